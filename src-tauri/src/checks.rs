@@ -203,8 +203,8 @@ fn to_plan_view(plan: &RunPlanWithCosts, visits: usize) -> ChecksPlan {
         avatars: plan.avatars,
         free: plan.is_free,
         asks_people: plan.needs_person_to_scan(),
-        moves_clock: plan.advances_sandbox_clock(),
-        disturbs: if plan.advances_sandbox_clock() { visits } else { 0 },
+        moves_clock: plan.run_advances_sandbox_clock(),
+        disturbs: if plan.run_advances_sandbox_clock() { visits } else { 0 },
     }
 }
 

@@ -33,7 +33,7 @@ const MAX_PIN_LINE_BYTES: u64 = 256;
 pub(crate) fn run_window(args: &Args) -> Result<u8, StartError> {
     let data_store = open_data_store(args)?;
     let _only_one = lock_data_folder(&data_store)?;
-    let settings = SettingsFile::open_settings_file(data_store.data.clone());
+    let settings = SettingsFile::read_settings_file(data_store.data.clone());
     let simulator = Arc::new(EmbeddedSandbox::new(args));
     let sources = ProfileAndCredentialSources {
         config: args.config.clone(),
@@ -104,7 +104,7 @@ pub(crate) fn run_window(args: &Args) -> Result<u8, StartError> {
 pub(crate) fn forget_pin(args: &Args) -> Result<u8, StartError> {
     let data_store = open_data_store(args)?;
     let _only_one = lock_data_folder(&data_store)?;
-    PinLock::remove_pin_from_settings(&SettingsFile::open_settings_file(data_store.data.clone()))
+    PinLock::remove_pin_from_settings(&SettingsFile::read_settings_file(data_store.data.clone()))
         .map_err(StartError::usage)?;
     eprintln!("The PIN is forgotten; the next opening of the panel asks for a new one.");
     Ok(0)
@@ -119,7 +119,7 @@ pub(crate) fn set_pin(args: &Args) -> Result<u8, StartError> {
     let data_store = open_data_store(args)?;
     let _only_one = lock_data_folder(&data_store)?;
     let pin = read_new_pin()?;
-    PinLock::replace_pin(&SettingsFile::open_settings_file(data_store.data.clone()), &pin)
+    PinLock::replace_pin(&SettingsFile::read_settings_file(data_store.data.clone()), &pin)
         .map_err(StartError::usage)?;
     eprintln!("The PIN is set.");
     Ok(0)

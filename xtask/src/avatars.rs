@@ -28,8 +28,9 @@ pub(crate) fn add_corpus_build(plan: &mut StepPlan<'_>, options: &Options, heads
     plan.add_program_step("avatar files, judged by the Khronos validator", build, "fix what the script reports above");
 }
 
-/// Adds the tests with the files that [`add_corpus_build`] makes. `cargo_test`: `cargo test` on the workspace.
-pub(crate) fn add_avatar_comparison_steps(plan: &mut StepPlan<'_>, mut cargo_test: Command) {
+/// Adds the tests on the files that [`add_corpus_build`] makes: comparison with the Khronos validator, and the reveal
+/// in the UI. `cargo_test`: `cargo test` on the workspace.
+pub(crate) fn add_avatar_corpus_test_steps(plan: &mut StepPlan<'_>, mut cargo_test: Command) {
     cargo_test.args(["--test", "avatars", "--", "--ignored"]).env("AVATAR_CORPUS", corpus_folder());
     let remedy = "docs/avatars.md says how to run it, and how to renew its table";
     plan.add_program_step("avatar files, compared with the Khronos validator", cargo_test, remedy);

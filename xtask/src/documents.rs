@@ -30,7 +30,7 @@ pub(crate) fn packaged_documents() -> BTreeSet<PathBuf> {
 
 /// The text of a Markdown document for the package: a link to something outside of it (a source, a folder) becomes text
 /// with the path.
-pub(crate) fn replace_unpackaged_links(from: &Path, text: &str, packaged: &BTreeSet<PathBuf>) -> String {
+pub(crate) fn replace_unpackaged_links_with_text(from: &Path, text: &str, packaged: &BTreeSet<PathBuf>) -> String {
     let mut pieces = text.split("](");
     let mut done = pieces.next().unwrap_or_default().to_owned();
     for piece in pieces {
@@ -150,7 +150,7 @@ mod tests {
         let packaged = packaged_documents();
         for path in packaged.iter().filter(|path| path.extension().is_some_and(|extension| extension == "md")) {
             let text = fs::read_to_string(repository_root().join(path)).expect("text");
-            for link in relative_link_targets(&replace_unpackaged_links(path, &text, &packaged)) {
+            for link in relative_link_targets(&replace_unpackaged_links_with_text(path, &text, &packaged)) {
                 let target = resolve_link(path, link).expect("within the package");
                 assert!(packaged.contains(&target), "{} links to {link}", path.display());
             }
@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn links_to_unpackaged_files_become_their_path() {
         let packaged = BTreeSet::from([PathBuf::from("docs/b.md")]);
-        let unlink = |text: &str| replace_unpackaged_links(Path::new("docs/a.md"), text, &packaged);
+        let unlink = |text: &str| replace_unpackaged_links_with_text(Path::new("docs/a.md"), text, &packaged);
         let kept = "[b](b.md#part), ![b](b.md) and [c](https://c.test/x.rs) [d](#e)";
         assert_eq!(unlink(kept), kept);
         assert_eq!(unlink("see [its page](../crates/a.rs), or"), "see its page (`crates/a.rs` in the sources), or");

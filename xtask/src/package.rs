@@ -120,7 +120,7 @@ impl PackageBuild {
             install_file(&repository_root().join(document), &to, 0o644)?;
             if to.extension().is_some_and(|extension| extension == "md") {
                 let text = fs::read_to_string(&to).map_err(|error| step_failure_for_file(&to, &error))?;
-                fs::write(&to, documents::replace_unpackaged_links(document, &text, &packaged))
+                fs::write(&to, documents::replace_unpackaged_links_with_text(document, &text, &packaged))
                     .map_err(|error| step_failure_for_file(&to, &error))?;
             }
         }

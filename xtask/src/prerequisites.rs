@@ -112,7 +112,7 @@ pub(crate) fn add_prerequisite_steps(plan: &mut StepPlan<'_>, options: &Options,
     let install = !options.no_install;
     plan.add_function_step("system packages", move || install_or_report_missing_packages(purpose, install));
     if purpose >= Purpose::Window {
-        plan.add_function_step("Node", check_node);
+        plan.add_function_step("Node", check_node_and_npm);
     }
     if purpose >= Purpose::Tests && cfg!(target_os = "linux") {
         plan.add_function_step("tauri-driver, which lets WebDriver start the app", move || {
@@ -159,7 +159,7 @@ fn install_or_report_missing_packages(purpose: Purpose, install: bool) -> Result
 }
 
 impl Prerequisite {
-    /// Whether this system has it.
+    /// Whether the prerequisite is installed on this system.
     fn is_prerequisite_present(&self) -> bool {
         match self.probe {
             PresenceProbe::Programs(names) => names.iter().all(|name| find_program(name).is_some()),
@@ -176,7 +176,7 @@ impl Prerequisite {
 }
 
 /// Checks Node and npm: fails if Node is missing or too old, or npm is missing.
-fn check_node() -> Result<StepSuccess, StepFailure> {
+fn check_node_and_npm() -> Result<StepSuccess, StepFailure> {
     let (major, minor) = MIN_NODE_VERSION;
     let remedy = format!("install Node {major}.{minor} or newer with npm, for example from https://nodejs.org");
     let Some(version) = command_output("node", &["--version"]) else {

@@ -14,7 +14,7 @@ pub(crate) fn schemathesis_path() -> PathBuf {
 ///
 /// # Errors
 /// If it is missing and may not or cannot be installed.
-pub(crate) fn install_or_report_schemathesis(allowed: bool) -> Result<StepSuccess, StepFailure> {
+pub(crate) fn install_schemathesis_if_allowed(allowed: bool) -> Result<StepSuccess, StepFailure> {
     let requirements = repository_root().join("crates/copresence-sandbox/schemathesis-requirements.txt");
     python::ensure_requirements_installed(&requirements, &environment_dir(), allowed)
 }

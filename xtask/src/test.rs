@@ -1,6 +1,6 @@
 //! `cargo xtask test`: everything that must pass before a change is merged; and the long tests and measurements.
 
-use crate::peers::{self, PeerTests};
+use crate::peers::{self, PeerTestSelection};
 use crate::prerequisites::{self, Purpose};
 use crate::project::{self, cargo_command, command_output, find_program};
 use crate::steps::{self, StepFailure, StepPlan};
@@ -58,7 +58,7 @@ pub(crate) fn run_all_tests(options: &Options) -> Result<(), StepFailure> {
     plan.add_program_step("unit, property and integration tests", tests, "fix the tests named above");
     let install = !options.no_install;
     plan.add_function_step("Schemathesis, which tests the sandbox against its OpenAPI document", move || {
-        schemathesis::install_or_report_schemathesis(install)
+        schemathesis::install_schemathesis_if_allowed(install)
     });
     let mut api = workspace_cargo_command(&["test"]);
     api.args(["--test", "it", "--", "--ignored", "schemathesis"])
@@ -76,8 +76,8 @@ pub(crate) fn run_all_tests(options: &Options) -> Result<(), StepFailure> {
         add_simulation_steps(&mut plan, &["--seconds", "180"]);
         ui::add_sandbox_tests(&mut plan);
         avatars::add_corpus_build(&mut plan, options, project::debug_example_path("heads"));
-        avatars::add_avatar_comparison_steps(&mut plan, workspace_cargo_command(&["test"]));
-        peers::add_peer_tests(&mut plan, options, workspace_cargo_command(&["test"]), PeerTests::Short);
+        avatars::add_avatar_corpus_test_steps(&mut plan, workspace_cargo_command(&["test"]));
+        peers::add_peer_test_steps(&mut plan, options, workspace_cargo_command(&["test"]), PeerTestSelection::Short);
     }
     let window = linux && !options.no_window;
     if window {
@@ -109,7 +109,7 @@ pub(crate) fn run_tests_with_foreign_servers(options: &Options) -> Result<(), St
     prerequisites::add_prerequisite_steps(&mut plan, options, Purpose::Tests);
     let programs = build_programs_command(&["copresence"]);
     plan.add_program_step("build of the program under test", programs, "fix what the compiler reports above");
-    peers::add_peer_tests(&mut plan, options, workspace_cargo_command(&["test"]), PeerTests::All);
+    peers::add_peer_test_steps(&mut plan, options, workspace_cargo_command(&["test"]), PeerTestSelection::All);
     plan.run_steps_with_summary()
 }
 

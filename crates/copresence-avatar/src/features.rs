@@ -8,7 +8,7 @@ use glam::{Quat, Vec3, vec2, vec3};
 
 use super::atlas;
 use super::character::HeadTraits;
-use super::maths::{gaussian, interpolate_table_eased, lerp, pixel_noise, smoothstep};
+use super::maths::{exp_of_negative_square, interpolate_table_eased, lerp, pixel_noise, smoothstep};
 use super::mesh::Mesh;
 use super::sculpt::HeadDistanceField;
 
@@ -21,7 +21,7 @@ pub(super) fn build_eyeball(sculpt: &HeadDistanceField, side: f32) -> Mesh {
         // Rings are closer together over the iris, where the cornea bulges.
         let out = ring as f32 / rings as f32;
         let polar = PI * 0.72 * lerp(out * out, out, 0.55);
-        let bulge = 1.0 + 0.05 * gaussian(polar / 0.42);
+        let bulge = 1.0 + 0.05 * exp_of_negative_square(polar / 0.42);
         for segment in 0..=segments {
             let turn = TAU * segment as f32 / segments as f32;
             let round = vec2(turn.cos(), turn.sin());
@@ -59,8 +59,8 @@ pub(super) const BROW_ANGLES: (f32, f32) = (0.15, 0.66);
 const BROW_HAIRS: u32 = 100;
 
 /// The row of the middle of an eyebrow at `t`: 0 is its inner end, 1 its outer end.
-pub(super) fn brow_middle_row(who: &HeadTraits, t: f32) -> f32 {
-    2.12 + who.brow_arch * gaussian((t - 0.62) / 0.42) - 0.42 * smoothstep(0.5, 1.0, t)
+pub(super) fn brow_middle_row_at(who: &HeadTraits, t: f32) -> f32 {
+    2.12 + who.brow_arch * exp_of_negative_square((t - 0.62) / 0.42) - 0.42 * smoothstep(0.5, 1.0, t)
 }
 
 /// Half of the height of an eyebrow at `t`, in centimetres.
@@ -74,7 +74,7 @@ pub(super) fn build_eyebrow(sculpt: &HeadDistanceField, side: f32) -> Mesh {
     let who = &sculpt.character;
     let point_at = |t: f32, above: f32| {
         let theta = lerp(BROW_ANGLES.0, BROW_ANGLES.1, t);
-        sculpt.skin_point_at_angle_row(theta, brow_middle_row(who, t) + above)
+        sculpt.skin_point_at_angle_row(theta, brow_middle_row_at(who, t) + above)
     };
     let mut mesh = Mesh::default();
     for hair in 0..BROW_HAIRS {
@@ -171,7 +171,7 @@ pub(super) fn build_teeth(sculpt: &HeadDistanceField, side: f32) -> Mesh {
         for c in 0..columns {
             let u = c as f32 / (columns - 1) as f32;
             let turn = (u - 0.5) * 2.3;
-            let gap = 1.0 - 0.05 * gaussian(((u * 12.0).fract() - 0.5) * 9.0) * (1.0 - v);
+            let gap = 1.0 - 0.05 * exp_of_negative_square(((u * 12.0).fract() - 0.5) * 9.0) * (1.0 - v);
             let radius = 2.25 * gap - back;
             let y = if up < 0.0 { edge } else { edge + up * height };
             let depth = if up < 0.0 { 0.35 } else { 0.0 };
@@ -201,7 +201,7 @@ pub(super) fn build_tongue(sculpt: &HeadDistanceField) -> Mesh {
         for j in 0..=around {
             let (sin, cos) = (TAU * j as f32 / around as f32).sin_cos();
             // A furrow along the back.
-            let high = 0.3 * cos - if cos > 0.0 { 0.09 * gaussian(sin / 0.3) } else { 0.0 };
+            let high = 0.3 * cos - if cos > 0.0 { 0.09 * exp_of_negative_square(sin / 0.3) } else { 0.0 };
             mesh.add_vertex(
                 middle + vec3(sin * 1.15, high, 0.0) * round,
                 atlas::TONGUE_PATCH.uv_at(vec2(0.5 + 0.5 * sin, 1.0 - t)),
@@ -244,8 +244,10 @@ pub(super) fn build_ear(sculpt: &HeadDistanceField, side: f32) -> Mesh {
             let mut height = interpolate_table_eased(&relief, fold);
             height = lerp(height, 0.3 * smoothstep(0.3, 0.7, fold), (towards_face * 0.85).max(lobe * 0.9));
             // The small flap in front of the ear canal.
-            height +=
-                0.42 * gaussian((cos + 0.62) / 0.3) * gaussian((sin + 0.12) / 0.36) * gaussian((fold - 0.62) / 0.3);
+            height += 0.42
+                * exp_of_negative_square((cos + 0.62) / 0.3)
+                * exp_of_negative_square((sin + 0.12) / 0.36)
+                * exp_of_negative_square((fold - 0.62) / 0.3);
             // Beyond the rim, the shell turns to the back and inwards.
             let behind = (out - 1.0).max(0.0) / 0.35;
             let reach = fold - 0.42 * behind * behind;

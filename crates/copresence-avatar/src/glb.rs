@@ -25,7 +25,7 @@ pub(super) fn build_avatar_glb(avatar: &Avatar, texture: &[u8]) -> Vec<u8> {
     let skin = out.add_skeleton(avatar);
 
     let head = &avatar.head.mesh;
-    let hold: Vec<JointWeights> = head.positions.iter().map(|&p| rig::skin_joint_weights(p)).collect();
+    let hold: Vec<JointWeights> = head.positions.iter().map(|&p| rig::head_joint_weights(p)).collect();
     let primitive = out.append_mesh_as_primitive(head, &hold, materials[0]);
     let mesh_of_head = out.mesh_with_blendshapes("head", primitive, head, &avatar.face_shapes);
     out.add_skinned_node("head", mesh_of_head, skin);
@@ -41,7 +41,7 @@ pub(super) fn build_avatar_glb(avatar: &Avatar, texture: &[u8]) -> Vec<u8> {
     out.add_skinned_node("eyes", mesh_of_eyes, skin);
 
     let hold: Vec<JointWeights> =
-        avatar.hair.positions.iter().map(|&p| rig::skin_joint_weights(p.with_y(p.y.max(-9.0)))).collect();
+        avatar.hair.positions.iter().map(|&p| rig::head_joint_weights(p.with_y(p.y.max(-9.0)))).collect();
     let primitive = out.append_mesh_as_primitive(&avatar.hair, &hold, materials[2]);
     out.add_skinned_node("hair", mesh_without_blendshapes("hair", vec![primitive]), skin);
 
@@ -80,7 +80,7 @@ impl GlbDocument {
     fn add_float_accessor(&mut self, values: &[f32], type_: Type, target: Option<Target>) -> json::Accessor {
         let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
         let view = self.add_buffer_view(&bytes, target);
-        accessor_without_bounds(Some(view), values.len() / type_.multiplicity(), ComponentType::F32, type_)
+        build_accessor_without_bounds(Some(view), values.len() / type_.multiplicity(), ComponentType::F32, type_)
     }
 
     /// Appends a mesh to the buffer; `hold` has the joint weights of each vertex.
@@ -101,12 +101,13 @@ impl GlbDocument {
         let weights: Vec<u8> = hold.iter().flat_map(|h| h.1).collect();
         let joints_view = self.add_buffer_view(&joints, vertices);
         let weights_view = self.add_buffer_view(&weights, vertices);
-        let joints = accessor_without_bounds(Some(joints_view), hold.len(), ComponentType::U8, Type::Vec4);
-        let mut weights = accessor_without_bounds(Some(weights_view), hold.len(), ComponentType::U8, Type::Vec4);
+        let joints = build_accessor_without_bounds(Some(joints_view), hold.len(), ComponentType::U8, Type::Vec4);
+        let mut weights = build_accessor_without_bounds(Some(weights_view), hold.len(), ComponentType::U8, Type::Vec4);
         weights.normalized = true;
         let corners: Vec<u8> = mesh.triangles.iter().flatten().flat_map(|i| (*i as u16).to_le_bytes()).collect();
         let view = self.add_buffer_view(&corners, Some(Target::ElementArrayBuffer));
-        let indices = accessor_without_bounds(Some(view), mesh.triangles.len() * 3, ComponentType::U16, Type::Scalar);
+        let indices =
+            build_accessor_without_bounds(Some(view), mesh.triangles.len() * 3, ComponentType::U16, Type::Scalar);
         let attributes: BTreeMap<_, _> = [
             (Valid(Semantic::Positions), self.root.push(positions)),
             (Valid(Semantic::Normals), self.root.push(normals)),
@@ -150,7 +151,8 @@ impl GlbDocument {
         let [positions, normals] = [moves, turns].map(|values| {
             let bytes: Vec<u8> = flatten_vectors(&values).iter().flat_map(|v| v.to_le_bytes()).collect();
             let view = self.add_buffer_view(&bytes, None);
-            let mut accessor = accessor_without_bounds(None, mesh.positions.len(), ComponentType::F32, Type::Vec3);
+            let mut accessor =
+                build_accessor_without_bounds(None, mesh.positions.len(), ComponentType::F32, Type::Vec3);
             // The bounds include the zero of the vertices that do not move.
             let rest = (values.len() < mesh.positions.len()).then_some(&Vec3::ZERO);
             (accessor.min, accessor.max) = json_bounding_box(values.iter().chain(rest));
@@ -298,7 +300,7 @@ fn encode_glb_container(mut document: Vec<u8>, mut binary: Vec<u8>) -> Vec<u8> {
 
 /// Builds an accessor for `count` elements of a view. `min` and `max` are left empty, which only positions need.
 /// Does not add it to the document.
-fn accessor_without_bounds(
+fn build_accessor_without_bounds(
     view: Option<Index<json::buffer::View>>,
     count: usize,
     component: ComponentType,

@@ -8,7 +8,7 @@ use glam::{Vec2, Vec3, vec2, vec3};
 
 use super::atlas;
 use super::character::HairStyle;
-use super::maths::{gaussian, interpolate_table_eased, lerp, smoothstep, value_noise, worley_noise};
+use super::maths::{exp_of_negative_square, interpolate_table_eased, lerp, smoothstep, value_noise, worley_noise};
 use super::mesh::Mesh;
 use super::sculpt::HeadDistanceField;
 
@@ -25,9 +25,9 @@ const EDGE_OFFSETS: [f32; 9] = [-9.0, -4.5, -1.6, 0.0, 1.2, 2.6, 4.4, 6.8, 10.0]
 
 /// Builds the hair of a character. No style is without hair.
 pub(super) fn build_hair(sculpt: &HeadDistanceField) -> Mesh {
-    let cut = HairTraits::copy_hair_traits(sculpt);
+    let cut = HairTraits::from_head_character(sculpt);
     let mut mesh = Mesh::default();
-    let skull = ScalpDistancesFromCentre::measure_scalp_distances(sculpt, &cut);
+    let skull = ScalpDistancesFromCentre::measure_scalp_distance_per_direction(sculpt, &cut);
     for row in 0..HAIR_ROWS {
         for column in 0..=HAIR_COLUMNS {
             let around = column as f32 / HAIR_COLUMNS as f32;
@@ -39,7 +39,8 @@ pub(super) fn build_hair(sculpt: &HeadDistanceField) -> Mesh {
                 let rest = (row - first) as f32 / (HAIR_ROWS - 1 - first) as f32;
                 lerp(EDGE_OFFSETS[first as usize], 90.0 - line, rest)
             });
-            let position = cut.hair_surface_point(skull.scalp_distance(column, line + over), azimuth, line + over);
+            let position =
+                cut.hair_surface_point(skull.scalp_distance_in_direction(column, line + over), azimuth, line + over);
             mesh.add_vertex(position, atlas::HAIR_PATCH.uv_at(vec2(around, 1.0 - row as f32 / (HAIR_ROWS - 1) as f32)));
         }
     }
@@ -61,7 +62,7 @@ struct ScalpDistancesFromCentre {
 impl ScalpDistancesFromCentre {
     /// Measures the distance from the centre of the hair to the scalp in each direction that the hair covers. Casts
     /// a ray in each direction and keeps where it leaves the head.
-    fn measure_scalp_distances(sculpt: &HeadDistanceField, cut: &HairTraits) -> Self {
+    fn measure_scalp_distance_per_direction(sculpt: &HeadDistanceField, cut: &HairTraits) -> Self {
         let mut half_columns = Vec::with_capacity(((HAIR_COLUMNS / 2 + 1) * RAYS_PER_COLUMN) as usize);
         for column in 0..=HAIR_COLUMNS / 2 {
             let azimuth = (column as f32 / HAIR_COLUMNS as f32 - 0.5) * 360.0;
@@ -81,7 +82,7 @@ impl ScalpDistancesFromCentre {
 
     /// The distance to the scalp in a direction, from the centre of the hair. Interpolated between the measured
     /// elevations.
-    fn scalp_distance(&self, column: u32, elevation: f32) -> f32 {
+    fn scalp_distance_in_direction(&self, column: u32, elevation: f32) -> f32 {
         let column = column.min(HAIR_COLUMNS - column);
         let up = ((elevation - LOWEST_ELEVATION) / RAY_SPACING).clamp(0.0, RAYS_PER_COLUMN as f32 - 1.001);
         let at = |ray: u32| self.half_columns[(column * RAYS_PER_COLUMN + RAYS_PER_COLUMN - 1 - ray) as usize];
@@ -103,7 +104,7 @@ pub(super) fn degrees_above_hairline(sculpt: &HeadDistanceField, p: Vec3) -> f32
     let d = p - HAIR_CENTRE;
     let azimuth = d.x.atan2(d.z).to_degrees();
     let elevation = d.y.atan2(d.x.hypot(d.z)).to_degrees();
-    elevation - HairTraits::copy_hair_traits(sculpt).hairline_elevation(azimuth)
+    elevation - HairTraits::from_head_character(sculpt).hairline_elevation(azimuth)
 }
 
 /// The traits of a character that shape its hair.
@@ -116,7 +117,7 @@ struct HairTraits {
 
 impl HairTraits {
     /// Copies the traits that shape the hair from the character of the head.
-    fn copy_hair_traits(sculpt: &HeadDistanceField) -> Self {
+    fn from_head_character(sculpt: &HeadDistanceField) -> Self {
         let who = &sculpt.character;
         Self {
             hair_style: who.hair_style,
@@ -160,10 +161,11 @@ impl HairTraits {
         ];
         let a = azimuth.abs();
         let towards = azimuth * self.parting_side;
-        let tips = self.lock_tip_degrees(azimuth);
+        let tips = self.lock_tip_elevation_offset(azimuth);
         match self.hair_style {
             HairStyle::Bob => {
-                tips * 0.5 + interpolate_table_eased(&CURTAIN, a) - 12.0 * gaussian((towards + 34.0) / 22.0)
+                tips * 0.5 + interpolate_table_eased(&CURTAIN, a)
+                    - 12.0 * exp_of_negative_square((towards + 34.0) / 22.0)
             }
             HairStyle::Fringe => {
                 tips * 0.7
@@ -176,18 +178,21 @@ impl HairTraits {
             HairStyle::Long => {
                 let long = interpolate_table_eased(&CURTAIN, a);
                 tips * 0.5 + lerp(long, long - 12.5, smoothstep(58.0, 74.0, a))
-                    - 9.0 * gaussian((towards + 32.0) / 22.0)
+                    - 9.0 * exp_of_negative_square((towards + 32.0) / 22.0)
             }
             HairStyle::SidePart => {
-                tips * 0.6 + self.hairline_elevation(azimuth) - 7.0 * gaussian((towards + 22.0) / 24.0)
+                tips * 0.6 + self.hairline_elevation(azimuth) - 7.0 * exp_of_negative_square((towards + 22.0) / 24.0)
             }
-            HairStyle::Crop => tips * 0.5 + self.hairline_elevation(azimuth) - 2.0 * gaussian(azimuth / 40.0),
+            HairStyle::Crop => {
+                tips * 0.5 + self.hairline_elevation(azimuth) - 2.0 * exp_of_negative_square(azimuth / 40.0)
+            }
             HairStyle::Quiff | HairStyle::Curls | HairStyle::Bun => self.hairline_elevation(azimuth),
         }
     }
 
-    /// How far the tips of the locks end above the lowest of them, in degrees.
-    fn lock_tip_degrees(&self, azimuth: f32) -> f32 {
+    /// Degrees of elevation by which the tips of the locks raise or lower the end of the hair at an azimuth,
+    /// -3.8..=3.8.
+    fn lock_tip_elevation_offset(&self, azimuth: f32) -> f32 {
         let wide = value_noise(vec3(azimuth * 0.11, self.noise_offset, 3.0));
         let narrow = value_noise(vec3(azimuth * 0.36, self.noise_offset, 7.0));
         4.0 * wide + 3.6 * narrow - 3.8
@@ -205,7 +210,10 @@ impl HairTraits {
         let mut p = HAIR_CENTRE + along * reach;
         // A quiff leans forward.
         if self.hair_style == HairStyle::Quiff {
-            p.z += 0.9 * gaussian((elevation - 46.0) / 22.0) * gaussian(azimuth / 46.0) * grown;
+            p.z += 0.9
+                * exp_of_negative_square((elevation - 46.0) / 22.0)
+                * exp_of_negative_square(azimuth / 46.0)
+                * grown;
         }
         p
     }
@@ -213,17 +221,20 @@ impl HairTraits {
     /// Thickness of the hair above the scalp (cm), and the degrees over which it rises from its edge.
     fn hair_thickness_and_rise_angle(&self, azimuth: f32, elevation: f32, scalp: f32, along: Vec3) -> (f32, f32) {
         let top = smoothstep(5.0, 62.0, elevation);
-        let front = gaussian(azimuth / 62.0);
+        let front = exp_of_negative_square(azimuth / 62.0);
         let towards = azimuth * self.parting_side;
         match self.hair_style {
             HairStyle::Crop => (lerp(0.25, 0.6, top), 10.0),
             HairStyle::Quiff => {
-                let lift = 1.5 * gaussian((elevation - 52.0) / 26.0) * gaussian(azimuth / 52.0);
+                let lift =
+                    1.5 * exp_of_negative_square((elevation - 52.0) / 26.0) * exp_of_negative_square(azimuth / 52.0);
                 (lerp(0.35, 0.9, top) + lift, lerp(9.0, 13.0, front))
             }
             HairStyle::SidePart => {
-                let part = gaussian((towards - 40.0) / 7.0) * smoothstep(82.0, 60.0, elevation);
-                let sweep = 1.0 * gaussian((towards + 8.0) / 46.0) * gaussian((elevation - 52.0) / 26.0);
+                let part = exp_of_negative_square((towards - 40.0) / 7.0) * smoothstep(82.0, 60.0, elevation);
+                let sweep = 1.0
+                    * exp_of_negative_square((towards + 8.0) / 46.0)
+                    * exp_of_negative_square((elevation - 52.0) / 26.0);
                 (lerp(0.4, 0.85, top) + sweep - 0.6 * part, 11.0)
             }
             HairStyle::Curls => {
@@ -244,7 +255,7 @@ impl HairTraits {
                 let part = if self.hair_style == HairStyle::Fringe {
                     0.0
                 } else {
-                    0.55 * gaussian((towards - 16.0) / 5.0)
+                    0.55 * exp_of_negative_square((towards - 16.0) / 5.0)
                         * smoothstep(24.0, 45.0, elevation)
                         * smoothstep(89.0, 74.0, elevation)
                 };

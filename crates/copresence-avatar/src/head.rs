@@ -22,7 +22,7 @@ pub(super) const RESTING_LIDS: LidDistancesFromEyeRow = LidDistancesFromEyeRow {
 /// Where a vertex is on the grid: its angle around the spine, height, edge and part. Its position in space is
 /// computed from it for any position of the lids.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct VertexGridPosition {
+pub(super) struct HeadGridVertex {
     /// Angle around the spine in radians: 0 is the face, positive is the character's left.
     pub(super) theta: f32,
     /// Height on the head in centimetres before lids and lips separate.
@@ -54,7 +54,7 @@ pub(super) enum HeadVertexPart {
 /// The mesh of the head, with the origin of each vertex.
 pub(super) struct HeadMesh {
     pub(super) mesh: Mesh,
-    pub(super) vertex_origins: Vec<VertexGridPosition>,
+    pub(super) vertex_origins: Vec<HeadGridVertex>,
     /// Angles of the columns of the skin's grid, whose vertices are the first of the mesh.
     pub(super) column_angles: Vec<f32>,
     /// Height and edge of the rows of that grid.
@@ -80,14 +80,14 @@ impl HeadMesh {
     /// Adds the mesh of a part. All its vertices get this layer, and count as above (1) or below (−1) the mouth.
     pub(super) fn append_part_mesh(&mut self, part: &Mesh, layer: HeadVertexPart, side: f32) {
         for p in &part.positions {
-            self.vertex_origins.push(VertexGridPosition { theta: p.x.atan2(p.z), row: p.y, edge_side: side, layer });
+            self.vertex_origins.push(HeadGridVertex { theta: p.x.atan2(p.z), row: p.y, edge_side: side, layer });
         }
         self.mesh.append_mesh(part);
     }
 
     /// Replaces the normals of the skin away from lids and lips by those of the modelled surface.
-    pub(super) fn smooth_skin_normals(&mut self, sculpt: &HeadDistanceField) {
-        let (middle, half) = sculpt.eye_middle_and_half_angle();
+    pub(super) fn apply_modelled_skin_normals(&mut self, sculpt: &HeadDistanceField) {
+        let (middle, half) = sculpt.eye_middle_and_half_width_angles();
         for (source, (p, normal)) in
             self.vertex_origins.iter().zip(self.mesh.positions.iter().zip(&mut self.mesh.normals))
         {
@@ -121,7 +121,7 @@ impl HeadMesh {
             let half: Vec<Vec3> = columns[..=last / 2]
                 .iter()
                 .map(|&theta| {
-                    let source = VertexGridPosition { theta, row, edge_side: side, layer: HeadVertexPart::Skin };
+                    let source = HeadGridVertex { theta, row, edge_side: side, layer: HeadVertexPart::Skin };
                     vertex_position_with_lids(sculpt, &source, RESTING_LIDS)
                 })
                 .collect();
@@ -129,12 +129,7 @@ impl HeadMesh {
                 let p = half[c.min(last - c)];
                 let p = if c > last / 2 { vec3(-p.x, p.y, p.z) } else { p };
                 self.mesh.add_vertex(p, atlas::HEAD_PATCH.uv_at(vec2(c as f32 / last as f32, 1.0 - v)));
-                self.vertex_origins.push(VertexGridPosition {
-                    theta,
-                    row,
-                    edge_side: side,
-                    layer: HeadVertexPart::Skin,
-                });
+                self.vertex_origins.push(HeadGridVertex { theta, row, edge_side: side, layer: HeadVertexPart::Skin });
             }
         }
         let width = columns.len() as u32;
@@ -146,7 +141,7 @@ impl HeadMesh {
         // Close the shoulders from below.
         let rim = self.mesh.positions[..width as usize].iter().sum::<Vec3>() / width as f32;
         let middle = self.mesh.add_vertex(rim, self.mesh.uvs[width as usize / 2]);
-        self.vertex_origins.push(VertexGridPosition {
+        self.vertex_origins.push(HeadGridVertex {
             theta: 0.0,
             row: LOWEST_ROW,
             edge_side: 0.0,
@@ -170,7 +165,7 @@ impl HeadMesh {
         let ordered: Vec<_> = if side > 0.0 { layers.iter().rev().collect() } else { layers.iter().collect() };
         for (layer, uv) in ordered {
             for &theta in angles {
-                let source = VertexGridPosition { theta, row, edge_side: side, layer: *layer };
+                let source = HeadGridVertex { theta, row, edge_side: side, layer: *layer };
                 self.mesh.add_vertex(vertex_position_with_lids(sculpt, &source, RESTING_LIDS), *uv);
                 self.vertex_origins.push(source);
             }
@@ -181,7 +176,7 @@ impl HeadMesh {
     /// Adds the rims of both lids of an eye and the lashes of the upper lid. `eye` is 1 for the left eye and −1 for
     /// the right.
     fn add_lid_rims_and_lashes(&mut self, sculpt: &HeadDistanceField, eye: f32) {
-        let (middle, half) = sculpt.eye_middle_and_half_angle();
+        let (middle, half) = sculpt.eye_middle_and_half_width_angles();
         let within = |theta: &f32| (theta * eye - middle).abs() < half + 0.03;
         let angles: Vec<f32> = self.column_angles.iter().copied().filter(within).collect();
         for side in [1.0, -1.0] {
@@ -211,7 +206,7 @@ impl HeadMesh {
 /// The position of a vertex when the lids have these distances. Both eyes have the same lids.
 pub(super) fn vertex_position_with_lids(
     sculpt: &HeadDistanceField,
-    source: &VertexGridPosition,
+    source: &HeadGridVertex,
     lids: LidDistancesFromEyeRow,
 ) -> Vec3 {
     let edge = sculpt.skin_point_at_angle_row(source.theta, vertex_height_with_lids(sculpt, source, lids));
@@ -226,7 +221,7 @@ pub(super) fn vertex_position_with_lids(
         HeadVertexPart::LidRim(1) => eye + out * (sculpt.eye_radius + 0.01),
         HeadVertexPart::LidRim(_) => eye + out * sculpt.eye_radius * 0.9,
         HeadVertexPart::Lash(k) => {
-            let (middle, half) = sculpt.eye_middle_and_half_angle();
+            let (middle, half) = sculpt.eye_middle_and_half_width_angles();
             let s = ((source.theta.abs() - middle) / half).clamp(-1.0, 1.0);
             let long = (sculpt.character.lash_length * 0.27 - 0.03)
                 * (1.0 - s * s).sqrt()
@@ -257,14 +252,10 @@ pub(super) fn vertex_position_with_lids(
 
 /// The height on the head of a vertex when the lids have these distances. Also applies the tilt of the eyes and the
 /// gap between the lips.
-fn vertex_height_with_lids(
-    sculpt: &HeadDistanceField,
-    source: &VertexGridPosition,
-    lids: LidDistancesFromEyeRow,
-) -> f32 {
+fn vertex_height_with_lids(sculpt: &HeadDistanceField, source: &HeadGridVertex, lids: LidDistancesFromEyeRow) -> f32 {
     let fall = |x: f32| (1.0 - x).max(0.0).powi(2);
     let mut row = source.row;
-    let (middle, half) = sculpt.eye_middle_and_half_angle();
+    let (middle, half) = sculpt.eye_middle_and_half_width_angles();
     let s = (source.theta.abs() - middle) / half;
     let above = source.row - EYE_ROW;
     if s.abs() < 1.0 {

@@ -94,21 +94,21 @@ impl Avatar {
         head.append_part_mesh(&collar, HeadVertexPart::OnSkin, 0.0);
         head.append_part_mesh(&features::build_tongue(&sculpt), HeadVertexPart::Tongue, -1.0);
         head.mesh.drop_degenerate_triangles();
-        head.mesh.compute_normals();
+        head.mesh.set_normals_and_group_vertices();
         let texture = texture::paint_texture(&sculpt, &head, face);
         let kept = head.mesh.drop_unused_vertices();
         head.vertex_origins = kept.iter().map(|&i| head.vertex_origins[i]).collect();
-        let seams = head.mesh.compute_normals();
+        let seams = head.mesh.set_normals_and_group_vertices();
         let face_shapes = shapes::build_face_blendshapes(&sculpt, &head, &seams);
         // The exact normals of the modelled surface are smoother than those of its triangles. The changes by
         // blendshapes stay those of the triangles.
-        head.smooth_skin_normals(&sculpt);
+        head.apply_modelled_skin_normals(&sculpt);
         let mut eyes = [1.0, -1.0].map(|side| features::build_eyeball(&sculpt, side));
         let mut hair = hair::build_hair(&sculpt);
         for mesh in eyes.iter_mut().chain([&mut hair]) {
             mesh.drop_degenerate_triangles();
             mesh.drop_unused_vertices();
-            mesh.compute_normals();
+            mesh.set_normals_and_group_vertices();
         }
         let eye_shapes = shapes::build_eye_blendshapes(&sculpt, &eyes);
         Self { sculpt, head, eyes, hair, face_shapes, eye_shapes, texture }

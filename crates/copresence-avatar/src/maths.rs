@@ -14,7 +14,7 @@ pub(super) fn lerp(a: f32, b: f32, t: f32) -> f32 {
 }
 
 /// The bell curve `e^(-x²)`.
-pub(super) fn gaussian(x: f32) -> f32 {
+pub(super) fn exp_of_negative_square(x: f32) -> f32 {
     (-x * x).exp()
 }
 

@@ -71,7 +71,7 @@ impl Mesh {
 
     /// Sets the smooth normal of every vertex. Returns the groups of vertices, from which changed normals can be
     /// computed later.
-    pub(super) fn compute_normals(&mut self) -> CoincidentVertexGroups {
+    pub(super) fn set_normals_and_group_vertices(&mut self) -> CoincidentVertexGroups {
         let seams = CoincidentVertexGroups::group_coincident_vertices(self);
         self.normals = seams.vertex_normals(&self.positions, &self.triangles);
         seams
@@ -200,7 +200,7 @@ mod tests {
     #[test]
     fn normals_of_a_flat_grid_point_along_z() {
         let mut mesh = square();
-        mesh.compute_normals();
+        mesh.set_normals_and_group_vertices();
         assert!(mesh.normals.iter().all(|n| (*n - Vec3::Z).length() < 1e-6));
     }
 
@@ -221,7 +221,7 @@ mod tests {
         let mut far = square();
         far.positions.iter_mut().for_each(|p| p.x += 9.0);
         mesh.append_mesh(&far);
-        let seams = mesh.compute_normals();
+        let seams = mesh.set_normals_and_group_vertices();
         let mut moved = vec![false; 8];
         moved[0] = true;
         mesh.positions[0].z = 1.0;

@@ -30,7 +30,7 @@ map_Kd textures/avatar.png
 
 /// The ZIP file of an avatar's OBJ, as bytes. `texture` is a PNG.
 pub(super) fn encode_obj_zip(avatar: &Avatar, texture: &[u8]) -> Vec<u8> {
-    let packed = pack_zip(&[
+    let packed = pack_files_into_zip(&[
         ("avatar.obj", obj_geometry_text(avatar).as_bytes(), CompressionMethod::Deflated),
         ("avatar.mtl", MATERIAL_FILE.as_bytes(), CompressionMethod::Deflated),
         // A PNG is compressed already.
@@ -41,7 +41,7 @@ pub(super) fn encode_obj_zip(avatar: &Avatar, texture: &[u8]) -> Vec<u8> {
 }
 
 /// Packs files into a zip, each with its name, bytes and compression. The same files always give the same zip.
-fn pack_zip(files: &[(&str, &[u8], CompressionMethod)]) -> ZipResult<Vec<u8>> {
+fn pack_files_into_zip(files: &[(&str, &[u8], CompressionMethod)]) -> ZipResult<Vec<u8>> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, bytes, method) in files {
         // The default time is fixed, so that the same seed gives the same file.

@@ -33,8 +33,8 @@ pub(super) fn build_joints(sculpt: &HeadDistanceField) -> Vec<Joint> {
 /// Up to four joints of a vertex and their weights, which sum up to 255. Unused entries are 0.
 pub(super) type JointWeights = ([u8; 4], [u8; 4]);
 
-/// The joint weights of a point of skin or hair.
-pub(super) fn skin_joint_weights(p: Vec3) -> JointWeights {
+/// The joint weights (head, neck, chest) of a point of the head's skin or of the hair.
+pub(super) fn head_joint_weights(p: Vec3) -> JointWeights {
     let head = smoothstep(-12.8, -8.6, p.y + 0.25 * (p.z + 2.0).min(0.0));
     let chest = smoothstep(-13.4, -15.8, p.y);
     let head = (head * (1.0 - chest) * 255.0).round() as u8;
@@ -61,11 +61,11 @@ mod tests {
     #[test]
     fn weights_sum_to_one_everywhere_and_unused_joints_are_zero() {
         for y in -240..160 {
-            let (joints, weights) = skin_joint_weights(vec3(0.0, y as f32 * 0.1, 3.0));
+            let (joints, weights) = head_joint_weights(vec3(0.0, y as f32 * 0.1, 3.0));
             assert_eq!(weights.iter().map(|w| u32::from(*w)).sum::<u32>(), 255, "at {y} mm");
             assert!(joints.iter().zip(weights).all(|(j, w)| w > 0 || *j == 0));
         }
-        assert_eq!(skin_joint_weights(Vec3::ZERO).0[0], HEAD_JOINT);
-        assert_eq!(skin_joint_weights(vec3(0.0, -21.0, 0.0)).0[0], CHEST_JOINT);
+        assert_eq!(head_joint_weights(Vec3::ZERO).0[0], HEAD_JOINT);
+        assert_eq!(head_joint_weights(vec3(0.0, -21.0, 0.0)).0[0], CHEST_JOINT);
     }
 }

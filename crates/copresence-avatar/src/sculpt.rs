@@ -93,7 +93,7 @@ impl HeadDistanceField {
     }
 
     /// Middle and half of the width of an eye, as angles seen from the spine, in radians.
-    pub(super) fn eye_middle_and_half_angle(&self) -> (f32, f32) {
+    pub(super) fn eye_middle_and_half_width_angles(&self) -> (f32, f32) {
         let front = self.eye_centre.z + self.eye_radius * 0.85;
         (self.eye_centre.x.atan2(front) + 0.012, 0.226 * self.character.eye_size)
     }
@@ -111,11 +111,11 @@ impl HeadDistanceField {
     /// Distance that a ray from inside goes before it leaves the head; the search begins at `start`.
     pub(super) fn ray_exit_distance(&self, from: Vec3, along: Vec3, start: f32) -> f32 {
         let mut reach = start;
-        let mut gap = self.distance_before_neck_shortening(from + along * reach);
+        let mut gap = self.distance_to_unshortened_head(from + along * reach);
         let mut step = -gap * 0.9;
         for _ in 0..24 {
             reach += step;
-            let next = self.distance_before_neck_shortening(from + along * reach);
+            let next = self.distance_to_unshortened_head(from + along * reach);
             if next.abs() < 0.002 {
                 break;
             }
@@ -138,11 +138,11 @@ impl HeadDistanceField {
 
     /// Signed distance to the skin; negative inside.
     pub(super) fn signed_distance(&self, p: Vec3) -> f32 {
-        self.distance_before_neck_shortening(p.with_y(height_on_unshortened_neck(p.y)))
+        self.distance_to_unshortened_head(p.with_y(height_on_unshortened_neck(p.y)))
     }
 
-    /// Signed distance to the skin of the head before its neck is shortened.
-    fn distance_before_neck_shortening(&self, point: Vec3) -> f32 {
+    /// Signed distance to the skin of the head with its full-length neck; negative inside.
+    fn distance_to_unshortened_head(&self, point: Vec3) -> f32 {
         let who = &self.character;
         // Rounded in the middle, where mirrored parts would meet in a crease.
         let p = vec3((point.x * point.x + 0.06).sqrt(), point.y, point.z);
@@ -218,7 +218,7 @@ impl HeadDistanceField {
         if p.x < 3.2 && p.y > -7.0 && p.y < 3.5 { self.distance_with_nose(p, d) } else { d }
     }
 
-    /// Adds brow, eye sockets, and lids over the eyeballs.
+    /// The distance `d` joined with the brow and the lids over the eyeballs, less the eye sockets.
     fn distance_with_brow_and_eyes(&self, p: Vec3, mut d: f32) -> f32 {
         d = smooth_union(d, tapered_capsule_distance(p, vec3(0.2, 1.9, 6.9), vec3(4.9, 1.7, 4.8), 0.95, 0.85), 2.2);
         d = smooth_subtract(
@@ -276,7 +276,7 @@ impl HeadDistanceField {
     }
 
     /// Centre of the left nostril, which is painted: its inside is hidden from the rays that model the skin.
-    pub(super) fn nostril_centre(&self) -> Vec3 {
+    pub(super) fn left_nostril_centre(&self) -> Vec3 {
         let (n, lift) = (self.character.nose_size, self.character.nose_lift);
         vec3(0.5 * n, -4.22 + lift * 0.7, 8.75)
     }

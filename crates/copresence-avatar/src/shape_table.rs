@@ -78,7 +78,7 @@ const fn elliptical_displacement_in_region(
     }
 }
 
-/// A left and a right blendshape.
+/// The motion of a blendshape that has a left and a right side.
 const fn left_right_motion(name: &'static str, pushes: &'static [FalloffDisplacement]) -> BlendshapeMotion {
     BlendshapeMotion {
         name,

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use glam::{Quat, Vec3, vec3};
 
 use super::features;
-use super::head::{HeadMesh, HeadVertexPart, LidDistancesFromEyeRow, VertexGridPosition, vertex_position_with_lids};
+use super::head::{HeadGridVertex, HeadMesh, HeadVertexPart, LidDistancesFromEyeRow, vertex_position_with_lids};
 use super::maths::{lerp, smoothstep};
 use super::mesh::{CoincidentVertexGroups, Mesh};
 use super::sculpt::{EYE_ROW, HeadDistanceField, MOUTH_ROW};
@@ -21,7 +21,7 @@ pub(super) struct Blendshape {
 
 /// A vertex that blendshapes can move: its properties that are the same for every blendshape.
 struct DisplaceableVertex {
-    origin: VertexGridPosition,
+    origin: HeadGridVertex,
     rest_position: Vec3,
     /// 0 above the mouth, 1 below it.
     below_mouth: f32,
@@ -189,12 +189,12 @@ fn vertex_displacement(
 /// `lids`. Zero for other vertices.
 fn displacement_by_lid_motion(
     sculpt: &HeadDistanceField,
-    source: &VertexGridPosition,
+    source: &HeadGridVertex,
     rest: Vec3,
     lids: LidDistancesFromEyeRow,
     side: f32,
 ) -> Vec3 {
-    let (middle, half) = sculpt.eye_middle_and_half_angle();
+    let (middle, half) = sculpt.eye_middle_and_half_width_angles();
     let near = source.theta * side > 0.0
         && ((source.theta.abs() - middle) / half).abs() < 1.0
         && (source.row - EYE_ROW).abs() < 3.3;
@@ -206,8 +206,8 @@ fn displacement_by_lid_motion(
     }
 }
 
-/// Share of a push that a vertex takes, 0..=1.
-fn vertex_push_share(sculpt: &HeadDistanceField, source: &VertexGridPosition) -> f32 {
+/// Share of a displacement of the skin that a vertex takes, by its part of the head, 0..=1.
+fn vertex_push_share(sculpt: &HeadDistanceField, source: &HeadGridVertex) -> f32 {
     match source.layer {
         HeadVertexPart::Skin | HeadVertexPart::OnSkin | HeadVertexPart::LipRim(0 | 1) => {
             displacement_share_near_eye(sculpt, source)
@@ -222,8 +222,8 @@ fn vertex_push_share(sculpt: &HeadDistanceField, source: &VertexGridPosition) ->
 }
 
 /// Share of a displacement that a vertex near an eye takes. It fades out towards the lids, which stay on the eyeball.
-fn displacement_share_near_eye(sculpt: &HeadDistanceField, source: &VertexGridPosition) -> f32 {
-    let (middle, half) = sculpt.eye_middle_and_half_angle();
+fn displacement_share_near_eye(sculpt: &HeadDistanceField, source: &HeadGridVertex) -> f32 {
+    let (middle, half) = sculpt.eye_middle_and_half_width_angles();
     let s = ((source.theta.abs() - middle) / half).abs();
     let held = 1.0 - smoothstep(1.0, 1.5, s);
     match source.layer {
@@ -233,7 +233,7 @@ fn displacement_share_near_eye(sculpt: &HeadDistanceField, source: &VertexGridPo
 }
 
 /// 0 above the mouth, 1 below it, with a step between the lips that disappears at the corners.
-fn below_mouth_share(sculpt: &HeadDistanceField, source: &VertexGridPosition) -> f32 {
+fn below_mouth_share(sculpt: &HeadDistanceField, source: &HeadGridVertex) -> f32 {
     let m = source.theta / sculpt.mouth_half_angle();
     let parted = (1.0 - m.powi(4)).max(0.0);
     match source.layer {
@@ -251,7 +251,7 @@ fn below_mouth_share(sculpt: &HeadDistanceField, source: &VertexGridPosition) ->
 }
 
 /// Share of the jaw's motion that a point takes: 0 at the hinge and on the neck.
-fn jaw_motion_share_of_vertex(source: &VertexGridPosition, p: Vec3) -> f32 {
+fn jaw_motion_share_of_vertex(source: &HeadGridVertex, p: Vec3) -> f32 {
     match source.layer {
         HeadVertexPart::Skin => smoothstep(-0.8, 4.6, p.z) * smoothstep(-14.6, -11.4, source.row),
         _ => 1.0,

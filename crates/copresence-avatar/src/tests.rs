@@ -237,7 +237,7 @@ fn blendshapes_are_not_empty_and_do_not_tear_the_skin() {
         let mut moved = vec![Vec3::ZERO; rest.len()];
         shape.changes.iter().for_each(|(i, by, _)| moved[*i] = *by);
         let skin = |side: f32| {
-            let is = move |s: &&head::VertexGridPosition| s.layer == HeadVertexPart::Skin && s.edge_side * side > 0.0;
+            let is = move |s: &&head::HeadGridVertex| s.layer == HeadVertexPart::Skin && s.edge_side * side > 0.0;
             AVATAR.head.vertex_origins.iter().filter(is).count()
         };
         assert_eq!(skin(1.0), skin(-1.0));
@@ -250,7 +250,7 @@ fn blendshapes_are_not_empty_and_do_not_tear_the_skin() {
         for (lower, upper) in of(-1.0).zip(of(1.0)).filter(|&(l, u)| rest[l].distance(rest[u]) < 1e-4) {
             // The corners of eyes and mouth are single points; the vertices beside them may separate.
             let theta = AVATAR.head.vertex_origins[lower].theta.abs();
-            let (middle, half) = AVATAR.sculpt.eye_middle_and_half_angle();
+            let (middle, half) = AVATAR.sculpt.eye_middle_and_half_width_angles();
             let at_eye = AVATAR.head.vertex_origins[lower].row > -1.0;
             let lips_or_lids =
                 if at_eye { (theta - middle).abs() < half } else { theta < AVATAR.sculpt.mouth_half_angle() };

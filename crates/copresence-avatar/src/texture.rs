@@ -5,10 +5,10 @@ use image::{Rgb, RgbImage};
 
 use super::atlas;
 use super::character::{Color, HeadTraits, color_from_hex};
-use super::features::{BROW_ANGLES, brow_half_height, brow_middle_row, height_above_shirt_edge};
+use super::features::{BROW_ANGLES, brow_half_height, brow_middle_row_at, height_above_shirt_edge};
 use super::hair::degrees_above_hairline;
 use super::head::HeadMesh;
-use super::maths::{gaussian, lerp, pixel_noise, smoothstep, value_noise, worley_noise};
+use super::maths::{exp_of_negative_square, lerp, pixel_noise, smoothstep, value_noise, worley_noise};
 use super::photo::ProjectedPhoto;
 use super::sculpt::{HeadDistanceField, MOUTH_ROW};
 
@@ -20,7 +20,7 @@ pub(super) fn paint_texture(sculpt: &HeadDistanceField, head: &HeadMesh, face: O
         .as_ref()
         .map_or(sculpt.character.skin_tone, |photo| photo.mean_skin_tone_or_default(sculpt.character.skin_tone));
     let palette = SkinDerivedColors::palette_from_skin_tone(skin_tone, sculpt);
-    paint_skin(&mut image, sculpt, head, &palette, photo.as_ref());
+    paint_head_patch(&mut image, sculpt, head, &palette, photo.as_ref());
     paint_shared_eyeball_patch(&mut image, sculpt.character.iris_tone);
     paint_hair(&mut image, sculpt);
     paint_ears_mouth_and_lashes(&mut image, sculpt, &palette);
@@ -76,13 +76,13 @@ fn compute_vertex_paint_values(
         .zip(head.mesh.positions.iter().zip(&head.mesh.normals))
         .map(|(source, (&p, &normal))| {
             let side = vec3(p.x.abs(), p.y, p.z);
-            let cheek = gaussian(((side - vec3(4.0, -3.3, 6.4)) / vec3(2.7, 2.0, 3.0)).length());
-            let nose = gaussian((side - nose_tip).length() / 1.7);
-            let chin = gaussian((side - vec3(0.0, -9.6, 7.8)).length() / 1.6);
-            let lid = gaussian((side - sculpt.eye_centre - vec3(0.0, 0.0, 1.0)).length() / 1.7);
+            let cheek = exp_of_negative_square(((side - vec3(4.0, -3.3, 6.4)) / vec3(2.7, 2.0, 3.0)).length());
+            let nose = exp_of_negative_square((side - nose_tip).length() / 1.7);
+            let chin = exp_of_negative_square((side - vec3(0.0, -9.6, 7.8)).length() / 1.6);
+            let lid = exp_of_negative_square((side - sculpt.eye_centre - vec3(0.0, 0.0, 1.0)).length() / 1.7);
             let warm = (0.6 * cheek + 0.45 * nose + 0.2 * chin + 0.25 * lid).min(0.9);
             // The forehead is paler and more yellow than the middle of the face, the jaw a little cooler.
-            let pale = gaussian(((side - vec3(0.0, 5.0, 8.0)) / vec3(5.0, 2.6, 5.0)).length());
+            let pale = exp_of_negative_square(((side - vec3(0.0, 5.0, 8.0)) / vec3(5.0, 2.6, 5.0)).length());
             let cool = smoothstep(-5.0, -9.0, p.y) * smoothstep(-13.0, -10.0, p.y);
             let mut tone = palette.skin.lerp(palette.blush, warm);
             tone *= Vec3::ONE + vec3(0.02, 0.02, -0.03) * pale + vec3(-0.035, -0.015, 0.0) * cool;
@@ -99,7 +99,7 @@ fn compute_vertex_paint_values(
                 * smoothstep(-3.8, -6.0, p.y)
                 * smoothstep(-13.2, -11.2, p.y)
                 * smoothstep(-1.0, 3.0, p.z)
-                * (1.0 - gaussian((side - vec3(3.8, -4.0, 6.6)).length() / 2.0));
+                * (1.0 - exp_of_negative_square((side - vec3(3.8, -4.0, 6.6)).length() / 2.0));
             tone = tone.lerp(who.hair_tone * 0.55 + palette.skin * 0.35, 0.5 * beard);
             let facing = smoothstep(0.25, 0.7, normal.z);
             let oval = vec2(p.x / 5.6, (p.y + 3.2) / 7.6).length();
@@ -125,7 +125,7 @@ fn shirt_blend_weight(p: Vec3, lower: f32) -> f32 {
 }
 
 /// Paints the patch of the head: skin, lips, freckles and shirt, and the visitor's picture on the face.
-fn paint_skin(
+fn paint_head_patch(
     image: &mut RgbImage,
     sculpt: &HeadDistanceField,
     head: &HeadMesh,
@@ -163,8 +163,8 @@ fn paint_skin(
         }
         let seen = blend(|g| vec3(g.grid_position.x, g.grid_position.y, g.photo_share));
         if p.z > 2.0 && p.y > -12.0 {
-            let nostril = (vec3(p.x.abs(), p.y, p.z) - sculpt.nostril_centre()) / vec3(0.2, 0.2, 0.42);
-            tone = tone.lerp(palette.shade * 0.4, 0.7 * gaussian(nostril.length()));
+            let nostril = (vec3(p.x.abs(), p.y, p.z) - sculpt.left_nostril_centre()) / vec3(0.2, 0.2, 0.42);
+            tone = tone.lerp(palette.shade * 0.4, 0.7 * exp_of_negative_square(nostril.length()));
             tone = tone_with_age_lines(&sculpt.character, palette, p, tone);
             tone = tone_with_lips_and_freckles(sculpt, palette, p, vec2(seen.x, seen.y), tone);
             if seen.y > -1.5 && seen.y < 4.0 {
@@ -218,7 +218,7 @@ fn tone_with_brow_and_lids(
     let t = (theta - BROW_ANGLES.0) / (BROW_ANGLES.1 - BROW_ANGLES.0);
     if t > -0.1 && t < 1.1 {
         let half = brow_half_height(who, t.clamp(0.0, 1.0));
-        let d = (place.y - brow_middle_row(who, t.clamp(0.0, 1.0))) / half.max(0.06);
+        let d = (place.y - brow_middle_row_at(who, t.clamp(0.0, 1.0))) / half.max(0.06);
         // Hairs lean outwards on the way up.
         let lean = theta * 7.6 - 0.55 * place.y;
         let hairs = value_noise(vec3(lean * 15.0, place.y * 1.6, who.noise_offset));
@@ -226,18 +226,22 @@ fn tone_with_brow_and_lids(
         let mass = smoothstep(1.35, 0.25, d.abs() + 0.5 * (hairs - 0.5)) * ends;
         tone = tone.lerp(brow_tone(who), 0.72 * mass * lerp(0.65, 1.0, hairs));
     }
-    let (middle, half) = sculpt.eye_middle_and_half_angle();
+    let (middle, half) = sculpt.eye_middle_and_half_width_angles();
     let s = (theta - middle) / half;
     if s.abs() < 1.35 {
         let ends = smoothstep(1.3, 0.7, s.abs());
         // The crease of the upper lid, and the shade in it.
         let crease = place.y - (0.5 - 0.16 * s * s);
-        tone = tone.lerp(palette.shade * vec3(0.8, 0.72, 0.7), 0.6 * ends * gaussian(crease / 0.085));
-        tone = tone.lerp(palette.shade, 0.3 * ends * gaussian((crease + 0.05) / 0.3));
+        tone = tone.lerp(palette.shade * vec3(0.8, 0.72, 0.7), 0.6 * ends * exp_of_negative_square(crease / 0.085));
+        tone = tone.lerp(palette.shade, 0.3 * ends * exp_of_negative_square((crease + 0.05) / 0.3));
         // The roots of the lashes, and the edge of the lower lid.
-        let root = if place.y > 0.0 { gaussian(place.y / 0.07) * lerp(0.35, 0.75, who.lash_length) } else { 0.0 };
+        let root = if place.y > 0.0 {
+            exp_of_negative_square(place.y / 0.07) * lerp(0.35, 0.75, who.lash_length)
+        } else {
+            0.0
+        };
         tone = tone.lerp(lash_tone(who), root * smoothstep(1.12, 0.95, s.abs()));
-        let lower = if place.y <= 0.0 { gaussian((place.y + 0.12) / 0.09) } else { 0.0 };
+        let lower = if place.y <= 0.0 { exp_of_negative_square((place.y + 0.12) / 0.09) } else { 0.0 };
         tone = tone.lerp(lash_tone(who).lerp(palette.shade, 0.6), 0.3 * lower * smoothstep(1.1, 0.8, s.abs()));
     }
     tone
@@ -251,12 +255,15 @@ fn tone_with_age_lines(who: &HeadTraits, palette: &SkinDerivedColors, p: Vec3, t
     }
     let side = p.x.abs();
     let fold_x = 1.75 + 0.52 * (-4.0 - p.y) + 0.05 * (p.y + 5.5).powi(2);
-    let fold = gaussian((side - fold_x) / 0.16) * smoothstep(-3.4, -4.6, p.y) * smoothstep(-7.6, -6.2, p.y);
+    let fold =
+        exp_of_negative_square((side - fold_x) / 0.16) * smoothstep(-3.4, -4.6, p.y) * smoothstep(-7.6, -6.2, p.y);
     let bag_y = -1.5 - 0.1 * (1.0 - ((side - 3.2) / 1.5).powi(2));
-    let bag = gaussian((p.y - bag_y) / 0.13) * smoothstep(1.5, 0.9, (side - 3.1).abs());
-    let brow_lines =
-        [4.0, 4.9, 5.8].into_iter().map(|y| gaussian((p.y - y - 0.12 * (p.x * 0.7 + y).sin()) / 0.09)).sum::<f32>()
-            * smoothstep(4.4, 2.6, side);
+    let bag = exp_of_negative_square((p.y - bag_y) / 0.13) * smoothstep(1.5, 0.9, (side - 3.1).abs());
+    let brow_lines = [4.0, 4.9, 5.8]
+        .into_iter()
+        .map(|y| exp_of_negative_square((p.y - y - 0.12 * (p.x * 0.7 + y).sin()) / 0.09))
+        .sum::<f32>()
+        * smoothstep(4.4, 2.6, side);
     let lines = (fold * 0.9 + bag * 0.7 + brow_lines * 0.25) * strength;
     tone.lerp(palette.shade, lines.min(1.0))
 }
@@ -283,7 +290,7 @@ fn tone_with_lips_and_freckles(
     let m = place.x / (sculpt.mouth_half_angle() * 1.02);
     if m.abs() < 1.05 {
         let d = place.y - MOUTH_ROW;
-        let bow = 1.0 - 0.2 * gaussian(m / 0.13);
+        let bow = 1.0 - 0.2 * exp_of_negative_square(m / 0.13);
         let taper = (1.0 - m * m).max(0.0);
         let upper = 0.86 * who.lip_fullness.sqrt() * bow * taper.powf(0.75);
         let lower = 1.16 * who.lip_fullness.sqrt() * taper.powf(0.6);
@@ -295,13 +302,18 @@ fn tone_with_lips_and_freckles(
         let crease = if inside > 0.0 { value_noise(vec3(p.x * 7.0, p.y * 1.5, who.noise_offset)) - 0.5 } else { 0.0 };
         let lip = palette.lips
             * (1.0 + 0.06 * crease)
-            * lerp(1.0, 0.72, gaussian(d / 0.13))
-            * if d > 0.0 { 0.9 } else { 1.0 + 0.1 * gaussian((d + 0.55) / 0.3) * gaussian(m / 0.5) };
+            * lerp(1.0, 0.72, exp_of_negative_square(d / 0.13))
+            * if d > 0.0 {
+                0.9
+            } else {
+                1.0 + 0.1 * exp_of_negative_square((d + 0.55) / 0.3) * exp_of_negative_square(m / 0.5)
+            };
         tone = tone.lerp(lip, 0.9 * inside * smoothstep(0.0, 0.06, taper));
     }
     if who.freckle_strength > 0.0 {
         let q = p * 2.6 + Vec3::splat(who.noise_offset);
-        let spread = gaussian((p.y + 2.4) / 1.9) * gaussian(p.x / 5.2) * smoothstep(4.5, 6.0, p.z);
+        let spread =
+            exp_of_negative_square((p.y + 2.4) / 1.9) * exp_of_negative_square(p.x / 5.2) * smoothstep(4.5, 6.0, p.z);
         if spread > 0.02 {
             let dense = spread * who.freckle_strength * smoothstep(0.35, 0.6, value_noise(q * 0.8));
             let dot = smoothstep(0.24, 0.1, worley_noise(q)) * dense;
@@ -321,14 +333,16 @@ fn paint_shared_eyeball_patch(image: &mut RgbImage, iris: Color) {
         // The white is grey-blue towards the lids and pink in the corners.
         let mut white = color_from_hex(0x00ee_eae6).lerp(color_from_hex(0x00d8_aaa0), smoothstep(0.36, 0.8, out));
         white *= lerp(1.0, 0.62, smoothstep(0.02, -0.42, d.y)) * lerp(1.0, 0.86, smoothstep(0.15, 0.5, d.y));
-        white *= lerp(1.0, 0.84, gaussian((out - rim) / 0.06));
+        white *= lerp(1.0, 0.84, exp_of_negative_square((out - rim) / 0.06));
         let threads = 0.6 * value_noise(vec3(turn.cos() * 11.0, turn.sin() * 11.0, out * 4.0))
             + 0.4 * value_noise(vec3(turn.cos() * 27.0, turn.sin() * 27.0, out * 6.0 + 9.0));
         // Light from above gathers in the lower half of the iris.
         let lit = lerp(0.5, 1.22, smoothstep(-rim, rim, d.y));
         let mut coloured = iris * lit * lerp(0.7, 1.3, threads);
-        coloured =
-            coloured.lerp(iris * 1.35 + vec3(0.08, 0.06, 0.02), 0.5 * gaussian((out - pupil - 0.05) / 0.035) * lit);
+        coloured = coloured.lerp(
+            iris * 1.35 + vec3(0.08, 0.06, 0.02),
+            0.5 * exp_of_negative_square((out - pupil - 0.05) / 0.035) * lit,
+        );
         coloured = coloured.lerp(iris * 0.18, smoothstep(rim - 0.075, rim - 0.01, out));
         coloured = coloured.lerp(color_from_hex(0x000e_0a0a), smoothstep(pupil + 0.012, pupil - 0.012, out));
         let mut tone = coloured.lerp(white, smoothstep(rim - 0.014, rim + 0.02, out));
@@ -361,8 +375,8 @@ fn paint_ears_mouth_and_lashes(image: &mut RgbImage, sculpt: &HeadDistanceField,
     for (x, y, place) in atlas::EAR_PATCH.pixels_with_patch_position() {
         let d = (place - 0.5) * 2.0;
         let out = d.length();
-        let bowl = gaussian((d - vec2(-0.05, 0.12)).length() / 0.36);
-        let groove = gaussian((out - 0.76) / 0.09) * smoothstep(0.5, -0.2, d.y);
+        let bowl = exp_of_negative_square((d - vec2(-0.05, 0.12)).length() / 0.36);
+        let groove = exp_of_negative_square((out - 0.76) / 0.09) * smoothstep(0.5, -0.2, d.y);
         let mut tone = palette.skin.lerp(palette.blush, 0.35 + 0.4 * smoothstep(0.6, 1.0, out));
         tone = tone.lerp(palette.shade, (0.75 * bowl + 0.35 * groove).min(0.8));
         image.put_pixel(x, y, color_to_rgb8(tone));
@@ -376,7 +390,7 @@ fn paint_ears_mouth_and_lashes(image: &mut RgbImage, sculpt: &HeadDistanceField,
         image.put_pixel(x, y, color_to_rgb8(color_from_hex(0x00b8_6a66).lerp(enamel, smoothstep(0.08, 0.16, place.y))));
     }
     for (x, y, place) in atlas::TONGUE_PATCH.pixels_with_patch_position() {
-        let furrow = gaussian((place.x - 0.5) / 0.06) * smoothstep(0.05, 0.3, place.y);
+        let furrow = exp_of_negative_square((place.x - 0.5) / 0.06) * smoothstep(0.05, 0.3, place.y);
         let buds = value_noise(vec3(place.x * 40.0, place.y * 28.0, who.noise_offset)) - 0.5;
         let tone = color_from_hex(0x00c9_6a6c) * (1.0 - 0.2 * furrow) * (1.0 + 0.12 * buds);
         image.put_pixel(x, y, color_to_rgb8(tone * lerp(1.0, 0.55, smoothstep(0.4, 1.0, place.y))));

@@ -36,7 +36,7 @@ async fn main() -> Result<(), BoxError> {
         return Err("day PROFILES.toml PROFILE DATA_DIR OUT_DIR VISITS".into());
     };
     let profile = Profiles::load_profiles(Some(Path::new(profiles)))?.build_profile_by_name(name)?;
-    let (target, _) = ProfileOrSandboxBackend::find_credentials_and_build_target(
+    let (target, _) = ProfileOrSandboxBackend::find_credentials_and_build_backend(
         &profile,
         &CredentialStore::keychain_backed_store(),
         &|name| std::env::var(name).ok(),

@@ -205,7 +205,7 @@ impl VisitScreenState {
             visit: self.visit.clone(),
             directory: abbreviate_home(directory, host.home.as_deref()),
             files: views.collect(),
-            glb: find_shown_avatar(files).map(|file| format!("{}/{}/{}", host.asset_base, self.visit, file.path)),
+            glb: find_file_shown_in_3d(files).map(|file| format!("{}/{}/{}", host.asset_base, self.visit, file.path)),
             portrait: asset(".png"),
         }
     }
@@ -213,7 +213,7 @@ impl VisitScreenState {
 
 /// The file that the screen shows in 3D: the first of the formats of glTF. A zip archive may contain one, unless its type
 /// says that it contains another format.
-fn find_shown_avatar(files: &[SavedFile]) -> Option<&SavedFile> {
+fn find_file_shown_in_3d(files: &[SavedFile]) -> Option<&SavedFile> {
     [".glb", ".vrm", ".gltf", ".zip"].iter().find_map(|extension| {
         files.iter().find(|file| {
             file.path.ends_with(extension)
@@ -392,7 +392,7 @@ mod tests {
                 notes: Vec::new(),
             };
             let files: Vec<SavedFile> = paths.iter().map(file).collect();
-            find_shown_avatar(&files).map(|file| file.path.clone())
+            find_file_shown_in_3d(&files).map(|file| file.path.clone())
         };
         assert_eq!(shown(&["avatar_fbx.zip", "avatar.vrm", "avatar.glb"]).as_deref(), Some("avatar.glb"));
         assert_eq!(shown(&["avatar.zip", "avatar.vrm"]).as_deref(), Some("avatar.vrm"));

@@ -81,8 +81,8 @@ struct SettingsFileState {
 }
 
 impl SettingsFile {
-    /// Reads the file. Problems are reported by [`load_error`](Self::load_error). Blocks on the disk.
-    pub fn open_settings_file(data: Arc<DataDir>) -> Self {
+    /// Reads the settings file. Problems are reported by [`load_error`](Self::load_error). Blocks on the disk.
+    pub fn read_settings_file(data: Arc<DataDir>) -> Self {
         let state = read_settings_state(&data);
         Self(Arc::new(SettingsFileInner { data, state: Mutex::new(state) }))
     }
@@ -130,7 +130,7 @@ impl SettingsFile {
     ///
     /// # Errors
     /// The file cannot be read or written.
-    pub(crate) fn set_pin_from_shell(&self, pin: Option<PinHash>) -> Result<(), StoreError> {
+    pub(crate) fn replace_pin_from_shell(&self, pin: Option<PinHash>) -> Result<(), StoreError> {
         let mut state = self.lock_settings_state();
         self.reread_if_pin_is_unknown(&mut state)?;
         self.change_and_write(&mut state, |settings| {
@@ -159,7 +159,7 @@ impl SettingsFile {
         let mut settings = state.settings.clone();
         change(&mut settings);
         let mut file = state.file.clone();
-        file.set_known_keys(settings_to_values(&settings));
+        file.set_known_keys(settings_to_toml_values(&settings));
         self.0.data.write_operator_file(SettingsOrLogoFile::Settings, file.to_toml().as_bytes())?;
         state.settings = settings.clone();
         state.file = file;
@@ -186,7 +186,7 @@ fn read_settings_state(data: &DataDir) -> SettingsFileState {
 fn settings_from_values(values: UsableSettings) -> OperatorSettings {
     let defaults = OperatorSettings::default();
     let language = values.language;
-    let texts = |texts| texts_from_values(texts, language.as_deref());
+    let texts = |texts| convert_settings_texts_to_view(texts, language.as_deref());
     OperatorSettings {
         pin: values.pin_hash.as_deref().and_then(PinHash::parse_phc_string),
         failed_pin_attempts: values.failed_pin_attempts.unwrap_or(defaults.failed_pin_attempts),
@@ -208,7 +208,7 @@ fn settings_from_values(values: UsableSettings) -> OperatorSettings {
 }
 
 /// The settings as the values of the TOML file.
-fn settings_to_values(settings: &OperatorSettings) -> UsableSettings {
+fn settings_to_toml_values(settings: &OperatorSettings) -> UsableSettings {
     let display = &settings.display;
     UsableSettings {
         pin_hash: settings.pin.as_ref().map(|pin| pin.as_str().to_owned()),
@@ -227,8 +227,9 @@ fn settings_to_values(settings: &OperatorSettings) -> UsableSettings {
     }
 }
 
-/// The texts of a file. One without a language is in the initial language for a new visitor.
-fn texts_from_values(values: LocalizedText, language: Option<&str>) -> LocalizedTextView {
+/// Converts a text of the settings file to the view. A text without a language gets the initial language of a new
+/// visitor.
+fn convert_settings_texts_to_view(values: LocalizedText, language: Option<&str>) -> LocalizedTextView {
     let single = values.without_language.map(|text| (language::initial_language_for_visitor(language), text));
     single.into_iter().chain(values.by_language).collect()
 }
@@ -256,7 +257,7 @@ mod tests {
     fn open_settings(text: &str) -> (tempfile::TempDir, SettingsFile) {
         let (root, data) = open_data_dir();
         data.write_operator_file(SettingsOrLogoFile::Settings, text.as_bytes()).expect("written");
-        (root, SettingsFile::open_settings_file(data))
+        (root, SettingsFile::read_settings_file(data))
     }
 
     fn backup_names(root: &tempfile::TempDir) -> Vec<String> {
@@ -268,7 +269,7 @@ mod tests {
     #[test]
     fn a_missing_file_is_no_error() {
         let (_root, data) = open_data_dir();
-        let file = SettingsFile::open_settings_file(data);
+        let file = SettingsFile::read_settings_file(data);
         assert_eq!(
             (file.current_settings(), file.load_error(), file.is_pin_unknown()),
             (OperatorSettings::default(), None, false)
@@ -318,10 +319,10 @@ mod tests {
             file.load_error()
                 .is_some_and(|load_error| load_error.contains("not TOML") && load_error.contains("broken-"))
         );
-        SettingsFile::open_settings_file(file.0.data.clone());
+        SettingsFile::read_settings_file(file.0.data.clone());
         assert_eq!(backup_names(&root).len(), 1, "not once a start");
-        file.set_pin_from_shell(None).expect("written");
-        assert_eq!(SettingsFile::open_settings_file(file.0.data.clone()).load_error(), None);
+        file.replace_pin_from_shell(None).expect("written");
+        assert_eq!(SettingsFile::read_settings_file(file.0.data.clone()).load_error(), None);
     }
 
     #[test]
@@ -352,7 +353,7 @@ mod tests {
             let (_root, file) = open_settings(text);
             assert!(file.current_settings().kiosk_mode && !file.is_pin_unknown(), "{text}");
             file.update_and_save_settings(|settings| settings.kiosk_mode = false).expect("written");
-            assert!(!SettingsFile::open_settings_file(file.0.data.clone()).current_settings().kiosk_mode, "{text}");
+            assert!(!SettingsFile::read_settings_file(file.0.data.clone()).current_settings().kiosk_mode, "{text}");
         }
     }
 
@@ -363,7 +364,7 @@ mod tests {
         let elsewhere = root.path().join("elsewhere.toml");
         std::fs::write(&elsewhere, "keep_hours = 5\n").expect("written");
         std::os::unix::fs::symlink(&elsewhere, root.path().join("settings.toml")).expect("linked");
-        let file = SettingsFile::open_settings_file(data);
+        let file = SettingsFile::read_settings_file(data);
         assert!(file.is_pin_unknown() && file.load_error().is_some());
         assert!(file.current_settings().kiosk_mode, "it may have been on");
         file.update_and_save_settings(|settings| settings.phone_access = true).expect_err("refused");
@@ -376,7 +377,7 @@ mod tests {
     #[test]
     fn a_change_that_cannot_be_written_is_not_applied() {
         let (root, data) = open_data_dir();
-        let file = SettingsFile::open_settings_file(data);
+        let file = SettingsFile::read_settings_file(data);
         // A rename cannot replace a folder.
         std::fs::create_dir(root.path().join("settings.toml")).expect("made");
         file.update_and_save_settings(|settings| settings.phone_access = true).expect_err("refused");
@@ -394,7 +395,7 @@ mod tests {
         file.update_and_save_settings(|settings| settings.display.language = Some("de".into())).expect("written");
         let text = std::fs::read_to_string(root.path().join("settings.toml")).expect("there");
         assert!(text.contains("[display.consent]\nfr = \"Nous filmons.\""), "{text}");
-        let again = SettingsFile::open_settings_file(file.0.data.clone()).current_settings().display;
+        let again = SettingsFile::read_settings_file(file.0.data.clone()).current_settings().display;
         assert_eq!((again.attract_text, again.consent), (display.attract_text, display.consent));
     }
 
@@ -465,7 +466,7 @@ mod tests {
         #[test]
         fn written_settings_are_read_back(settings in some_settings()) {
             let mut file = SettingsToml::default();
-            file.set_known_keys(settings_to_values(&settings));
+            file.set_known_keys(settings_to_toml_values(&settings));
             let file = SettingsToml::parse_settings_toml(&file.to_toml()).expect("TOML");
             let mut flaws = Vec::new();
             prop_assert_eq!(settings_from_values(file.usable_values_and_report_flaws(&mut flaws)), settings);
@@ -484,7 +485,7 @@ mod tests {
             let settings = settings_from_values(file.usable_values_and_report_flaws(&mut flaws));
             prop_assert_eq!(&settings.display.consent, &LocalizedTextView::from_iter([(language, &text)]));
             prop_assert!(flaws.is_empty() && file.unknown_keys().is_empty());
-            file.set_known_keys(settings_to_values(&settings));
+            file.set_known_keys(settings_to_toml_values(&settings));
             prop_assert_eq!(settings_from_values(file.usable_values_and_report_flaws(&mut flaws)), settings);
         }
     }

@@ -92,13 +92,13 @@ pub(crate) struct VisitOptions {
     #[arg(long, value_name = "SIZE", value_parser = parse_file_size)]
     pub(crate) max_file_size: Option<bytesize::ByteSize>,
     #[command(flatten)]
-    pub(crate) world: SimulationOptions,
+    pub(crate) world: SimulatedBackendOptions,
 }
 
 /// Options of the simulated backend, shared by `sandbox` and `visit`.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Sandbox")]
-pub(crate) struct SimulationOptions {
+pub(crate) struct SimulatedBackendOptions {
     /// Scenario to simulate (`copresence sandbox --list-scenarios`)
     #[arg(long, value_name = "NAME", default_value_t = TokenScenario::Happy)]
     pub(crate) scenario: TokenScenario,
@@ -152,7 +152,7 @@ pub(crate) struct SandboxOptions {
     #[arg(long)]
     pub(crate) list_faults: bool,
     #[command(flatten)]
-    pub(crate) world: SimulationOptions,
+    pub(crate) world: SimulatedBackendOptions,
 }
 
 #[derive(Debug, Clone, Default, Subcommand)]

@@ -106,7 +106,7 @@ fn prompt_for_credentials(
     Ok(values)
 }
 
-/// Ctrl-C at a prompt is an interruption (exit 130), not a usage error.
+/// The command failure for an error at a prompt. Ctrl-C is an interruption (exit 130), not a usage error.
 fn failure_from_prompt_error(error: &std::io::Error) -> CommandFailure {
     match error.kind() {
         std::io::ErrorKind::Interrupted => CommandFailure::interrupted_before_start_error(),

@@ -15,7 +15,7 @@ pub(crate) async fn load_target_with_credentials(profile: &Profile) -> Result<Pr
     // The keychain may wait for a person, so it must not run on an async worker.
     let found = tokio::task::spawn_blocking(move || {
         let credential_store = CredentialStore::keychain_backed_store();
-        match ProfileOrSandboxBackend::find_credentials_and_build_target(
+        match ProfileOrSandboxBackend::find_credentials_and_build_backend(
             &profile,
             &credential_store,
             &read_environment_variable,
@@ -26,7 +26,7 @@ pub(crate) async fn load_target_with_credentials(profile: &Profile) -> Result<Pr
                 output::eprint_sanitized_line(format_args!("{error}"));
                 output::eprint_sanitized_line(format_args!("  what to do: {}", error.remedy()));
                 credentials::prompt_credentials_for_this_run(&profile, &credential_store)?;
-                Ok::<_, CommandFailure>(ProfileOrSandboxBackend::find_credentials_and_build_target(
+                Ok::<_, CommandFailure>(ProfileOrSandboxBackend::find_credentials_and_build_backend(
                     &profile,
                     &credential_store,
                     &read_environment_variable,

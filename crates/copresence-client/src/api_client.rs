@@ -58,7 +58,7 @@ impl SharedClientState {
     }
 
     /// Adds a session token to the known secrets.
-    fn add_token_to_secrets(&self, session: &SessionToken) {
+    fn add_session_token_to_secrets(&self, session: &SessionToken) {
         let mut known = self.known_secrets.write().unwrap_or_else(PoisonError::into_inner);
         *known = known.with_secret(session.expose());
     }
@@ -174,7 +174,7 @@ impl ApiClient {
     /// [`CallError::NeverSent`], [`CallError::ResponseLost`] (also for a body that is truncated or longer than
     /// [`crate::MAX_BODY`]), and [`CallError::InvalidResponse`] for a content encoding that cannot be decoded. The last
     /// two contain the received part of the body.
-    pub async fn redeem_token(&self, token: &ExportToken) -> Result<ApiResponse, CallError> {
+    pub async fn send_redeem_request(&self, token: &ExportToken) -> Result<ApiResponse, CallError> {
         let shared = &*self.shared;
         let mut route = shared.plan.redeem_route.clone();
         let value =
@@ -281,7 +281,7 @@ impl ApiClient {
         ensure_success_status(CallKind::Login, &answered)?;
         let read = LoginResponse::parse_session_at_pointer(&answered.body, &login.token_pointer);
         let session = read.map_err(|mismatch| invalid_response_error(&answered, mismatch))?.session_token;
-        self.shared.add_token_to_secrets(&session);
+        self.shared.add_session_token_to_secrets(&session);
         Ok(session)
     }
 

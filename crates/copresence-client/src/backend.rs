@@ -54,7 +54,7 @@ pub struct BackendWithRoutes {
     /// Where Export Tokens come from.
     pub token_source: TokenSource,
     /// Where Export Tokens are redeemed.
-    pub redeem_route: RedeemRoute,
+    pub redeem_route: RedeemEndpoint,
     /// Download URLs that are requested although the backend should not send them.
     pub download_exceptions: DownloadExceptions,
 }
@@ -79,7 +79,7 @@ impl BackendWithRoutes {
             base_url,
             login_route: LoginRoute::default(),
             token_source: TokenSource::Direct,
-            redeem_route: RedeemRoute::Vendor,
+            redeem_route: RedeemEndpoint::Vendor,
             download_exceptions: DownloadExceptions::default(),
         }
     }
@@ -169,9 +169,9 @@ impl fmt::Debug for PartnerTokenSource {
     }
 }
 
-/// Where Export Tokens are redeemed.
+/// Where Export Tokens are redeemed: at the vendor, or at a partner's relay.
 #[derive(Clone)]
-pub enum RedeemRoute {
+pub enum RedeemEndpoint {
     /// `GET /redeemExportToken` of the vendor. Needs the API key.
     Vendor,
     /// A relay of a partner: GET with `X-Copresence-Export-Token` and the partner's headers, without the API key. Its
@@ -184,7 +184,7 @@ pub enum RedeemRoute {
     },
 }
 
-impl fmt::Debug for RedeemRoute {
+impl fmt::Debug for RedeemEndpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Vendor => f.write_str("Vendor"),

@@ -20,7 +20,7 @@ pub(crate) struct ExchangeCapture {
 
 impl ExchangeCapture {
     /// Starts a capture of a request. `token_pointer` is a JSON Pointer to a secret in a successful response.
-    pub(crate) fn start_capture(
+    pub(crate) fn start_exchange_capture(
         call: CallKind,
         request: &reqwest::Request,
         token_pointer: Option<String>,

@@ -1,6 +1,6 @@
 //! Requests as `curl` commands for a POSIX shell. Secrets are replaced by shell variables.
 
-use crate::backend::{BackendWithRoutes, PARTNER_KEY_PLACEHOLDER, RedeemRoute, TokenSource};
+use crate::backend::{BackendWithRoutes, PARTNER_KEY_PLACEHOLDER, RedeemEndpoint, TokenSource};
 use crate::exchange::{CallKind, Exchange};
 use crate::redact::MASK;
 use copresence_protocol::headers;
@@ -34,8 +34,8 @@ enum ShellWordPart {
 }
 
 impl ShellWord {
-    /// A word of literal text.
-    pub fn word_from_text(text: impl Into<String>) -> Self {
+    /// A shell word of literal text.
+    pub fn shell_word_from_text(text: impl Into<String>) -> Self {
         Self::default().append_text(text)
     }
 
@@ -59,7 +59,7 @@ impl ShellWord {
     /// Appends the expansion of a variable. The name is converted to a valid shell variable name.
     #[must_use]
     pub fn append_variable_expansion(mut self, name: &str) -> Self {
-        self.0.push(ShellWordPart::Variable(shell_variable_name(name)));
+        self.0.push(ShellWordPart::Variable(to_shell_variable_name(name)));
         self
     }
 
@@ -75,7 +75,7 @@ impl ShellWord {
     /// A word from a template: each occurrence of `mark` in `text` is replaced by the value of the variable `name`.
     pub fn word_from_template(text: &str, mark: &str, name: &str) -> Self {
         let mut pieces = text.split(mark);
-        let first = Self::word_from_text(pieces.next().unwrap_or_default());
+        let first = Self::shell_word_from_text(pieces.next().unwrap_or_default());
         pieces.fold(first, |word, piece| word.append_variable_expansion(name).append_text(piece))
     }
 
@@ -152,9 +152,9 @@ impl CurlCommand {
     pub fn with_header(mut self, name: &str, value: ShellWord) -> Self {
         // curl removes a header for `Name:`, and sends an empty one for `Name;`.
         let line = if value == ShellWord::default() {
-            ShellWord::word_from_text(format!("{name};"))
+            ShellWord::shell_word_from_text(format!("{name};"))
         } else {
-            ShellWord::word_from_text(format!("{name}: ")).append_word(value)
+            ShellWord::shell_word_from_text(format!("{name}: ")).append_word(value)
         };
         self.headers.push(line);
         self
@@ -170,7 +170,7 @@ impl CurlCommand {
     /// Writes the response body to a file.
     #[must_use]
     pub fn with_output_file(mut self, file: &str) -> Self {
-        self.output_file = Some(ShellWord::word_from_text(file));
+        self.output_file = Some(ShellWord::shell_word_from_text(file));
         self
     }
 
@@ -187,24 +187,26 @@ impl CurlCommand {
 
     /// The words of each line of the command.
     fn shell_words_by_line(&self) -> Vec<Vec<ShellWord>> {
-        let mut first: Vec<_> = ["curl", "-sS", "-i"].map(ShellWord::word_from_text).into();
+        let mut first: Vec<_> = ["curl", "-sS", "-i"].map(ShellWord::shell_word_from_text).into();
         let globs =
             |part: &ShellWordPart| matches!(part, ShellWordPart::Text(text) if text.contains(['[', ']', '{', '}']));
         if self.url.0.iter().any(globs) {
-            first.push(ShellWord::word_from_text("--globoff"));
+            first.push(ShellWord::shell_word_from_text("--globoff"));
         }
         match self.method.as_str() {
-            "HEAD" => first.push(ShellWord::word_from_text("--head")),
-            method => first.extend([ShellWord::word_from_text("-X"), ShellWord::word_from_text(method)]),
+            "HEAD" => first.push(ShellWord::shell_word_from_text("--head")),
+            method => first.extend([ShellWord::shell_word_from_text("-X"), ShellWord::shell_word_from_text(method)]),
         }
         if let Some(file) = &self.output_file {
-            first.extend([ShellWord::word_from_text("-o"), file.clone()]);
+            first.extend([ShellWord::shell_word_from_text("-o"), file.clone()]);
         }
         first.push(self.url.clone());
         let mut lines = vec![first];
-        lines.extend(self.headers.iter().map(|header| vec![ShellWord::word_from_text("-H"), header.clone()]));
+        lines.extend(self.headers.iter().map(|header| vec![ShellWord::shell_word_from_text("-H"), header.clone()]));
         // `-d` would read a file for a body that starts with `@`.
-        lines.extend(self.request_body.iter().map(|body| vec![ShellWord::word_from_text("--data-raw"), body.clone()]));
+        lines.extend(
+            self.request_body.iter().map(|body| vec![ShellWord::shell_word_from_text("--data-raw"), body.clone()]),
+        );
         lines
     }
 }
@@ -233,7 +235,7 @@ pub fn curl_for_exchange(exchange: &Exchange, backend: &BackendWithRoutes) -> Cu
 /// The value of a header, with variables in place of masked parts.
 fn header_value_to_shell_word(call: CallKind, name: &str, value: &str, backend: &BackendWithRoutes) -> ShellWord {
     if !value.contains(MASK) {
-        return ShellWord::word_from_text(value);
+        return ShellWord::shell_word_from_text(value);
     }
     let known = [
         (headers::API_KEY, API_KEY_VAR),
@@ -256,7 +258,7 @@ fn header_value_to_shell_word(call: CallKind, name: &str, value: &str, backend: 
 fn find_partner_header_template<'a>(call: CallKind, name: &str, backend: &'a BackendWithRoutes) -> Option<&'a str> {
     let headers = match (call, &backend.token_source, &backend.redeem_route) {
         (CallKind::Generate, TokenSource::Partner(partner), _) => &partner.headers,
-        (CallKind::Redeem, _, RedeemRoute::Partner { headers, .. }) => headers,
+        (CallKind::Redeem, _, RedeemEndpoint::Partner { headers, .. }) => headers,
         _ => return None,
     };
     headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
@@ -270,7 +272,7 @@ fn recorded_url_word(recorded: &str) -> ShellWord {
     let pairs = query.split('&').map(|pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let encoded: String = url::form_urlencoded::byte_serialize(name.as_bytes()).collect();
-        ShellWord::word_from_text(format!("{encoded}=")).append_word(text_or_masked_variable(value, name))
+        ShellWord::shell_word_from_text(format!("{encoded}=")).append_word(text_or_masked_variable(value, name))
     });
     pairs.enumerate().fold(text_or_masked_variable(place, "URL").append_text("?"), |word, (index, pair)| {
         word.append_text(if index == 0 { "" } else { "&" }).append_word(pair)
@@ -279,7 +281,7 @@ fn recorded_url_word(recorded: &str) -> ShellWord {
 
 /// The text itself, or the variable if the text is masked.
 fn text_or_masked_variable(text: &str, variable: &str) -> ShellWord {
-    if text.contains(MASK) { ShellWord::word_from_variable(variable) } else { ShellWord::word_from_text(text) }
+    if text.contains(MASK) { ShellWord::word_from_variable(variable) } else { ShellWord::shell_word_from_text(text) }
 }
 
 /// Converts a body to a shell word. Each masked string becomes a variable, which is named after the JSON member.
@@ -298,12 +300,12 @@ fn json_to_shell_with_variables(value: &Value, name: &str) -> ShellWord {
                 "password" => PASSWORD_VAR,
                 other => other,
             };
-            ShellWord::word_from_text("\"").append_variable_expansion(variable).append_text("\"")
+            ShellWord::shell_word_from_text("\"").append_variable_expansion(variable).append_text("\"")
         }
         Value::Array(items) => {
             let items = items.iter().map(|item| json_to_shell_with_variables(item, name)).enumerate();
             items
-                .fold(ShellWord::word_from_text("["), |all, (index, item)| {
+                .fold(ShellWord::shell_word_from_text("["), |all, (index, item)| {
                     all.append_text(comma_before_item(index)).append_word(item)
                 })
                 .append_text("]")
@@ -311,12 +313,12 @@ fn json_to_shell_with_variables(value: &Value, name: &str) -> ShellWord {
         Value::Object(members) => {
             let members = members.iter().enumerate().map(|(index, (key, value))| {
                 let key_text = Value::from(key.as_str()).to_string();
-                ShellWord::word_from_text(format!("{}{key_text}:", comma_before_item(index)))
+                ShellWord::shell_word_from_text(format!("{}{key_text}:", comma_before_item(index)))
                     .append_word(json_to_shell_with_variables(value, key))
             });
-            members.fold(ShellWord::word_from_text("{"), ShellWord::append_word).append_text("}")
+            members.fold(ShellWord::shell_word_from_text("{"), ShellWord::append_word).append_text("}")
         }
-        other => ShellWord::word_from_text(other.to_string()),
+        other => ShellWord::shell_word_from_text(other.to_string()),
     }
 }
 
@@ -326,7 +328,7 @@ fn comma_before_item(index: usize) -> &'static str {
 }
 
 /// Converts a name to a shell variable name: upper case, `_` for every other character, no leading digit.
-fn shell_variable_name(name: &str) -> String {
+fn to_shell_variable_name(name: &str) -> String {
     let upper = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
     let name: String = name.chars().map(upper).collect();
     if name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') { name } else { format!("_{name}") }
@@ -338,9 +340,9 @@ pub fn url_with_query_as_variable(address: &Url) -> ShellWord {
         Some(_) => {
             let mut shown = address.clone();
             shown.set_query(None);
-            ShellWord::word_from_text(format!("{shown}?")).append_variable_expansion("QUERY")
+            ShellWord::shell_word_from_text(format!("{shown}?")).append_variable_expansion("QUERY")
         }
-        None => ShellWord::word_from_text(address.as_str()),
+        None => ShellWord::shell_word_from_text(address.as_str()),
     }
 }
 

@@ -8,7 +8,7 @@
 //! and `localhost` are checked.
 
 use crate::backend::DownloadExceptions;
-use crate::file_host::{HostReach, host_reach, reach_of_ip};
+use crate::file_host::{HostNetworkScope, host_reach, reach_of_ip};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
@@ -93,19 +93,19 @@ impl DownloadTargetRules {
         if is_plain_http_from_https(url, &self.backend) && !self.exceptions.allow_http {
             return Err(RefusedTarget::PlainHttp);
         }
-        let Some(refused) = find_refused_target(url) else { return Ok(()) };
+        let Some(refused) = find_literal_host_refusal(url) else { return Ok(()) };
         if self.exceptions.allow_private_hosts || !self.is_backend_public().await { Ok(()) } else { Err(refused) }
     }
 
     /// The addresses of a download host that may be connected to. An error if it has only others.
     async fn keep_allowed_addresses(&self, addresses: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, RefusedTarget> {
-        let not_public = addresses.iter().map(SocketAddr::ip).find(|ip| reach_of_ip(*ip) != HostReach::Public);
+        let not_public = addresses.iter().map(SocketAddr::ip).find(|ip| reach_of_ip(*ip) != HostNetworkScope::Public);
         let Some(not_public) = not_public else { return Ok(addresses) };
         if self.exceptions.allow_private_hosts || !self.is_backend_public().await {
             return Ok(addresses);
         }
         let mut allowed = addresses;
-        allowed.retain(|address| reach_of_ip(address.ip()) == HostReach::Public);
+        allowed.retain(|address| reach_of_ip(address.ip()) == HostNetworkScope::Public);
         if allowed.is_empty() { Err(RefusedTarget::PrivateAddress(not_public)) } else { Ok(allowed) }
     }
 
@@ -114,17 +114,17 @@ impl DownloadTargetRules {
     async fn is_backend_public(&self) -> bool {
         let Some(host) = self.backend.host() else { return true };
         let name = match host {
-            Host::Ipv4(address) => return reach_of_ip(address.into()) == HostReach::Public,
-            Host::Ipv6(address) => return reach_of_ip(address.into()) == HostReach::Public,
+            Host::Ipv4(address) => return reach_of_ip(address.into()) == HostNetworkScope::Public,
+            Host::Ipv6(address) => return reach_of_ip(address.into()) == HostNetworkScope::Public,
             Host::Domain(name) => name,
         };
-        if host_reach(&host) == HostReach::Loopback {
+        if host_reach(&host) == HostNetworkScope::Loopback {
             return false;
         }
         if !self.was_backend_public.load(Ordering::Relaxed) {
             match tokio::time::timeout(BACKEND_LOOKUP_TIMEOUT, (self.lookup)(name.to_owned())).await {
                 Ok(Ok(addresses)) => self.record_whether_backend_is_public(&addresses),
-                Ok(Err(_)) | Err(_) => return host_reach(&host) == HostReach::Public,
+                Ok(Err(_)) | Err(_) => return host_reach(&host) == HostNetworkScope::Public,
             }
         }
         self.was_backend_public.load(Ordering::Relaxed)
@@ -132,7 +132,7 @@ impl DownloadTargetRules {
 
     /// Remembers whether the backend's host has a public address.
     fn record_whether_backend_is_public(&self, addresses: &[SocketAddr]) {
-        if addresses.iter().any(|address| reach_of_ip(address.ip()) == HostReach::Public) {
+        if addresses.iter().any(|address| reach_of_ip(address.ip()) == HostNetworkScope::Public) {
             self.was_backend_public.store(true, Ordering::Relaxed);
         }
     }
@@ -144,8 +144,8 @@ pub fn explain_refused_download_url(file_url: &Url, backend_url: &Url) -> Option
     if is_plain_http_from_https(file_url, backend_url) {
         return Some(RefusedTarget::PlainHttp.violated_rule_text());
     }
-    let is_backend_public = host_reach(&backend_url.host()?) == HostReach::Public;
-    find_refused_target(file_url).filter(|_| is_backend_public).map(|refused| refused.violated_rule_text())
+    let is_backend_public = host_reach(&backend_url.host()?) == HostNetworkScope::Public;
+    find_literal_host_refusal(file_url).filter(|_| is_backend_public).map(|refused| refused.violated_rule_text())
 }
 
 /// Whether a file URL is plain http although its backend is called over https.
@@ -154,14 +154,16 @@ fn is_plain_http_from_https(file_url: &Url, backend_url: &Url) -> bool {
 }
 
 /// The refusal of a URL whose host is a literal address that is not public, or `localhost`; `None` for other hosts.
-fn find_refused_target(url: &Url) -> Option<RefusedTarget> {
+fn find_literal_host_refusal(url: &Url) -> Option<RefusedTarget> {
     let host = url.host()?;
     let address = match host {
-        Host::Domain(_) => return (host_reach(&host) == HostReach::Loopback).then_some(RefusedTarget::LoopbackName),
+        Host::Domain(_) => {
+            return (host_reach(&host) == HostNetworkScope::Loopback).then_some(RefusedTarget::LoopbackName);
+        }
         Host::Ipv4(address) => IpAddr::from(address),
         Host::Ipv6(address) => IpAddr::from(address),
     };
-    (reach_of_ip(address) != HostReach::Public).then_some(RefusedTarget::PrivateAddress(address))
+    (reach_of_ip(address) != HostNetworkScope::Public).then_some(RefusedTarget::PrivateAddress(address))
 }
 
 /// Resolves the hosts of API calls without restriction, and records whether the backend's host is public.

@@ -3,9 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use url::{Host, Url};
 
-/// The reach of a host: from where it can be reached. Ordered from the smallest range.
+/// The network from which a host can be reached. Ordered from the smallest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum HostReach {
+pub(crate) enum HostNetworkScope {
     /// Only from the same machine.
     Loopback,
     /// A name without a dot: known only to a container network or a local resolver.
@@ -29,9 +29,9 @@ pub fn explain_misconfigured_public_url(file_url: &Url, backend_url: &Url) -> Op
     }
     let (file_reach, backend_reach) = (host_reach(&file), host_reach(&backend));
     let place = match file_reach {
-        HostReach::Loopback if backend_reach != HostReach::Loopback => "on the backend's own machine",
-        HostReach::SingleLabel => "in the backend's own network",
-        HostReach::Private if backend_reach == HostReach::Public => "in the backend's own network",
+        HostNetworkScope::Loopback if backend_reach != HostNetworkScope::Loopback => "on the backend's own machine",
+        HostNetworkScope::SingleLabel => "in the backend's own network",
+        HostNetworkScope::Private if backend_reach == HostNetworkScope::Public => "in the backend's own network",
         _ => return None,
     };
     Some(format!(
@@ -52,27 +52,27 @@ pub(crate) fn host_and_port(url: &Url) -> String {
 }
 
 /// From where a host can be reached.
-pub(crate) fn host_reach(host: &Host<&str>) -> HostReach {
+pub(crate) fn host_reach(host: &Host<&str>) -> HostNetworkScope {
     match host {
         Host::Ipv4(address) => reach_of_ipv4(*address),
         Host::Ipv6(address) => reach_of_ipv6(*address),
         Host::Domain(name) => {
             let name = name.trim_end_matches('.').to_ascii_lowercase();
             if name == "localhost" || name.ends_with(".localhost") {
-                HostReach::Loopback
+                HostNetworkScope::Loopback
             } else if !name.contains('.') {
-                HostReach::SingleLabel
+                HostNetworkScope::SingleLabel
             } else if PRIVATE_NAME_ENDS.iter().any(|end| name.ends_with(end)) {
-                HostReach::Private
+                HostNetworkScope::Private
             } else {
-                HostReach::Public
+                HostNetworkScope::Public
             }
         }
     }
 }
 
 /// From where an address can be reached.
-pub(crate) fn reach_of_ip(address: IpAddr) -> HostReach {
+pub(crate) fn reach_of_ip(address: IpAddr) -> HostNetworkScope {
     match address {
         IpAddr::V4(address) => reach_of_ipv4(address),
         IpAddr::V6(address) => reach_of_ipv6(address),
@@ -81,29 +81,29 @@ pub(crate) fn reach_of_ip(address: IpAddr) -> HostReach {
 
 /// From where an IPv4 address can be reached; the shared address space of providers (100.64.0.0/10) counts as
 /// private.
-fn reach_of_ipv4(address: Ipv4Addr) -> HostReach {
+fn reach_of_ipv4(address: Ipv4Addr) -> HostNetworkScope {
     let [first, second, ..] = address.octets();
     // 100.64.0.0/10 is the shared address space of providers (RFC 6598).
     let is_shared = first == 100 && (64..128).contains(&second);
     // 0.0.0.0/8 is "this network" (RFC 1122), and 255.255.255.255 every host of it.
     if address.is_loopback() || first == 0 {
-        HostReach::Loopback
+        HostNetworkScope::Loopback
     } else if address.is_private()
         || address.is_link_local()
         || address.is_multicast()
         || address.is_broadcast()
         || is_shared
     {
-        HostReach::Private
+        HostNetworkScope::Private
     } else {
-        HostReach::Public
+        HostNetworkScope::Public
     }
 }
 
 /// From where an IPv6 address can be reached; one that contains an IPv4 address is classified as that.
-fn reach_of_ipv6(address: Ipv6Addr) -> HostReach {
+fn reach_of_ipv6(address: Ipv6Addr) -> HostNetworkScope {
     if address.is_loopback() || address.is_unspecified() {
-        return HostReach::Loopback;
+        return HostNetworkScope::Loopback;
     }
     if let Some(contained) = embedded_ipv4(address) {
         return reach_of_ipv4(contained);
@@ -111,9 +111,9 @@ fn reach_of_ipv6(address: Ipv6Addr) -> HostReach {
     // fec0::/10 were the private addresses before unique local ones (RFC 3879).
     let is_site_local = address.segments()[0] & 0xffc0 == 0xfec0;
     if address.is_unique_local() || address.is_unicast_link_local() || address.is_multicast() || is_site_local {
-        HostReach::Private
+        HostNetworkScope::Private
     } else {
-        HostReach::Public
+        HostNetworkScope::Public
     }
 }
 

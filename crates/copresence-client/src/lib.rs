@@ -50,7 +50,7 @@ mod transport_error;
 pub use api_client::ApiClient;
 pub use backend::{
     BackendWithRoutes, Credentials, DownloadExceptions, LoginRoute, PARTNER_KEY_PLACEHOLDER, PartnerTokenSource,
-    RedeemRoute, Timeouts, TokenSource,
+    RedeemEndpoint, Timeouts, TokenSource,
 };
 pub use content_decoding::{DecodingReader, open_decoding_reader, split_content_encodings};
 pub use download::{OpenedDownload, ResumePoint};

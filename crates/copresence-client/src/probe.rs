@@ -91,7 +91,7 @@ pub struct ProbeResult {
     pub response: Result<ProbeResponse, CallError>,
 }
 
-/// Sends probes.
+/// Sends single API requests that a check defines, also invalid ones, and records the exchange of each.
 pub struct Prober {
     transport: HttpTransport,
     known_secrets: RwLock<Redactor>,
@@ -132,7 +132,7 @@ impl Prober {
         let request = build_probe_request(&probe)?;
         let redactor = self.known_secrets_redactor();
         let slot = Arc::new(SingleExchangeRecorder::default());
-        let capture = ExchangeCapture::start_capture(
+        let capture = ExchangeCapture::start_exchange_capture(
             probe.call,
             &request,
             probe.token_pointer.clone(),
@@ -158,7 +158,7 @@ impl Prober {
         let total = if probe.call == CallKind::Download { total * 20 } else { total };
         let limits = self.transport.response_time_limits_within(total);
         let (mut response, mut capture) =
-            self.transport.send_and_capture_headers(request, limits.headers, redactor, capture).await?;
+            self.transport.send_and_capture_response_headers(request, limits.headers, redactor, capture).await?;
         let body = self.transport.read_response_body(&mut response, &limits, probe.max_body, redactor).await;
         let mut keep = |body: &Bytes| {
             if probe.call == CallKind::Download {
@@ -207,7 +207,7 @@ impl ExchangeRecorder for SingleExchangeRecorder {
     }
 }
 
-/// Builds the request of a probe.
+/// Builds the HTTP request of a probe: one arbitrary, possibly invalid request of a check.
 fn build_probe_request(probe: &ProbeRequest) -> Result<reqwest::Request, SetupError> {
     let mut headers = HeaderMap::new();
     if probe.call != CallKind::Download {

@@ -1,7 +1,7 @@
 //! The requests for a backend and its credentials, checked and prepared.
 
 use crate::backend::{
-    BackendWithRoutes, Credentials, LoginRoute, PARTNER_KEY_PLACEHOLDER, RedeemRoute, Timeouts, TokenSource,
+    BackendWithRoutes, Credentials, LoginRoute, PARTNER_KEY_PLACEHOLDER, RedeemEndpoint, Timeouts, TokenSource,
 };
 use crate::endpoint_url::{check_and_clean_http_url, join_endpoint};
 use crate::exchange::CallKind;
@@ -66,12 +66,12 @@ impl PreparedBackendRoutes {
         let api_key = credentials.api_key.as_ref().filter(|key| !key.is_empty());
         let partner_key = credentials.partner_key.as_ref().filter(|key| !key.is_empty());
         let redeem = match redeem {
-            RedeemRoute::Vendor => CallRoute {
+            RedeemEndpoint::Vendor => CallRoute {
                 method: Method::GET,
                 url: join_endpoint(&base_url, headers::REDEEM_PATH)?,
                 headers: api_key_headers(api_key, CallKind::Redeem)?,
             },
-            RedeemRoute::Partner { url, headers } => CallRoute {
+            RedeemEndpoint::Partner { url, headers } => CallRoute {
                 method: Method::GET,
                 url: check_and_clean_http_url(&url, "partner's redeem URL")?,
                 headers: build_partner_headers(&headers, partner_key)?,
@@ -80,7 +80,7 @@ impl PreparedBackendRoutes {
         let source = match source {
             TokenSource::Direct => {
                 let login = plan_login(&base_url, login, api_key, credentials.login)?;
-                plan_direct_token_requests(&base_url, api_key, credentials.session_token, login)?
+                plan_business_account_requests(&base_url, api_key, credentials.session_token, login)?
             }
 
             TokenSource::Partner(partner) => TokenRoute::Partner {
@@ -113,7 +113,7 @@ pub(crate) fn secret_header_value(value: &str, what: &str) -> Result<HeaderValue
 }
 
 /// Prepares the token requests of a business account, with a session token or a login.
-fn plan_direct_token_requests(
+fn plan_business_account_requests(
     base_url: &Url,
     api_key: Option<&ApiKey>,
     session: Option<SessionToken>,

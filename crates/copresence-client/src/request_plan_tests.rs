@@ -54,7 +54,7 @@ fn missing_credentials_are_named() {
 fn no_copresence_credential_is_needed_if_a_partner_generates_and_redeems() {
     let mut partner = PartnerTokenSource::new(url("https://partner.test/token"));
     partner.headers = vec![("Authorization".to_owned(), "Bearer {partner_key}".to_owned())];
-    let redeem = RedeemRoute::Partner { url: url("https://partner.test/redeem"), headers: Vec::new() };
+    let redeem = RedeemEndpoint::Partner { url: url("https://partner.test/redeem"), headers: Vec::new() };
     let backend = BackendWithRoutes { token_source: TokenSource::Partner(partner), redeem_route: redeem, ..vendor() };
     let missing = SetupError::MissingPartnerKey { header: "Authorization".to_owned() };
     assert_eq!(problem(&backend, Credentials::default()), missing);
@@ -64,7 +64,7 @@ fn no_copresence_credential_is_needed_if_a_partner_generates_and_redeems() {
     assert_eq!(generate.headers["authorization"], "Bearer pk");
     assert!(generate.headers["authorization"].is_sensitive());
     // The vendor's API key is needed if only the token comes from the partner.
-    let backend = BackendWithRoutes { redeem_route: RedeemRoute::Vendor, ..backend };
+    let backend = BackendWithRoutes { redeem_route: RedeemEndpoint::Vendor, ..backend };
     assert_eq!(problem(&backend, credentials), SetupError::MissingApiKey { call: CallKind::Redeem });
 }
 

@@ -128,7 +128,7 @@ impl ErrorResponse {
         if let Some(gate) = Self::classify_non_api_response(call, response) {
             return gate;
         }
-        let body = Self::parse_masked_error_body(response);
+        let body = Self::parse_and_mask_error_body(response);
         let class = match response.status {
             401 | 403 => ErrorClass::CredentialsRejected,
             400..=499 if body.code == Some(headers::INVALID_SESSION_CODE) => ErrorClass::CredentialsRejected,
@@ -156,11 +156,11 @@ impl ErrorResponse {
         let is_missing_page = matches!(response.status, 404 | 405) && gate.kind == NetworkGateKind::Page;
         let class = if is_missing_page { ErrorClass::NoApi } else { ErrorClass::Gate(gate) };
         let (status, retry_after) = (response.status, response.retry_after);
-        Some(Self { call, status, body: Self::parse_masked_error_body(response), retry_after, class })
+        Some(Self { call, status, body: Self::parse_and_mask_error_body(response), retry_after, class })
     }
 
-    /// The error code and message of the backend, with known secrets masked.
-    fn parse_masked_error_body(response: &ApiResponse) -> ErrorBody {
+    /// Parses the error code and message of the backend, and masks known secrets in them.
+    fn parse_and_mask_error_body(response: &ApiResponse) -> ErrorBody {
         let mut body = ErrorBody::parse(&response.body);
         body.error = body.error.map(|words| response.redactor.redact_secrets_and_urls(&words));
         body

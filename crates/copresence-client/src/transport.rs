@@ -146,11 +146,16 @@ impl HttpTransport {
             // Some servers and proxies reject a POST without `Content-Length` (411).
             request.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
-        let capture =
-            ExchangeCapture::start_capture(call, &request, token_pointer, redactor.clone(), Arc::clone(&self.recorder));
+        let capture = ExchangeCapture::start_exchange_capture(
+            call,
+            &request,
+            token_pointer,
+            redactor.clone(),
+            Arc::clone(&self.recorder),
+        );
         let limits = self.response_time_limits(call);
         let (mut response, mut capture) =
-            self.send_and_capture_headers(request, limits.headers, &redactor, capture).await?;
+            self.send_and_capture_response_headers(request, limits.headers, &redactor, capture).await?;
         let status = response.status().as_u16();
         let unpacked = match self.read_response_body(&mut response, &limits, MAX_BODY, &redactor).await {
             Ok(body) => content_encoding::decode_body(response.headers(), body),
@@ -215,7 +220,7 @@ impl HttpTransport {
     }
 
     /// Sends one request, waits for the response headers until `until`, and captures them.
-    pub(crate) async fn send_and_capture_headers(
+    pub(crate) async fn send_and_capture_response_headers(
         &self,
         request: reqwest::Request,
         until: Instant,
@@ -248,7 +253,13 @@ impl HttpTransport {
 
     /// Starts the capture of a download.
     pub(crate) fn start_download_capture(&self, request: &reqwest::Request, redactor: &Redactor) -> ExchangeCapture {
-        ExchangeCapture::start_capture(CallKind::Download, request, None, redactor.clone(), Arc::clone(&self.recorder))
+        ExchangeCapture::start_exchange_capture(
+            CallKind::Download,
+            request,
+            None,
+            redactor.clone(),
+            Arc::clone(&self.recorder),
+        )
     }
 
     /// Sends the request of a download, if its URL is allowed, and waits for the response headers until `until`.

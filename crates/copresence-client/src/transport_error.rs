@@ -142,7 +142,7 @@ impl fmt::Debug for LostResponse {
 pub(crate) fn describe_error_chain(error: &reqwest::Error) -> String {
     let mut said: Vec<String> = Vec::new();
     // The first error is the one of reqwest ("error sending request for url (…)"), which adds only the URL.
-    for cause in error_chain(error).into_iter().skip(1) {
+    for cause in collect_error_chain(error).into_iter().skip(1) {
         let text = cause.to_string();
         let empty = text.starts_with("client error (") || text == "error sending request";
         if !empty && !said.iter().any(|earlier| earlier.contains(&text)) {
@@ -154,7 +154,7 @@ pub(crate) fn describe_error_chain(error: &reqwest::Error) -> String {
 
 /// Classifies an error by the types of its sources, and by its text where a type is private.
 fn classify_connect_error(error: &reqwest::Error, words: &str) -> ConnectErrorKind {
-    for cause in error_chain(error) {
+    for cause in collect_error_chain(error) {
         if let Some(error) = cause.downcast_ref::<rustls::Error>() {
             return classify_tls_error(error);
         }
@@ -201,13 +201,13 @@ fn classify_tls_error(error: &rustls::Error) -> ConnectErrorKind {
 
 /// The first source of this type.
 pub(crate) fn find_error_in_chain<E: Error + 'static>(error: &reqwest::Error) -> Option<&E> {
-    error_chain(error).into_iter().find_map(|cause| cause.downcast_ref())
+    collect_error_chain(error).into_iter().find_map(|cause| cause.downcast_ref())
 }
 
 /// The error and all its sources.
 ///
 /// `io::Error::source` skips the inner error, which is often the relevant one, so it is added here.
-fn error_chain(error: &reqwest::Error) -> Vec<&(dyn Error + 'static)> {
+fn collect_error_chain(error: &reqwest::Error) -> Vec<&(dyn Error + 'static)> {
     let mut all: Vec<&(dyn Error + 'static)> = Vec::new();
     let mut next: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(error) = next {

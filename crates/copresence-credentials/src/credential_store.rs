@@ -44,7 +44,7 @@ impl CredentialStore {
     /// The same store with another timeout for each keychain call. A change that was already started may take twice
     /// as long.
     #[must_use]
-    pub fn store_with_keychain_timeout(self, timeout: Duration) -> Self {
+    pub fn with_keychain_timeout(self, timeout: Duration) -> Self {
         Self { timeout, ..self }
     }
 
@@ -157,7 +157,8 @@ impl CredentialStore {
         run_with_timeout(self.timeout, &self.abandoned, move |_| platform::read_credentials(&profile, &slots))
     }
 
-    /// Locks the memory. The map is consistent after a panic, because each change is one call.
+    /// Locks the mutex of the remembered credentials. The map is consistent after a panic, because each change is one
+    /// call.
     fn lock_remembered_credentials(&self) -> MutexGuard<'_, HashMap<(String, CredentialKind), SecretString>> {
         self.remembered_values.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -213,7 +214,7 @@ mod tests {
 
     #[test]
     fn empty_and_too_large_values_are_rejected_without_the_keychain() {
-        let vault = CredentialStore::keychain_backed_store().store_with_keychain_timeout(Duration::ZERO);
+        let vault = CredentialStore::keychain_backed_store().with_keychain_timeout(Duration::ZERO);
         assert_eq!(vault.set_credential("a", CredentialKind::ApiKey, &secret(" \n")), Err(KeychainError::EmptyValue));
         let long = secret(&"x".repeat(platform::MAX_ITEM_BYTES + 1));
         let limit = platform::MAX_ITEM_BYTES;

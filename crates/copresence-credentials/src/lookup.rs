@@ -161,20 +161,20 @@ impl EnvCredentials {
     }
 
     /// Whether the environment has a complete login: both a user name and a password.
-    fn has_complete_login(&self) -> bool {
+    fn environment_has_complete_login(&self) -> bool {
         self.environment_has_credential(CredentialKind::Username)
             && self.environment_has_credential(CredentialKind::Password)
     }
 
     /// Whether there is a session token or a complete login.
     fn has_token_or_login(&self) -> bool {
-        self.environment_has_credential(CredentialKind::SessionToken) || self.has_complete_login()
+        self.environment_has_credential(CredentialKind::SessionToken) || self.environment_has_complete_login()
     }
 
     /// Whether a stored credential should be ignored, because the environment has another session token or login.
     fn should_ignore_stored_credential(&self, slot: CredentialKind) -> bool {
         match slot {
-            CredentialKind::SessionToken => self.has_complete_login(),
+            CredentialKind::SessionToken => self.environment_has_complete_login(),
             CredentialKind::Username | CredentialKind::Password => {
                 self.environment_has_credential(CredentialKind::SessionToken)
             }
@@ -190,7 +190,7 @@ mod tests {
 
     /// A store whose keychain always times out.
     fn unanswering() -> CredentialStore {
-        CredentialStore::keychain_backed_store().store_with_keychain_timeout(Duration::ZERO)
+        CredentialStore::keychain_backed_store().with_keychain_timeout(Duration::ZERO)
     }
 
     fn env<'a>(pairs: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<String> + 'a {

@@ -176,8 +176,8 @@ fn a_bus_without_a_keychain_is_reported() {
 fn actor() {
     let Ok(acts) = std::env::var("VAULT_ACTS") else { return };
     let hurried = std::env::var("VAULT_PATIENCE_MS").ok().and_then(|ms| ms.parse().ok());
-    let vault = CredentialStore::keychain_backed_store()
-        .store_with_keychain_timeout(hurried.map_or(PATIENCE, Duration::from_millis));
+    let vault =
+        CredentialStore::keychain_backed_store().with_keychain_timeout(hurried.map_or(PATIENCE, Duration::from_millis));
     for act in acts.split(';') {
         println!("outcome: {}", perform(&vault, act));
     }

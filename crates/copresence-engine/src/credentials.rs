@@ -1,13 +1,13 @@
 //! Credentials of a profile: which ones it uses, where they are looked up, and how the client takes them.
 
 use crate::profile::Profile;
-use copresence_client::{Credentials, PARTNER_KEY_PLACEHOLDER, RedeemRoute, TokenSource};
+use copresence_client::{Credentials, PARTNER_KEY_PLACEHOLDER, RedeemEndpoint, TokenSource};
 pub use copresence_credentials::{CredentialKind, CredentialOrigin, CredentialStore, FoundCredentials, KeychainError};
 
 /// The credentials that a profile's token source and redeem route can use.
 pub fn credential_kinds_usable_by_profile(profile: &Profile) -> Vec<CredentialKind> {
     let mut slots = Vec::new();
-    let vendor_redeem = matches!(profile.redeem_route, RedeemRoute::Vendor);
+    let vendor_redeem = matches!(profile.redeem_route, RedeemEndpoint::Vendor);
     let mut headers = Vec::new();
     match &profile.token_source {
         TokenSource::Direct => {
@@ -25,7 +25,7 @@ pub fn credential_kinds_usable_by_profile(profile: &Profile) -> Vec<CredentialKi
             }
         }
     }
-    if let RedeemRoute::Partner { headers: more, .. } = &profile.redeem_route {
+    if let RedeemEndpoint::Partner { headers: more, .. } = &profile.redeem_route {
         headers.extend(more);
     }
     if headers.iter().any(|(_, value)| value.contains(PARTNER_KEY_PLACEHOLDER)) {

@@ -22,7 +22,7 @@ pub struct Problem {
     pub retry_helps: bool,
 }
 
-/// A row of the table.
+/// The messages for one problem code: for the visitor, for the operator, a hint, and whether a retry helps.
 struct MessageRow {
     code: &'static str,
     visitor: &'static str,
@@ -332,7 +332,7 @@ pub fn problem_for_outcome(outcome: &Outcome) -> Problem {
 }
 
 /// The problem of an outcome, with what can be done about the credentials in use if the backend refused them.
-pub fn problem_with_credentials_remedy(outcome: &Outcome, api: &ApiClient) -> Problem {
+pub fn outcome_problem_with_credentials_remedy(outcome: &Outcome, api: &ApiClient) -> Problem {
     let problem = problem_for_outcome(outcome);
     match (outcome, api.remedy_if_refused()) {
         (Outcome::CredentialsRefused(_), Some(remedy)) => Problem { hint: remedy.to_owned(), ..problem },

@@ -355,7 +355,7 @@ impl SettingsToml {
         keys
     }
 
-    /// The file's text.
+    /// Serializes the settings to the text of the settings file.
     pub fn to_toml(&self) -> String {
         // Not `Table::try_from`, which turns dates into tables.
         toml::to_string(self).unwrap_or_else(|error| unreachable!("strings, numbers and tables are TOML: {error}"))

@@ -5,7 +5,7 @@ use crate::credentials::{self, CredentialStore, KeychainError};
 use crate::profile::Profile;
 use crate::runner::{DEFAULT_DOWNLOAD_PAUSE, EventSink, VisitConfig, VisitContext};
 use copresence_client::{
-    ApiClient, BackendWithRoutes, Credentials, ExchangeRecorder, NoRecorder, PartnerTokenSource, RedeemRoute,
+    ApiClient, BackendWithRoutes, Credentials, ExchangeRecorder, NoRecorder, PartnerTokenSource, RedeemEndpoint,
     SetupError, TokenSource,
 };
 use copresence_protocol::{ApiKey, ExportType, LinkTemplate, LinkTemplateError, Password, Username};
@@ -49,7 +49,7 @@ impl ProfileOrSandboxBackend {
     ///
     /// # Errors
     /// When the profile has no URL or link, or when the keychain fails and the environment has no credentials.
-    pub fn find_credentials_and_build_target(
+    pub fn find_credentials_and_build_backend(
         profile: &Profile,
         credential_store: &CredentialStore,
         env: &dyn Fn(&str) -> Option<String>,
@@ -110,7 +110,7 @@ impl ProfileOrSandboxBackend {
         ApiClient::new(self.api_routes(profile), self.credentials.clone(), profile.timeouts, recorder)
     }
 
-    /// The profile's routes to it.
+    /// The backend's URL with the routes of a profile.
     pub fn api_routes(&self, profile: &Profile) -> BackendWithRoutes {
         BackendWithRoutes {
             base_url: self.api_url.clone(),
@@ -129,14 +129,14 @@ impl ProfileOrSandboxBackend {
     pub fn build_download_only_client(&self, profile: Option<&Profile>) -> Result<ApiClient, SetupError> {
         // The URL that the file URLs came from, because it decides where they may lead.
         let url = match profile.map(|profile| &profile.redeem_route) {
-            Some(RedeemRoute::Partner { url, .. }) => url.clone(),
+            Some(RedeemEndpoint::Partner { url, .. }) => url.clone(),
             _ => self.api_url.clone(),
         };
         let timeouts = profile.map(|profile| profile.timeouts).unwrap_or_default();
         let download_exceptions = profile.map(|profile| profile.download_exceptions).unwrap_or_default();
         let backend = BackendWithRoutes {
             token_source: TokenSource::Partner(PartnerTokenSource::new(url.clone())),
-            redeem_route: RedeemRoute::Partner { url: url.clone(), headers: Vec::new() },
+            redeem_route: RedeemEndpoint::Partner { url: url.clone(), headers: Vec::new() },
             download_exceptions,
             ..BackendWithRoutes::copresence_backend_from_url(url)
         };
@@ -144,7 +144,7 @@ impl ProfileOrSandboxBackend {
     }
 }
 
-/// The data folder, opened.
+/// The opened data folder, and the journal in it.
 #[derive(Debug, Clone)]
 pub struct DataStore {
     /// The folder.
@@ -245,17 +245,17 @@ async fn load_usual_visit_durations(
         .collect();
     let between = |from: Option<Timestamp>, to: Option<Timestamp>| to?.duration_since(from?).try_into().ok();
     UsualVisitDurations {
-        association: median(
+        association: median_if_enough_visits(
             here.iter().filter_map(|visit| between(Some(visit.start.started_at), visit.times.associated)).collect(),
         ),
-        processing: median(
+        processing: median_if_enough_visits(
             here.iter().filter_map(|visit| between(visit.times.processing, visit.times.ready)).collect(),
         ),
     }
 }
 
-/// The median, or `None` of fewer than [`MIN_VISITS_TO_LEARN`] times.
-fn median(mut times: Vec<Duration>) -> Option<Duration> {
+/// The median of the times, or `None` if there are fewer than [`MIN_VISITS_TO_LEARN`].
+fn median_if_enough_visits(mut times: Vec<Duration>) -> Option<Duration> {
     times.sort_unstable();
     (times.len() >= MIN_VISITS_TO_LEARN).then(|| times[times.len() / 2])
 }

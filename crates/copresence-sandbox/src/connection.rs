@@ -111,14 +111,14 @@ const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Accepts connections while there are slots for them, closes others at once, and attaches a [`ConnectionControl`] to their requests.
 #[derive(Clone)]
-pub(crate) struct ConnectionAcceptor {
+pub(crate) struct SlotLimitedAcceptor {
     slots: Arc<ConnectionSlots>,
     is_behind_proxy: bool,
     write_timeout: Duration,
     tls: Option<TlsAcceptor>,
 }
 
-impl ConnectionAcceptor {
+impl SlotLimitedAcceptor {
     pub(crate) fn new(sandbox: &Sandbox, tls: Option<Arc<ServerConfig>>) -> Self {
         Self {
             slots: sandbox.connection_slots().clone(),
@@ -129,7 +129,7 @@ impl ConnectionAcceptor {
     }
 }
 
-impl<S: Send + 'static> Accept<TcpStream, S> for ConnectionAcceptor {
+impl<S: Send + 'static> Accept<TcpStream, S> for SlotLimitedAcceptor {
     type Stream = FaultyConnection<Box<dyn ResettableSocket + Send>>;
     type Service = AddExtension<S, ConnectionControl>;
     type Future = BoxFuture<'static, io::Result<(Self::Stream, Self::Service)>>;

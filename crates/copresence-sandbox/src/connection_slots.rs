@@ -8,17 +8,17 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Counts the connections of all servers of one sandbox.
+/// Counts and limits the open connections of all servers of one sandbox.
 pub(crate) struct ConnectionSlots {
     max_remote: usize,
     max_per_address: usize,
     max_local: usize,
-    counts: Mutex<ConnectionCounts>,
+    counts: Mutex<ConnectionCountsByOrigin>,
 }
 
 /// Number of open connections, by who opened them.
 #[derive(Default)]
-struct ConnectionCounts {
+struct ConnectionCountsByOrigin {
     local: usize,
     remote: usize,
     /// The connections of each other machine that has any.
@@ -93,7 +93,7 @@ impl ConnectionSlots {
         Some(ConnectionSlotGuard { slots: self.clone(), origin })
     }
 
-    fn lock_counts(&self) -> MutexGuard<'_, ConnectionCounts> {
+    fn lock_counts(&self) -> MutexGuard<'_, ConnectionCountsByOrigin> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

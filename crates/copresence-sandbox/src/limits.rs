@@ -44,7 +44,7 @@ impl Default for ResourceLimits {
     }
 }
 
-/// Counts what uploads use, and limits it.
+/// Limits the body bytes in memory, the picture decodings at the same time, and the uploads to one a token.
 pub(crate) struct UploadLimiter {
     body_bytes: Arc<Semaphore>,
     max_body_bytes: u32,
@@ -79,7 +79,7 @@ impl UploadLimiter {
 
     /// Waits until another picture may be decoded. The permit must be kept until the decoding ends, even if the client
     /// disconnects before.
-    pub(crate) async fn wait_for_decoding_permit(&self) -> Option<OwnedSemaphorePermit> {
+    pub(crate) async fn wait_for_picture_decoding_permit(&self) -> Option<OwnedSemaphorePermit> {
         // Fails only if the semaphore is closed, which it never is.
         self.decodings.clone().acquire_owned().await.ok()
     }
@@ -116,9 +116,9 @@ mod tests {
     #[test]
     fn two_pictures_are_decoded_at_a_time() {
         let limiter = UploadLimiter::new(&ResourceLimits::default());
-        let permits = [(); 2].map(|()| limiter.wait_for_decoding_permit().now_or_never().expect("free"));
-        assert!(limiter.wait_for_decoding_permit().now_or_never().is_none());
+        let permits = [(); 2].map(|()| limiter.wait_for_picture_decoding_permit().now_or_never().expect("free"));
+        assert!(limiter.wait_for_picture_decoding_permit().now_or_never().is_none());
         drop(permits);
-        assert!(limiter.wait_for_decoding_permit().now_or_never().is_some());
+        assert!(limiter.wait_for_picture_decoding_permit().now_or_never().is_some());
     }
 }

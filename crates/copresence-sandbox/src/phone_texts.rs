@@ -111,8 +111,8 @@ impl PhoneTexts {
         }
     }
 
-    /// A message of the template.
-    pub(crate) fn text(&self, key: &'static str) -> &str {
+    /// The phone page's message with this key; the key itself if there is none.
+    pub(crate) fn page_text(&self, key: &'static str) -> &str {
         self.messages.get(key).map_or(key, String::as_str)
     }
 }
@@ -202,9 +202,9 @@ mod tests {
         for texts in LANGUAGES.iter() {
             let tag = texts.tag;
             for key in PAGE_KEYS {
-                let text = texts.text(key);
+                let text = texts.page_text(key);
                 assert!(!text.is_empty() && text == text.trim() && !text.contains('{'), "{tag} {key}");
-                let same = tag != "en" && text == LANGUAGES[0].text(key);
+                let same = tag != "en" && text == LANGUAGES[0].page_text(key);
                 assert!(!same || alike.contains(&(tag, key)), "{tag} {key} is English");
             }
             let script: Map<String, Value> = serde_json::from_str(&texts.script_json).expect("JSON");
@@ -215,7 +215,7 @@ mod tests {
                 assert_eq!(text.contains("{n}"), key == "queue_place", "{tag} {key}");
                 assert!(tag == "en" || english[&key] != text, "{tag} {key} is English");
             }
-            assert!(texts.text("sandbox-note").contains("Copresence"), "{tag} says that it is a sandbox");
+            assert!(texts.page_text("sandbox-note").contains("Copresence"), "{tag} says that it is a sandbox");
         }
     }
 

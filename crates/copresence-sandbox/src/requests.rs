@@ -98,6 +98,7 @@ impl RequestLog {
         self.logged_lines.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
+    /// Subscribes to the lines that are added to the request log from now on.
     pub(crate) fn subscribe_to_lines(&self) -> broadcast::Receiver<RequestLine> {
         self.subscribers.subscribe()
     }

@@ -1,6 +1,6 @@
 //! Serves a sandbox on a TCP port.
 
-use crate::connection::ConnectionAcceptor;
+use crate::connection::SlotLimitedAcceptor;
 use crate::http::build_router;
 use crate::network;
 use crate::requests::RequestLine;
@@ -106,7 +106,7 @@ impl Server {
         let handle = Handle::new();
         let server = axum_server::from_tcp(listener).map_err(refused)?;
         // HTTP/1.1 only: a fault that breaks the connection must affect one request, not several multiplexed ones.
-        let server = server.acceptor(ConnectionAcceptor::new(&sandbox, config));
+        let server = server.acceptor(SlotLimitedAcceptor::new(&sandbox, config));
         let mut server = server.http1_only();
         server.http_builder().http1().header_read_timeout(FIRST_REQUEST_TIMEOUT).max_buf_size(MAX_BUFFERED_BYTES);
         let server = server.handle(handle.clone()).first_request_timeout(FIRST_REQUEST_TIMEOUT);

@@ -17,7 +17,9 @@ use crate::disk;
 use crate::error::{IoContext, StoreError};
 use crate::file_names::{self, AssignedFileNames};
 use crate::manifest::{MANIFEST_NAME, Manifest};
-use crate::partial_file::{CompleteFile, PART_SUFFIX, PartialFile, read_complete_file, remove_encoded_file};
+use crate::partial_file::{
+    CompleteFile, PART_SUFFIX, PartialFile, read_and_inspect_complete_file, remove_encoded_file,
+};
 use crate::partial_folder::{is_avatar_or_manifest_file, partial_folder_name_and_path, remove_partial_folder};
 use crate::saved_avatars::SavedAvatarOperations;
 use crate::visit_id::VisitId;
@@ -65,7 +67,7 @@ impl PartialAvatarFolder {
             disk::create_subfolder(&dir, &name, &path)?;
         }
         crash_point::reach_crash_point(CrashPoint::FolderDurable);
-        Self::open_partial_folder(dir, out_path, visit, date)
+        Self::open_existing_partial_folder(dir, out_path, visit, date)
     }
 
     /// Opens the folder that a crash left. Returns `None` if there is none.
@@ -82,7 +84,7 @@ impl PartialAvatarFolder {
         if !disk::entry_exists(&dir, &name, &path)? {
             return Ok(None);
         }
-        Self::open_partial_folder(dir, out_path, visit, date).map(Some)
+        Self::open_existing_partial_folder(dir, out_path, visit, date).map(Some)
     }
 
     /// The path of the partial folder.
@@ -137,7 +139,7 @@ impl PartialAvatarFolder {
         // A crash may have occurred between the rename and the fsync.
         disk::sync_folder(&self.dir, &self.partial_folder_path)?;
         remove_encoded_file(&self.dir, &self.partial_folder_path, name)?;
-        read_complete_file(&self.dir, name, &path).map(Some)
+        read_and_inspect_complete_file(&self.dir, name, &path).map(Some)
     }
 
     /// Makes a complete file partial again, because its content is not the whole file.
@@ -156,14 +158,14 @@ impl PartialAvatarFolder {
     /// # Errors
     /// [`StoreError::ForeignEntry`] for a name that [`assign_file_name`](Self::assign_file_name) never assigns, or an
     /// I/O failure.
-    pub fn copy_complete_file(&self, from: &str, to: &str) -> Result<CompleteFile, StoreError> {
+    pub fn copy_file_for_duplicate_export(&self, from: &str, to: &str) -> Result<CompleteFile, StoreError> {
         let (source, target) = (self.avatar_file_path(from)?, self.avatar_file_path(to)?);
         let part = format!("{to}{PART_SUFFIX}");
         self.dir.copy(from, &self.dir, &part).io_context("copy", &source)?;
         disk::open_regular_file(&self.dir, &part, &target)?.sync_all().io_context("flush", &target)?;
         self.dir.rename(&part, &self.dir, to).io_context("rename", &target)?;
         disk::sync_folder(&self.dir, &self.partial_folder_path)?;
-        read_complete_file(&self.dir, to, &target)
+        read_and_inspect_complete_file(&self.dir, to, &target)
     }
 
     /// Publishes the avatar by one rename to `OUT/<date>-<visit id>`.
@@ -209,7 +211,7 @@ impl PartialAvatarFolder {
         match out.rename(&from, &kept, &name) {
             Ok(()) => crash_point::reach_crash_point(CrashPoint::IncompleteRenamed),
             Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
-                let folder = Self::open_partial_folder(out, out_path.clone(), &visit, day)?;
+                let folder = Self::open_existing_partial_folder(out, out_path.clone(), &visit, day)?;
                 folder.copy_partial_folder(&kept, &kept_path)?;
                 crash_point::reach_crash_point(CrashPoint::CopyDurable);
                 kept.rename(&from, &kept, &name).io_context("rename", &target)?;
@@ -238,8 +240,13 @@ impl PartialAvatarFolder {
         disk::sync_folder_path(&out_path)
     }
 
-    /// Opens the existing partial folder in `out`.
-    fn open_partial_folder(out: Dir, out_path: PathBuf, visit: &VisitId, date: Date) -> Result<Self, StoreError> {
+    /// Opens the existing partial folder of a visit in `out`.
+    fn open_existing_partial_folder(
+        out: Dir,
+        out_path: PathBuf,
+        visit: &VisitId,
+        date: Date,
+    ) -> Result<Self, StoreError> {
         let (name, path) = partial_folder_name_and_path(&out_path, visit);
         let dir = Arc::new(disk::open_subfolder(&out, &name, &path)?);
         let (names, given) = (AssignedFileNames::default(), BTreeMap::new());

@@ -201,7 +201,7 @@ mod armed {
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU32, Ordering};
 
-    /// The configuration from the environment.
+    /// The crash point to end the process at, and the log of reached points, from the environment.
     struct CrashConfig {
         /// Name of the point to crash at, and the number of times that it must be reached.
         crash_at: Option<(String, u32)>,

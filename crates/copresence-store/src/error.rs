@@ -178,7 +178,7 @@ impl StoreError {
         self.error_code() == "disk_full"
     }
 
-    /// Classifies an I/O error.
+    /// Converts an I/O error to the matching [`StoreError`]: disk full, permission, or other.
     pub(crate) fn from_io(doing: &'static str, path: impl AsRef<Path>, source: io::Error) -> Self {
         let path = path.as_ref().to_owned();
         match source.kind() {

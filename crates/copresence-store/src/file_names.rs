@@ -30,7 +30,7 @@ pub struct AssignedFileNames {
 impl AssignedFileNames {
     /// Assigns a free name for a type.
     pub fn assign_free_name_for_type(&mut self, export_type: &ExportType) -> String {
-        let (stem, extension) = stem_and_extension_for_type(export_type);
+        let (stem, extension) = name_parts_for_export_type(export_type);
         let mut name = format!("{stem}.{extension}");
         let mut count = 1_u32;
         while !self.taken.insert(name.clone()) {
@@ -83,16 +83,16 @@ const KNOWN_TYPES: &[(&str, &str, &str)] = &[
 /// bits.
 const MAX_TYPE_LENGTH: usize = 36;
 
-/// The file stem and extension for a type.
-fn stem_and_extension_for_type(export_type: &ExportType) -> (String, &'static str) {
+/// Derives the file stem and the extension from an export type.
+fn name_parts_for_export_type(export_type: &ExportType) -> (String, &'static str) {
     let words = split_export_type_words(export_type.as_str());
     if let [word] = words.as_slice()
-        && let Some((_, tail, extension)) = find_known_export_type(word)
+        && let Some((_, tail, extension)) = find_known_type_by_word(word)
     {
         return (format!("avatar{tail}"), extension);
     }
     let extension =
-        words.iter().find_map(|word| find_known_export_type(word)).map_or("bin", |(_, _, extension)| extension);
+        words.iter().find_map(|word| find_known_type_by_word(word)).map_or("bin", |(_, _, extension)| extension);
     let mut stem = "avatar".to_owned();
     let joined = words.join("_");
     let joined = joined[..joined.len().min(MAX_TYPE_LENGTH)].trim_end_matches('_');
@@ -112,7 +112,7 @@ fn split_export_type_words(raw: &str) -> Vec<String> {
 }
 
 /// The entry of a word in [`KNOWN_TYPES`].
-fn find_known_export_type(word: &str) -> Option<(&'static str, &'static str, &'static str)> {
+fn find_known_type_by_word(word: &str) -> Option<(&'static str, &'static str, &'static str)> {
     KNOWN_TYPES.iter().find(|(name, ..)| *name == word).copied()
 }
 
@@ -120,7 +120,7 @@ fn find_known_export_type(word: &str) -> Option<(&'static str, &'static str, &'s
 pub(crate) fn first_known_export_type_word(export_type: &ExportType) -> Option<&'static str> {
     split_export_type_words(export_type.as_str())
         .iter()
-        .find_map(|word| find_known_export_type(word))
+        .find_map(|word| find_known_type_by_word(word))
         .map(|(word, ..)| word)
 }
 

@@ -69,7 +69,7 @@ impl FileFormat {
     }
 
     /// The name in a manifest.
-    pub fn as_str(self) -> &'static str {
+    pub fn as_manifest_name(self) -> &'static str {
         match self {
             Self::Glb => "glb",
             Self::Gltf => "gltf",
@@ -102,7 +102,7 @@ impl FileFormat {
 
 impl fmt::Display for FileFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        f.write_str(self.as_manifest_name())
     }
 }
 
@@ -209,7 +209,7 @@ mod tests {
     #[test]
     fn names_are_parsed_and_unknown_ones_are_accepted() {
         for (_, format) in SAMPLES {
-            assert_eq!(FileFormat::parse_format_name(format.as_str()), *format);
+            assert_eq!(FileFormat::parse_format_name(format.as_manifest_name()), *format);
             assert_eq!(serde_json::to_string(format).expect("JSON"), format!("\"{format}\""));
         }
         assert_eq!(serde_json::from_str::<FileFormat>("\"of-a-later-version\"").ok(), Some(FileFormat::Unknown));

@@ -49,7 +49,7 @@ pub(crate) fn inspect_file_structure(
     }
     Ok(match FileFormat::detect_file_format(head) {
         FileFormat::Png => {
-            let end = find_last_matching_record(file, bytes, PNG_END.len(), |at, record| {
+            let end = find_last_accepted_record(file, bytes, PNG_END.len(), |at, record| {
                 (record == PNG_END).then_some(at + PNG_END.len() as u64)
             })?;
             ended_at(end, "its last chunk (IEND) is missing")
@@ -57,7 +57,7 @@ pub(crate) fn inspect_file_structure(
         FileFormat::Zip => ended_at(find_offset_after_zip(file, bytes)?, "the end of its directory is missing"),
         FileFormat::Blend => {
             // The length of the last block depends on the version, so bytes behind it are not counted.
-            let end = find_last_matching_record(file, bytes, BLEND_END.len(), |_, record| {
+            let end = find_last_accepted_record(file, bytes, BLEND_END.len(), |_, record| {
                 (record == BLEND_END).then_some(bytes)
             })?;
             ended_at(end, "its last block (ENDB) is missing")
@@ -68,7 +68,7 @@ pub(crate) fn inspect_file_structure(
 
 /// The offset behind the end of a zip archive with its comment.
 fn find_offset_after_zip(file: &mut (impl Read + Seek), bytes: u64) -> io::Result<Option<u64>> {
-    find_last_matching_record(file, bytes, ZIP_END, |at, record| {
+    find_last_accepted_record(file, bytes, ZIP_END, |at, record| {
         let number =
             |from: usize| u32::from_le_bytes([record[from], record[from + 1], record[from + 2], record[from + 3]]);
         let comment = u64::from(u16::from_le_bytes([record[20], record[21]]));
@@ -84,7 +84,7 @@ fn find_offset_after_zip(file: &mut (impl Read + Seek), bytes: u64) -> io::Resul
 
 /// Finds the last record of `length` bytes that `check` accepts. Searches the file backwards. `check` gets the
 /// offset and the bytes.
-fn find_last_matching_record(
+fn find_last_accepted_record(
     file: &mut (impl Read + Seek),
     bytes: u64,
     length: usize,

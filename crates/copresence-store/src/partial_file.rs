@@ -139,7 +139,7 @@ impl PartialFile {
         }
         let written = self.file.write_all(bytes);
         if written.is_ok() {
-            self.hash_and_count_written_bytes(bytes);
+            self.record_written_bytes(bytes);
             crash_point::reach_crash_point(CrashPoint::BytesWritten);
         } else {
             // A failed write may have written some of the bytes.
@@ -312,8 +312,8 @@ impl PartialFile {
         self.folder.join(format!("{}{}", self.final_name, part_or_decoded_suffix(self.is_decoded)))
     }
 
-    /// Hashes and counts written bytes, and keeps the head for format detection.
-    fn hash_and_count_written_bytes(&mut self, bytes: &[u8]) {
+    /// Updates hash, length and saved head of the file with newly written bytes.
+    fn record_written_bytes(&mut self, bytes: &[u8]) {
         self.hasher.update(bytes);
         let room = HEAD_BYTES - self.head.len();
         self.head.extend_from_slice(&bytes[..bytes.len().min(room)]);
@@ -337,7 +337,7 @@ impl PartialFile {
             if count == 0 {
                 return Ok(());
             }
-            self.hash_and_count_written_bytes(&buffer[..count]);
+            self.record_written_bytes(&buffer[..count]);
         }
     }
 }
@@ -377,7 +377,7 @@ fn inspect_complete_file(
 }
 
 /// Reads a complete file to determine its size, digest and format.
-pub(crate) fn read_complete_file(dir: &Dir, name: &str, path: &Path) -> Result<CompleteFile, StoreError> {
+pub(crate) fn read_and_inspect_complete_file(dir: &Dir, name: &str, path: &Path) -> Result<CompleteFile, StoreError> {
     let mut file = disk::open_regular_file(dir, name, path)?;
     let (mut hasher, mut head, mut bytes) = (sha2::Sha256::new(), Vec::new(), 0);
     let mut buffer = vec![0; 64 * 1024];

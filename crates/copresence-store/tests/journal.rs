@@ -486,7 +486,7 @@ async fn the_list_of_the_unfinished_says_what_is_due() {
     let journal = data.create_or_open_journal().expect("a journal");
     let (waits, has_answer) = (visit_with_token(&journal).await, delivered_visit(&journal).await);
     journal.record_end_and_erase_secrets(&waits, &visit_ending(8)).await.expect("ended");
-    journal.record_next_recovery_attempt(&waits, 3, time_at(900)).await.expect("also after the end");
+    journal.record_next_recovery_time(&waits, 3, time_at(900)).await.expect("also after the end");
     let list = journal.load_unfinished_visit_summaries().await.expect("read");
     let [first, second] = &list[..] else { panic!("{list:?}") };
     assert_eq!((first.id, first.has_token, first.has_answer), (waits, true, false));

@@ -125,7 +125,7 @@ impl Observations {
 
     /// Whether a step is a server error (5xx) that its request causes: the API answered valid requests between two of
     /// them.
-    pub(crate) fn is_repeated_server_error(&self, step: &RecordedStep) -> bool {
+    pub(crate) fn is_reproducible_server_error(&self, step: &RecordedStep) -> bool {
         self.repeated_failures.contains(&step.number) && step.response_status().is_some_and(|status| status >= 500)
     }
 

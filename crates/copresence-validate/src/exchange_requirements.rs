@@ -252,7 +252,7 @@ impl<'a> ResponseToJudge<'a> {
             }
             Some("in_queue") => {
                 collector.add_field_result("progress.percent", response_fields::judge_progress_percent(progress));
-                collector.add_field_result("progress.queue", response_fields::judge_queue_position(progress));
+                collector.add_field_result("progress.queue", response_fields::judge_queued_avatar_position(progress));
             }
             Some("processing" | "failed") => {
                 collector.add_field_result("progress.percent", response_fields::judge_progress_percent(progress));
@@ -330,7 +330,7 @@ fn judge_delivery_body(collector: &mut RequirementCollector, body: &Value) {
     for point in types {
         collector.add_field_result("delivery.types", point);
     }
-    for point in response_fields::judge_export_type_is_extension(body)
+    for point in response_fields::judge_export_type_resembles_extension(body)
         .into_iter()
         .filter(|point| texts.contains(&point.location))
     {

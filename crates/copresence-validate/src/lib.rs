@@ -28,7 +28,9 @@ mod target;
 
 pub use act::Act;
 pub use check::{Check, Verdict};
-pub use phone_driver::{InvitationDisplay, InvitationEnd, InvitationSkipSignal, PhoneDriver, ScanInvitation};
+pub use phone_driver::{
+    InvitationDisplay, InvitationEndWithoutAvatar, InvitationSkipSignal, PhoneDriver, ScanInvitation,
+};
 pub use report::Report;
 pub use requirement::Level;
 pub use run::{CheckRun, RunEvent};
@@ -37,6 +39,8 @@ pub use run_plan::RunPlanWithCosts;
 pub use sandbox_control::SandboxControl;
 pub use target::{CheckTarget, RunOptions, is_loopback_url};
 
-pub use copresence_client::{BackendWithRoutes, Credentials, Exchange, LoginRoute, RedeemRoute, Timeouts, TokenSource};
+pub use copresence_client::{
+    BackendWithRoutes, Credentials, Exchange, LoginRoute, RedeemEndpoint, Timeouts, TokenSource,
+};
 /// Re-exported so that hosts can name a backend's credentials.
 pub use copresence_protocol::{ApiKey, SessionToken};

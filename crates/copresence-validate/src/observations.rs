@@ -188,8 +188,8 @@ impl RecordedStep {
         entries.into_iter().flatten().filter_map(read).collect()
     }
 
-    /// Whether this response ends the token: it says that the avatar is ready, or it lists files.
-    pub fn is_token_ending_response(&self) -> bool {
+    /// Whether this response spends the token: it says that the avatar is ready, or it lists files.
+    pub fn is_token_spending_response(&self) -> bool {
         self.has_success_status() && self.json_body().is_some_and(|body| response_fields::is_token_spending_body(&body))
     }
 
@@ -297,6 +297,6 @@ impl Observations {
 
     /// The poll of the visit act whose response delivered the URLs.
     pub fn delivery_step(&self) -> Option<&RecordedStep> {
-        self.steps_with_role(StepRole::Poll).find(|step| step.is_token_ending_response())
+        self.steps_with_role(StepRole::Poll).find(|step| step.is_token_spending_response())
     }
 }

@@ -19,7 +19,7 @@ pub struct ScanInvitation {
 
 /// Why an invitation ended without an avatar.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum InvitationEnd {
+pub enum InvitationEndWithoutAvatar {
     /// A person skipped it.
     Skipped,
     /// The phone failed; the reason.
@@ -38,7 +38,7 @@ pub trait InvitationDisplay: Send + Sync {
     fn end_invitation(&self);
 
     /// Resolves when the invitation ends without an avatar.
-    fn wait_for_skip(&self) -> BoxFuture<'_, InvitationEnd>;
+    fn wait_for_skip(&self) -> BoxFuture<'_, InvitationEndWithoutAvatar>;
 
     /// Waits in real time.
     fn sleep_real_time(&self, time: Duration) -> BoxFuture<'_, ()>;
@@ -49,8 +49,8 @@ pub trait InvitationDisplay: Send + Sync {
 pub(crate) struct StopSignal(watch::Sender<bool>);
 
 impl StopSignal {
-    /// Asks the run to stop. Cannot be undone.
-    pub(crate) fn request_stop(&self) {
+    /// Asks the run of the checks to stop. Cannot be undone.
+    pub(crate) fn request_run_stop(&self) {
         self.0.send_replace(true);
     }
 
@@ -72,8 +72,8 @@ impl StopSignal {
 pub struct InvitationSkipSignal(watch::Sender<bool>);
 
 impl InvitationSkipSignal {
-    /// Skips the current invitation.
-    pub fn request_skip(&self) {
+    /// Requests that the current invitation be skipped.
+    pub fn request_invitation_skip(&self) {
         self.0.send_replace(true);
     }
 
@@ -83,12 +83,12 @@ impl InvitationSkipSignal {
     }
 
     /// Resolves when the invitation is to be skipped, then resets the signal.
-    pub fn wait_for_skip(&self) -> BoxFuture<'_, InvitationEnd> {
+    pub fn wait_for_skip(&self) -> BoxFuture<'_, InvitationEndWithoutAvatar> {
         Box::pin(async {
             drop(self.0.subscribe().wait_for(|asked| *asked).await);
             // Each request counts once.
             self.reset_skip();
-            InvitationEnd::Skipped
+            InvitationEndWithoutAvatar::Skipped
         })
     }
 }
@@ -124,10 +124,10 @@ mod tests {
         let skip = InvitationSkipSignal::default();
         assert_eq!(skip.wait_for_skip().now_or_never(), None);
         // Nothing waits for the signal while a request is in flight.
-        skip.request_skip();
-        assert_eq!(skip.wait_for_skip().now_or_never(), Some(InvitationEnd::Skipped));
+        skip.request_invitation_skip();
+        assert_eq!(skip.wait_for_skip().now_or_never(), Some(InvitationEndWithoutAvatar::Skipped));
         assert_eq!(skip.wait_for_skip().now_or_never(), None);
-        skip.request_skip();
+        skip.request_invitation_skip();
         skip.reset_skip();
         assert_eq!(skip.wait_for_skip().now_or_never(), None);
     }

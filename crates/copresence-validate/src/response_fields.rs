@@ -215,7 +215,7 @@ pub(crate) fn judge_field_minus_one(progress: &Map<String, Value>, field: &str, 
 }
 
 /// Judges `queue_position` of a queued avatar: an integer from 0.
-pub(crate) fn judge_queue_position(progress: &Map<String, Value>) -> FieldResult {
+pub(crate) fn judge_queued_avatar_position(progress: &Map<String, Value>) -> FieldResult {
     let expected = "`queue_position`: an integer from 0, because the status is in_queue".to_owned();
     judge_payload_incomplete_number(progress, "queue_position", |number| number.is_some_and(|n| n >= 0), expected)
 }
@@ -223,14 +223,14 @@ pub(crate) fn judge_queue_position(progress: &Map<String, Value>) -> FieldResult
 /// Why `queue_position` has to be -1.
 pub(crate) const NOT_QUEUED_REASON: &str = ", because the avatar is not in the queue";
 
-/// The entries of `payload_complete`.
-pub(crate) fn payload_complete_entries(body: &Value) -> &[Value] {
+/// The entries of the field `payload_complete` of a redeem response; empty if it is absent or not a list.
+pub(crate) fn payload_complete_field_entries(body: &Value) -> &[Value] {
     body.get("payload_complete").and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 /// Judges `payload_complete`, and the URL of each entry.
 pub(crate) fn judge_download_urls(body: &Value) -> Vec<FieldResult> {
-    let entries = payload_complete_entries(body);
+    let entries = payload_complete_field_entries(body);
     let expected = "a list of at least one entry in `payload_complete`";
     let mut all = vec![FieldResult::new("/payload_complete", !entries.is_empty(), expected, "none")];
     all.extend(entries.iter().enumerate().map(|(index, entry)| {
@@ -260,11 +260,11 @@ pub(crate) fn judge_export_types_not_blank(body: &Value) -> Vec<FieldResult> {
             describe_value_without_secrets(kind),
         )
     };
-    payload_complete_entries(body).iter().enumerate().map(read).collect()
+    payload_complete_field_entries(body).iter().enumerate().map(read).collect()
 }
 
-/// Judges each `export_type` that is a string: looks like a file extension.
-pub(crate) fn judge_export_type_is_extension(body: &Value) -> Vec<FieldResult> {
+/// Judges whether each `export_type` that is a string looks like a file extension.
+pub(crate) fn judge_export_type_resembles_extension(body: &Value) -> Vec<FieldResult> {
     let read = |(index, entry): (usize, &Value)| {
         let kind = entry.get("export_type")?.as_str()?;
         let word = extension_for_export_type(kind);
@@ -277,7 +277,7 @@ pub(crate) fn judge_export_type_is_extension(body: &Value) -> Vec<FieldResult> {
             describe_value_without_secrets(Some(&Value::from(kind))),
         ))
     };
-    payload_complete_entries(body).iter().enumerate().filter_map(read).collect()
+    payload_complete_field_entries(body).iter().enumerate().filter_map(read).collect()
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use crate::act::Act;
 use crate::check::{Check, Verdict};
 use crate::checks::CHECKS;
 use crate::phone_driver::{
-    InvitationDisplay, InvitationEnd, InvitationSkipSignal, PhoneDriver, ScanInvitation, StopSignal,
+    InvitationDisplay, InvitationEndWithoutAvatar, InvitationSkipSignal, PhoneDriver, ScanInvitation, StopSignal,
 };
 use crate::report::{Report, html, junit};
 use crate::requirement::{Level, requirement_ids_of_check, strictest_level_of_check};
@@ -155,7 +155,7 @@ impl RunSnapshot {
         }
     }
 
-    /// Applies an event of the run.
+    /// Updates the shown state of the run from one event.
     fn apply_event(&mut self, event: &RunEvent<'_>) {
         match event {
             RunEvent::ActStarted(act) => self.current_act = Some(*act),
@@ -215,7 +215,7 @@ impl RunController {
     /// Stops the run in progress. Verdicts that exist by then are kept.
     pub fn stop_run(&self) {
         if let Some(running) = lock_ignoring_poison(&self.0.active_run).as_ref() {
-            running.stop_signal.request_stop();
+            running.stop_signal.request_run_stop();
         }
     }
 
@@ -224,7 +224,7 @@ impl RunController {
         if let Some(running) = lock_ignoring_poison(&self.0.active_run).as_ref()
             && self.0.snapshots.borrow().invitation.is_some()
         {
-            running.skip_signal.request_skip();
+            running.skip_signal.request_invitation_skip();
         }
     }
 
@@ -358,7 +358,7 @@ impl InvitationDisplay for SnapshotInvitationDisplay {
     }
 
     /// Waits until the operator skips the invitation.
-    fn wait_for_skip(&self) -> BoxFuture<'_, InvitationEnd> {
+    fn wait_for_skip(&self) -> BoxFuture<'_, InvitationEndWithoutAvatar> {
         self.signals.skip_signal.wait_for_skip()
     }
 

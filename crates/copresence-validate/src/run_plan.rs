@@ -116,7 +116,7 @@ impl RunPlanWithCosts {
     }
 
     /// Whether the run advances a sandbox's clock, which affects all other users of that sandbox.
-    pub fn advances_sandbox_clock(&self) -> bool {
+    pub fn run_advances_sandbox_clock(&self) -> bool {
         self.is_free && self.acts.iter().any(|act| act.act_needs_and_costs().needs_time)
     }
 
@@ -128,7 +128,7 @@ impl RunPlanWithCosts {
         })
     }
 
-    /// The reason of an omitted prerequisite, which omits this act too.
+    /// The outcome of the first prerequisite that was omitted, which this act gets too; `None` if none was omitted.
     fn omitted_prerequisite_outcome(&self, row: &ActNeedsAndCosts) -> Option<ActOutcome> {
         row.prerequisites.iter().find_map(|earlier| self.omitted.get(earlier).cloned())
     }

@@ -28,7 +28,7 @@ impl LostResponseKind {
     /// Every kind.
     pub const ALL: [Self; 3] = [Self::ConnectionReset, Self::BadGateway, Self::GatewayTimeout];
 
-    /// What replaced the response, as shown to people.
+    /// Describes for people how the response was lost.
     pub fn describe_response_loss(self) -> &'static str {
         match self {
             Self::ConnectionReset => "the connection was reset",

@@ -1,6 +1,8 @@
 //! The backend to check, and the limits of a run.
 
-use copresence_client::{BackendWithRoutes, Credentials, PARTNER_KEY_PLACEHOLDER, RedeemRoute, Timeouts, TokenSource};
+use copresence_client::{
+    BackendWithRoutes, Credentials, PARTNER_KEY_PLACEHOLDER, RedeemEndpoint, Timeouts, TokenSource,
+};
 use copresence_protocol::LinkTemplate;
 use std::time::Duration;
 use url::{Host, Url};
@@ -118,7 +120,7 @@ impl KnownBackendFacts {
             info.uses_https = partner.url.scheme() == "https";
             info.is_loopback = is_loopback_url(&partner.url);
         }
-        if let RedeemRoute::Partner { headers, .. } = redeem {
+        if let RedeemEndpoint::Partner { headers, .. } = redeem {
             info.relays_redeems = true;
             info.relay_requires_key |= has_partner_key(headers);
         }

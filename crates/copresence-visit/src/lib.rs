@@ -18,7 +18,7 @@ pub use event::{
     VisitStepFailure, VisitStepFailureKind,
 };
 pub use machine::{
-    EarlierRedeemResult, JournaledRedeem, JournaledVisit, RedeemRepeatPolicy, StoredDelivery, Visit, VisitState,
+    EarlierRedeemResult, JournaledRedeem, JournaledVisit, RedeemOnceOrUntilReady, StoredDelivery, Visit, VisitState,
     VisitTimeLimits, advance_visit_machine,
 };
 pub use outcome::Outcome;

@@ -68,7 +68,7 @@ pub enum EndPhase {
 }
 
 impl EndPhase {
-    /// The stable word.
+    /// Returns the stable word for this phase.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Issuing => "issuing",
@@ -152,7 +152,7 @@ impl Outcome {
 
     /// The same outcome; its detail adds that no file of a truncated response could be downloaded.
     #[must_use]
-    pub fn with_failed_downloads_detail(self, why: &str) -> Self {
+    pub fn with_no_file_downloaded_detail(self, why: &str) -> Self {
         let words =
             |how: String| format!("{how}; none of the files that the response named could be downloaded: {why}");
         match self {

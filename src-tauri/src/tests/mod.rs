@@ -56,7 +56,7 @@ impl Booth {
             simulator: simulator.clone(),
         };
         let clock = Clock::default();
-        let file = SettingsFile::open_settings_file(data_store.data.clone());
+        let file = SettingsFile::read_settings_file(data_store.data.clone());
         let set = file.current_settings();
         let name = set.profile.unwrap_or_else(|| "sandbox".to_owned());
         let OpenedBackend { backend: backend_config, closed_reason: closed } =

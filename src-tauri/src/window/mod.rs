@@ -40,7 +40,7 @@ pub(crate) fn open_kiosk_window<R: Runtime>(app: &AppHandle<R>, full_screen: boo
         .min_inner_size(MIN_WINDOW_SIZE.width, MIN_WINDOW_SIZE.height)
         .background_color(STAGE_BACKGROUND)
         .center();
-    let window = refuse_leaving_page(window, move |to| {
+    let window = confine_window_to_own_pages(window, move |to| {
         let own = matches!(to.scheme(), "tauri") || to.host_str() == Some("tauri.localhost");
         own || server.as_ref().is_some_and(|server| server.origin() == to.origin())
     })
@@ -55,7 +55,7 @@ pub(crate) fn open_kiosk_window<R: Runtime>(app: &AppHandle<R>, full_screen: boo
 
 /// Makes the page of a new window stay where it is: navigation that `is_own` does not allow, new windows, downloads and
 /// permission requests are refused. Every window of the program is built with it.
-fn refuse_leaving_page<R: Runtime, M: Manager<R>>(
+fn confine_window_to_own_pages<R: Runtime, M: Manager<R>>(
     window: WebviewWindowBuilder<'_, R, M>,
     is_own: impl Fn(&url::Url) -> bool + Send + 'static,
 ) -> WebviewWindowBuilder<'_, R, M> {

@@ -1,6 +1,6 @@
 //! The window with the sandbox's phone page, which plays a visitor's phone on the kiosk's own screen.
 
-use super::{KIOSK_WINDOW, page, refuse_leaving_page};
+use super::{KIOSK_WINDOW, confine_window_to_own_pages, page};
 use tauri::{
     AppHandle, LogicalPosition, LogicalSize, Manager, Runtime, WebviewUrl, WebviewWindow, WebviewWindowBuilder,
 };
@@ -28,7 +28,7 @@ pub(crate) fn open_phone_window<R: Runtime>(app: &AppHandle<R>, link: url::Url, 
         .inner_size(PHONE_SIZE.0, height)
         .resizable(!kiosk_mode)
         .decorations(!kiosk_mode);
-    let mut phone = refuse_leaving_page(phone, move |to| to.origin() == origin).devtools(false);
+    let mut phone = confine_window_to_own_pages(phone, move |to| to.origin() == origin).devtools(false);
     // Without a parent, a compositor may hide it behind the full-screen window, or make it as large.
     if let Some(kiosk) = kiosk {
         phone = phone.parent(&kiosk)?;

@@ -47,7 +47,10 @@ function createTauriDeskHost(): DeskHost {
   };
 }
 
-/** Follows the messages that a command sends over its channel. */
+/**
+ * Invokes a command and subscribes to the messages that it sends over its channel. Returns the function that
+ * unsubscribes.
+ */
 async function subscribeToCommandMessages<T>(
   command: string,
   args: Record<string, unknown>,

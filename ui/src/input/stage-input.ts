@@ -42,7 +42,7 @@ const TURN_STEPS: Record<Direction, [number, number]> = {
   down: [0, 0.12],
 };
 
-/** The event listeners of the stage. */
+/** The event listeners of the stage for keyboard, pointer and gamepad, which call its actions. */
 export class StageInputListeners {
   readonly #actions: StageActions;
   #lastPointerPosition = '';

@@ -20,7 +20,7 @@ export interface GlbStatistics {
   joints: number;
 }
 
-/** Statistics including loading and rendering. */
+/** The counts of an avatar's GLB, its size in bytes, and the cost of its loading and rendering. */
 export interface AvatarStatistics extends GlbStatistics {
   bytes: number;
   drawCalls: number;

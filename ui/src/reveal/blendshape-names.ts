@@ -115,7 +115,7 @@ const VRM_EXPRESSIONS: Readonly<Record<string, readonly string[]>> = {
   relaxed: leftAndRightNames('mouthSmile'),
 };
 
-/** The blendshapes of a mesh that a VRM file binds to expressions, by index. */
+/** ARKit names of the blendshapes of a mesh that a VRM file binds to expressions, by blendshape index. */
 function arkitNamesByVrmBoundBlendshape(gltf: Gltf, mesh: number): Map<number, readonly string[]> {
   const found = new Map<number, readonly string[]>();
   const add = (expression: unknown, binds: unknown, isOfMesh: (bind: Record<string, unknown>) => boolean) => {

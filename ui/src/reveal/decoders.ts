@@ -46,7 +46,10 @@ export async function loadDecoders(
   };
 }
 
-/** Rejects if the view refuses WebAssembly. The decoders' workers would never answer. */
+/**
+ * Rejects if the view refuses WebAssembly, without which the decoders' workers would never answer. The error
+ * names the `needed` extensions.
+ */
 async function requireWebAssembly(needed: string[]): Promise<void> {
   try {
     await WebAssembly.instantiate(EMPTY_MODULE);

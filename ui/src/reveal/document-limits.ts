@@ -24,7 +24,10 @@ export function checkDocumentLimits(gltf: Gltf): void {
     throw new Error(`it consists of more than ${MAX_OBJECTS} nodes, joints and parts of meshes`);
 }
 
-/** The size in bytes of the data that is drawn. Accessors may share the bytes of the file; each is copied. */
+/**
+ * The size in bytes of the geometry that a glTF document decodes to. Accessors may share the bytes of the
+ * file; each is copied.
+ */
 function decodedGeometryBytes({ accessors, bufferViews }: Gltf): number {
   const unpacked = (bufferViews ?? []).reduce((all, view) => all + meshoptSize(view), 0);
   const copied = (accessors ?? []).reduce(

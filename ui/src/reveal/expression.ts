@@ -137,7 +137,10 @@ export function idleExpressionAt(seconds: number): FacialExpression {
   };
 }
 
-/** In its first second the avatar notices the viewer: it raises its brows, blinks, and smiles. */
+/**
+ * The weight of the brows at `seconds` after the avatar appeared. It raises them once in the beginning, when
+ * it notices the viewer.
+ */
 function browWeightAt(seconds: number): number {
   const raised = smoothstep((seconds - 0.2) / 0.25) * (1 - smoothstep((seconds - 0.9) / 0.7));
   return RESTING_EXPRESSION.brows + 0.5 * raised;

@@ -53,7 +53,7 @@ export async function poseAndFrameFigure(
   };
 }
 
-/** Turns the model and what was sampled of it. */
+/** Rotates the model, and the points that were sampled of it. Does nothing without a rotation. */
 function rotateModelAndSamples(
   { points, face }: SampledFigure,
   model: Object3D,
@@ -167,7 +167,9 @@ function findFramedRegion(figure: SampledFigure): { picture: Box3; isCropped: bo
   };
 }
 
-/** Where the head is; null when nothing tells it, as for a figure that is nothing but a head. */
+/**
+ * The box around the head; null when nothing shows where it is, as for a figure that is nothing but a head.
+ */
 function findHeadBounds(figure: SampledFigure, whole: Box3): Box3 | null {
   const parts = figure.points.filter((_, i) => figure.isOfHead[i]);
   const joint = jointWorldPosition(figure, 'head');

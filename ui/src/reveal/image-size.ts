@@ -1,7 +1,7 @@
 // Reads the size of an image from its first bytes: PNG, JPEG, WebP, AVIF and KTX2, the formats of glTF
 // and its extensions.
 
-/** In pixels. */
+/** Width and height of an image, in pixels. */
 export interface ImageSize {
   width: number;
   height: number;

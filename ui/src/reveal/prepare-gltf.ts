@@ -6,7 +6,7 @@ import type { Gltf, GltfMaterial, GltfMesh, GltfNode, GltfPrimitive } from './gl
 import { findUnsupportedExtensions, findUsedExtensions } from './gltf-extensions';
 import { type JointRole, recognizeJoints } from './joint-names';
 
-/** A document that three.js can load. */
+/** A glTF document that three.js can load, with the extensions that it uses. */
 export interface PreparedGltfDocument {
   gltf: Gltf;
   /** Names of the extensions that occur in it. */

@@ -17,7 +17,10 @@ const FACE_PARTS: readonly FacePart[] = [
   'jawOpen',
 ];
 
-/** What is known of a figure in world coordinates. */
+/**
+ * Points sampled from a figure's vertices, with its joints and the middles of the parts of its face, in world
+ * coordinates.
+ */
 export interface SampledFigure {
   /** The sampled vertices. */
   points: Vector3[];
@@ -28,7 +31,10 @@ export interface SampledFigure {
   face: Map<FacePart, Vector3>;
 }
 
-/** Samples a model between frames. Rejects when the signal aborts. */
+/**
+ * Samples vertices, joints and face parts of a model, in steps between frames. Rejects when the signal
+ * aborts.
+ */
 export async function sampleModelGeometry(model: Object3D, signal: AbortSignal): Promise<SampledFigure> {
   model.updateMatrixWorld(true);
   const joints = new Map<JointRole, Object3D>();
@@ -75,7 +81,7 @@ export async function sampleModelGeometry(model: Object3D, signal: AbortSignal):
   return sampled;
 }
 
-/** The blendshapes of a mesh that act on a part of the face. */
+/** The blendshapes of a mesh that move parts of the face, each with its part and its displacements. */
 function findFacePartBlendshapes({
   morphTargetDictionary: known,
   geometry,

@@ -9,7 +9,10 @@ interface PendingDecode {
   failed(error: unknown): void;
 }
 
-/** Replaces the image loader of three.js' `GLTFLoader`. The caller closes it. */
+/**
+ * Replaces the image loader of three.js' `GLTFLoader`: decodes images in a worker, or on the main thread
+ * without one. The caller closes it.
+ */
 export class GltfImageLoader {
   readonly isImageBitmapLoader = true;
   readonly #pending = new Map<number, PendingDecode>();

@@ -33,6 +33,7 @@ export function playSound(sound: Sound): void {
   }
 }
 
+/** The audio buffer of a sound. Its samples are computed at the first call and kept. */
 function getSynthesizedSoundBuffer(on: AudioContext, sound: Sound): AudioBuffer {
   const known = buffers.get(sound);
   if (known) return known;

@@ -156,7 +156,7 @@ function gaussian(t: number): number {
   return Math.exp(-t * t);
 }
 
-/** Interpolates a curve whose points descend in y. */
+/** Interpolated value of a curve at height `y`. The points of the curve descend in y. */
 function interpolateCurveAtHeight(curve: ContourCurve, y: number): number {
   const i = curve.findIndex(([height]) => height <= y);
   const [upper, lower] = [curve[Math.max(0, i - 1)], curve[i < 0 ? curve.length - 1 : i]];

@@ -31,7 +31,7 @@ export function idleLimitForScreen(screen: Screen, patience = DEFAULT_IDLE_SECON
   return { ...usual, after: Math.round((usual.after * patience) / DEFAULT_IDLE_SECONDS) };
 }
 
-/** The limit of a screen before it is scaled by the operator's setting. */
+/** The idle limit of a screen before it is scaled by the operator's setting; null if it has none. */
 function unscaledIdleLimitOfScreen(screen: Screen): IdleLimitSeconds | null {
   switch (screen.kind) {
     case 'consent': {

@@ -18,7 +18,7 @@ pub struct BackendConfig {
 }
 
 impl BackendConfig {
-    /// As the operator sees it.
+    /// The backend as the operator panel shows it.
     pub fn to_backend_view(&self) -> BackendView {
         BackendView {
             profile: self.profile.name.clone(),

@@ -54,7 +54,7 @@ impl Kiosk {
             // A locked visit is tried again by the next sweep.
             let swept = swept.map(|forgotten| ForgetResult { locked: Vec::new(), ..forgotten });
             if let Some(problem) = incomplete_forget_problem(swept.map_err(|error| error.to_string())) {
-                kiosk.log_and_keep_last_problem(&problem);
+                kiosk.log_and_set_last_problem(&problem);
             }
         });
     }
@@ -104,7 +104,7 @@ impl Kiosk {
     /// Shows on the screen whether the visit is forgotten, if that screen is still shown.
     fn show_forget_result(&self, id: VisitId, problem: Option<Problem>) {
         if let Some(problem) = &problem {
-            self.log_and_keep_last_problem(problem);
+            self.log_and_set_last_problem(problem);
         }
         let mut state = self.lock_kiosk_state();
         if let ShownScreen::Forgetting(shown, state) = &mut state.shown
@@ -116,7 +116,7 @@ impl Kiosk {
     }
 
     /// Logs a problem and keeps it as the last one, for the operator.
-    fn log_and_keep_last_problem(&self, problem: &Problem) {
+    fn log_and_set_last_problem(&self, problem: &Problem) {
         tracing::error!(code = problem.code, "{}", problem.operator);
         self.lock_kiosk_state().last_problem = Some((self.clock.wall_clock_time(), problem.clone()));
     }

@@ -134,7 +134,7 @@ impl Kiosk {
     }
 
     /// Applies the operator's settings: those of every screen, and the text that each visitor agrees to first, if any.
-    pub fn set_booth_settings(&self, booth: VisitorScreenSettingsView, consent: LocalizedTextView) {
+    pub fn apply_visitor_screen_settings(&self, booth: VisitorScreenSettingsView, consent: LocalizedTextView) {
         let mut state = self.lock_kiosk_state();
         state.booth_settings = booth;
         state.consent = consent;
@@ -158,7 +158,7 @@ impl Kiosk {
     }
 
     /// The refusal of the credentials in use, if the backend refused them. It closes the booth until they change.
-    pub fn credentials_refusal(&self) -> Option<Problem> {
+    pub fn credentials_refusal_by_backend(&self) -> Option<Problem> {
         self.lock_kiosk_state().active_backend.remembered_credentials_refusal().cloned()
     }
 
@@ -285,7 +285,7 @@ impl Kiosk {
     /// in any language.
     fn begin_visit_if_agreed(&self, state: &mut KioskState, to: &str) {
         let language = match &state.shown {
-            ShownScreen::Consent(texts) => texts.language_with_exact_text(to).map(str::to_owned),
+            ShownScreen::Consent(texts) => texts.find_language_of_exact_text(to).map(str::to_owned),
             _ => None,
         };
         if let Some(language) = language
@@ -477,8 +477,8 @@ impl Kiosk {
         }
     }
 
-    /// With what an earlier visit is recovered. It has no place in the inspector, and its end is not what went wrong
-    /// last: no visitor waits at the booth for it.
+    /// Builds the context in which an earlier visit is recovered. It records nothing for the inspector, and its failure
+    /// is not reported as the last problem: no visitor waits at the booth for it.
     fn build_recovery_context(&self, unfinished: &UnfinishedVisit) -> Result<VisitContext, String> {
         let setup = &self.setup;
         let in_use = self.lock_kiosk_state().active_backend.clone();

@@ -26,7 +26,7 @@ impl RecordingsCopy {
 
     /// Converts the copy to the view of the inspector: the visits, and the timeline of the shown one.
     pub(super) fn to_inspector_view(&self, rules: &RequirementJudge) -> InspectorView {
-        let visits: Vec<_> = self.visits.iter().map(|visit| to_inspected_visit(visit, rules)).collect();
+        let visits: Vec<_> = self.visits.iter().map(|visit| to_visit_list_entry(visit, rules)).collect();
         let shown = self.shown.map(|index| Timeline {
             visit: visits[index].clone(),
             entries: timeline_entries(&self.visits[index], rules),
@@ -36,7 +36,7 @@ impl RecordingsCopy {
 }
 
 /// A recorded visit as a row of the list, with the number of violated requirements.
-fn to_inspected_visit(visit: &RecordedVisit, rules: &RequirementJudge) -> InspectorVisitListEntry {
+fn to_visit_list_entry(visit: &RecordedVisit, rules: &RequirementJudge) -> InspectorVisitListEntry {
     let broken =
         visit.exchanges.iter().map(|kept| count_exchange_violations(kept, visit.backend.as_deref(), rules)).sum();
     InspectorVisitListEntry {

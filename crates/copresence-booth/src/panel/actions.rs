@@ -110,7 +110,7 @@ impl Panel {
                 return Ok(HostFollowUp::UpdateWindow);
             }
             PanelAction::SetDisplay { display } => {
-                self.set_display_settings(display)?;
+                self.set_appearance_and_language(display)?;
                 return Ok(HostFollowUp::UpdateWindow);
             }
             PanelAction::SetLogo { png } => self.set_logo(&png)?,
@@ -133,7 +133,7 @@ impl Panel {
     fn switch_to_profile(&self, name: &str) -> Result<(), Problem> {
         let opened = self.open_backend_by_name(name)?;
         self.change_and_save_settings(|settings| settings.profile = Some(name.to_owned()))?;
-        name.clone_into(&mut self.lock_requested_profile().profile);
+        name.clone_into(&mut self.lock_requested_profile_mutex().profile);
         self.use_backend_for_new_visits(opened);
         Ok(())
     }
@@ -168,7 +168,7 @@ impl Panel {
     /// Opens the backend of the requested profile again, with the credentials as they are now, and uses it for new
     /// visits.
     fn reopen_backend_with_credentials(&self) -> Result<(), Problem> {
-        let name = self.lock_requested_profile().profile.clone();
+        let name = self.lock_requested_profile_mutex().profile.clone();
         let opened = self.open_backend_by_name(&name)?;
         self.use_backend_for_new_visits(opened);
         Ok(())
@@ -210,7 +210,7 @@ impl Panel {
     }
 
     /// Validates and saves the display settings, and removes the logo if it was taken out.
-    fn set_display_settings(&self, display: AppearanceAndLanguageSettings) -> Result<(), Problem> {
+    fn set_appearance_and_language(&self, display: AppearanceAndLanguageSettings) -> Result<(), Problem> {
         let display = panel_data::validate_and_trim_display_settings(display)?;
         let without_logo = !display.logo;
         self.change_and_save_settings(|settings| {

@@ -27,7 +27,7 @@ pub struct ProfileAndCredentialSources {
     pub simulator: Arc<dyn EmbeddedSandboxControl>,
 }
 
-/// An opened backend.
+/// A backend opened from its profile, and the reason why no visit can start there yet, if there is one.
 #[derive(Debug, Clone)]
 pub struct OpenedBackend {
     /// The backend with the credentials that were found.

@@ -47,7 +47,7 @@ struct PanelInner {
     sources: ProfileAndCredentialSources,
     /// Base URL of files for the web view.
     asset_base: String,
-    requested: Mutex<RequestedProfileAndClosure>,
+    requested: Mutex<RequestedProfileAndClosedReason>,
     kiosk_mode_override: KioskFlagOverride,
     /// Held during a change, so that changes run one at a time.
     action_lock: tokio::sync::Mutex<()>,
@@ -62,7 +62,7 @@ struct KioskFlagOverride {
 }
 
 /// The profile that the operator requested, and why the booth is closed, if it is.
-struct RequestedProfileAndClosure {
+struct RequestedProfileAndClosedReason {
     profile: String,
     closed_reason: Option<Problem>,
 }
@@ -79,7 +79,7 @@ impl Panel {
         profile: String,
         closed: Option<Problem>,
     ) -> Self {
-        let requested = Mutex::new(RequestedProfileAndClosure { profile, closed_reason: closed });
+        let requested = Mutex::new(RequestedProfileAndClosedReason { profile, closed_reason: closed });
         let action_lock = tokio::sync::Mutex::default();
         let panel = Self(Arc::new(PanelInner {
             kiosk,
@@ -163,7 +163,7 @@ impl Panel {
             let backend_config = backend_config.clone();
             run_blocking(move || {
                 let PanelInner { kiosk, settings_file: file, sources, .. } = &*panel.0;
-                let requested = panel.lock_requested_profile().profile.clone();
+                let requested = panel.lock_requested_profile_mutex().profile.clone();
                 vec![
                     health::check_profiles_are_usable(sources.config.as_deref(), &requested),
                     health::health_of_settings_file(file.load_error().as_deref(), file.is_pin_unknown()),
@@ -206,13 +206,13 @@ impl Panel {
 
     /// Reopens a closed booth if its backend can be opened now. One whose credentials were refused needs others.
     pub async fn reopen_booth_if_backend_opens(&self) {
-        let are_credentials_refused = self.0.kiosk.credentials_refusal().is_some();
-        if self.lock_requested_profile().closed_reason.is_none() && !are_credentials_refused {
+        let are_credentials_refused = self.0.kiosk.credentials_refusal_by_backend().is_some();
+        if self.lock_requested_profile_mutex().closed_reason.is_none() && !are_credentials_refused {
             return;
         }
         let _one_at_a_time = self.0.action_lock.lock().await;
         let panel = self.clone();
-        let name = self.lock_requested_profile().profile.clone();
+        let name = self.lock_requested_profile_mutex().profile.clone();
         let Ok(Ok(opened)) = run_blocking(move || panel.open_backend_by_name(&name)).await else { return };
         // A profile that exists again may still lack credentials. They can be entered once it is in use.
         let in_use = self.0.kiosk.backend_config();
@@ -237,7 +237,7 @@ impl Panel {
 
     /// Starts new visits at this backend.
     fn use_backend_for_new_visits(&self, opened: OpenedBackend) {
-        self.lock_requested_profile().closed_reason = opened.closed_reason;
+        self.lock_requested_profile_mutex().closed_reason = opened.closed_reason;
         self.0.kiosk.set_backend_for_new_visits(opened.backend);
         self.publish_booth_settings();
     }
@@ -258,9 +258,9 @@ impl Panel {
             sounds: display.sounds,
             keep_hours,
             kiosk_mode: self.active_kiosk_mode_view().on,
-            closed: self.lock_requested_profile().closed_reason.clone(),
+            closed: self.lock_requested_profile_mutex().closed_reason.clone(),
         };
-        self.0.kiosk.set_booth_settings(booth, display.consent);
+        self.0.kiosk.apply_visitor_screen_settings(booth, display.consent);
     }
 
     /// Reads settings, profiles, credentials and sandbox into one view. Blocks on the disk and the keychain.
@@ -282,7 +282,7 @@ impl Panel {
             profiles_file,
             credentials,
             keychain,
-            refused_credentials: kiosk.credentials_refusal(),
+            refused_credentials: kiosk.credentials_refusal_by_backend(),
             sandbox,
             kiosk_mode: self.active_kiosk_mode_view(),
             display: self.display_settings(),
@@ -295,7 +295,7 @@ impl Panel {
     }
 
     /// Locks the mutex of the requested profile.
-    fn lock_requested_profile(&self) -> MutexGuard<'_, RequestedProfileAndClosure> {
+    fn lock_requested_profile_mutex(&self) -> MutexGuard<'_, RequestedProfileAndClosedReason> {
         // A panic leaves no partial change.
         self.0.requested.lock().unwrap_or_else(PoisonError::into_inner)
     }

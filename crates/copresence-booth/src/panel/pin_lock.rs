@@ -184,7 +184,7 @@ impl PinLock {
     /// # Errors
     /// The settings cannot be read or written; the PIN stays.
     pub fn remove_pin_from_settings(file: &SettingsFile) -> Result<(), StoreError> {
-        file.set_pin_from_shell(None)
+        file.replace_pin_from_shell(None)
     }
 
     /// Replaces the PIN, for people with a shell on this machine. Blocks on the disk and on the hash.
@@ -199,7 +199,7 @@ impl PinLock {
         if !pin.expose_secret().bytes().all(|byte| byte.is_ascii_digit()) {
             return Err("a PIN has digits only, because the PIN pad has no other keys; choose another one".to_owned());
         }
-        file.set_pin_from_shell(Some(PinHash::from_pin(pin)?)).map_err(|error| error.to_string())
+        file.replace_pin_from_shell(Some(PinHash::from_pin(pin)?)).map_err(|error| error.to_string())
     }
 
     /// Compares a PIN with the saved hash. Each attempt counts as failed, in the settings file too, until it proves

@@ -15,7 +15,7 @@ impl Booth {
     fn new() -> Self {
         let root = tempfile::tempdir().expect("a folder");
         let data = Arc::new(DataDir::open_data_dir_removing_leftovers(root.path()).expect("a data folder"));
-        let pin_lock = PinLock::new(SettingsFile::open_settings_file(data.clone()), START);
+        let pin_lock = PinLock::new(SettingsFile::read_settings_file(data.clone()), START);
         Self { _root: root, data, pin_lock }
     }
 
@@ -27,7 +27,7 @@ impl Booth {
     }
 
     fn restart(&mut self, now: MillisSinceOrigin) {
-        self.pin_lock = PinLock::new(SettingsFile::open_settings_file(self.data.clone()), now);
+        self.pin_lock = PinLock::new(SettingsFile::read_settings_file(self.data.clone()), now);
     }
 
     async fn enter(&self, pin: &str, now: MillisSinceOrigin) -> PinLockView {
@@ -177,7 +177,7 @@ async fn a_forgotten_pin_can_be_removed() {
     for _ in 0..3 {
         booth.enter("0000", START).await;
     }
-    PinLock::remove_pin_from_settings(&SettingsFile::open_settings_file(booth.data.clone())).expect("dropped");
+    PinLock::remove_pin_from_settings(&SettingsFile::read_settings_file(booth.data.clone())).expect("dropped");
     booth.restart(START);
     let view = booth.pin_lock.pin_lock_view(false, START);
     assert!(!view.pin_set && view.wait_seconds == 0);
@@ -194,7 +194,7 @@ async fn settings_with_a_typing_error_keep_the_panel_locked_until_the_pin_is_for
     assert!(booth.pin_lock.pin_lock_view(false, START).pin_set, "whether there is one is unknown");
     let refused = booth.pin_lock.set_first_pin("0815".into(), false, START).await.expect_err("refused");
     assert_eq!(refused.code, "settings_failed");
-    PinLock::remove_pin_from_settings(&SettingsFile::open_settings_file(booth.data.clone())).expect("dropped");
+    PinLock::remove_pin_from_settings(&SettingsFile::read_settings_file(booth.data.clone())).expect("dropped");
     booth.restart(START);
     assert!(booth.pin_lock.set_first_pin("0815".into(), false, START).await.expect("set").open);
 }
@@ -221,7 +221,7 @@ async fn in_kiosk_mode_the_first_pin_can_only_be_set_soon_after_the_start() {
 #[tokio::test]
 async fn a_pin_can_be_replaced_from_a_shell() {
     let mut booth = Booth::with_pin();
-    let file = SettingsFile::open_settings_file(booth.data.clone());
+    let file = SettingsFile::read_settings_file(booth.data.clone());
     for unfit in ["123", "12a4", &"1".repeat(33)] {
         PinLock::replace_pin(&file, &unfit.into()).expect_err("refused");
     }

@@ -97,7 +97,7 @@ pub enum ChecksState {
     },
 }
 
-/// One check.
+/// One check of a conformance run, as the window shows it: its meaning, verdict and findings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 pub struct CheckView {
     /// Stable id, as in `redeem.unknown-400`.

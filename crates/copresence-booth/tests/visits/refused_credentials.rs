@@ -85,7 +85,7 @@ async fn booth(refusals: usize) -> Booth {
         phone_address: None,
         asset_base: "avatar://localhost".into(),
     });
-    let settings = SettingsFile::open_settings_file(fixture.data_store.data.clone());
+    let settings = SettingsFile::read_settings_file(fixture.data_store.data.clone());
     let pin_lock = PinLock::new(settings.clone(), Clock::default().millis_since_clock_creation());
     let (base, name) = ("avatar://localhost".to_owned(), "test".to_owned());
     let panel = Panel::new(kiosk.clone(), pin_lock, settings, sources, base, name, closed_reason);

@@ -2,7 +2,7 @@
 
 mod lists;
 
-use crate::args::{SandboxOptions, SimulationOptions};
+use crate::args::{SandboxOptions, SimulatedBackendOptions};
 use crate::common_options::CommonOptions;
 use crate::failure::CommandFailure;
 use crate::{context, output, signals};
@@ -64,7 +64,9 @@ pub(crate) async fn run_sandbox_command(common: &CommonOptions, options: Sandbox
 }
 
 /// Settings from the simulation options. Reads the faults file if one is given; everything else has its default.
-pub(crate) fn load_sandbox_settings_from_options(world: &SimulationOptions) -> Result<SandboxSettings, CommandFailure> {
+pub(crate) fn load_sandbox_settings_from_options(
+    world: &SimulatedBackendOptions,
+) -> Result<SandboxSettings, CommandFailure> {
     let faults = world.faults.as_deref().map(read_faults_file).transpose()?.unwrap_or_default();
     let defaults = SandboxSettings::default();
     Ok(SandboxSettings {

@@ -2,7 +2,7 @@
 
 use super::options::ValidateOptions;
 use super::render::{ValidateRenderer, print_json_line};
-use super::{BackendRunResult, open_and_check_backend, read_report_file};
+use super::{BackendRunResult, open_backend_and_run_checks, read_report_file};
 use crate::common_options::CommonOptions;
 use crate::failure::CommandFailure;
 use crate::output;
@@ -25,7 +25,7 @@ pub(super) async fn print_differences_between_reports(
     let other = load_report_or_run_checks(common, options, renderer, second).await?;
     let unreached = [&one, &other].into_iter().find(|report| report.error.is_some());
     if let Some(report) = unreached {
-        renderer.print_human_line_beside_json(&output::sanitize_for_terminal(&report.summary()));
+        renderer.print_human_line_stderr_if_json(&output::sanitize_for_terminal(&report.summary()));
         return Ok(report.exit);
     }
     let (found, alone) = compare_response_shapes(&one, &other);
@@ -42,7 +42,7 @@ pub(super) async fn print_differences_between_reports(
         if renderer.is_json_output() {
             print_json_line(&json!({"event": "seen_once", "asked": words}));
         } else {
-            renderer.print_human_line_beside_json(&output::sanitize_for_terminal(&format!("not compared: {words}")));
+            renderer.print_human_line_stderr_if_json(&output::sanitize_for_terminal(&format!("not compared: {words}")));
         }
     }
     let exit = u8::from(!found.is_empty());
@@ -53,7 +53,7 @@ pub(super) async fn print_differences_between_reports(
             "not_compared": alone.len(),
         }));
     } else {
-        renderer.print_human_line_beside_json("");
+        renderer.print_human_line_stderr_if_json("");
         let summary = match (meaning, noise.len()) {
             (0, 0) => format!("No difference of form between {first} and {second}."),
             (0, groups) => {
@@ -68,7 +68,7 @@ pub(super) async fn print_differences_between_reports(
                 )
             }
         };
-        renderer.print_human_line_beside_json(&output::sanitize_for_terminal(&summary));
+        renderer.print_human_line_stderr_if_json(&output::sanitize_for_terminal(&summary));
     }
     Ok(exit)
 }
@@ -80,7 +80,7 @@ fn print_differences_of_meaning(renderer: &ValidateRenderer, found: &[ShapeDiffe
         for line in
             [format!("{asked}: {what}"), format!("    {first:<12} {at_one}"), format!("    {second:<12} {at_other}")]
         {
-            renderer.print_human_line_beside_json(&output::sanitize_for_terminal(&line));
+            renderer.print_human_line_stderr_if_json(&output::sanitize_for_terminal(&line));
         }
     }
 }
@@ -90,15 +90,15 @@ fn print_noise(renderer: &ValidateRenderer, groups: &[NoiseDifferenceGroup], fir
     if groups.is_empty() {
         return;
     }
-    renderer.print_human_line_beside_json("");
-    renderer.print_human_line_beside_json("Noise, which changes nothing for a client:");
+    renderer.print_human_line_stderr_if_json("");
+    renderer.print_human_line_stderr_if_json("Noise, which changes nothing for a client:");
     for NoiseDifferenceGroup { what, first: at_one, second: at_other, asked } in groups {
         let places = match asked.as_slice() {
             [only] => only.clone(),
             all => format!("{} kinds of request", all.len()),
         };
         let line = format!("  {what}: {at_one} at {first}, {at_other} at {second} ({places})");
-        renderer.print_human_line_beside_json(&output::sanitize_for_terminal(&line));
+        renderer.print_human_line_stderr_if_json(&output::sanitize_for_terminal(&line));
     }
 }
 
@@ -125,14 +125,15 @@ async fn load_report_or_run_checks(
     }
     // --api-url and --link would apply to both backends.
     let common = CommonOptions { profile: Some(which.to_owned()), api_url: None, link: None, ..common.clone() };
-    let BackendRunResult { report, remedy, .. } = open_and_check_backend(&common, options, renderer).await?;
+    let BackendRunResult { report, remedy, .. } = open_backend_and_run_checks(&common, options, renderer).await?;
     if !renderer.is_json_output() {
         let summary = output::sanitize_for_terminal(&report.summary());
-        renderer.print_human_line_beside_json(&format!("{which}: {summary}"));
+        renderer.print_human_line_stderr_if_json(&format!("{which}: {summary}"));
         if let Some(remedy) = remedy {
-            renderer.print_human_line_beside_json(&format!("What to do: {}.", output::sanitize_for_terminal(&remedy)));
+            renderer
+                .print_human_line_stderr_if_json(&format!("What to do: {}.", output::sanitize_for_terminal(&remedy)));
         }
-        renderer.print_human_line_beside_json("");
+        renderer.print_human_line_stderr_if_json("");
     }
     Ok(report)
 }

@@ -21,7 +21,7 @@ use files::ReportFiles;
 use render::ValidateRenderer;
 use std::io::{BufRead, IsTerminal};
 use std::path::Path;
-use target::BackendUnderTest;
+use target::BackendAndPhoneDriver;
 use tokio_util::sync::CancellationToken;
 
 /// Runs `copresence validate`: checks a backend and writes its reports, or compares two backends. Returns the exit
@@ -37,7 +37,7 @@ pub(crate) async fn run_validate_command(
     // Report an unreadable or unwritable file before a token is spent.
     let baseline = options.baseline.as_deref().map(read_report_file).transpose()?;
     let files = ReportFiles::check_report_files(&options)?;
-    let BackendRunResult { report, har, remedy } = open_and_check_backend(common, &options, &renderer).await?;
+    let BackendRunResult { report, har, remedy } = open_backend_and_run_checks(common, &options, &renderer).await?;
     let changed = baseline.as_ref().map(|before| list_changed_verdicts(before, &report));
     renderer.print_summary(&report, remedy.as_deref(), changed.as_deref());
     files.write_report_files(&report, &har, changed.as_deref());
@@ -54,7 +54,7 @@ struct BackendRunResult {
 }
 
 /// Opens the backend of the selected profile, runs the checks on it, and returns report and HTTP Archive.
-async fn open_and_check_backend(
+async fn open_backend_and_run_checks(
     common: &CommonOptions,
     options: &ValidateOptions,
     renderer: &ValidateRenderer,
@@ -63,7 +63,7 @@ async fn open_and_check_backend(
         "stopping … (the checks done so far are reported; press again to stop at once)",
     );
     let selected = tokio::select! {
-        selected = BackendUnderTest::open_backend_under_test(common, options) => selected?,
+        selected = BackendAndPhoneDriver::open_backend_under_test(common, options) => selected?,
         () = stopping.cancelled() => return Err(CommandFailure::interrupted_before_start_error()),
     };
     let done = plan_confirm_and_run_checks(&selected, options, renderer, &stopping).await;
@@ -73,7 +73,7 @@ async fn open_and_check_backend(
 
 /// Prints the plan, asks for confirmation, runs the checks, and returns the report and the HTTP Archive.
 async fn plan_confirm_and_run_checks(
-    selected: &BackendUnderTest,
+    selected: &BackendAndPhoneDriver,
     options: &ValidateOptions,
     renderer: &ValidateRenderer,
     stopping: &CancellationToken,

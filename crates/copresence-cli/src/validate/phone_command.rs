@@ -7,7 +7,7 @@
 use super::render::print_json_line;
 use crate::common_options::CommonOptions;
 use crate::output;
-use copresence_validate::{InvitationDisplay, InvitationEnd, ScanInvitation};
+use copresence_validate::{InvitationDisplay, InvitationEndWithoutAvatar, ScanInvitation};
 use futures_util::future::BoxFuture;
 use serde_json::json;
 use std::process::Stdio;
@@ -104,15 +104,15 @@ impl InvitationDisplay for CommandInvitationDisplay {
 
     fn show_avatar_status(&self, _: &str) {}
 
-    /// Lets the command run on: it may have to clean up.
+    /// Does nothing: the command runs on, because it may have to clean up.
     fn end_invitation(&self) {}
 
-    fn wait_for_skip(&self) -> BoxFuture<'_, InvitationEnd> {
+    fn wait_for_skip(&self) -> BoxFuture<'_, InvitationEndWithoutAvatar> {
         Box::pin(async {
             let mut failures = self.failure.subscribe();
             // Cannot fail: `self` keeps the sender alive.
             let why = failures.wait_for(Option::is_some).await.ok().and_then(|why| why.clone());
-            InvitationEnd::PhoneFailed(why.unwrap_or_default())
+            InvitationEndWithoutAvatar::PhoneFailed(why.unwrap_or_default())
         })
     }
 

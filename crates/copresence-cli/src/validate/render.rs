@@ -46,18 +46,18 @@ impl ValidateRenderer {
             }));
         }
         let kind = if sandbox { ", a sandbox" } else { "" };
-        self.print_human_line_beside_json(&format!(
+        self.print_human_line_stderr_if_json(&format!(
             "Checking {} (profile {}{kind})",
             target.backend.base_url, target.name
         ));
-        plan.describe_costs_and_omitted_acts().iter().for_each(|words| self.print_human_line_beside_json(words));
-        self.print_human_line_beside_json("");
+        plan.describe_costs_and_omitted_acts().iter().for_each(|words| self.print_human_line_stderr_if_json(words));
+        self.print_human_line_stderr_if_json("");
     }
 
     /// Prints an event of a run: verdicts, messages, and without `--json` the starts of acts.
     pub(super) fn print_run_event(&self, event: &RunEvent<'_>) {
         match event {
-            RunEvent::CheckJudged(check, judged) => self.print_verdict(check, judged),
+            RunEvent::CheckJudged(check, judged) => self.print_check_verdict(check, judged),
             RunEvent::Message(words) => output::eprint_sanitized_line(format_args!("{words}")),
             RunEvent::RunFailed(_) => self.has_run_failed.store(true, Ordering::Relaxed),
             RunEvent::ActStarted(act) if !self.json => self.print_act_started(*act),
@@ -68,11 +68,11 @@ impl ValidateRenderer {
     /// Prints that an act has started, and what it does.
     fn print_act_started(&self, act: Act) {
         let words = format!("… {}", act.act_needs_and_costs().description);
-        self.print_human_line_beside_json(&self.wrap_in_ansi_color(&words, "2"));
+        self.print_human_line_stderr_if_json(&self.wrap_in_ansi_color(&words, "2"));
     }
 
     /// Prints the verdict of a check. Checks that do not apply are printed with `--json` only.
-    fn print_verdict(&self, check: &Check, judged: &CheckResult) {
+    fn print_check_verdict(&self, check: &Check, judged: &CheckResult) {
         let verdict = judged.verdict();
         let level = strictest_level_of_check(check.id);
         let detail = output::sanitize_for_terminal(&observation_finding_or_reason(judged));
@@ -100,25 +100,25 @@ impl ValidateRenderer {
             return self.skipped_lines.lock().unwrap_or_else(PoisonError::into_inner).push(line);
         }
         let mark = self.wrap_in_ansi_color(&format!("{:<WORD$}", verdict.verdict_word_for_level(level)), colour);
-        self.print_human_line_beside_json(&format!("{mark}  {:<6} {}", level.uppercase_level(), check.title));
+        self.print_human_line_stderr_if_json(&format!("{mark}  {:<6} {}", level.uppercase_level(), check.title));
         match (judged, verdict) {
             (CheckResult::Fail(findings), _) => {
                 for finding in findings {
-                    self.print_human_line_beside_json(&format!(
+                    self.print_human_line_stderr_if_json(&format!(
                         "        expected  {}",
                         output::sanitize_for_terminal(&finding.expected)
                     ));
-                    self.print_human_line_beside_json(&format!(
+                    self.print_human_line_stderr_if_json(&format!(
                         "        received  {}",
                         output::sanitize_for_terminal(&finding.received)
                     ));
                 }
-                self.print_human_line_beside_json(&format!("        to do     {}", check.remedy));
-                self.print_human_line_beside_json(
+                self.print_human_line_stderr_if_json(&format!("        to do     {}", check.remedy));
+                self.print_human_line_stderr_if_json(
                     &self.wrap_in_ansi_color(&format!("        check     {}", check.id), "2"),
                 );
             }
-            (_, Verdict::Inconclusive) => self.print_human_line_beside_json(&format!("        {detail}")),
+            (_, Verdict::Inconclusive) => self.print_human_line_stderr_if_json(&format!("        {detail}")),
             _ => {}
         }
     }
@@ -139,10 +139,10 @@ impl ValidateRenderer {
         // Of a run that judged nothing, they would bury the reason.
         if report.has_verdicts() || report.error.is_none() {
             for line in &skipped {
-                self.print_human_line_beside_json(line);
+                self.print_human_line_stderr_if_json(line);
             }
         }
-        self.print_human_line_beside_json("");
+        self.print_human_line_stderr_if_json("");
         let colour = if report.exit != 0 {
             "1;31"
         } else if report.score.should.failed > 0 {
@@ -150,17 +150,17 @@ impl ValidateRenderer {
         } else {
             "1;32"
         };
-        self.print_human_line_beside_json(
+        self.print_human_line_stderr_if_json(
             &self.wrap_in_ansi_color(&format!("{}.", output::sanitize_for_terminal(&report.summary())), colour),
         );
         if let Some(remedy) = remedy {
-            self.print_human_line_beside_json(&format!("What to do: {}.", output::sanitize_for_terminal(remedy)));
+            self.print_human_line_stderr_if_json(&format!("What to do: {}.", output::sanitize_for_terminal(remedy)));
         }
         if report.error.is_some() && !report.has_verdicts() {
             return;
         }
         let coverage = &report.coverage;
-        self.print_human_line_beside_json(&format!(
+        self.print_human_line_stderr_if_json(&format!(
             "Coverage: {} of {} requirements judged ({} %); {} do not apply here, {} cannot be tested.",
             coverage.judged,
             coverage.judgeable_requirement_count(),
@@ -169,13 +169,13 @@ impl ValidateRenderer {
             coverage.untestable
         ));
         let budget = &report.budget;
-        self.print_human_line_beside_json(&format!(
+        self.print_human_line_stderr_if_json(&format!(
             "Used: {}, {}.",
             count_with_noun(budget.tokens_made, "Export Token"),
             count_with_noun(budget.avatars_consumed, "avatar")
         ));
         for row in &report.latency {
-            self.print_human_line_beside_json(&format!(
+            self.print_human_line_stderr_if_json(&format!(
                 "Time: {:<8} {:>4} answers, median {} ms, 95 % within {} ms, slowest {} ms",
                 row.call, row.answers, row.p50_ms, row.p95_ms, row.max_ms
             ));
@@ -187,12 +187,12 @@ impl ValidateRenderer {
     fn print_changes_since_baseline(&self, changes: Option<&[VerdictChange]>) {
         match changes {
             None => {}
-            Some([]) => self.print_human_line_beside_json("Since the baseline: no verdict changed."),
+            Some([]) => self.print_human_line_stderr_if_json("Since the baseline: no verdict changed."),
             Some(changes) => {
-                self.print_human_line_beside_json("Since the baseline:");
+                self.print_human_line_stderr_if_json("Since the baseline:");
                 for change in changes {
                     let words = format!("  {}", change.describe_change());
-                    self.print_human_line_beside_json(
+                    self.print_human_line_stderr_if_json(
                         &self.wrap_in_ansi_color(&words, if change.is_new_failure() { "31" } else { "0" }),
                     );
                 }
@@ -201,7 +201,7 @@ impl ValidateRenderer {
     }
 
     /// Prints a line for people: to stdout, or to stderr with `--json`, where stdout is JSON only.
-    pub(super) fn print_human_line_beside_json(&self, words: &str) {
+    pub(super) fn print_human_line_stderr_if_json(&self, words: &str) {
         if self.json {
             output::eprint_sanitized_line(format_args!("{words}"));
         } else {

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use url::Url;
 
 /// The backend to check, with its phone driver.
-pub(super) struct BackendUnderTest {
+pub(super) struct BackendAndPhoneDriver {
     pub(super) target: CheckTarget,
     pub(super) phone_driver: PhoneDriver,
     /// The embedded sandbox, if this run started it.
@@ -29,7 +29,7 @@ pub(super) struct BackendUnderTest {
 /// Environment variable with the operator key, which gives access to the tester API of a sandbox on another machine.
 const OPERATOR_KEY: &str = "COPRESENCE_OPERATOR_KEY";
 
-impl BackendUnderTest {
+impl BackendAndPhoneDriver {
     /// Opens the backend to check: starts the embedded sandbox if the profile uses it, and chooses the phone
     /// driver.
     pub(super) async fn open_backend_under_test(
@@ -48,7 +48,7 @@ impl BackendUnderTest {
             .map_err(|failure| failure.with_remedy_if_credentials_missing(&profile))?;
         let mut target = target_from_profile(&profile, found.api_url, found.link, found.credentials);
         add_environment_credentials_to_leak_search(&mut target.credentials);
-        let phone_driver = detect_phone_driver(&target, options, common).await?;
+        let phone_driver = choose_phone_driver(&target, options, common).await?;
         Ok(Self { target, phone_driver, embedded_sandbox: None })
     }
 
@@ -125,7 +125,7 @@ fn target_from_profile(
 
 /// Chooses the command of `--phone`, the upstream sandbox, the backend's own sandbox, a person at the terminal, or no
 /// phone, in this order.
-async fn detect_phone_driver(
+async fn choose_phone_driver(
     target: &CheckTarget,
     options: &ValidateOptions,
     common: &CommonOptions,

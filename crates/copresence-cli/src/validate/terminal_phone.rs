@@ -3,7 +3,7 @@
 use super::phone_command::print_phone_needed;
 use crate::common_options::CommonOptions;
 use crate::{output, qr_terminal};
-use copresence_validate::{InvitationDisplay, InvitationEnd, InvitationSkipSignal, ScanInvitation};
+use copresence_validate::{InvitationDisplay, InvitationEndWithoutAvatar, InvitationSkipSignal, ScanInvitation};
 use futures_util::future::BoxFuture;
 use std::io::BufRead;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,7 +28,7 @@ impl TerminalInvitationDisplay {
         std::thread::spawn(move || {
             for line in std::io::stdin().lock().lines().map_while(Result::ok) {
                 if matches!(line.trim().to_ascii_lowercase().as_str(), "s" | "skip") {
-                    heard.request_skip();
+                    heard.request_invitation_skip();
                 }
             }
         });
@@ -71,7 +71,7 @@ impl InvitationDisplay for TerminalInvitationDisplay {
         self.said.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    fn wait_for_skip(&self) -> BoxFuture<'_, InvitationEnd> {
+    fn wait_for_skip(&self) -> BoxFuture<'_, InvitationEndWithoutAvatar> {
         self.skip.wait_for_skip()
     }
 

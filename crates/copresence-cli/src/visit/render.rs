@@ -35,7 +35,7 @@ impl VisitRenderer {
     /// Prints an event as JSON (with `--json`) and for people.
     pub(super) fn show_event(&self, line: &VisitEvent) {
         self.print_event_if_json_output(line);
-        self.render_event_for_people(&line.kind);
+        self.print_event_for_people(&line.kind);
     }
 
     /// Prints an event as JSON only (with `--json`); people get its message elsewhere.
@@ -46,7 +46,7 @@ impl VisitRenderer {
     }
 
     /// Prints an event in words, with moving lines on a terminal.
-    fn render_event_for_people(&self, event: &EventKind) {
+    fn print_event_for_people(&self, event: &EventKind) {
         match event {
             EventKind::Started { profile, api_url } => {
                 self.print_line_above_bars(&format!("Visit at {api_url} (profile {profile})"));

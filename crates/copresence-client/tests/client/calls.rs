@@ -3,7 +3,7 @@
 use crate::support::{API_KEY, SESSION, TOKEN, api, recorded_api, token, with_login, with_session};
 use copresence_client::{
     BackendWithRoutes, CallError, CallKind, Credentials, ErrorClass, LoginRoute, NoRecorder, PartnerTokenSource,
-    RedeemRoute, TokenSource,
+    RedeemEndpoint, TokenSource,
 };
 use copresence_protocol::{PartnerKey, RedeemResponse};
 use serde_json::json;
@@ -208,8 +208,12 @@ async fn a_page_in_place_of_an_answer_is_a_gates() {
         let api = api(server_url(&server, ""), credentials);
         let words = named(api.generate_token().await.expect_err("a page"));
         assert!(words.contains(&format!("status {status}")) && words.contains("“Hotel Wi-Fi”"), "{words}");
-        let page =
-            api.redeem_token(&token()).await.expect("a response").redeem_error_response_unless_ok().expect("an error");
+        let page = api
+            .send_redeem_request(&token())
+            .await
+            .expect("a response")
+            .redeem_error_response_unless_ok()
+            .expect("an error");
         assert!(matches!(page.class, ErrorClass::Gate(gate) if !gate.proves_not_forwarded()), "{status}");
     }
     let server = MockServer::start().await;
@@ -265,7 +269,8 @@ async fn redeem_returns_every_complete_response_unchanged() {
             .expect(1)
             .mount(&server)
             .await;
-        let response = api(server_url(&server, ""), with_session()).redeem_token(&token()).await.expect("a response");
+        let response =
+            api(server_url(&server, ""), with_session()).send_redeem_request(&token()).await.expect("a response");
         assert_eq!((response.status, &response.body[..]), (status, body.as_bytes()));
         let class = response.redeem_error_response_unless_ok().map(|refusal| refusal.class);
         let expected = match status {
@@ -285,7 +290,8 @@ async fn an_error_response_shows_no_token() {
     let server = MockServer::start().await;
     let body = json!({ "code": 1, "error": format!("unknown token {TOKEN}, see https://api.test/tokens/{TOKEN}") });
     mount_response(&server, Mock::given(path("/redeemExportToken")), 400, body, 1).await;
-    let response = api(server_url(&server, ""), with_session()).redeem_token(&token()).await.expect("a response");
+    let response =
+        api(server_url(&server, ""), with_session()).send_redeem_request(&token()).await.expect("a response");
     let refusal = response.redeem_error_response_unless_ok().expect("a refusal");
     assert_eq!(refusal.body.error.as_deref(), Some("unknown token …89, see https://api.test/…"));
 }
@@ -319,7 +325,7 @@ async fn a_partner_generates_and_redeems_without_any_copresence_credential() {
     };
     let backend = BackendWithRoutes {
         token_source: TokenSource::Partner(source),
-        redeem_route: RedeemRoute::Partner { url: server_url(&server, "/kiosk/redeem"), headers },
+        redeem_route: RedeemEndpoint::Partner { url: server_url(&server, "/kiosk/redeem"), headers },
         ..BackendWithRoutes::copresence_backend_from_url(server_url(&server, ""))
     };
     let credentials =
@@ -327,7 +333,7 @@ async fn a_partner_generates_and_redeems_without_any_copresence_credential() {
     let api = recorded_api(backend, credentials, Arc::new(NoRecorder));
     let made = api.generate_token().await.expect("a token");
     assert_eq!(made, token());
-    assert_eq!(api.redeem_token(&made).await.expect("a response").status, 200);
+    assert_eq!(api.send_redeem_request(&made).await.expect("a response").status, 200);
 }
 
 /// `{"avatar_ready":false}`, compressed with gzip.
@@ -339,7 +345,8 @@ async fn a_compressed_response_is_decoded() {
         let server = MockServer::start().await;
         let reply = ResponseTemplate::new(200).insert_header("content-encoding", coding).set_body_bytes(GZIP_BODY);
         Mock::given(path("/redeemExportToken")).respond_with(reply).expect(1).mount(&server).await;
-        let response = api(server_url(&server, ""), with_session()).redeem_token(&token()).await.expect("a response");
+        let response =
+            api(server_url(&server, ""), with_session()).send_redeem_request(&token()).await.expect("a response");
         assert_eq!(&response.body[..], b"{\"avatar_ready\":false}");
     }
 }
@@ -351,7 +358,8 @@ async fn a_response_that_cannot_be_decoded_is_invalid_and_keeps_the_decoded_part
         let server = MockServer::start().await;
         let reply = ResponseTemplate::new(200).insert_header("content-encoding", coding).set_body_bytes(sent);
         Mock::given(path("/redeemExportToken")).respond_with(reply).expect(1).mount(&server).await;
-        let error = api(server_url(&server, ""), with_session()).redeem_token(&token()).await.expect_err("broken");
+        let error =
+            api(server_url(&server, ""), with_session()).send_redeem_request(&token()).await.expect_err("broken");
         let CallError::InvalidResponse(broken) = error else { panic!("{error}") };
         assert_eq!(broken.violation.path(), "Content-Encoding");
         assert!(broken.body.starts_with(kept), "{coding} {:?}", broken.body);

@@ -26,7 +26,7 @@ async fn child_process() {
     let backend = BackendWithRoutes::copresence_backend_from_url(base.parse().expect("a URL"));
     let time_outs = Timeouts { connect: Duration::from_secs(5), ..Timeouts::default() };
     let outcome = match ApiClient::new(backend, with_session(), time_outs, Arc::new(NoRecorder)) {
-        Ok(api) => match api.redeem_token(&token()).await {
+        Ok(api) => match api.send_redeem_request(&token()).await {
             Ok(response) => format!("status {}", response.status),
             Err(CallError::NeverSent(cause)) => format!("never sent: {:?}", cause.kind),
             Err(error) => format!("failed: {error}"),

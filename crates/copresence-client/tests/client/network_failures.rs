@@ -32,7 +32,7 @@ async fn redeem_and_lose(action: ServerAction, time_outs: Timeouts) -> LostRespo
     let server = RawServer::start(vec![action.clone()]).await;
     let backend = BackendWithRoutes::copresence_backend_from_url(server.url("/"));
     let api = ApiClient::new(backend, with_session(), time_outs, Arc::new(NoRecorder)).expect("an API");
-    let error = api.redeem_token(&token()).await.expect_err("a lost response");
+    let error = api.send_redeem_request(&token()).await.expect_err("a lost response");
     assert_eq!(server.heads().len(), 1, "{action:?}");
     assert!(!format!("{error} {error:?}").contains(TOKEN), "{error}");
     match error {
@@ -81,7 +81,7 @@ async fn a_body_without_a_length_is_complete_if_its_json_is() {
     );
     for whole in ["{\"avatar_ready\":true}", "", "<html>"] {
         let server = RawServer::start(vec![endless(whole)]).await;
-        let response = api(server.url("/"), with_session()).redeem_token(&token()).await.expect("a response");
+        let response = api(server.url("/"), with_session()).send_redeem_request(&token()).await.expect("a response");
         assert_eq!(&response.body[..], whole.as_bytes());
     }
 }
@@ -122,7 +122,7 @@ async fn a_redeem_waits_for_slow_headers_and_a_slow_body() {
             Timeouts { connect: Duration::from_millis(200), total: Duration::from_secs(1), ..short_timeouts() };
         let backend = BackendWithRoutes::copresence_backend_from_url(url);
         let api = ApiClient::new(backend, with_session(), timeouts, Arc::new(NoRecorder)).expect("an API");
-        let answer = api.redeem_token(&token()).await;
+        let answer = api.send_redeem_request(&token()).await;
         server.abort();
         answer
     };
@@ -153,7 +153,7 @@ async fn an_endless_body_is_read_only_up_to_the_limit() {
 #[tokio::test]
 async fn a_body_of_exactly_the_limit_is_accepted() {
     let server = RawServer::start(vec![ServerAction::Send(response_bytes("200 OK", &[], &" ".repeat(MAX_BODY)))]).await;
-    let response = api(server.url("/"), with_session()).redeem_token(&token()).await.expect("a response");
+    let response = api(server.url("/"), with_session()).send_redeem_request(&token()).await.expect("a response");
     assert_eq!(response.body.len(), MAX_BODY);
 }
 
@@ -166,8 +166,8 @@ async fn each_redeem_sends_one_request_although_the_connection_could_be_reused()
     ])
     .await;
     let api = api(server.url("/"), with_session());
-    assert_eq!(api.redeem_token(&token()).await.expect("a response").status, 200);
-    assert!(matches!(api.redeem_token(&token()).await, Err(CallError::ResponseLost(_))));
+    assert_eq!(api.send_redeem_request(&token()).await.expect("a response").status, 200);
+    assert!(matches!(api.send_redeem_request(&token()).await, Err(CallError::ResponseLost(_))));
     assert_eq!(server.heads().len(), 2);
 }
 
@@ -178,8 +178,12 @@ async fn a_redirect_of_an_api_call_is_not_followed() {
         let location = format!("Location: http://localhost:{}/stolen?a=b", elsewhere.port);
         let server = RawServer::start(vec![ServerAction::Send(response_bytes(status, &[&location], ""))]).await;
         let api = api(server.url("/"), with_session());
-        let refusal =
-            api.redeem_token(&token()).await.expect("a response").redeem_error_response_unless_ok().expect("a refusal");
+        let refusal = api
+            .send_redeem_request(&token())
+            .await
+            .expect("a response")
+            .redeem_error_response_unless_ok()
+            .expect("a refusal");
         let ErrorClass::Gate(gate) = &refusal.class else { panic!("{refusal}") };
         assert_eq!(gate.kind, NetworkGateKind::NetworkLogin { redirect_to: Some("localhost".to_owned()) });
         assert!(!refusal.to_string().contains("stolen"), "{refusal}");
@@ -195,7 +199,7 @@ async fn a_refused_connection_is_reported_as_never_sent() {
     let base = Url::parse(&format!("http://{unused_port}/")).expect("a URL");
     for credentials in [with_session(), with_login()] {
         let api = api(base.clone(), credentials);
-        for error in [api.redeem_token(&token()).await.map(drop), api.generate_token().await.map(drop)] {
+        for error in [api.send_redeem_request(&token()).await.map(drop), api.generate_token().await.map(drop)] {
             let error = error.expect_err("no server");
             let inner = if let CallError::LoginFailed(inner) = &error { inner } else { &error };
             let CallError::NeverSent(cause) = inner else { panic!("{error}") };
@@ -236,7 +240,7 @@ async fn failed_handshake(port: u16, time_outs: Timeouts) -> RequestNotSentError
         Arc::new(NoRecorder),
     )
     .expect("an API");
-    match api.redeem_token(&token()).await {
+    match api.send_redeem_request(&token()).await {
         Err(CallError::NeverSent(cause)) => cause,
         other => panic!("{other:?}"),
     }

@@ -48,7 +48,7 @@ async fn the_archive_of_a_visit_contains_no_secret() {
     let api =
         recorded_api(BackendWithRoutes::copresence_backend_from_url(backend.url("/")), credentials, recorder.clone());
     let made = api.generate_token().await.expect("a token");
-    api.redeem_token(&made).await.expect("a response");
+    api.send_redeem_request(&made).await.expect("a response");
     let url = DownloadUrl::new(file.as_str()).expect("a URL");
     let chunks: Vec<_> = api.open_download(&url, None).await.expect("a download").stream.collect().await;
     assert!(chunks.iter().all(Result::is_ok));
@@ -84,7 +84,7 @@ async fn a_failed_exchange_is_recorded_with_the_received_part() {
     let recorder = recorder();
     let api =
         recorded_api(BackendWithRoutes::copresence_backend_from_url(server.url("/")), with_session(), recorder.clone());
-    api.redeem_token(&token()).await.expect_err("cut");
+    api.send_redeem_request(&token()).await.expect_err("cut");
     let [exchange] = &recorder.recorded_exchanges()[..] else { panic!("not one exchange") };
     assert_eq!((exchange.call, exchange.status), (CallKind::Redeem, Some(200)));
     assert!(exchange.error.as_ref().is_some_and(|error| error.starts_with("response lost: ")), "{exchange:?}");
@@ -97,7 +97,7 @@ async fn a_cancelled_call_is_recorded() {
     let recorder = recorder();
     let api =
         recorded_api(BackendWithRoutes::copresence_backend_from_url(server.url("/")), with_session(), recorder.clone());
-    let redeem = tokio::spawn(async move { api.redeem_token(&token()).await.map(drop) });
+    let redeem = tokio::spawn(async move { api.send_redeem_request(&token()).await.map(drop) });
     while server.heads().is_empty() {
         tokio::task::yield_now().await;
     }

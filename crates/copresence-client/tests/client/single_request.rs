@@ -113,7 +113,7 @@ async fn redeem_once(peer: Peer) -> Result<ApiResponse, CallError> {
 
 async fn redeem_with_client(api: fn(&Url) -> ApiClient, peer: Peer) -> Result<ApiResponse, CallError> {
     let (url, record) = listen_as(peer.clone()).await;
-    let result = api(&url).redeem_token(&token()).await;
+    let result = api(&url).send_redeem_request(&token()).await;
     // Gives a hidden second request time to be sent.
     for _ in 0..20 {
         tokio::task::yield_now().await;
@@ -217,7 +217,7 @@ async fn a_tls_peer_that_offers_only_http_2_gets_no_request() {
         }
     });
     let url = format!("https://localhost:{port}/").parse().expect("a URL");
-    let error = default_client(&url).redeem_token(&token()).await.expect_err("no protocol in common");
+    let error = default_client(&url).send_redeem_request(&token()).await.expect_err("no protocol in common");
     let CallError::NeverSent(cause) = &error else { panic!("{error}") };
     assert_eq!(cause.kind, ConnectErrorKind::Tls, "{cause}");
     assert_eq!(connections.load(Ordering::SeqCst), 1);
@@ -232,7 +232,7 @@ async fn each_redeem_of_a_token_uses_its_own_connection() {
     let (url, record) = listen_as(Peer::RespondsAndWaits(with_length("HTTP/1.1 200 OK\r\n", "{}"))).await;
     let api = api(url, with_session());
     for count in 1..=3 {
-        api.redeem_token(&token()).await.expect("a response");
+        api.send_redeem_request(&token()).await.expect("a response");
         assert_eq!(record.connections.load(Ordering::SeqCst), count);
     }
     let requests = record.requests.lock().expect("no panic").clone();

@@ -6,7 +6,7 @@ use crate::profile::Profile;
 use crate::setup::ProfileOrSandboxBackend;
 use copresence_client::probe::{ProbeRequest, ProbeResponse, Prober};
 use copresence_client::{
-    CallError, CallKind, ConnectErrorKind, ErrorClass, NetworkGateKind, RedeemRoute, Timeouts, TokenSource,
+    CallError, CallKind, ConnectErrorKind, ErrorClass, NetworkGateKind, RedeemEndpoint, Timeouts, TokenSource,
 };
 use http::{Method, header};
 use jiff::Timestamp;
@@ -67,11 +67,11 @@ fn hosts_to_probe(profile: &Profile, target: &ProfileOrSandboxBackend) -> Vec<Ho
     let routes = target.api_routes(profile);
     let head = |part, url: &Url| HostProbeRequest { part, url: url.clone(), method: Method::HEAD };
     let mut hosts = match &profile.redeem_route {
-        RedeemRoute::Vendor => match routes.endpoint_url_from_path(copresence_protocol::headers::REDEEM_PATH) {
+        RedeemEndpoint::Vendor => match routes.endpoint_url_from_path(copresence_protocol::headers::REDEEM_PATH) {
             Ok(url) => vec![HostProbeRequest { part: part::BACKEND, url, method: Method::GET }],
             Err(_) => vec![head(part::BACKEND, &target.api_url)],
         },
-        RedeemRoute::Partner { url, .. } => {
+        RedeemEndpoint::Partner { url, .. } => {
             let redeem = HostProbeRequest { part: part::PARTNER, url: url.clone(), method: Method::GET };
             // Without a URL of its own, the backend is the partner's.
             let backend = profile.api_url.as_ref().filter(|backend| backend.origin() != url.origin());

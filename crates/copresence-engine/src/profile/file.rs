@@ -2,7 +2,7 @@
 
 use super::written::{DownloadsToml, LoginToml, NetworkToml, PartnerToml, PollingToml, ProfileToml};
 use super::{Profile, SANDBOX_PROFILE};
-use copresence_client::{DownloadExceptions, LoginRoute, PartnerTokenSource, RedeemRoute, Timeouts, TokenSource};
+use copresence_client::{DownloadExceptions, LoginRoute, PartnerTokenSource, RedeemEndpoint, Timeouts, TokenSource};
 use copresence_protocol::headers;
 use copresence_store::VisitDownloadLimits;
 use copresence_visit::PollingConfig;
@@ -208,7 +208,7 @@ fn profile_from_toml(name: &str, written: ProfileToml) -> Result<Profile, String
             .to_owned());
     }
     let limits = visit_limits_from_toml(written.patience, &written.downloads)?;
-    let (source, redeem) = routes_from_partner_toml(written.partner)?;
+    let (source, redeem) = token_routes_or_vendor_default(written.partner)?;
     Ok(Profile {
         name: name.to_owned(),
         api_url,
@@ -305,10 +305,10 @@ fn login_route_from_toml(written: LoginToml) -> Result<LoginRoute, String> {
     })
 }
 
-/// Where tokens come from and where they are redeemed: the partner's backend, or the vendor's without one.
-fn routes_from_partner_toml(partner: Option<PartnerToml>) -> Result<(TokenSource, RedeemRoute), String> {
+/// Token source and redeem route from the `[partner]` table; the vendor's backend without one.
+fn token_routes_or_vendor_default(partner: Option<PartnerToml>) -> Result<(TokenSource, RedeemEndpoint), String> {
     let Some(partner) = partner else {
-        return Ok((TokenSource::Direct, RedeemRoute::Vendor));
+        return Ok((TokenSource::Direct, RedeemEndpoint::Vendor));
     };
     let headers: Vec<(String, String)> = partner.headers.into_iter().collect();
     let source = TokenSource::Partner(PartnerTokenSource {
@@ -317,7 +317,7 @@ fn routes_from_partner_toml(partner: Option<PartnerToml>) -> Result<(TokenSource
         headers: headers.clone(),
         token_pointer: json_pointer_or_default(partner.token, "/token".to_owned(), "partner.token")?,
     });
-    let redeem = partner.redeem_url.map_or(RedeemRoute::Vendor, |url| RedeemRoute::Partner { url, headers });
+    let redeem = partner.redeem_url.map_or(RedeemEndpoint::Vendor, |url| RedeemEndpoint::Partner { url, headers });
     Ok((source, redeem))
 }
 
@@ -429,7 +429,7 @@ mod tests {
         "#;
         let profile = read(text).expect("reads").build_profile_by_name("game").expect("usable");
         assert!(matches!(profile.token_source, TokenSource::Partner(_)));
-        assert!(matches!(profile.redeem_route, RedeemRoute::Partner { .. }));
+        assert!(matches!(profile.redeem_route, RedeemEndpoint::Partner { .. }));
         assert_eq!(profile.limits.max_file_size, 10 << 20);
         assert_eq!(profile.polling.fixed, Some(Duration::from_secs(2)));
     }

@@ -7,7 +7,7 @@ mod written;
 pub use file::{ProfileError, Profiles, default_profiles_path};
 pub use written::ProfileToml;
 
-use copresence_client::{DownloadExceptions, LoginRoute, RedeemRoute, Timeouts, TokenSource};
+use copresence_client::{DownloadExceptions, LoginRoute, RedeemEndpoint, Timeouts, TokenSource};
 use copresence_protocol::LinkTemplate;
 use copresence_store::VisitDownloadLimits;
 use copresence_visit::PollingConfig;
@@ -35,7 +35,7 @@ pub struct Profile {
     /// Where Export Tokens come from.
     pub token_source: TokenSource,
     /// Who redeems them.
-    pub redeem_route: RedeemRoute,
+    pub redeem_route: RedeemEndpoint,
     /// How polls are spaced.
     pub polling: PollingConfig,
     /// Usual processing time of this backend, if the profile states it; otherwise it is learnt from earlier visits.

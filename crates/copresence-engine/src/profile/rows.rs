@@ -1,7 +1,7 @@
 //! A profile with every default filled in, with the keys and the notation of the file.
 
 use super::Profile;
-use copresence_client::{RedeemRoute, TokenSource};
+use copresence_client::{RedeemEndpoint, TokenSource};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -44,8 +44,8 @@ impl Profile {
             TokenSource::Partner(partner) => {
                 let headers: Vec<&str> = partner.headers.iter().map(|(name, _)| name.as_str()).collect();
                 let redeem = match &self.redeem_route {
-                    RedeemRoute::Partner { url: relay, .. } => url(Some(relay)),
-                    RedeemRoute::Vendor => Value::Null,
+                    RedeemEndpoint::Partner { url: relay, .. } => url(Some(relay)),
+                    RedeemEndpoint::Vendor => Value::Null,
                 };
                 rows.extend([
                     ("partner.url", url(Some(&partner.url))),

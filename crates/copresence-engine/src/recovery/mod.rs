@@ -193,7 +193,7 @@ pub async fn load_earliest_download_time(data_store: &DataStore) -> Result<Optio
     Ok(waiting.filter_map(|visit| visit.next_attempt_at).min())
 }
 
-/// One run of recovery.
+/// Context of one pass over the unfinished visits, and what this pass has found so far.
 struct RecoveryRun<'a> {
     data_store: &'a DataStore,
     clock: Clock,
@@ -250,7 +250,7 @@ impl<'a> RecoveryRun<'a> {
     async fn resume_visit(&mut self, mut unfinished: UnfinishedVisit, visit_lock: VisitLock) -> RecoveryOutcome {
         let journalled =
             JournaledRedeems::collect_redeems_of_unfinished_visit(&unfinished, self.clock.wall_clock_time());
-        if journalled.is_token_spent() || unfinished.visit.start.ephemeral {
+        if journalled.is_token_spent_or_refused() || unfinished.visit.start.ephemeral {
             // No redeem, so no credentials are needed.
             unfinished.token = None;
         }
@@ -320,7 +320,7 @@ impl<'a> RecoveryRun<'a> {
                 schedule::next_attempt_time(now, attempts, &outcome, expires_at)
             };
             let postponed =
-                self.data_store.journal.record_next_recovery_attempt(&id, attempts.saturating_add(1), next).await;
+                self.data_store.journal.record_next_recovery_time(&id, attempts.saturating_add(1), next).await;
             if let Err(error) = postponed {
                 tracing::warn!(%error, visit = %id, "cannot journal the next recovery");
             }

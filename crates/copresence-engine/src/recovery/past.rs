@@ -92,7 +92,7 @@ impl JournaledRedeems {
 
     /// Whether the token is spent or refused, as the disk shows: a response spent it, or a partial response was
     /// used because the token is refused.
-    pub(super) fn is_token_spent(&self) -> bool {
+    pub(super) fn is_token_spent_or_refused(&self) -> bool {
         matches!(self.response, Some(StoredDelivery::Delivery(_) | StoredDelivery::UsedPartial(_)))
     }
 
@@ -161,9 +161,9 @@ impl JournaledRedeems {
                     AnswerKind::Unreadable | AnswerKind::Truncated => EarlierRedeemResult::Unreadable(None),
                     // An earlier version recorded every 5xx as `Failed`. 511 is the network's, and was not forwarded.
                     AnswerKind::Failed if matches!(status, 500..=510 | 512..=599) => {
-                        earlier_redeem_from_undecided_status(*status)
+                        not_received_result_of_undecided_status(*status)
                     }
-                    AnswerKind::Undecided => earlier_redeem_from_undecided_status(*status),
+                    AnswerKind::Undecided => not_received_result_of_undecided_status(*status),
                     AnswerKind::Refused => EarlierRedeemResult::Refused,
                     AnswerKind::Failed | AnswerKind::Delivery => EarlierRedeemResult::Inconclusive,
                 }
@@ -203,7 +203,7 @@ fn time_between(earlier: Timestamp, later: Timestamp) -> Duration {
 
 /// The earlier redeem for a status that does not show whether the token was spent; it is treated as a response that
 /// was not received.
-fn earlier_redeem_from_undecided_status(status: u16) -> EarlierRedeemResult {
+fn not_received_result_of_undecided_status(status: u16) -> EarlierRedeemResult {
     EarlierRedeemResult::NotReceived(format!(
         "the redeem was answered with status {status}, which does not say whether the token was spent"
     ))

@@ -52,7 +52,7 @@ pub(crate) async fn download_file(
         known = FileProgress::default();
     }
     if let Some(FileState::Failed { why, spent: true, .. }) = state {
-        return Err(FileFailure::failure_of_lost_file(why));
+        return Err(FileFailure::permanent_file_failure(why));
     }
     // After a power cut, bytes that were never flushed may be wrong.
     let usable = if has_other_content {
@@ -97,7 +97,7 @@ fn open_and_truncate_partial_file(
 }
 
 /// Whether the whole file should be requested instead, after this failure of a range request.
-fn should_request_whole_file(failure: &DownloadError) -> bool {
+fn should_retry_without_range(failure: &DownloadError) -> bool {
     match failure.kind {
         DownloadErrorKind::InvalidResponse(_) | DownloadErrorKind::RangeNotSatisfiable { .. } => true,
         DownloadErrorKind::ErrorStatus { status, .. } => !matches!(status, 202 | 408 | 425 | 429 | 500..),
@@ -133,7 +133,7 @@ struct RetryableFailure {
 impl RetryableFailure {
     /// Builds the failure of a request that a server responded to, so that it is retried only after the whole
     /// pause.
-    fn failure_retried_after_full_pause(why: String) -> Self {
+    fn build_failure_retried_after_full_pause(why: String) -> Self {
         Self { why, requested_pause: None, longest_pause: MAX_PAUSE, has_response: true }
     }
 }
@@ -154,8 +154,8 @@ impl From<&AttemptError> for RetryableFailure {
     fn from(failure: &AttemptError) -> Self {
         match failure {
             AttemptError::Download(failure) => Self::from(failure),
-            AttemptError::Disk(error) => Self::failure_retried_after_full_pause(error.to_string()),
-            AttemptError::Unusable { why, .. } => Self::failure_retried_after_full_pause(why.clone()),
+            AttemptError::Disk(error) => Self::build_failure_retried_after_full_pause(error.to_string()),
+            AttemptError::Unusable { why, .. } => Self::build_failure_retried_after_full_pause(why.clone()),
         }
     }
 }
@@ -200,11 +200,11 @@ impl FileDownload<'_> {
                         let why = format!("bytes that were received are missing in {folder}; restore them. {refused}");
                         return Err(FileFailure { why, kind: FileFailureKind::Storage });
                     }
-                    return Err(FileFailure::failure_of_lost_file(refused.to_string()));
+                    return Err(FileFailure::permanent_file_failure(refused.to_string()));
                 }
                 AttemptError::Download(failure) => {
                     self.skips_range =
-                        has_bytes && !skipped_range && elsewhere.is_none() && should_request_whole_file(failure);
+                        has_bytes && !skipped_range && elsewhere.is_none() && should_retry_without_range(failure);
                 }
                 AttemptError::Unusable { skips_range, .. } => self.skips_range = *skips_range,
             }
@@ -223,7 +223,7 @@ impl FileDownload<'_> {
                 RetryDecision::Retry { patience_left } => patience_left,
                 RetryDecision::Postpone => return Err(FileFailure { why, kind: FileFailureKind::Interrupted }),
                 RetryDecision::GiveUp { why: reason } => {
-                    return Err(FileFailure::failure_of_lost_file(format!(
+                    return Err(FileFailure::permanent_file_failure(format!(
                         "{why}. It is not requested again: {reason}"
                     )));
                 }

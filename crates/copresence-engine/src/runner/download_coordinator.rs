@@ -81,7 +81,7 @@ pub(crate) struct TransferPatience {
 
 impl TransferPatience {
     /// Restores patience for received bytes. Returns whether patience is left.
-    pub(crate) fn restore_patience_and_check_left(&mut self, bytes: u64) -> bool {
+    pub(crate) fn add_bytes_and_check_patience_left(&mut self, bytes: u64) -> bool {
         let now = Instant::now();
         self.ends = patience_end_after_bytes_received(self.ends, self.whole, bytes, now);
         now < self.ends
@@ -94,9 +94,9 @@ fn patience_end_after_bytes_received(ends: Instant, whole: Duration, bytes: u64,
 }
 
 /// Counts a response as being received until it is dropped.
-pub(crate) struct ReceivingGuard<'a>(&'a DownloadCoordinator);
+pub(crate) struct ReceivingResponseGuard<'a>(&'a DownloadCoordinator);
 
-impl Drop for ReceivingGuard<'_> {
+impl Drop for ReceivingResponseGuard<'_> {
     fn drop(&mut self) {
         self.0.lock_downloads_state().receiving -= 1;
     }
@@ -131,11 +131,11 @@ impl DownloadCoordinator {
     }
 
     /// Records that the body of a file is being received, until the guard is dropped.
-    pub(crate) fn mark_file_as_receiving(&self, index: usize) -> ReceivingGuard<'_> {
+    pub(crate) fn mark_file_as_receiving(&self, index: usize) -> ReceivingResponseGuard<'_> {
         let mut state = self.lock_downloads_state();
         state.receiving += 1;
         state.failures.remove(&index);
-        ReceivingGuard(self)
+        ReceivingResponseGuard(self)
     }
 
     /// The patience with a slow transfer: the time without enough bytes after which its response is aborted.
@@ -143,8 +143,8 @@ impl DownloadCoordinator {
         self.limits.transfer_patience
     }
 
-    /// Starts the patience with a response whose first byte arrives now.
-    pub(crate) fn start_transfer_patience(&self) -> TransferPatience {
+    /// Returns the transfer patience of a response whose first byte arrives now.
+    pub(crate) fn start_response_transfer_patience(&self) -> TransferPatience {
         let whole = self.transfer_patience();
         TransferPatience { whole, ends: Instant::now() + whole }
     }
@@ -200,7 +200,7 @@ impl DownloadCoordinator {
 
     /// The failures for which all downloads of the visit wait; `None` while a file is being received, or if no
     /// later run can continue.
-    pub(crate) fn failures_blocking_all_downloads(&self) -> Option<String> {
+    pub(crate) fn describe_failures_while_all_wait(&self) -> Option<String> {
         let state = self.lock_downloads_state();
         let is_waiting = state.receiving == 0 && !state.failures.is_empty() && self.limits.can_continue_later;
         is_waiting.then(|| state.failures.values().cloned().collect::<Vec<_>>().join("; "))
@@ -253,17 +253,17 @@ mod tests {
     async fn a_transfer_is_too_slow_only_by_its_own_bytes() {
         let downloads = coordinator(Duration::from_hours(24), true);
         tokio::time::advance(2 * PATIENCE).await;
-        let mut patience = downloads.start_transfer_patience();
+        let mut patience = downloads.start_response_transfer_patience();
         for _ in 0..300 {
             tokio::time::advance(Duration::from_secs(1)).await;
-            assert!(patience.restore_patience_and_check_left(MIN_RATE));
+            assert!(patience.add_bytes_and_check_patience_left(MIN_RATE));
         }
         for _ in 0..199 {
             tokio::time::advance(Duration::from_secs(1)).await;
-            assert!(patience.restore_patience_and_check_left(MIN_RATE / 2));
+            assert!(patience.add_bytes_and_check_patience_left(MIN_RATE / 2));
         }
         tokio::time::advance(Duration::from_secs(1)).await;
-        assert!(!patience.restore_patience_and_check_left(MIN_RATE / 2));
+        assert!(!patience.add_bytes_and_check_patience_left(MIN_RATE / 2));
     }
 
     #[tokio::test(start_paused = true)]
@@ -281,7 +281,7 @@ mod tests {
     async fn files_of_a_server_that_ends_with_the_program_are_not_postponed() {
         let downloads = coordinator(Duration::from_hours(24), false);
         assert!(matches!(downloads.record_failure_and_decide_retry(0, "refused", true), RetryDecision::Retry { .. }));
-        assert_eq!(downloads.failures_blocking_all_downloads(), None);
+        assert_eq!(downloads.describe_failures_while_all_wait(), None);
         tokio::time::advance(PATIENCE).await;
         assert!(matches!(downloads.record_failure_and_decide_retry(0, "refused", true), RetryDecision::GiveUp { .. }));
     }
@@ -289,14 +289,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_outage_is_reported_only_while_nothing_is_received() {
         let downloads = coordinator(Duration::from_hours(24), true);
-        assert_eq!(downloads.failures_blocking_all_downloads(), None);
+        assert_eq!(downloads.describe_failures_while_all_wait(), None);
         _ = downloads.record_failure_and_decide_retry(0, "a: refused", true);
         _ = downloads.record_failure_and_decide_retry(1, "b: refused", true);
-        assert_eq!(downloads.failures_blocking_all_downloads().as_deref(), Some("a: refused; b: refused"));
+        assert_eq!(downloads.describe_failures_while_all_wait().as_deref(), Some("a: refused; b: refused"));
         let receiving = downloads.mark_file_as_receiving(0);
-        assert_eq!(downloads.failures_blocking_all_downloads(), None);
+        assert_eq!(downloads.describe_failures_while_all_wait(), None);
         drop(receiving);
-        assert_eq!(downloads.failures_blocking_all_downloads().as_deref(), Some("b: refused"));
+        assert_eq!(downloads.describe_failures_while_all_wait().as_deref(), Some("b: refused"));
     }
 
     #[tokio::test(start_paused = true)]

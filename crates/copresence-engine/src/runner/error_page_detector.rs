@@ -42,7 +42,7 @@ impl<'a> ErrorPageDetector<'a> {
     }
 
     /// Checks the complete response after its last byte. Returns what was sent in place of the file.
-    pub(super) fn check_complete_response(&mut self) -> Option<&'static str> {
+    pub(super) fn detect_page_in_complete_response(&mut self) -> Option<&'static str> {
         if self.is_decided {
             return None;
         }

@@ -19,7 +19,7 @@ pub(crate) fn failure_of_call_error(error: &CallError) -> VisitStepFailure {
     }
 }
 
-/// The failure of our own disk; no request was sent.
+/// Converts an error of the store to the failure of a visit step: disk full, or storage. No request was sent.
 pub(crate) fn failure_of_store_error(error: &StoreError) -> VisitStepFailure {
     let kind = if error.is_disk_full() { VisitStepFailureKind::DiskFull } else { VisitStepFailureKind::Storage };
     VisitStepFailure::new(kind, error.to_string())

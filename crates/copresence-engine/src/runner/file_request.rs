@@ -28,7 +28,7 @@ pub(crate) enum FileFailureKind {
 
 impl FileFailure {
     /// The failure of a file that cannot be downloaded any more; `why` is the reason.
-    pub(super) fn failure_of_lost_file(why: impl Into<String>) -> Self {
+    pub(super) fn permanent_file_failure(why: impl Into<String>) -> Self {
         Self { why: why.into(), kind: FileFailureKind::Lost }
     }
 }

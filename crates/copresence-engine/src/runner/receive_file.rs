@@ -173,7 +173,7 @@ impl FileDownload<'_> {
         before: FileProgress,
     ) -> Result<(), AttemptError> {
         let (began, received_before) = (Instant::now(), partial.resume_offset());
-        let mut transfer_patience = self.file.coordinator.start_transfer_patience();
+        let mut transfer_patience = self.file.coordinator.start_response_transfer_patience();
         let (mut flushed, mut flushed_at) = (partial.resume_offset(), Instant::now());
         let content_encoding = download.content_encoding.as_deref();
         let mut start = (download.offset == 0).then(|| ErrorPageDetector::new(self.file.export_type, content_encoding));
@@ -181,7 +181,7 @@ impl FileDownload<'_> {
             let chunk = match tokio::time::timeout(FLUSH_INTERVAL, download.stream.next()).await {
                 Ok(Some(chunk)) => chunk,
                 Ok(None) => {
-                    if let Some(page) = start.as_mut().and_then(ErrorPageDetector::check_complete_response) {
+                    if let Some(page) = start.as_mut().and_then(ErrorPageDetector::detect_page_in_complete_response) {
                         return Err(self.discard_received_error_page(partial, before, page).await?);
                     }
                     break;
@@ -220,7 +220,7 @@ impl FileDownload<'_> {
             let new = partial.resume_offset().saturating_sub(self.furthest);
             self.furthest = self.furthest.max(partial.resume_offset());
             self.file.coordinator.restore_patience(new);
-            if !transfer_patience.restore_patience_and_check_left(chunk.len() as u64) {
+            if !transfer_patience.add_bytes_and_check_patience_left(chunk.len() as u64) {
                 self.flush_and_journal(partial).await?;
                 let (bytes, ms) = (partial.resume_offset() - received_before, began.elapsed().as_millis());
                 return Err(
@@ -291,7 +291,7 @@ impl FileDownload<'_> {
                     chunks.push(Ok(chunk));
                 }
                 Ok(Some(Err(failure))) => return Err(AttemptError::Download(failure)),
-                Ok(None) => page = start.check_complete_response(),
+                Ok(None) => page = start.detect_page_in_complete_response(),
                 Err(_elapsed) => {
                     let what = format!("too slow: {} bytes were received", start.checked_byte_count());
                     return Err(self.unusable_response_error(&what, false));

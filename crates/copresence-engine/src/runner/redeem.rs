@@ -124,7 +124,7 @@ pub(crate) async fn redeem_and_journal(
         }
     };
     intent.no = Some(no);
-    let response = context.api.redeem_token(token).await;
+    let response = context.api.send_redeem_request(token).await;
     crash_point::reach_crash_point(CrashPoint::AnswerReceived);
     intent.is_open = false;
     drop(intent);
@@ -242,7 +242,7 @@ pub(crate) fn answer_kind_of_result(result: &RedeemResult) -> AnswerKind {
     }
 }
 
-/// Masks the backend's own words in a result, before they are shown or stored.
+/// Masks known secrets in the status word and the export types of a result, before they are shown or stored.
 fn mask_secrets_in_redeem_result(mut result: RedeemResult, api: &ApiClient) -> RedeemResult {
     match &mut result {
         RedeemResult::NotReady(progress) => {

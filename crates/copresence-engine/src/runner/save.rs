@@ -229,7 +229,7 @@ async fn copy_files_of_repeated_urls(
         else {
             continue;
         };
-        match block_in_place(|| folder.copy_complete_file(&same.name, name)) {
+        match block_in_place(|| folder.copy_file_for_duplicate_export(&same.name, name)) {
             Ok(whole) => {
                 let whole = CompleteFile { notes: same.notes, ..whole };
                 let (id, journal) = (&job.start.id, &context.journal);

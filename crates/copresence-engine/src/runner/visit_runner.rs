@@ -8,7 +8,7 @@ use super::save::{EarlySavingStopReason, SaveJob, SaveResult, discard_partial_fo
 use super::{RequiredDiskSpace, VisitStopSignals, block_in_place, duration_as_millis, ended_event_and_message};
 use crate::clock::Clock;
 use crate::events::{EventKind, VisitEvent};
-use crate::problem::problem_with_credentials_remedy;
+use crate::problem::outcome_problem_with_credentials_remedy;
 use copresence_protocol::{CompletionStatus, DeliveredExports, Progress};
 use copresence_store::{
     DataRetainedForRecovery, FileRecord, Journal, PhaseTimes, RedeemNumber, StoreError, UnfinishedVisit,
@@ -16,7 +16,7 @@ use copresence_store::{
 };
 use copresence_visit::outcome::EndPhase;
 use copresence_visit::{
-    MachineEffect, MachineEvent, MillisSinceOrigin, Outcome, RedeemRepeatPolicy, RedeemResult, Visit, VisitNotice,
+    MachineEffect, MachineEvent, MillisSinceOrigin, Outcome, RedeemOnceOrUntilReady, RedeemResult, Visit, VisitNotice,
     VisitTimeLimits, advance_visit_machine,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -84,7 +84,7 @@ impl VisitRunner {
             give_up_at: context.clock.millis_since_clock_creation() + config.timeout,
             patience: config.limits.patience,
             seed: jitter_seed(config.id),
-            mode: RedeemRepeatPolicy::UntilReady,
+            mode: RedeemOnceOrUntilReady::UntilReady,
         };
         Ok(Self {
             start: Arc::new(start),
@@ -186,7 +186,7 @@ impl VisitRunner {
     /// The event for a program that stops. If the downloads wait for a network or a server that fails, that is why the
     /// avatar is not saved, and the visit ends with it.
     fn interruption_event(&self) -> MachineEvent {
-        match self.downloads.as_ref().and_then(|downloads| downloads.failures_blocking_all_downloads()) {
+        match self.downloads.as_ref().and_then(|downloads| downloads.describe_failures_while_all_wait()) {
             Some(why) => MachineEvent::DownloadsInterrupted(format!("{why}; the program was stopped meanwhile")),
             None => MachineEvent::Interrupted,
         }
@@ -293,7 +293,7 @@ impl VisitRunner {
     async fn record_when_delivery_spent_token(&mut self) {
         let now = self.context.clock.wall_clock_time();
         (self.times.ready, self.times.redeemed) = (Some(now), Some(now));
-        record_phase_time(&self.context.journal, self.start.id, VisitPhase::Ready, now).await;
+        record_phase_start(&self.context.journal, self.start.id, VisitPhase::Ready, now).await;
     }
 
     /// Takes over the output of the task that was in flight: stores and journals times, emits events, and returns
@@ -362,7 +362,7 @@ impl VisitRunner {
             }
         }
         for phase in new {
-            record_phase_time(&self.context.journal, self.start.id, phase, now).await;
+            record_phase_start(&self.context.journal, self.start.id, phase, now).await;
         }
     }
 
@@ -401,7 +401,7 @@ impl VisitRunner {
         let end = self.visit.end_state_if_ended();
         let state = end.map_or(EndPhase::Issuing, |end| end.ended_in).as_str();
         let progress = end.and_then(|end| end.progress.clone());
-        let problem = problem_with_credentials_remedy(&outcome, &self.context.api);
+        let problem = outcome_problem_with_credentials_remedy(&outcome, &self.context.api);
         let (message, event) = ended_event_and_message(&outcome, &problem, state, self.directory.as_deref());
         let ending = VisitEnding {
             code: outcome.code().to_owned(),
@@ -425,7 +425,7 @@ impl VisitRunner {
         if !self.is_resumed && matches!(outcome, Outcome::DownloadInterrupted(_)) {
             // Due at once: programs that run for long look for such visits.
             let due =
-                self.context.journal.record_next_recovery_attempt(&id, 0, self.context.clock.wall_clock_time()).await;
+                self.context.journal.record_next_recovery_time(&id, 0, self.context.clock.wall_clock_time()).await;
             if let Err(error) = due {
                 tracing::warn!(%error, visit = %id, "cannot journal the next recovery");
             }
@@ -460,8 +460,8 @@ async fn wait_until_or_forever(clock: Clock, time: Option<MillisSinceOrigin>) {
     }
 }
 
-/// Records when a phase was first seen. A failure is only logged, because the visit can go on without it.
-async fn record_phase_time(journal: &Journal, id: VisitId, phase: VisitPhase, at: Timestamp) {
+/// Journals when a phase was first seen. A failure is only logged, because the visit can go on without it.
+async fn record_phase_start(journal: &Journal, id: VisitId, phase: VisitPhase, at: Timestamp) {
     if let Err(error) = journal.record_visit_phase(&id, phase, at).await {
         tracing::warn!(%error, visit = %id, "cannot journal a phase");
     }

@@ -23,7 +23,7 @@ pub struct FaultParameter {
     pub meaning: &'static str,
 }
 
-/// A row of the catalogue.
+/// One fault effect in the catalogue: its name, what it does, and where it can be applied.
 #[derive(Debug, Clone, Copy)]
 pub struct FaultEntry {
     /// The name under `do`.
@@ -266,14 +266,14 @@ pub const CATALOGUE: [FaultEntry; 19] = [
 ];
 
 impl Effect {
-    /// Its row of the catalogue.
+    /// The row of the fault catalogue for this effect.
     pub fn catalogue_entry(&self) -> &'static FaultEntry {
         let name = self.effect_name();
         // A test ensures that every effect has a row.
         CATALOGUE.iter().find(|entry| entry.name == name).unwrap_or(&CATALOGUE[0])
     }
 
-    /// Its name under `do`.
+    /// The name of the effect, as written in the `do` field of a fault.
     pub fn effect_name(&self) -> &'static str {
         match self {
             Self::Status { .. } => "status",

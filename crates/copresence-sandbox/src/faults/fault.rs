@@ -225,7 +225,7 @@ impl Endpoint {
         (Self::File, "file", "GET", "/files/"),
     ];
 
-    /// Its name in a list of faults.
+    /// The name of the endpoint in a list of faults, such as `redeem`.
     pub fn endpoint_name(self) -> &'static str {
         Self::ALL.iter().find(|row| row.0 == self).map_or("?", |row| row.1)
     }
@@ -367,7 +367,7 @@ pub(crate) enum NthSchema {
     /// The requests with these numbers, from 1.
     These(Vec<u64>),
     /// Every request.
-    Every(EveryWordSchema),
+    Every(NthEveryKeywordSchema),
     /// Each request with this probability.
     Rate(RateSchema),
 }
@@ -377,7 +377,7 @@ pub(crate) enum NthSchema {
 #[schema(as = Every)]
 #[serde(rename_all = "snake_case")]
 #[expect(dead_code, reason = "read only by the schema generator")]
-pub(crate) enum EveryWordSchema {
+pub(crate) enum NthEveryKeywordSchema {
     Every,
 }
 

@@ -105,7 +105,7 @@ async fn download_file(
             world.check_and_record_chunk(&delivery_id.url_id, delivery_id.delivery, true)
         });
     }
-    let mut delivery = FileDelivery::new(sandbox, delivery_id, opened, range);
+    let mut delivery = OngoingFileDelivery::new(sandbox, delivery_id, opened, range);
     if let Err(error) = delivery.read_first_chunk().await {
         tracing::error!(%error, file, "a file cannot be delivered");
         return Err(ErrorResponse::internal_error("the file cannot be read; see the log of the sandbox"));
@@ -233,7 +233,7 @@ pub(super) fn content_type_from_file_name(file: &str) -> &'static str {
 }
 
 /// A delivery of a file that is under way: the file, the range still to be sent, and the claim on the one-time URL.
-struct FileDelivery {
+struct OngoingFileDelivery {
     sandbox: Sandbox,
     claim: DeliveryId,
     source: FileSource,
@@ -247,7 +247,7 @@ struct FileDelivery {
 
 /// Streams a range of a file. Fails if a newer delivery of the same URL replaces this one; the last byte of the
 /// file uses the URL up.
-fn stream_delivery(delivery: FileDelivery) -> impl Stream<Item = io::Result<Bytes>> {
+fn stream_delivery(delivery: OngoingFileDelivery) -> impl Stream<Item = io::Result<Bytes>> {
     stream::try_unfold(delivery, |mut delivery| async move {
         if delivery.next_offset >= delivery.end_offset {
             return Ok(None);
@@ -266,7 +266,7 @@ fn stream_delivery(delivery: FileDelivery) -> impl Stream<Item = io::Result<Byte
     })
 }
 
-impl FileDelivery {
+impl OngoingFileDelivery {
     fn new(sandbox: Sandbox, claim: DeliveryId, opened: OpenFile, range: Range<u64>) -> Self {
         let OpenFile { source, length, .. } = opened;
         Self {

@@ -155,7 +155,7 @@ async fn associate_avatar(
 
 /// Decodes a picture when it is its turn.
 async fn decode_received_picture(sandbox: &Sandbox, body: ReceivedBody) -> Result<RgbImage, ErrorResponse> {
-    let permit = sandbox.upload_limiter().wait_for_decoding_permit().await;
+    let permit = sandbox.upload_limiter().wait_for_picture_decoding_permit().await;
     let decoding = tokio::task::spawn_blocking(move || {
         // The decoding continues if the client disconnects, so it owns the permit.
         let _permit = permit;

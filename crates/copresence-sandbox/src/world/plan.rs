@@ -87,7 +87,7 @@ impl ProcessingPlan {
             ProgressPattern::Forward => {}
             ProgressPattern::Stalls => {
                 for (share, _) in &mut steps {
-                    *share = map_share_outside_stall(*share);
+                    *share = move_time_share_out_of_stall(*share);
                 }
             }
             ProgressPattern::Backwards => {
@@ -144,7 +144,7 @@ fn generate_random_progress_steps(rng: &mut ChaCha8Rng) -> Vec<(f64, u8)> {
 
 /// Maps a share of the processing time (0 to 1) to one outside of the range 0.3 to 0.8, so that the progress stands
 /// still there.
-fn map_share_outside_stall(share: f64) -> f64 {
+fn move_time_share_out_of_stall(share: f64) -> f64 {
     if share < 0.45 { share / 0.45 * 0.3 } else { 0.8 + (share - 0.45) / 0.55 * 0.2 }
 }
 

@@ -59,13 +59,13 @@ pub struct TesterTokenView {
     /// When it was last redeemed.
     pub last_redeem_ms: Option<u64>,
     /// The download URLs returned for it.
-    pub downloads: Vec<DownloadView>,
+    pub downloads: Vec<DownloadUrlView>,
 }
 
 /// A download URL as testers see it. The URL itself is not shown.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(as = DownloadState)]
-pub struct DownloadView {
+pub struct DownloadUrlView {
     /// The file name, which is the last part of the URL.
     pub file: String,
     /// Its `export_type`.
@@ -145,12 +145,12 @@ impl TesterTokenView {
             ended_ms: ended.map(to_millis),
             redeems: token.redeems,
             last_redeem_ms: token.last_redeem_at.map(to_millis),
-            downloads: urls.map(|url| DownloadView::view_of_download(url, now)).collect(),
+            downloads: urls.map(|url| DownloadUrlView::view_of_download(url, now)).collect(),
         }
     }
 }
 
-impl DownloadView {
+impl DownloadUrlView {
     /// Builds the state shown to testers; a URL past its end that is not used up is `Expired`.
     fn view_of_download(download: &IssuedDownloadUrl, now: Duration) -> Self {
         let state = match download.state {

@@ -48,7 +48,7 @@ pub(super) fn open_or_repair_database(
     path: &Path,
     is_any_visit_locked: &dyn Fn() -> bool,
 ) -> Result<JournalDatabase, StoreError> {
-    let may_replace = || !is_any_visit_locked() && !is_open_elsewhere(path);
+    let may_replace = || !is_any_visit_locked() && !is_open_in_another_connection(path);
     // Examined again, because another program may have written or closed the journal meanwhile.
     if find_damage_before_opening(path).is_some()
         && may_replace()
@@ -147,7 +147,7 @@ fn find_damage_in_database(database: &JournalDatabase, path: &Path) -> Option<St
 /// Repairs a database whose WAL is damaged before its last transaction, if that loses nothing. Returns whether it did.
 fn repair_wal(path: &Path) -> Result<bool, StoreError> {
     let files = JournalFileContents::read_journal_files(path)?;
-    let is_complete = |frames: WalFrames<'_>| frames.is_complete_without_damaged_frames();
+    let is_complete = |frames: WalFrames<'_>| frames.is_every_damaged_frame_replaced();
     if !files.are_wal_frames_outdated() && !files.wal_frames().is_some_and(is_complete) {
         return Ok(false);
     }
@@ -179,15 +179,16 @@ fn rebuild_damaged_journal(path: &Path, why: &str) -> Result<JournalDatabase, St
     let mut database = open_or_create_database(path, CommitFlushPolicy::FlushWal)?;
     database.truncate_wal();
     // What `SQLite` would have read is consistent. What lies behind the damage is newer.
-    let consistent = files.database_with_undamaged_frames();
+    let consistent = files.database_with_frames_before_damage();
     let newest = files.database_with_valid_frames();
     let draft = path.with_file_name(DRAFT_NAME);
     let mut copied = 0;
     for (image, tables) in [(&consistent, &TABLES[..1]), (&newest, &TABLES[..]), (&consistent, &TABLES[1..])] {
         for image in [image.clone(), with_first_page_of_new_journal(image, path)] {
             remove_temporary_database(&draft);
-            let rows = write_private_file(&draft, &image)
-                .and_then(|()| database.copy_from_attached_database(&draft, &|open| copy_readable_rows(open, tables)));
+            let rows = write_private_file(&draft, &image).and_then(|()| {
+                database.run_copy_with_attached_database(&draft, &|open| copy_readable_rows(open, tables))
+            });
             match rows {
                 Ok(rows) => copied += rows,
                 Err(error) => tracing::warn!(%error, "a part of the damaged journal cannot be read"),
@@ -316,7 +317,7 @@ fn rename_damaged_database(path: &Path) -> Result<PathBuf, StoreError> {
 }
 
 /// Whether another connection has the database open, in this program or in another one.
-fn is_open_elsewhere(path: &Path) -> bool {
+fn is_open_in_another_connection(path: &Path) -> bool {
     let open = || -> rusqlite::Result<()> {
         let connection = Connection::open(path)?;
         connection.busy_timeout(Duration::ZERO)?;

@@ -44,15 +44,15 @@ impl JournalFileContents {
         WalFrames::parse_wal_frames(&self.wal, page_size_of_database(&self.database))
     }
 
-    /// The frames of the WAL that are newer than the database.
-    fn newer_wal_frames(&self) -> Option<WalFrames<'_>> {
+    /// The frames of the WAL; `None` if the database already has all of its changes.
+    fn wal_frames_unless_outdated(&self) -> Option<WalFrames<'_>> {
         self.wal_frames().filter(|_| !self.are_wal_frames_outdated())
     }
 
-    /// The database with the changes that `SQLite` reads from the WAL.
-    pub(super) fn database_with_undamaged_frames(&self) -> Vec<u8> {
+    /// The database with the WAL's frames before the first damaged one, which are those that `SQLite` reads.
+    pub(super) fn database_with_frames_before_damage(&self) -> Vec<u8> {
         let mut database = self.database.clone();
-        if let Some(frames) = self.newer_wal_frames() {
+        if let Some(frames) = self.wal_frames_unless_outdated() {
             frames.apply_frames_before_damage_to(&mut database);
         }
         database
@@ -61,7 +61,7 @@ impl JournalFileContents {
     /// The database with every valid change of the WAL.
     pub(super) fn database_with_valid_frames(&self) -> Vec<u8> {
         let mut database = self.database.clone();
-        if let Some(frames) = self.newer_wal_frames() {
+        if let Some(frames) = self.wal_frames_unless_outdated() {
             frames.apply_valid_frames_to(&mut database);
         }
         database

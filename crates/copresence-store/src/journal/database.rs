@@ -116,7 +116,7 @@ impl JournalDatabase {
     ///
     /// # Errors
     /// Those of the databases. Then nothing is copied.
-    pub(super) fn copy_from_attached_database<T>(
+    pub(super) fn run_copy_with_attached_database<T>(
         &mut self,
         from: &Path,
         copy: &dyn Fn(&Connection) -> rusqlite::Result<T>,

@@ -130,7 +130,7 @@ impl Journal {
                     "UPDATE files SET state = 'whole', url = NULL, bytes = ?3, sha256 = ?4, format = ?5, spent = 1,
                      reason = NULL, notes = ?6
                  WHERE visit = ?1 AND idx = ?2",
-                    params![visit, index, column::size_to_integer(bytes), sha256, format.as_str(), notes],
+                    params![visit, index, column::size_to_integer(bytes), sha256, format.as_manifest_name(), notes],
                 )
             },
         )

@@ -259,8 +259,11 @@ impl Journal {
                 refuse_step_unless(!visit.has_ended, id, "it ended already")?;
                 let may_keep_token = matches!(ending.exit, 5 | 9);
                 let open = is_recoverable_ending(&ending) || may_keep_token && visit.may_token_be_active(tx, &id)?;
-                let kept =
-                    if open { visit.find_data_usable_by_recovery(tx, &id)? } else { DataRetainedForRecovery::Nothing };
+                let kept = if open {
+                    visit.find_data_to_retain_for_recovery(tx, &id)?
+                } else {
+                    DataRetainedForRecovery::Nothing
+                };
                 tx.execute_statement(
                     "UPDATE visits SET ended_at = ?2, ended_code = ?3, ended_exit = ?4, ended_message = ?5,
                      ended_state = ?6, directory = ?7, recoverable = ?8
@@ -320,7 +323,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`StoreError::UnknownVisit`]; failures of the disk or the database.
-    pub async fn record_next_recovery_attempt(
+    pub async fn record_next_recovery_time(
         &self,
         id: &VisitId,
         attempts: u32,
@@ -439,7 +442,7 @@ impl VisitRowState {
     }
 
     /// Determines which data of an ended visit to retain, because `recover` could use it.
-    fn find_data_usable_by_recovery(
+    fn find_data_to_retain_for_recovery(
         &self,
         tx: &JournalTransaction<'_>,
         id: &VisitId,

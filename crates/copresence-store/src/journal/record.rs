@@ -106,8 +106,8 @@ impl AnswerKind {
         matches!(self, Self::Truncated | Self::Delivery)
     }
 
-    /// Whether the raw body is kept, if it was stored.
-    pub(super) fn keeps_stored_body(self) -> bool {
+    /// Whether the raw body of an answer of this kind is kept, if it was stored.
+    pub(super) fn should_keep_stored_body(self) -> bool {
         self.requires_body() || self == Self::Unreadable
     }
 
@@ -124,7 +124,7 @@ impl AnswerKind {
         }
     }
 
-    /// The kind of a word in the database.
+    /// The kind of answer for a word of the database; `None` for an unknown word.
     pub(super) fn answer_kind_from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_database_word() == word)
     }
@@ -153,7 +153,7 @@ impl RedeemNumber {
         Self(no)
     }
 
-    /// The number.
+    /// The number of the redeem as `u32`, from 1.
     pub fn redeem_number_as_u32(self) -> u32 {
         self.0
     }

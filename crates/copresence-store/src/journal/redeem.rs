@@ -220,7 +220,7 @@ impl Journal {
                         id.to_string(),
                         no.redeem_number_as_u32(),
                         kind == AnswerKind::Delivery,
-                        kind.keeps_stored_body(),
+                        kind.should_keep_stored_body(),
                         kind.as_database_word(),
                         kind.requires_body()
                     ],
@@ -309,7 +309,7 @@ fn erase_data_obsoleted_by_answer(
         AnswerKind::Delivery => erase_token_and_bodies_except(tx, id, no),
         // One is enough: the latest is the one that can have spent the token.
         AnswerKind::Truncated => erase_partial_bodies_except(tx, id, no),
-        AnswerKind::Progress => erase_settled_bodies(tx, id, no),
+        AnswerKind::Progress => erase_unspent_redeem_bodies(tx, id, no),
         AnswerKind::Refused | AnswerKind::Failed | AnswerKind::Undecided | AnswerKind::Unreadable => Ok(()),
     }
 }
@@ -344,7 +344,11 @@ fn erase_partial_bodies_except(
 
 /// The redeem `no` showed the token active: erases the partial bodies of redeems that the backend cannot process any
 /// more. Those spent nothing. See [`MAX_REDEEM_DELAY`].
-fn erase_settled_bodies(tx: &JournalTransaction<'_>, id: &VisitId, no: RedeemNumber) -> Result<(), TransactionError> {
+fn erase_unspent_redeem_bodies(
+    tx: &JournalTransaction<'_>,
+    id: &VisitId,
+    no: RedeemNumber,
+) -> Result<(), TransactionError> {
     tx.execute_statement(
         "UPDATE redeems SET body = NULL
          WHERE visit = ?1 AND delivered = 0 AND coalesce(ended_at, intent_at) + ?3 <=

@@ -94,7 +94,7 @@ impl<'a> WalFrames<'a> {
     }
 
     /// Whether every damaged frame is replaced by a later one, so that [`apply_valid_frames_to`](Self::apply_valid_frames_to) loses nothing.
-    pub(super) fn is_complete_without_damaged_frames(&self) -> bool {
+    pub(super) fn is_every_damaged_frame_replaced(&self) -> bool {
         let mut later = BTreeSet::new();
         self.frames[..self.committed_frame_count()].iter().rev().all(|frame| {
             if frame.is_valid {
@@ -106,16 +106,16 @@ impl<'a> WalFrames<'a> {
 
     /// Applies all valid frames up to the last transaction to the pages of a database.
     pub(super) fn apply_valid_frames_to(&self, database: &mut Vec<u8>) {
-        self.apply_frames_to(self.committed_frame_count(), database);
+        self.apply_valid_frames_among_first(self.committed_frame_count(), database);
     }
 
     /// Applies the frames up to the first damage, as `SQLite` itself does.
     pub(super) fn apply_frames_before_damage_to(&self, database: &mut Vec<u8>) {
-        self.apply_frames_to(self.applied, database);
+        self.apply_valid_frames_among_first(self.applied, database);
     }
 
     /// Applies the valid ones of the first `count` frames.
-    fn apply_frames_to(&self, count: usize, database: &mut Vec<u8>) {
+    fn apply_valid_frames_among_first(&self, count: usize, database: &mut Vec<u8>) {
         let frames = &self.frames[..count];
         for frame in frames.iter().filter(|frame| frame.is_valid) {
             let start = (frame.page_number as usize - 1) * self.page_size;

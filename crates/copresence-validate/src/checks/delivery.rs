@@ -30,7 +30,7 @@ pub(super) const CHECKS: &[Check] = &[
         required_acts: &[Act::Visit],
         remedy: "Send `payload_complete` as a list of objects with `download_URL` (in this spelling), an absolute URL with scheme and host.",
         judge: |observations| {
-            check_delivery_with_judge(observations, response_fields::judge_download_urls, "absolute URLs")
+            check_delivery_body_fields(observations, response_fields::judge_download_urls, "absolute URLs")
         },
     },
     Check {
@@ -46,7 +46,7 @@ pub(super) const CHECKS: &[Check] = &[
         required_acts: &[Act::Visit],
         remedy: "Send `export_type` as a non-empty string with each URL: clients use it to choose what to load.",
         judge: |observations| {
-            check_delivery_with_judge(
+            check_delivery_body_fields(
                 observations,
                 response_fields::judge_export_types_not_blank,
                 "a type with each URL",
@@ -59,7 +59,11 @@ pub(super) const CHECKS: &[Check] = &[
         required_acts: &[Act::Visit],
         remedy: "Use the usual file extension as `export_type`, as in glb, fbx or blend.",
         judge: |observations| {
-            check_delivery_with_judge(observations, response_fields::judge_export_type_is_extension, "file extensions")
+            check_delivery_body_fields(
+                observations,
+                response_fields::judge_export_type_resembles_extension,
+                "file extensions",
+            )
         },
     },
     Check {
@@ -128,8 +132,8 @@ fn check_download_urls_may_be_requested(observations: &Observations) -> CheckRes
     collector.into_check_result("each URL may be requested", NO_DELIVERY)
 }
 
-/// Judges fields of the response that delivered the URLs.
-fn check_delivery_with_judge(
+/// Judges fields of the JSON body of the response that delivered the URLs, with `points`.
+fn check_delivery_body_fields(
     observations: &Observations,
     points: fn(&Value) -> Vec<FieldResult>,
     passed: &str,
@@ -148,7 +152,7 @@ fn check_concurrent_redeems_deliver_once(observations: &Observations) -> CheckRe
     let mut collector = FindingCollector::default();
     let all: Vec<_> =
         observations.steps_with_role(StepRole::ConcurrentRedeem).filter(|step| step.reply.is_some()).collect();
-    let delivering: Vec<_> = all.iter().copied().filter(|step| step.is_token_ending_response()).collect();
+    let delivering: Vec<_> = all.iter().copied().filter(|step| step.is_token_spending_response()).collect();
     if delivering.is_empty() {
         return CheckResult::Inconclusive(NO_DELIVERY.to_owned());
     }

@@ -81,7 +81,7 @@ fn recorded_api_steps(observations: &Observations) -> impl Iterator<Item = &Reco
 }
 
 /// "Not applicable" if the backend is on a loopback address without https; `None` for any other.
-fn not_applicable_on_loopback_http(observations: &Observations) -> Option<CheckResult> {
+fn not_applicable_if_loopback_http(observations: &Observations) -> Option<CheckResult> {
     let why = "the backend runs on this machine, so no network is involved";
     (observations.target_info.is_loopback && !observations.target_info.uses_https)
         .then(|| CheckResult::NotApplicable(why.to_owned()))
@@ -89,7 +89,7 @@ fn not_applicable_on_loopback_http(observations: &Observations) -> Option<CheckR
 
 /// The API is reached over https, and every delivered download URL is https.
 fn check_api_and_urls_https(observations: &Observations) -> CheckResult {
-    if let Some(judged) = not_applicable_on_loopback_http(observations) {
+    if let Some(judged) = not_applicable_if_loopback_http(observations) {
         return judged;
     }
     let mut collector = FindingCollector::default();
@@ -113,7 +113,7 @@ fn check_api_and_urls_https(observations: &Observations) -> CheckResult {
 
 /// Each successful API response over https sends HSTS. Does not apply without TLS.
 fn check_api_sends_hsts(observations: &Observations) -> CheckResult {
-    if let Some(judged) = not_applicable_on_loopback_http(observations) {
+    if let Some(judged) = not_applicable_if_loopback_http(observations) {
         return judged;
     }
     if !observations.target_info.uses_https {

@@ -33,7 +33,7 @@ pub static CHECKS: LazyLock<Vec<&'static Check>> = LazyLock::new(|| {
 
 /// Judges a request that must be refused: status 4xx. A server error (5xx) shows no refusal.
 fn check_invalid_request_refused(observations: &Observations, role: StepRole, what: &str) -> CheckResult {
-    judge_refused_steps(observations, role, &format!("{what}: a refusal (4xx)"), "refused", |step| {
+    judge_answers_to_wrong_request(observations, role, &format!("{what}: a refusal (4xx)"), "refused", |step| {
         step.response_status().is_some_and(|status| status >= 400)
     })
 }
@@ -42,13 +42,13 @@ fn check_invalid_request_refused(observations: &Observations, role: StepRole, wh
 fn check_inactive_token_refused(observations: &Observations, role: StepRole) -> CheckResult {
     let expected = "status 400: the token “does not match an active Export Token”";
     let is_refusal = |step: &RecordedStep| step.response_status() == Some(400);
-    let result = judge_refused_steps(observations, role, expected, "status 400", is_refusal);
+    let result = judge_answers_to_wrong_request(observations, role, expected, "status 400", is_refusal);
     if !matches!(result, CheckResult::Inconclusive(_)) {
         return result;
     }
     // The request itself makes the server fail: that is not the status of the specification.
     let mut collector = FindingCollector::default();
-    for step in observations.steps_with_role(role).filter(|step| observations.is_repeated_server_error(step)) {
+    for step in observations.steps_with_role(role).filter(|step| observations.is_reproducible_server_error(step)) {
         collector.record_step_result(step, false, expected, step.describe_status_or_no_response());
     }
     if collector.has_findings() { collector.into_check_result("", "") } else { result }
@@ -56,7 +56,7 @@ fn check_inactive_token_refused(observations: &Observations, role: StepRole) -> 
 
 /// Judges the answers to a deliberately wrong request. Inconclusive if there is none, or if valid requests of the same
 /// kind fail alike.
-fn judge_refused_steps(
+fn judge_answers_to_wrong_request(
     observations: &Observations,
     role: StepRole,
     expected: &str,

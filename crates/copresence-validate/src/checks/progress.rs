@@ -88,7 +88,7 @@ fn reports_between_scan_and_delivery(
     let waiting = CompletionStatus::NoAssociatedAvatar;
     observations
         .steps_with_role(StepRole::Poll)
-        .filter(|step| !step.is_token_ending_response())
+        .filter(|step| !step.is_token_spending_response())
         .filter_map(|step| Some((step, step.status_report()?)))
         .filter(move |(_, progress)| {
             progress.get("completion_status").and_then(Value::as_str) != Some(waiting.as_str())
@@ -100,7 +100,7 @@ const NO_PROGRESS_SEEN: &str = "the avatar was ready before any status report wa
 /// Passes once a poll shows an avatar; never fails, but may be inconclusive.
 fn check_avatar_associated(observations: &Observations) -> CheckResult {
     let scanned = observations.steps_with_role(StepRole::Poll).find(|step| {
-        step.is_token_ending_response()
+        step.is_token_spending_response()
             || step.read_completion_status_field().is_some_and(|status| status != "no_associated_avatar")
     });
     match scanned {
@@ -148,7 +148,7 @@ fn check_queue_position_matches_queued(observations: &Observations, queued: bool
         let status = progress.get("completion_status").and_then(Value::as_str);
         match status {
             Some("in_queue") if queued => {
-                collector.record_field_result(step, response_fields::judge_queue_position(&progress));
+                collector.record_field_result(step, response_fields::judge_queued_avatar_position(&progress));
             }
             Some("processing" | "failed") if !queued => {
                 collector.record_field_result(

@@ -134,10 +134,10 @@ fn check_vendor_refuses_bad_key(observations: &Observations, role: StepRole, wha
 }
 
 /// The successful redeems of an active token, with a JSON body, before the response that ends the token.
-fn successful_redeems_before_delivery(observations: &Observations) -> impl Iterator<Item = &RecordedStep> {
+fn find_successful_redeems_before_delivery(observations: &Observations) -> impl Iterator<Item = &RecordedStep> {
     observations
         .redeems_of_active_tokens()
-        .filter(|step| step.has_success_status() && step.json_body().is_some() && !step.is_token_ending_response())
+        .filter(|step| step.has_success_status() && step.json_body().is_some() && !step.is_token_spending_response())
 }
 
 /// Every redeem of an active token returns HTTP status 200 and a JSON object.
@@ -180,7 +180,7 @@ fn check_redeem_content_type(observations: &Observations) -> CheckResult {
 /// `avatar_ready` is false in every response before the URLs.
 fn check_ready_flag_before_urls(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for step in successful_redeems_before_delivery(observations) {
+    for step in find_successful_redeems_before_delivery(observations) {
         collector
             .record_field_result(step, response_fields::judge_ready_flag(&step.json_body().unwrap_or_default(), false));
     }
@@ -190,7 +190,7 @@ fn check_ready_flag_before_urls(observations: &Observations) -> CheckResult {
 /// A response has a status report before the delivery, and none beside the URLs.
 fn check_redeem_report_or_urls(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for step in successful_redeems_before_delivery(observations) {
+    for step in find_successful_redeems_before_delivery(observations) {
         collector.record_field_result(
             step,
             response_fields::judge_status_report_present(&step.json_body().unwrap_or_default()),

@@ -12,7 +12,7 @@ use crate::requirement::{Level, all_requirements, requirement_ids_of_check, stri
 use crate::run::RunResult;
 use crate::run_plan::RunPlanWithCosts;
 use crate::target::{CheckTarget, RunOptions};
-use copresence_client::{CallKind, RedeemRoute, TokenSource};
+use copresence_client::{CallKind, RedeemEndpoint, TokenSource};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -29,7 +29,7 @@ impl Report {
         let checks: Vec<_> =
             ended.check_results.iter().map(|(check, judged)| build_check_report(check, judged)).collect();
         let requirements = build_requirement_reports(&checks);
-        let score = count_passed_and_failed_checks(&checks);
+        let score = count_check_verdicts_by_level(&checks);
         let exit = match &ended.error {
             Some(error) => error.exit_code(),
             None => u8::from(score.must.failed > 0),
@@ -93,9 +93,9 @@ impl Report {
 /// Builds the description of the checked backend for the report.
 fn build_target_report(target: &CheckTarget, plan: &RunPlanWithCosts) -> TargetReport {
     let kind = match (&target.backend.token_source, &target.backend.redeem_route) {
-        (TokenSource::Direct, RedeemRoute::Vendor) => TargetKind::Vendor,
-        (_, RedeemRoute::Partner { .. }) => TargetKind::Relay,
-        (TokenSource::Partner(_), RedeemRoute::Vendor) => TargetKind::TokenRelay,
+        (TokenSource::Direct, RedeemEndpoint::Vendor) => TargetKind::Vendor,
+        (_, RedeemEndpoint::Partner { .. }) => TargetKind::Relay,
+        (TokenSource::Partner(_), RedeemEndpoint::Vendor) => TargetKind::TokenRelay,
     };
     let mut url = match &target.backend.token_source {
         TokenSource::Direct => target.backend.base_url.clone(),
@@ -162,7 +162,7 @@ fn combine_verdicts(verdicts: &[Verdict]) -> Option<Verdict> {
 }
 
 /// Counts passed and failed checks by level. Other verdicts are not counted.
-fn count_passed_and_failed_checks(checks: &[CheckReport]) -> Score {
+fn count_check_verdicts_by_level(checks: &[CheckReport]) -> Score {
     let mut score = Score::default();
     for check in checks {
         let tally = match check.level {
@@ -214,9 +214,9 @@ fn build_latency_reports(observations: &Observations) -> Vec<LatencyReport> {
         Some(LatencyReport {
             call: call.as_str().to_owned(),
             answers: times.len(),
-            p50_ms: to_milliseconds(result.p50),
-            p95_ms: to_milliseconds(result.p95),
-            max_ms: to_milliseconds(result.max),
+            p50_ms: to_fractional_milliseconds(result.p50),
+            p95_ms: to_fractional_milliseconds(result.p95),
+            max_ms: to_fractional_milliseconds(result.max),
         })
     };
     [CallKind::Login, CallKind::Generate, CallKind::Redeem, CallKind::Download]
@@ -238,7 +238,7 @@ fn build_step_report(step: &RecordedStep) -> StepReport {
         token: step.token_number,
         curl: step.curl.clone(),
         at: exchange.started_at.to_string(),
-        duration_ms: to_milliseconds(exchange.duration),
+        duration_ms: to_fractional_milliseconds(exchange.duration),
         method: exchange.method.clone(),
         url: exchange.url.clone(),
         request_headers: headers(&exchange.request_headers),
@@ -256,8 +256,8 @@ fn format_whole_second(at: Timestamp) -> String {
     Timestamp::from_second(at.as_second()).unwrap_or(at).to_string()
 }
 
-/// Converts to milliseconds with one decimal place.
-fn to_milliseconds(time: Duration) -> f64 {
+/// Converts a duration to milliseconds with one decimal place, for the report.
+fn to_fractional_milliseconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 10_000.0).round() / 10.0
 }
 

@@ -85,8 +85,8 @@ impl HtmlReport<'_> {
         check.verdict.verdict_word_for_level(check.level)
     }
 
-    /// CSS class of the verdict before or after a change; `None` if the check does not exist in that run.
-    fn verdict_class_or_missing(change: &VerdictChange, verdict: Option<&Verdict>) -> &'static str {
+    /// CSS class of the verdict before or after a change; `none` if the check does not exist in that run.
+    fn verdict_class_or_none(change: &VerdictChange, verdict: Option<&Verdict>) -> &'static str {
         verdict_class(verdict.copied(), change.level)
     }
 
@@ -96,7 +96,7 @@ impl HtmlReport<'_> {
     }
 
     /// The CSS class of a requirement, by its verdict.
-    fn requirement_class(row: &RequirementReport) -> &'static str {
+    fn requirement_verdict_class(row: &RequirementReport) -> &'static str {
         verdict_class(row.verdict, row.level)
     }
 

@@ -146,7 +146,7 @@ pub struct Tally {
 
 impl Tally {
     /// Number of checks that passed or failed.
-    pub fn judged_count(&self) -> usize {
+    pub fn judged_check_count(&self) -> usize {
         self.passed.saturating_add(self.failed)
     }
 }
@@ -363,14 +363,14 @@ impl Report {
     /// Whether any check passed or failed.
     pub fn has_verdicts(&self) -> bool {
         let Score { must, should } = self.score;
-        must.judged_count().saturating_add(should.judged_count()) > 0
+        must.judged_check_count().saturating_add(should.judged_check_count()) > 0
     }
 
     /// The result of the run in one sentence, without a full stop.
     pub fn summary(&self) -> String {
         let Score { must, should } = self.score;
         let failed = must.failed.saturating_add(should.failed);
-        let judged = must.judged_count().saturating_add(should.judged_count());
+        let judged = must.judged_check_count().saturating_add(should.judged_check_count());
         match &self.error {
             Some(_) if self.exit == EXIT_STOPPED => {
                 return format!("Stopped: {failed} of the {judged} checks that were judged by then failed");
@@ -396,9 +396,9 @@ impl Report {
             (0, some) => format!(
                 "Passed: all {} required checks; {some} of {} recommended ones failed{undecided}",
                 must.passed,
-                should.judged_count()
+                should.judged_check_count()
             ),
-            (some, _) => format!("Failed: {some} of {} required checks{undecided}", must.judged_count()),
+            (some, _) => format!("Failed: {some} of {} required checks{undecided}", must.judged_check_count()),
         }
     }
 }

@@ -29,7 +29,7 @@ pub(super) fn collect_response_shapes(observations: &Observations) -> BTreeMap<S
 
 /// Key of the shape of a response: the delivery, the `completion_status` of a redeem, else the purpose of the step.
 fn response_shape_key(step: &RecordedStep) -> String {
-    if step.is_token_ending_response() {
+    if step.is_token_spending_response() {
         return "redeem: delivered".to_owned();
     }
     match step.read_completion_status_field() {
@@ -146,7 +146,7 @@ pub fn group_noise_differences(differences: &[ShapeDifference]) -> Vec<NoiseDiff
 }
 
 /// The media types of `Content-Type` headers, without parameters.
-fn media_types(headers: &BTreeSet<String>) -> BTreeSet<&str> {
+fn media_types_of_headers(headers: &BTreeSet<String>) -> BTreeSet<&str> {
     headers.iter().map(|header| header.split(';').next().unwrap_or_default().trim()).collect()
 }
 
@@ -162,7 +162,8 @@ pub fn compare_response_shapes(first: &Report, second: &Report) -> (Vec<ShapeDif
             }
         };
         differ(DifferenceKind::Meaning, "status", join_alternatives(&one.statuses), join_alternatives(&other.statuses));
-        let is_same_media_type = media_types(&one.content_types) == media_types(&other.content_types);
+        let is_same_media_type =
+            media_types_of_headers(&one.content_types) == media_types_of_headers(&other.content_types);
         let kind = if is_same_media_type { DifferenceKind::Noise } else { DifferenceKind::Meaning };
         differ(kind, "Content-Type", join_alternatives(&one.content_types), join_alternatives(&other.content_types));
         for header in one.headers.symmetric_difference(&other.headers) {

@@ -1,7 +1,7 @@
 //! The acts of login and token generation.
 
 use super::request_builder::{CredentialMode, WRONG_CREDENTIAL};
-use super::{ActAbort, ActResult, CheckRun, RunEvent, StepTokenAndFileIndexes, incomplete_act_abort};
+use super::{ActAbort, ActResult, CheckRun, RunEvent, StepTokenAndFileIndexes, abort_act_as_incomplete};
 use crate::act::Act;
 use crate::observations::StepRole;
 use copresence_protocol::SessionToken;
@@ -23,7 +23,7 @@ impl CheckRun<'_> {
         self.ensure_valid_request_answered(right)?;
         self.use_session_token_of_step(right);
         if !self.observations.steps[right].has_success_status() {
-            return Err(incomplete_act_abort("the login returned no session token"));
+            return Err(abort_act_as_incomplete("the login returned no session token"));
         }
         let mut wrong = vec![
             (StepRole::LoginUnknownUser, Some(UNKNOWN_USER), Some(WRONG_CREDENTIAL), CredentialMode::Valid),
@@ -40,7 +40,7 @@ impl CheckRun<'_> {
             }
         }
         if self.session_token.is_none() {
-            return Err(incomplete_act_abort("the login returned no session token"));
+            return Err(abort_act_as_incomplete("the login returned no session token"));
         }
         Ok(())
     }
@@ -56,7 +56,7 @@ impl CheckRun<'_> {
         let step = self.generate_token(act).await?;
         match self.export_token_in_response(step) {
             Some(_) => Ok(()),
-            None => Err(incomplete_act_abort(format!(
+            None => Err(abort_act_as_incomplete(format!(
                 "no Export Token was returned: {}",
                 self.observations.steps[step].describe_status_or_no_response()
             ))),
@@ -66,7 +66,7 @@ impl CheckRun<'_> {
     /// Generates one token with valid credentials, within the budget. Returns the index of the step.
     pub(super) async fn generate_token(&mut self, act: Act) -> Result<usize, ActAbort> {
         if self.options.max_tokens.is_some_and(|most| self.tokens_made >= most) {
-            return Err(incomplete_act_abort(
+            return Err(abort_act_as_incomplete(
                 "the backend generated tokens where it must refuse, so --max-tokens is reached",
             ));
         }
@@ -76,7 +76,7 @@ impl CheckRun<'_> {
             self.session_token.as_ref(),
             None,
         )?;
-        let about = StepTokenAndFileIndexes::for_token_without_file(self.export_tokens.len());
+        let about = StepTokenAndFileIndexes::with_token_index_only(self.export_tokens.len());
         let index = self.send_and_record_request(act, StepRole::Generate, about, request).await?;
         if act == Act::Generate {
             self.ensure_valid_request_answered(index)?;

@@ -105,14 +105,14 @@ enum ActAbort {
 /// Result of an act.
 type ActResult = Result<(), ActAbort>;
 
-/// The abort that ends an act as incomplete, with the reason.
-fn incomplete_act_abort(why: impl Into<String>) -> ActAbort {
+/// Builds the abort that ends an act as incomplete, with the reason.
+fn abort_act_as_incomplete(why: impl Into<String>) -> ActAbort {
     ActAbort::Outcome(ActOutcome::Incomplete(why.into()))
 }
 
 impl From<SetupError> for ActAbort {
     fn from(error: SetupError) -> Self {
-        incomplete_act_abort(error.to_string())
+        abort_act_as_incomplete(error.to_string())
     }
 }
 
@@ -181,7 +181,7 @@ impl<'a> CheckRun<'a> {
         let mut stop = std::pin::pin!(stop);
         self.judge_finished_checks();
         for act in self.plan.acts.clone() {
-            let state = match (&self.error, self.unmet_prerequisite_reason(act)) {
+            let state = match (&self.error, self.unmet_act_prerequisite_reason(act)) {
                 (Some(RunError::Stopped), _) => ActOutcome::Skipped(STOPPED_MESSAGE.to_owned()),
                 (Some(_), _) => ActOutcome::Incomplete(NOT_JUDGED_MESSAGE.to_owned()),
                 (None, Some(why)) => ActOutcome::Incomplete(why),
@@ -192,7 +192,7 @@ impl<'a> CheckRun<'a> {
         }
         self.judge_remaining_checks();
         let verdicts = CHECKS.iter().filter_map(|check| Some((*check, self.check_results.remove(check.id)?))).collect();
-        let avatars = self.observations.steps.iter().filter(|step| step.is_token_ending_response()).count();
+        let avatars = self.observations.steps.iter().filter(|step| step.is_token_spending_response()).count();
         let avatars = u32::try_from(avatars).unwrap_or(u32::MAX);
         let redactor = self.prober.known_secrets_redactor();
         // A step may contain a secret that became known only later.
@@ -210,7 +210,7 @@ impl<'a> CheckRun<'a> {
     }
 
     /// The reason why a prerequisite of the act was not completed; `None` if all were.
-    fn unmet_prerequisite_reason(&self, act: Act) -> Option<String> {
+    fn unmet_act_prerequisite_reason(&self, act: Act) -> Option<String> {
         act.act_needs_and_costs().prerequisites.iter().find_map(|earlier| {
             match self.observations.act_outcomes.get(earlier) {
                 Some(ActOutcome::Done) => None,
@@ -234,7 +234,7 @@ impl<'a> CheckRun<'a> {
             tokio::select! {
                 biased;
                 () = stop => {
-                    stopping.request_stop();
+                    stopping.request_run_stop();
                     tokio::time::timeout(STOP_GRACE_PERIOD, running_act).await.ok()
                 }
                 outcome = &mut running_act => return outcome,
@@ -264,7 +264,7 @@ impl<'a> CheckRun<'a> {
             Act::Login => Box::pin(self.run_login_attempts_act()),
             Act::Generate | Act::GenerateAgain => Box::pin(self.run_generate_act(act)),
             Act::Strangers => Box::pin(self.run_refused_generates_act()),
-            Act::Fresh => Box::pin(self.run_fresh_redeems_act()),
+            Act::Fresh => Box::pin(self.run_fresh_token_redeemed_twice_act()),
             Act::Refused => Box::pin(self.run_refused_redeems_act()),
             Act::Page => Box::pin(self.run_cross_origin_act()),
             Act::Plain => Box::pin(self.run_plain_http_act()),
@@ -350,7 +350,7 @@ impl<'a> CheckRun<'a> {
             let have_ended = check.required_acts.iter().all(|act| self.observations.act_outcomes.contains_key(act));
             // These checks also examine steps of later acts.
             let is_late = LATE_CHECKS.contains(&check.id);
-            if have_ended && !is_late && !self.should_wait_for_valid_answer(check) {
+            if have_ended && !is_late && !self.should_defer_check_judgement(check) {
                 self.judge_check_once(check);
             }
         }
@@ -358,7 +358,7 @@ impl<'a> CheckRun<'a> {
 
     /// Whether an answer to a valid request has to follow before the check can be judged: one of its steps got a page
     /// that may come from something in between.
-    fn should_wait_for_valid_answer(&self, check: &Check) -> bool {
+    fn should_defer_check_judgement(&self, check: &Check) -> bool {
         let mut ambiguous = self.observations.steps.iter().filter(|step| {
             check.required_acts.contains(&step.act) && step.response_origin() == ResponseOrigin::Ambiguous
         });
@@ -423,8 +423,8 @@ struct StepTokenAndFileIndexes {
 }
 
 impl StepTokenAndFileIndexes {
-    /// For a step that is about a token and no file.
-    fn for_token_without_file(index: usize) -> Self {
+    /// The indexes of a step that is about a token and no file.
+    fn with_token_index_only(index: usize) -> Self {
         Self { token_index: Some(index), file_index: None }
     }
 }

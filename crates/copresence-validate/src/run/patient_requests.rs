@@ -1,7 +1,7 @@
 //! Requests that are repeated while the API does not answer.
 
 use super::request_builder::RequestWithCurl;
-use super::{ActAbort, ActResult, CheckRun, StepTokenAndFileIndexes, incomplete_act_abort};
+use super::{ActAbort, ActResult, CheckRun, StepTokenAndFileIndexes, abort_act_as_incomplete};
 use crate::act::Act;
 use crate::answer::ResponseOrigin;
 use crate::observations::{RecordedStep, StepRole};
@@ -36,7 +36,7 @@ impl CheckRun<'_> {
         let step = &self.observations.steps[step];
         let left = outage.patience_ends.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            let abort = || incomplete_act_abort("the API did not answer");
+            let abort = || abort_act_as_incomplete("the API did not answer");
             return Err(step.run_error_for_response().map_or_else(abort, ActAbort::Fatal));
         }
         let pause = outage.pause.max(requested_pause(step)).min(left);

@@ -1,7 +1,7 @@
 //! The acts that redeem fresh, inactive and expired tokens.
 
 use super::request_builder::{CredentialMode, RequestWithCurl, token_curl_variable};
-use super::{ActResult, CheckRun, StepTokenAndFileIndexes, incomplete_act_abort};
+use super::{ActResult, CheckRun, StepTokenAndFileIndexes, abort_act_as_incomplete};
 use crate::act::Act;
 use crate::answer::ResponseOrigin;
 use crate::observations::{RecordedStep, StepRole};
@@ -15,14 +15,14 @@ impl CheckRun<'_> {
     ///
     /// # Errors
     /// If the API does not answer within the patience, or refuses credentials that it did not verify before.
-    pub(super) async fn run_fresh_redeems_act(&mut self) -> ActResult {
+    pub(super) async fn run_fresh_token_redeemed_twice_act(&mut self) -> ActResult {
         for _ in 0..2 {
             let index = self.redeem_until_answered(Act::Fresh, StepRole::RedeemFresh, 0).await?;
             let step = &self.observations.steps[index];
             if step.is_credential_refusal() && !self.is_own_key_verified() {
                 return Err(step
                     .run_error_for_response()
-                    .map_or_else(|| incomplete_act_abort("the credentials were refused"), super::ActAbort::Fatal));
+                    .map_or_else(|| abort_act_as_incomplete("the credentials were refused"), super::ActAbort::Fatal));
             }
         }
         Ok(())
@@ -90,7 +90,7 @@ impl CheckRun<'_> {
         }
         for (role, token, key, method) in cases {
             let about = if token == own {
-                StepTokenAndFileIndexes::for_token_without_file(0)
+                StepTokenAndFileIndexes::with_token_index_only(0)
             } else {
                 StepTokenAndFileIndexes::default()
             };
@@ -117,7 +117,7 @@ impl CheckRun<'_> {
         self.send_and_record_request(
             Act::Page,
             StepRole::RedeemCrossOrigin,
-            StepTokenAndFileIndexes::for_token_without_file(index),
+            StepTokenAndFileIndexes::with_token_index_only(index),
             redeem,
         )
         .await?;
@@ -126,7 +126,7 @@ impl CheckRun<'_> {
 
     /// Sends a redeem without credentials over plain HTTP.
     pub(super) async fn run_plain_http_act(&mut self) -> ActResult {
-        let request = self.request_builder().build_plain_http_redeem_request()?;
+        let request = self.request_builder().build_http_redeem_without_credentials()?;
         self.send_and_record_request(Act::Plain, StepRole::PlainHttp, StepTokenAndFileIndexes::default(), request)
             .await?;
         Ok(())
@@ -135,9 +135,9 @@ impl CheckRun<'_> {
     /// Lets the sandbox expire a token, then redeems it.
     pub(super) async fn run_forced_token_expiry_act(&mut self) -> ActResult {
         let tester =
-            self.phone.sandbox_control().cloned().ok_or_else(|| incomplete_act_abort("there is no sandbox"))?;
+            self.phone.sandbox_control().cloned().ok_or_else(|| abort_act_as_incomplete("there is no sandbox"))?;
         let token = self.generate_token_for_act(Act::Expiry).await?;
-        tester.force_token_state(&self.export_tokens[token], "expire").await.map_err(incomplete_act_abort)?;
+        tester.force_token_state(&self.export_tokens[token], "expire").await.map_err(abort_act_as_incomplete)?;
         self.redeem_token(Act::Expiry, StepRole::RedeemExpired, token).await?;
         Ok(())
     }
@@ -147,13 +147,13 @@ impl CheckRun<'_> {
         let before = self.export_tokens.len();
         let step = self.generate_token(act).await?;
         if self.export_tokens.len() == before {
-            return Err(incomplete_act_abort(format!(
+            return Err(abort_act_as_incomplete(format!(
                 "no Export Token was returned: {}",
                 self.observations.steps[step].describe_status_or_no_response()
             )));
         }
         if self.export_tokens[..before].contains(&self.export_tokens[before]) {
-            return Err(incomplete_act_abort("the backend returned a token that it had returned before"));
+            return Err(abort_act_as_incomplete("the backend returned a token that it had returned before"));
         }
         Ok(before)
     }
@@ -172,7 +172,7 @@ impl CheckRun<'_> {
         token: usize,
     ) -> Result<usize, super::ActAbort> {
         let request = self.build_valid_redeem_request(token)?;
-        self.send_and_record_request(act, role, StepTokenAndFileIndexes::for_token_without_file(token), request).await
+        self.send_and_record_request(act, role, StepTokenAndFileIndexes::with_token_index_only(token), request).await
     }
 }
 

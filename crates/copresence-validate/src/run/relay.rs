@@ -1,6 +1,6 @@
 //! The acts that compare a relay with its upstream, which has to be a sandbox.
 
-use super::{ActResult, CheckRun, incomplete_act_abort};
+use super::{ActResult, CheckRun, abort_act_as_incomplete};
 use crate::act::Act;
 use crate::observations::{RelayAndUpstreamRedeemCounts, StepRole};
 use crate::sandbox_control::{LostResponseKind, SandboxControl};
@@ -29,17 +29,22 @@ impl CheckRun<'_> {
         let mut lost = Vec::new();
         for kind in LostResponseKind::ALL {
             let token = self.generate_token_for_act(Act::LostAnswer).await?;
-            upstream.associate_avatar(&self.export_tokens[token], None).await.map_err(incomplete_act_abort)?;
-            upstream.force_token_state(&self.export_tokens[token], "complete").await.map_err(incomplete_act_abort)?;
-            let before = upstream.fetch_redeem_count(&self.export_tokens[token]).await.map_err(incomplete_act_abort)?;
-            upstream.lose_next_redeem_response(kind).await.map_err(incomplete_act_abort)?;
+            upstream.associate_avatar(&self.export_tokens[token], None).await.map_err(abort_act_as_incomplete)?;
+            upstream
+                .force_token_state(&self.export_tokens[token], "complete")
+                .await
+                .map_err(abort_act_as_incomplete)?;
+            let before =
+                upstream.fetch_redeem_count(&self.export_tokens[token]).await.map_err(abort_act_as_incomplete)?;
+            upstream.lose_next_redeem_response(kind).await.map_err(abort_act_as_incomplete)?;
             let redeemed = self.redeem_token(Act::LostAnswer, StepRole::LostAnswer, token).await;
-            upstream.clear_faults().await.map_err(incomplete_act_abort)?;
+            upstream.clear_faults().await.map_err(abort_act_as_incomplete)?;
             lost.push((redeemed?, token, kind, before));
         }
         tokio::time::sleep(self.options.upstream_watch).await;
         for (index, token, kind, before) in lost {
-            let after = upstream.fetch_redeem_count(&self.export_tokens[token]).await.map_err(incomplete_act_abort)?;
+            let after =
+                upstream.fetch_redeem_count(&self.export_tokens[token]).await.map_err(abort_act_as_incomplete)?;
             let count = RelayAndUpstreamRedeemCounts {
                 when: kind.describe_response_loss(),
                 relay_redeems: 1,
@@ -52,7 +57,10 @@ impl CheckRun<'_> {
 
     /// The control of the upstream sandbox.
     fn upstream_sandbox_control(&self) -> Result<SandboxControl, super::ActAbort> {
-        self.phone.sandbox_control().cloned().ok_or_else(|| incomplete_act_abort("the relay's upstream is not known"))
+        self.phone
+            .sandbox_control()
+            .cloned()
+            .ok_or_else(|| abort_act_as_incomplete("the relay's upstream is not known"))
     }
 
     /// Waits for the upstream, whose clock is advanced first, and records how many redeems it counted.
@@ -63,9 +71,9 @@ impl CheckRun<'_> {
         when: &'static str,
         ours: u64,
     ) -> ActResult {
-        upstream.advance_clock(POLLING_WINDOW).await.map_err(incomplete_act_abort)?;
+        upstream.advance_clock(POLLING_WINDOW).await.map_err(abort_act_as_incomplete)?;
         tokio::time::sleep(self.options.upstream_watch).await;
-        let redeems = upstream.fetch_redeem_count(&self.export_tokens[token]).await.map_err(incomplete_act_abort)?;
+        let redeems = upstream.fetch_redeem_count(&self.export_tokens[token]).await.map_err(abort_act_as_incomplete)?;
         self.observations.upstream_counts.push(RelayAndUpstreamRedeemCounts {
             when,
             relay_redeems: ours,

@@ -3,7 +3,9 @@
 use crate::target::CheckTarget;
 use copresence_client::curl::{self, CurlCommand, ShellWord};
 use copresence_client::probe::ProbeRequest;
-use copresence_client::{BackendWithRoutes, CallKind, PARTNER_KEY_PLACEHOLDER, RedeemRoute, SetupError, TokenSource};
+use copresence_client::{
+    BackendWithRoutes, CallKind, PARTNER_KEY_PLACEHOLDER, RedeemEndpoint, SetupError, TokenSource,
+};
 use copresence_protocol::{SessionToken, headers};
 use http::Method;
 use url::Url;
@@ -41,7 +43,7 @@ struct HeaderWithCurlValue {
 impl HeaderWithCurlValue {
     /// A header whose value the `curl` command shows.
     fn build_unmasked_header(name: &str, value: &str) -> Self {
-        Self { name: name.to_owned(), value: value.to_owned(), displayed: ShellWord::word_from_text(value) }
+        Self { name: name.to_owned(), value: value.to_owned(), displayed: ShellWord::shell_word_from_text(value) }
     }
 
     /// A header whose value the `curl` command replaces by a variable.
@@ -75,9 +77,9 @@ impl RequestBuilder<'_> {
             "password": password.unwrap_or(login.1.expose()),
         });
         let word = |given: Option<&str>, variable| {
-            given.map_or_else(|| ShellWord::word_from_variable(variable), ShellWord::word_from_text)
+            given.map_or_else(|| ShellWord::word_from_variable(variable), ShellWord::shell_word_from_text)
         };
-        let shown = ShellWord::word_from_text("{\"username\":\"")
+        let shown = ShellWord::shell_word_from_text("{\"username\":\"")
             .append_word(word(user, curl::USERNAME_VAR))
             .append_text("\",\"password\":\"")
             .append_word(word(password, curl::PASSWORD_VAR))
@@ -177,7 +179,7 @@ impl RequestBuilder<'_> {
     }
 
     /// Builds a redeem over plain HTTP, without credentials.
-    pub(super) fn build_plain_http_redeem_request(&self) -> Result<RequestWithCurl, SetupError> {
+    pub(super) fn build_http_redeem_without_credentials(&self) -> Result<RequestWithCurl, SetupError> {
         let (mut url, _) = self.base_redeem_url_and_headers(CredentialMode::Missing)?;
         let wrong = SetupError::InvalidUrl { what: "redeem URL", why: "it has no plain HTTP form" };
         url.set_scheme("http").map_err(|()| wrong.clone())?;
@@ -202,11 +204,11 @@ impl RequestBuilder<'_> {
     fn base_redeem_url_and_headers(&self, key: CredentialMode) -> Result<(Url, Vec<HeaderWithCurlValue>), SetupError> {
         let backend: &BackendWithRoutes = &self.target.backend;
         match &backend.redeem_route {
-            RedeemRoute::Vendor => {
+            RedeemEndpoint::Vendor => {
                 let headers = self.api_key_header(key, CallKind::Redeem)?.into_iter().collect();
                 Ok((backend.endpoint_url_from_path(headers::REDEEM_PATH)?, headers))
             }
-            RedeemRoute::Partner { url, headers } => Ok((url.clone(), self.resolve_partner_headers(headers, key)?)),
+            RedeemEndpoint::Partner { url, headers } => Ok((url.clone(), self.resolve_partner_headers(headers, key)?)),
         }
     }
 

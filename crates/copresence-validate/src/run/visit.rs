@@ -2,12 +2,12 @@
 
 use super::patient_requests::Outage;
 use super::request_builder::{CredentialMode, RequestBuilder, token_curl_variable};
-use super::{ActAbort, ActResult, CheckRun, StepTokenAndFileIndexes, incomplete_act_abort};
+use super::{ActAbort, ActResult, CheckRun, StepTokenAndFileIndexes, abort_act_as_incomplete};
 use crate::act::{Act, ActOutcome};
 use crate::answer::ResponseOrigin;
 use crate::file_content::{INSPECTION_TIME_LIMIT, inspect_file};
 use crate::observations::{DeliveredFileInspection, RecordedStep, StepRole};
-use crate::phone_driver::{InvitationDisplay, InvitationEnd, PhoneDriver, ScanInvitation};
+use crate::phone_driver::{InvitationDisplay, InvitationEndWithoutAvatar, PhoneDriver, ScanInvitation};
 use bytes::Bytes;
 use copresence_client::ExchangeOutcome;
 use copresence_protocol::{DownloadUrl, ExportToken};
@@ -55,30 +55,30 @@ impl CheckRun<'_> {
             PollingOutcome::Delivered => {
                 for _ in 0..if self.options.allow_wrong_requests { 2 } else { 0 } {
                     let request = self.build_valid_redeem_request(token)?;
-                    let about = StepTokenAndFileIndexes::for_token_without_file(token);
+                    let about = StepTokenAndFileIndexes::with_token_index_only(token);
                     self.send_wrong_request(Act::Visit, StepRole::RedeemSpent, about, request).await?;
                 }
                 Ok(())
             }
-            PollingOutcome::NoPhone => Err(incomplete_act_abort("no phone is available")),
-            PollingOutcome::AvatarFailed => Err(incomplete_act_abort("the avatar failed")),
+            PollingOutcome::NoPhone => Err(abort_act_as_incomplete("no phone is available")),
+            PollingOutcome::AvatarFailed => Err(abort_act_as_incomplete("the avatar failed")),
             PollingOutcome::TokenRefused => {
-                Err(incomplete_act_abort("the token was refused before its URLs were delivered"))
+                Err(abort_act_as_incomplete("the token was refused before its URLs were delivered"))
             }
-            PollingOutcome::PossiblyDelivered => Err(incomplete_act_abort(
+            PollingOutcome::PossiblyDelivered => Err(abort_act_as_incomplete(
                 "the token was refused after a redeem without an answer, which may have delivered the URLs",
             )),
             PollingOutcome::CredentialsRefused => {
-                Err(incomplete_act_abort("the credentials were refused while the avatar was made"))
+                Err(abort_act_as_incomplete("the credentials were refused while the avatar was made"))
             }
             PollingOutcome::TimedOut => {
                 if let Some(tester) = self.phone.sandbox_control() {
                     let row =
-                        tester.fetch_token_record(&self.export_tokens[token]).await.map_err(incomplete_act_abort)?;
+                        tester.fetch_token_record(&self.export_tokens[token]).await.map_err(abort_act_as_incomplete)?;
                     self.observations.is_avatar_ready =
                         row.get("state").and_then(|state| state.as_str()) == Some("ready");
                 }
-                Err(incomplete_act_abort("the avatar was not ready within the time limit"))
+                Err(abort_act_as_incomplete("the avatar was not ready within the time limit"))
             }
         }
     }
@@ -109,7 +109,7 @@ impl CheckRun<'_> {
             self.observations.files.push(file);
         }
         if urls.is_empty() {
-            return Err(incomplete_act_abort("the delivery contained no valid URL"));
+            return Err(abort_act_as_incomplete("the delivery contained no valid URL"));
         }
         Ok(())
     }
@@ -124,17 +124,19 @@ impl CheckRun<'_> {
         )
         .await?;
         if let Some(tester) = self.phone.sandbox_control() {
-            tester.force_token_state(&self.export_tokens[token], "complete").await.map_err(incomplete_act_abort)?;
+            tester.force_token_state(&self.export_tokens[token], "complete").await.map_err(abort_act_as_incomplete)?;
         }
         let watched = self.poll_until_delivered(Act::Race, StepRole::ConcurrentRedeem, token, CONCURRENT_REDEEMS).await;
         self.remove_scan_invitation();
-        let delivered =
-            self.observations.steps_with_role(StepRole::ConcurrentRedeem).find(|step| step.is_token_ending_response());
+        let delivered = self
+            .observations
+            .steps_with_role(StepRole::ConcurrentRedeem)
+            .find(|step| step.is_token_spending_response());
         let urls = delivered.map(RecordedStep::delivered_urls_and_types).unwrap_or_default();
         self.unused_urls = urls.iter().filter_map(|(url, _)| parse_download_url(url)).collect();
         match watched? {
             PollingOutcome::Delivered => Ok(()),
-            _ => Err(incomplete_act_abort("no URLs were delivered")),
+            _ => Err(abort_act_as_incomplete("no URLs were delivered")),
         }
     }
 
@@ -144,9 +146,9 @@ impl CheckRun<'_> {
         match self.phone {
             PhoneDriver::Sandbox(tester) => {
                 // The sandbox gives its URLs a minimum lifetime in real time, also with a fast clock.
-                let speed = tester.fetch_clock_speed().await.map_err(incomplete_act_abort)?;
+                let speed = tester.fetch_clock_speed().await.map_err(abort_act_as_incomplete)?;
                 let real = Duration::try_from_secs_f64(SANDBOX_URL_LIFETIME.as_secs_f64() * speed).unwrap_or(life);
-                tester.advance_clock(life.max(real)).await.map_err(incomplete_act_abort)?;
+                tester.advance_clock(life.max(real)).await.map_err(abort_act_as_incomplete)?;
             }
             PhoneDriver::Person(person) => {
                 self.emit_message(format!(
@@ -177,7 +179,7 @@ impl CheckRun<'_> {
                 self.redeem_token(Act::Failure, StepRole::RedeemAfterFailure, token).await?;
                 Ok(())
             }
-            _ => Err(incomplete_act_abort("the avatar was not reported as failed")),
+            _ => Err(abort_act_as_incomplete("the avatar was not reported as failed")),
         }
     }
 
@@ -204,7 +206,7 @@ impl CheckRun<'_> {
                 self.observations.steps.iter().any(|step| step.token_number == about && step.role == StepRole::Poll);
             !was_polled && last.is_none_or(|step| step.response_status() == Some(200))
         });
-        found.ok_or_else(|| incomplete_act_abort("every token of this run was scanned already"))
+        found.ok_or_else(|| abort_act_as_incomplete("every token of this run was scanned already"))
     }
 
     /// Asks for the scan of a token: shows the link to a person, or lets the sandbox associate an avatar.
@@ -217,16 +219,16 @@ impl CheckRun<'_> {
         let value = &self.export_tokens[token];
         match self.phone {
             PhoneDriver::Sandbox(tester) => {
-                tester.associate_avatar(value, scenario).await.map_err(incomplete_act_abort)
+                tester.associate_avatar(value, scenario).await.map_err(abort_act_as_incomplete)
             }
             PhoneDriver::Person(person) => {
                 let token =
-                    ExportToken::new(value).map_err(|_| incomplete_act_abort("the token is not valid in a link"))?;
+                    ExportToken::new(value).map_err(|_| abort_act_as_incomplete("the token is not valid in a link"))?;
                 let link = self.target.link_template.link_for_token(&token);
                 person.show_invitation(&ScanInvitation { link, purpose, timeout: self.options.avatar_timeout });
                 Ok(())
             }
-            PhoneDriver::Unavailable => Err(incomplete_act_abort("no phone is available")),
+            PhoneDriver::Unavailable => Err(abort_act_as_incomplete("no phone is available")),
         }
     }
 
@@ -242,10 +244,10 @@ impl CheckRun<'_> {
         &self,
         person: &dyn InvitationDisplay,
         time: Duration,
-    ) -> Option<InvitationEnd> {
+    ) -> Option<InvitationEndWithoutAvatar> {
         tokio::select! {
             end = person.wait_for_skip() => Some(end),
-            () = self.stop_signal.wait_for_stop() => Some(InvitationEnd::Skipped),
+            () = self.stop_signal.wait_for_stop() => Some(InvitationEndWithoutAvatar::Skipped),
             () = person.sleep_real_time(time) => None,
         }
     }
@@ -265,7 +267,7 @@ impl CheckRun<'_> {
         loop {
             let indices = self.redeem_concurrently(act, role, token, at_once).await?;
             let steps = || indices.iter().map(|index| &self.observations.steps[*index]);
-            if steps().any(RecordedStep::is_token_ending_response) {
+            if steps().any(RecordedStep::is_token_spending_response) {
                 return Ok(PollingOutcome::Delivered);
             }
             if steps().any(|step| step.read_completion_status_field().as_deref() == Some("failed"))
@@ -302,7 +304,7 @@ impl CheckRun<'_> {
             waited += interval;
             match self.phone {
                 PhoneDriver::Sandbox(tester) => {
-                    tester.advance_clock(interval).await.map_err(incomplete_act_abort)?;
+                    tester.advance_clock(interval).await.map_err(abort_act_as_incomplete)?;
                 }
                 PhoneDriver::Person(person) => {
                     if let Some(end) = self.wait_unless_ended_or_stopped(person.as_ref(), interval).await {
@@ -338,7 +340,7 @@ impl CheckRun<'_> {
             let index = self.record_exchange_as_step(
                 act,
                 role,
-                StepTokenAndFileIndexes::for_token_without_file(token),
+                StepTokenAndFileIndexes::with_token_index_only(token),
                 curl,
                 result?,
             );
@@ -350,8 +352,8 @@ impl CheckRun<'_> {
         Ok(indices)
     }
 
-    /// Downloads a file, and repeats the request while the server does not answer it. A request without an answer is
-    /// recorded as one that decides nothing, except the last one of a first download. A truncated response is an answer.
+    /// Downloads a file, and repeats the request while it cannot be sent or is answered by something other than the
+    /// API. A response that is lost or truncated after the request was sent is not repeated.
     async fn download_until_answered(
         &mut self,
         act: Act,
@@ -402,15 +404,15 @@ impl CheckRun<'_> {
             };
             at = next;
         }
-        Err(incomplete_act_abort("a download was redirected more than five times"))
+        Err(abort_act_as_incomplete("a download was redirected more than five times"))
     }
 }
 
 /// The abort of an act whose invitation ended without an avatar.
-fn ended_invitation_abort(end: InvitationEnd) -> ActAbort {
+fn ended_invitation_abort(end: InvitationEndWithoutAvatar) -> ActAbort {
     match end {
-        InvitationEnd::Skipped => ActAbort::Outcome(ActOutcome::Skipped("left out by hand".to_owned())),
-        InvitationEnd::PhoneFailed(why) => incomplete_act_abort(why),
+        InvitationEndWithoutAvatar::Skipped => ActAbort::Outcome(ActOutcome::Skipped("left out by hand".to_owned())),
+        InvitationEndWithoutAvatar::PhoneFailed(why) => abort_act_as_incomplete(why),
     }
 }
 

@@ -13,7 +13,7 @@ use copresence_protocol::PartnerKey;
 use copresence_sandbox::{Sandbox, Server};
 use copresence_validate::run::RunResult;
 use copresence_validate::{
-    BackendWithRoutes, CheckTarget, Credentials, PhoneDriver, RedeemRoute, SandboxControl, TokenSource, Verdict,
+    BackendWithRoutes, CheckTarget, Credentials, PhoneDriver, RedeemEndpoint, SandboxControl, TokenSource, Verdict,
 };
 use http::Method;
 use std::sync::Arc;
@@ -183,7 +183,7 @@ async fn check_relay(fault: Fault, assets: &Assets) -> CheckedRelay {
         headers: headers.clone(),
         ..PartnerTokenSource::new(relay.url.join("token").expect("a URL"))
     };
-    let redeem = RedeemRoute::Partner { url: relay.url.join("avatar").expect("a URL"), headers };
+    let redeem = RedeemEndpoint::Partner { url: relay.url.join("avatar").expect("a URL"), headers };
     let known = sandbox.accepted_credentials();
     let target = CheckTarget {
         backend: BackendWithRoutes {

@@ -23,8 +23,8 @@ pub struct TokenRequestState {
     possibly_issued: u32,
 }
 
-/// Requests an Export Token for the first time.
-pub(super) fn start_token_request(request: TokenIssueParameters, plan: &VisitTimeLimits) -> Transition {
+/// Sends the first request for an Export Token of a visit.
+pub(super) fn send_first_token_request(request: TokenIssueParameters, plan: &VisitTimeLimits) -> Transition {
     let polling = PollSchedule::new(plan.polling.clone(), plan.seed);
     send_token_request(TokenRequestState { request, polling, failures: None, possibly_issued: 0 }, plan)
 }

@@ -29,7 +29,7 @@ pub struct VisitTimeLimits {
     /// Seed of the polls' jitter.
     pub seed: u64,
     /// Whether to poll until the avatar is ready.
-    pub mode: RedeemRepeatPolicy,
+    pub mode: RedeemOnceOrUntilReady,
 }
 
 impl VisitTimeLimits {
@@ -40,14 +40,14 @@ impl VisitTimeLimits {
             give_up_at: MillisSinceOrigin::MAX,
             patience: Duration::MAX,
             seed: 0,
-            mode: RedeemRepeatPolicy::Once { token_is_too_old },
+            mode: RedeemOnceOrUntilReady::Once { token_is_too_old },
         }
     }
 }
 
-/// How often a token is redeemed.
+/// Whether a token is redeemed only once, or until its avatar is ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RedeemRepeatPolicy {
+pub enum RedeemOnceOrUntilReady {
     /// Until the avatar is ready, or time or patience run out.
     UntilReady,
     /// Once. If the response does not decide, the token is kept for a later recovery, or abandoned if it is too old.
@@ -245,7 +245,7 @@ fn compute_transition(
     now: MillisSinceOrigin,
 ) -> Transition {
     match (state, event) {
-        (VisitState::New(request), MachineEvent::Started) => issue::start_token_request(request, plan),
+        (VisitState::New(request), MachineEvent::Started) => issue::send_first_token_request(request, plan),
         (VisitState::Issuing(_), MachineEvent::TokenIssued(token)) => redeem::start_polling(token, plan, now),
         (VisitState::Issuing(state), MachineEvent::LoginFailed(failure)) => {
             issue::handle_token_request_failure(state, failure, false, plan, now)
@@ -303,7 +303,7 @@ fn compute_transition(
             end_visit(Outcome::SavedInPart(why.to_owned()), EndPhase::Saving, None)
         }
         (VisitState::SavingPartial(otherwise), MachineEvent::NothingSaved(why)) => {
-            end_visit(otherwise.with_failed_downloads_detail(&why), EndPhase::Saving, None)
+            end_visit(otherwise.with_no_file_downloaded_detail(&why), EndPhase::Saving, None)
         }
         (VisitState::Saving(_) | VisitState::SavingPartial(_), MachineEvent::DiskFull(why)) => {
             end_visit(Outcome::SavedUntilDiskFull(why), EndPhase::Saving, None)

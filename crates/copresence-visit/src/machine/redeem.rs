@@ -1,8 +1,8 @@
 //! Polling with an active token: what each response means, alone and after those before it.
 
 use super::{
-    ActiveTokenState, FailureStreak, PendingExitReason, RedeemRepeatPolicy, Transition, UnsettledRedeem, VisitState,
-    VisitTimeLimits, end_visit,
+    ActiveTokenState, FailureStreak, PendingExitReason, RedeemOnceOrUntilReady, Transition, UnsettledRedeem,
+    VisitState, VisitTimeLimits, end_visit,
 };
 use crate::event::{
     MachineEffect, RedeemResult, TruncatedResponseFiles, VisitNotice, VisitStepFailure, VisitStepFailureKind,
@@ -72,7 +72,7 @@ pub(super) fn handle_redeem_result(
     }
 }
 
-/// 200 with URLs.
+/// Starts to save the delivered files, after status 200 with URLs.
 ///
 /// Spec: "Once the Copresence backend provides a response with download URLs, the provided Export Token is invalidated
 /// by the backend" (GET /redeemExportToken).
@@ -115,11 +115,11 @@ fn handle_not_ready(
     token.lost_answer = token
         .lost_answer
         .filter(|lost| sent_at < lost.settled_at)
-        .map(|lost| UnsettledRedeem { known: qualify_lost_answer_evidence(lost.known), ..lost });
+        .map(|lost| UnsettledRedeem { known: append_may_have_overtaken_note(lost.known), ..lost });
     let until = token.polling.next_poll(&PollResult::Progress(&progress), now);
     let has_changed = token.progress.as_ref() != Some(&progress);
     token.progress = Some(progress.clone());
-    if let RedeemRepeatPolicy::Once { token_is_too_old } = plan.mode {
+    if let RedeemOnceOrUntilReady::Once { token_is_too_old } = plan.mode {
         if token_is_too_old && !token.is_avatar_in_progress() {
             let why = if token.has_avatar_failed() { "its avatar failed" } else { "nobody used its code" };
             return abandon_too_old_token(token, &format!("{why}, and it is too old to be used"));
@@ -147,7 +147,7 @@ fn handle_not_ready(
 
 /// The evidence of a lost answer after a later response without URLs, which does not prove that the lost redeem spent
 /// nothing.
-pub(super) fn qualify_lost_answer_evidence(evidence: String) -> String {
+pub(super) fn append_may_have_overtaken_note(evidence: String) -> String {
     if evidence.ends_with(MAY_HAVE_OVERTAKEN) { evidence } else { evidence + MAY_HAVE_OVERTAKEN }
 }
 
@@ -162,7 +162,7 @@ fn handle_redeem_failure(
     if failure.kind.may_hide_delivery() {
         token.lost_answer = Some(UnsettledRedeem { known: failure.detail.clone(), settled_at: now + MAX_REDEEM_DELAY });
     }
-    if let RedeemRepeatPolicy::Once { token_is_too_old } = plan.mode {
+    if let RedeemOnceOrUntilReady::Once { token_is_too_old } = plan.mode {
         return end_undecided_recovery_keeping_token(token, failure, token_is_too_old, now);
     }
     if failure.kind == VisitStepFailureKind::CredentialsRefused {
@@ -210,7 +210,7 @@ fn end_undecided_recovery_keeping_token(
     token.end_visit_with_outcome(outcome)
 }
 
-/// The token is too old to be kept. Where a truncated response names files, they are tried first.
+/// Ends the visit, because its token is too old to be kept. If a truncated response names files, saves them first.
 fn abandon_too_old_token(token: ActiveTokenState, why: &str) -> Transition {
     let outcome = match &token.lost_answer {
         Some(UnsettledRedeem { known: lost, .. }) => Outcome::PossiblyConsumed(format!(
@@ -233,7 +233,7 @@ fn end_visit_saving_partial(token: ActiveTokenState, outcome: Outcome) -> Transi
     }
 }
 
-/// 400.
+/// Handles status 400: the backend refused the token.
 ///
 /// Spec: "400 Bad Request – Provided Export Token string does not match an active Export Token in the Copresence
 /// backend" (GET /redeemExportToken). The specification defines no body for it, so nothing in one response tells this

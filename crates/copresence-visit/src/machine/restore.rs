@@ -1,6 +1,6 @@
 //! Rebuilding a visit from the journal, after a crash, an interruption or an ending that kept something.
 
-use super::redeem::{qualify_lost_answer_evidence, start_saving, start_saving_partial_delivery};
+use super::redeem::{append_may_have_overtaken_note, start_saving, start_saving_partial_delivery};
 use super::{ActiveTokenState, Transition, UnsettledRedeem, Visit, VisitTimeLimits, end_visit, redeem};
 use crate::event::{MachineEffect, TruncatedResponseFiles};
 use crate::outcome::{EndPhase, Outcome};
@@ -100,7 +100,7 @@ fn restore_state(plan: &VisitTimeLimits, past: JournaledVisit, now: MillisSinceO
                 (was_active, is_refused_once) = (true, false);
                 lost = lost
                     .filter(|(_, lost_ago)| *lost_ago < sent_ago + MAX_REDEEM_DELAY)
-                    .map(|(evidence, lost_ago)| (qualify_lost_answer_evidence(evidence), lost_ago));
+                    .map(|(evidence, lost_ago)| (append_may_have_overtaken_note(evidence), lost_ago));
             }
             EarlierRedeemResult::Refused => is_refused_once = true,
             EarlierRedeemResult::NotReceived(how) => lost = Some((how, ended_ago)),

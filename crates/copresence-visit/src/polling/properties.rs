@@ -70,7 +70,7 @@ fn any_config() -> impl Strategy<Value = PollingConfig> {
     prop_oneof![Just(PollingConfig::default()), any_extreme_config()]
 }
 
-/// Each response comes some time after the poll was due, or before, if the clock was set back.
+/// Generates responses, each with the time after its poll was due, and whether the clock was set back.
 fn any_timed_responses() -> impl Strategy<Value = Vec<(SimulatedResponse, u64, bool)>> {
     prop::collection::vec((any_response(), 0..90_000_u64, prop::bool::weighted(0.02)), 1..60)
 }

@@ -23,7 +23,7 @@ pub(super) enum AssociationPollSpacing {
 }
 
 impl AssociationPollSpacing {
-    /// By the usual time from the first poll to the association; `None` if it is unknown.
+    /// Returns the spacing for the usual time from the first poll to the association; `None` if that time is unknown.
     pub(super) fn for_usual_association(usual: Option<Duration>) -> Self {
         match usual {
             Some(usual) if usual < MIN_ASSOCIATION_OF_RECORDINGS => Self::ExistingAvatarsLikely,

@@ -6,7 +6,7 @@ use copresence_protocol::{
     MAX_REDEEM_DELAY, Percent, Progress, QueuePosition,
 };
 use copresence_visit::{
-    MachineEffect, MachineEvent, MillisSinceOrigin, Outcome, PollingConfig, RedeemRepeatPolicy, RedeemResult,
+    MachineEffect, MachineEvent, MillisSinceOrigin, Outcome, PollingConfig, RedeemOnceOrUntilReady, RedeemResult,
     TokenIssueParameters, TruncatedResponseFiles, Visit, VisitNotice, VisitState, VisitStepFailure,
     VisitStepFailureKind, VisitTimeLimits, advance_visit_machine,
 };
@@ -21,7 +21,7 @@ pub(crate) fn plan() -> VisitTimeLimits {
         give_up_at: MillisSinceOrigin::default() + TIMEOUT,
         patience: PATIENCE,
         seed: 7,
-        mode: RedeemRepeatPolicy::UntilReady,
+        mode: RedeemOnceOrUntilReady::UntilReady,
     }
 }
 

@@ -35,7 +35,7 @@ export function hasUnmetRequirement(entry: TimelineEntry): boolean {
   return entry.kind === 'exchange' && countUnmetRequirements(entry.exchange) > 0;
 }
 
-/** The number of unmet requirements. */
+/** The number of requirements that an exchange does not meet. */
 export function countUnmetRequirements({ rules }: ExchangeView): number {
   return rules.reduce((sum, { kept }) => sum + (kept ? 0 : 1), 0);
 }
@@ -151,7 +151,10 @@ export function urlPathAndQuery(url: string): string {
   return /^[a-z][a-z0-9+.-]*:\/\/[^/]+(\/.*)$/i.exec(url)?.[1] ?? url;
 }
 
-/** File names by size in bytes, from the steps of a visit; null where two files have the same size. */
+/**
+ * Maps the size of each file in bytes to its name, from the steps of a visit; null where two files have the
+ * same size.
+ */
 export function mapFileSizeToName(entries: readonly TimelineEntry[]): Map<number, string | null> {
   const files = new Map<number, string | null>();
   const tell = (name: unknown, bytes: unknown) => {

@@ -33,7 +33,7 @@ pub(super) fn with_cut_body(
     let promised = body_length(&response).unwrap_or(0).max(after.saturating_add(1));
     replace_body_and_length_header(response, Some(promised), |body| {
         stream::try_unfold((body, after, control), move |(mut body, left, control)| async move {
-            let chunk = if left == 0 { None } else { next_body_chunk(&mut body).await? };
+            let chunk = if left == 0 { None } else { read_next_body_chunk(&mut body).await? };
             let Some(mut chunk) = chunk else {
                 end_connection_early(by, control.as_ref()).await;
                 return Err(response_abort_error());
@@ -52,7 +52,7 @@ pub(super) fn with_slow_body(response: Response, bytes_per_second: u64) -> Respo
     replace_body_and_length_header(response, whole, |body| {
         stream::try_unfold((body, Bytes::new()), move |(mut body, mut chunk)| async move {
             while chunk.is_empty() {
-                let Some(next) = next_body_chunk(&mut body).await? else { return Ok(None) };
+                let Some(next) = read_next_body_chunk(&mut body).await? else { return Ok(None) };
                 chunk = next;
             }
             let part = chunk.split_to(piece.min(chunk.len()));
@@ -78,14 +78,14 @@ pub(super) fn with_wrong_length(response: Response, by: i64, control: Option<Con
     let promised = whole.saturating_sub(by.unsigned_abs()).max(1);
     replace_body_and_length_header(response, Some(promised), |body| {
         stream::try_unfold((body, promised, control), |(mut body, left, control)| async move {
-            let Some(mut chunk) = next_body_chunk(&mut body).await? else { return Ok(None) };
+            let Some(mut chunk) = read_next_body_chunk(&mut body).await? else { return Ok(None) };
             if (chunk.len() as u64) < left {
                 let left = left - chunk.len() as u64;
                 return Ok(Some((chunk, (body, left, control))));
             }
             // The HTTP stack sends nothing beyond the promised length, so the connection sends the rest.
             let mut rest = BytesMut::from(&chunk.split_off(saturating_usize(left))[..]);
-            while let Some(more) = next_body_chunk(&mut body).await? {
+            while let Some(more) = read_next_body_chunk(&mut body).await? {
                 rest.extend_from_slice(&more);
             }
             if let Some(control) = &control {
@@ -138,7 +138,7 @@ pub(super) fn with_real_or_claimed_encoding(mut response: Response, coding: &str
     replace_body_and_length_header(response, None, |body| {
         stream::try_unfold((body, Some(encoder)), |(mut body, encoder)| async move {
             let Some(mut encoder) = encoder else { return Ok(None) };
-            Ok(match next_body_chunk(&mut body).await? {
+            Ok(match read_next_body_chunk(&mut body).await? {
                 Some(chunk) => Some((encoder.compress_chunk(&chunk)?, (body, Some(encoder)))),
                 None => Some((encoder.finish_encoding()?, (body, None))),
             })
@@ -226,8 +226,8 @@ impl SetContentLength for Response {
     }
 }
 
-/// Reads the next chunk of a body; `None` at its end.
-async fn next_body_chunk(body: &mut BodyDataStream) -> io::Result<Option<Bytes>> {
+/// Reads the next chunk of an unchanged body; `None` at its end.
+async fn read_next_body_chunk(body: &mut BodyDataStream) -> io::Result<Option<Bytes>> {
     body.next().await.transpose().map_err(io::Error::other)
 }
 

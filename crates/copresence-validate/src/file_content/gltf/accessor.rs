@@ -44,8 +44,8 @@ impl ComponentType {
         }
     }
 
-    /// The smallest and the largest value.
-    pub(super) fn bounds(self) -> (f64, f64) {
+    /// The smallest and the largest value of this component type; infinite for floats.
+    pub(super) fn component_value_bounds(self) -> (f64, f64) {
         match self {
             Self::I8 => (-128.0, 127.0),
             Self::U8 => (0.0, 255.0),
@@ -130,7 +130,7 @@ impl ElementFormat {
     }
 
     /// Whether the format has exactly this shape, component and normalization.
-    pub(super) fn has_shape_and_component(
+    pub(super) fn has_shape_component_and_normalization(
         self,
         shape: ElementShape,
         component: ComponentType,
@@ -207,7 +207,7 @@ impl Accessor {
             return Err(reader.place_of("byteOffset").invalid_value_error("a matrix is not aligned to four bytes"));
         }
         let format = shape.zip(component).map(|(shape, component)| ElementFormat { shape, component, normalized });
-        let (min, max) = (read_bounds(reader, "min", format)?, read_bounds(reader, "max", format)?);
+        let (min, max) = (read_min_or_max(reader, "min", format)?, read_min_or_max(reader, "max", format)?);
         let sparse = reader.object("sparse", |sparse| SparseSubstitution::parse_json_object(sparse, extensions))?;
         extensions.read_all(reader, ExtensionOwner::Other)?;
         reader.text("name")?;
@@ -279,11 +279,11 @@ impl SparseSubstitution {
             let component = part.read_known_integer("componentType", &INDEX_COMPONENT_CODES)?;
             extensions.read_all(part, ExtensionOwner::Other)?;
             let offset = part.read_unsigned_at_least("byteOffset", 0)?.unwrap_or(0);
-            Ok((part.required_index("bufferView")?, offset, component.and_then(ComponentType::from_code)))
+            Ok((part.read_required_index("bufferView")?, offset, component.and_then(ComponentType::from_code)))
         })?;
         let values = reader.object("values", |part| {
             extensions.read_all(part, ExtensionOwner::Other)?;
-            Ok((part.required_index("bufferView")?, part.read_unsigned_at_least("byteOffset", 0)?.unwrap_or(0)))
+            Ok((part.read_required_index("bufferView")?, part.read_unsigned_at_least("byteOffset", 0)?.unwrap_or(0)))
         })?;
         extensions.read_all(reader, ExtensionOwner::Other)?;
         let (index_view, index_offset, index_component) = reader.require_property("indices", indices)?;
@@ -292,8 +292,9 @@ impl SparseSubstitution {
     }
 }
 
-/// The bounds `min` or `max`, one number per component. Ignored if the format is unknown.
-fn read_bounds(
+/// Reads the property `min` or `max` of an accessor, one number per component. `None` if it is absent or the format is
+/// unknown.
+fn read_min_or_max(
     reader: &ObjectReader<'_>,
     name: &'static str,
     format: Option<ElementFormat>,
@@ -301,7 +302,7 @@ fn read_bounds(
     let Some(format) = format else { return Ok(None) };
     let numbers = reader.read_number_list(name, Some(format.shape.component_count()), NumberRange::ANY)?;
     let Some(mut numbers) = numbers else { return Ok(None) };
-    let (least, most) = format.component.bounds();
+    let (least, most) = format.component.component_value_bounds();
     for (index, number) in numbers.iter_mut().enumerate() {
         if format.component == ComponentType::F32 {
             *number = round_to_single_precision(*number);

@@ -44,14 +44,14 @@ impl Animation {
                 Ok((target.read_index_property("node")?, path, has_pointer))
             })?;
             let (node, path, has_pointer) = channel.require_property("target", target)?;
-            Ok(AnimationChannel { sampler: channel.required_index("sampler")?, node, path, has_pointer })
+            Ok(AnimationChannel { sampler: channel.read_required_index("sampler")?, node, path, has_pointer })
         })?;
         let samplers = reader.objects("samplers", |sampler| {
             extensions.read_all(sampler, ExtensionOwner::Other)?;
             let interpolation = sampler.text("interpolation")?.unwrap_or("LINEAR");
             Ok(AnimationSampler {
-                input: sampler.required_index("input")?,
-                output: sampler.required_index("output")?,
+                input: sampler.read_required_index("input")?,
+                output: sampler.read_required_index("output")?,
                 is_cubic: interpolation == "CUBICSPLINE",
             })
         })?;
@@ -114,7 +114,7 @@ impl AnimationSampler {
         let input_place = place.key("input");
         let input = record_sampler_accessor(document, links, self.input, AccessorUse::AnimationInput, &input_place)?;
         if !input.format.is_some_and(|format: ElementFormat| {
-            format.has_shape_and_component(ElementShape::Scalar, ComponentType::F32, false)
+            format.has_shape_component_and_normalization(ElementShape::Scalar, ComponentType::F32, false)
         }) {
             return Err(input_place.invalid_value_error("times must be floats"));
         }
@@ -196,8 +196,9 @@ impl AnimationChannel {
 fn is_allowed_output_format(path: &str, format: Option<ElementFormat>) -> bool {
     let shape = match path {
         "translation" | "scale" => {
-            return format
-                .is_some_and(|format| format.has_shape_and_component(ElementShape::Vec3, ComponentType::F32, false));
+            return format.is_some_and(|format| {
+                format.has_shape_component_and_normalization(ElementShape::Vec3, ComponentType::F32, false)
+            });
         }
         "rotation" => ElementShape::Vec4,
         "weights" => ElementShape::Scalar,

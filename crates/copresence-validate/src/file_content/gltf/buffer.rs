@@ -119,7 +119,7 @@ impl BufferView {
         extensions.read_all(reader, ExtensionOwner::Other)?;
         reader.text("name")?;
         let offset = reader.read_unsigned_at_least("byteOffset", 0)?.unwrap_or(0);
-        Ok(Self { buffer: reader.required_index("buffer")?, offset, length, stride, target })
+        Ok(Self { buffer: reader.read_required_index("buffer")?, offset, length, stride, target })
     }
 
     /// Validates that the view lies within its buffer.

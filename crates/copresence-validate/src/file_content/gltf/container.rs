@@ -11,7 +11,7 @@ const JSON_CHUNK_TYPE: u32 = 0x4e4f_534a;
 /// Type of the binary chunk.
 const BINARY_CHUNK_TYPE: u32 = 0x004e_4942;
 
-/// The chunks of a container.
+/// The chunks of a GLB (binary glTF) file.
 pub(super) struct Container<'a> {
     /// The JSON chunk.
     pub(super) json: &'a [u8],
@@ -23,7 +23,7 @@ pub(super) struct Container<'a> {
     pub(super) notes: Vec<String>,
 }
 
-/// The error of an invalid byte.
+/// The error for a GLB container that is invalid at byte `offset`.
 fn invalid_byte_error(offset: usize, reason: impl std::fmt::Display) -> InspectionError {
     InspectionError::Invalid(format!("byte {offset}: {reason}"))
 }

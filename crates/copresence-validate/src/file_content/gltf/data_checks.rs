@@ -70,6 +70,8 @@ impl AccessorDataRequirements {
         self.by_accessor.entry(accessor).or_default().times.get_or_insert_with(|| place.to_string());
     }
 
+    /// Records that the elements of an accessor must be unit quaternions. `has_tangents` is for the output of a cubic
+    /// spline.
     pub(super) fn add_quaternion_check(&mut self, accessor: usize, has_tangents: bool, place: &DocumentLocation<'_>) {
         let [plain, cubic] = &mut self.by_accessor.entry(accessor).or_default().quaternions;
         let check = if has_tangents { cubic } else { plain };
@@ -77,7 +79,7 @@ impl AccessorDataRequirements {
     }
 
     /// Validates the elements of all accessors, within a limit of work.
-    pub(super) fn validate_elements(
+    pub(super) fn validate_elements_of_all_accessors(
         &self,
         document: &GltfDocument,
         data: &BufferData<'_>,
@@ -105,7 +107,7 @@ impl AccessorDataRequirements {
             elements.validate_sparse_indices(&place.key("sparse"))?;
             let none = AccessorChecks::default();
             let checks = self.by_accessor.get(&index).unwrap_or(&none);
-            validate_accessor_elements(&elements, accessor.min.as_deref(), accessor.max.as_deref(), checks, &place)?;
+            validate_elements_of_accessor(&elements, accessor.min.as_deref(), accessor.max.as_deref(), checks, &place)?;
         }
         influences.iter().try_for_each(JointInfluences::validate_joints_and_weights)
     }
@@ -118,7 +120,7 @@ fn invalid_element_error(place: &str, element: u64, reason: impl std::fmt::Displ
 
 /// Validates the elements of one accessor: that they are finite, match `min` and `max`, and satisfy the checks of each
 /// use.
-fn validate_accessor_elements(
+fn validate_elements_of_accessor(
     elements: &Elements<'_>,
     min: Option<&[f64]>,
     max: Option<&[f64]>,
@@ -149,7 +151,7 @@ fn validate_accessor_elements(
                 let reason = format!("index {index} points beyond the {vertices} vertices");
                 return Err(invalid_element_error(user, element, reason));
             }
-            if index == format.component.bounds().1 {
+            if index == format.component.component_value_bounds().1 {
                 return Err(invalid_element_error(
                     user,
                     element,
@@ -232,8 +234,9 @@ fn decode_normalized_value(value: f64, format: ElementFormat) -> f64 {
     as_fraction(value, format.component)
 }
 
+/// Scales an integer component value to its normalized fraction (−1..=1); a float value is unchanged.
 fn as_fraction(value: f64, component: ComponentType) -> f64 {
-    if component == ComponentType::F32 { value } else { (value / component.bounds().1).max(-1.0) }
+    if component == ComponentType::F32 { value } else { (value / component.component_value_bounds().1).max(-1.0) }
 }
 
 /// The joints and weights of a primitive.

@@ -14,7 +14,7 @@ pub(super) struct Elements<'a> {
     pub(super) count: u64,
     /// `None` if all elements are zero at first.
     base: Option<PackedElements<'a>>,
-    sparse: Option<SparseElements<'a>>,
+    sparse: Option<SparseReplacements<'a>>,
 }
 
 /// Elements at equal distances.
@@ -23,8 +23,8 @@ struct PackedElements<'a> {
     stride: usize,
 }
 
-/// Elements that replace others.
-struct SparseElements<'a> {
+/// The elements that a sparse accessor replaces: their indices and new values.
+struct SparseReplacements<'a> {
     indices: &'a [u8],
     index_component: ComponentType,
     count: usize,
@@ -55,7 +55,7 @@ impl<'a> Elements<'a> {
         };
         let sparse = match &accessor.sparse {
             None => None,
-            Some(sparse) => Some(SparseElements {
+            Some(sparse) => Some(SparseReplacements {
                 indices: part(sparse.index_view, sparse.index_offset)?,
                 index_component: sparse.index_component?,
                 count: usize::try_from(sparse.count).ok()?,
@@ -102,7 +102,7 @@ impl<'a> Elements<'a> {
             if let Some(sparse) = &self.sparse
                 && sparse.index_at_position(next_sparse) == Some(element)
             {
-                self.fill_from_sparse(sparse, next_sparse, &mut values);
+                self.fill_element_from_sparse_values(sparse, next_sparse, &mut values);
                 next_sparse = next_sparse.saturating_add(1);
             } else {
                 self.fill_element_from_base(element, &mut values);
@@ -116,13 +116,19 @@ impl<'a> Elements<'a> {
     pub(super) fn read_element(&self, element: u64) -> [f64; MAX_COMPONENTS] {
         let mut values = [0.0; MAX_COMPONENTS];
         match self.sparse.as_ref().and_then(|sparse| Some((sparse, sparse.find_sparse_position(element)?))) {
-            Some((sparse, position)) => self.fill_from_sparse(sparse, position, &mut values),
+            Some((sparse, position)) => self.fill_element_from_sparse_values(sparse, position, &mut values),
             None => self.fill_element_from_base(element, &mut values),
         }
         values
     }
 
-    fn fill_from_sparse(&self, sparse: &SparseElements<'_>, position: usize, values: &mut [f64; MAX_COMPONENTS]) {
+    /// Fills the values of an element from the sparse values at `position`; zeros if they are too short.
+    fn fill_element_from_sparse_values(
+        &self,
+        sparse: &SparseReplacements<'_>,
+        position: usize,
+        values: &mut [f64; MAX_COMPONENTS],
+    ) {
         let components = self.format.shape.component_count();
         let size = component_size(self.format.component);
         let start = position.saturating_mul(components).saturating_mul(size);
@@ -154,7 +160,7 @@ impl<'a> Elements<'a> {
     }
 }
 
-impl SparseElements<'_> {
+impl SparseReplacements<'_> {
     /// The index at a position; `None` behind the last one.
     fn index_at_position(&self, position: usize) -> Option<u64> {
         if position >= self.count {
@@ -166,7 +172,8 @@ impl SparseElements<'_> {
         Some(number as u64)
     }
 
-    /// The position of an index.
+    /// The position of an element index in the sorted list of sparse indices (binary search); `None` if it is not
+    /// listed.
     fn find_sparse_position(&self, index: u64) -> Option<usize> {
         let (mut start, mut end) = (0, self.count);
         while start < end {
@@ -181,7 +188,7 @@ impl SparseElements<'_> {
     }
 }
 
-/// Size of one component in bytes, as an index into bytes.
+/// Size of one component in bytes, as a `usize`.
 fn component_size(component: ComponentType) -> usize {
     usize::try_from(component.size_in_bytes()).unwrap_or_default()
 }

@@ -59,7 +59,7 @@ const MATERIAL_EXTENSIONS: &[(&str, &[MaterialExtensionProperty])] = &[
         &[
             Number("iridescenceFactor", UNIT),
             Texture("iridescenceTexture"),
-            Number("iridescenceIor", NumberRange::greater_or_equal(1.0)),
+            Number("iridescenceIor", NumberRange::range_from_minimum(1.0)),
             Number("iridescenceThicknessMinimum", NOT_NEGATIVE),
             Number("iridescenceThicknessMaximum", NOT_NEGATIVE),
             Texture("iridescenceThicknessTexture"),
@@ -136,7 +136,7 @@ impl TextureUse {
     ) -> Result<bool, InspectionError> {
         let read = reader.object(name, |info| {
             let mut content = extensions.read_all(info, ExtensionOwner::TextureInfo)?;
-            let texture = info.required_index("index")?;
+            let texture = info.read_required_index("index")?;
             let coordinates = info.read_unsigned_at_least("texCoord", 0)?.unwrap_or(0);
             let place = info.place_of("index").to_string();
             textures.push(Self { texture: Some(texture), coordinates, place });
@@ -155,7 +155,7 @@ pub(super) struct ExtensionReader {
 
 /// What the extensions of an object contain that is linked with other parts of the document.
 #[derive(Default)]
-pub(super) struct ExtensionContent {
+pub(super) struct LinkedExtensionContent {
     /// Names of all extensions of the object.
     pub(super) names: Vec<String>,
     pub(super) textures: Vec<TextureUse>,
@@ -213,8 +213,8 @@ impl ExtensionReader {
         &self,
         reader: &ObjectReader<'_>,
         owner: ExtensionOwner,
-    ) -> Result<ExtensionContent, InspectionError> {
-        let mut content = ExtensionContent::default();
+    ) -> Result<LinkedExtensionContent, InspectionError> {
+        let mut content = LinkedExtensionContent::default();
         reader.object("extensions", |extensions| {
             for (name, _) in extensions.members() {
                 extensions.object(name, |extension| self.read_extension(extension, name, owner, &mut content))?;
@@ -232,7 +232,7 @@ impl ExtensionReader {
         reader: &ObjectReader<'_>,
         name: &str,
         owner: ExtensionOwner,
-        content: &mut ExtensionContent,
+        content: &mut LinkedExtensionContent,
     ) -> Result<(), InspectionError> {
         if !self.uses(name) {
             return Err(reader.invalid_object_error("the extension is not in `extensionsUsed`"));
@@ -259,7 +259,7 @@ impl ExtensionReader {
         reader: &ObjectReader<'_>,
         name: &str,
         properties: &'static [MaterialExtensionProperty],
-        content: &mut ExtensionContent,
+        content: &mut LinkedExtensionContent,
     ) -> Result<(), InspectionError> {
         for property in properties {
             match property {
@@ -292,7 +292,7 @@ impl ExtensionReader {
         reader: &ObjectReader<'_>,
         name: &str,
         owner: ExtensionOwner,
-        content: &mut ExtensionContent,
+        content: &mut LinkedExtensionContent,
     ) -> Result<(), InspectionError> {
         match (name, owner) {
             ("EXT_texture_webp", _) => content.webp_source = reader.read_index_property("source")?,
@@ -312,7 +312,7 @@ impl ExtensionReader {
                 let lights = reader.objects("lights", |light| self.read_light(light))?;
                 content.lights = Some(reader.require_property("lights", lights)?.len());
             }
-            ("KHR_lights_punctual", _) => content.light = Some(reader.required_index("light")?),
+            ("KHR_lights_punctual", _) => content.light = Some(reader.read_required_index("light")?),
             ("KHR_materials_variants", ExtensionOwner::Root) => {
                 let variants = reader.objects("variants", |variant| {
                     self.read_all(variant, ExtensionOwner::Other)?;
@@ -325,7 +325,7 @@ impl ExtensionReader {
                     self.read_all(mapping, ExtensionOwner::Other)?;
                     mapping.text("name")?;
                     let variants = mapping.require_property("variants", mapping.read_distinct_indices("variants")?)?;
-                    Ok(VariantMapping { variants, material: mapping.required_index("material")? })
+                    Ok(VariantMapping { variants, material: mapping.read_required_index("material")? })
                 })?;
                 content.mappings = Some(reader.require_property("mappings", mappings)?);
             }
@@ -354,7 +354,8 @@ impl ExtensionReader {
             return Ok(());
         }
         let spot = reader.object("spot", |spot| {
-            let inner = spot.read_number_property("innerConeAngle", NOT_NEGATIVE.and_below(FRAC_PI_2))?.unwrap_or(0.0);
+            let inner =
+                spot.read_number_property("innerConeAngle", NOT_NEGATIVE.and_less_than(FRAC_PI_2))?.unwrap_or(0.0);
             let outer = NumberRange::POSITIVE.and_at_most(FRAC_PI_2);
             let outer = spot.read_number_property("outerConeAngle", outer)?.unwrap_or(FRAC_PI_4);
             if outer <= inner {

@@ -55,7 +55,7 @@ fn refuse_too_many_json_values(chunk: &[u8]) -> Result<(), Result<InspectionErro
     let mut reader = serde_json::Deserializer::from_slice(chunk);
     let counted = ValueCountingSeed(&mut count).deserialize(&mut reader);
     match counted {
-        _ if count.exceeds_limits() => Err(Ok(InspectionError::limit_exceeded(format!(
+        _ if count.has_too_many_values() => Err(Ok(InspectionError::limit_exceeded(format!(
             "its JSON has more than {MAX_JSON_VALUES} values or {MAX_JSON_OBJECTS} objects"
         )))),
         Err(error) => Err(Err(error)),
@@ -72,7 +72,7 @@ struct JsonValueCount {
 
 impl JsonValueCount {
     /// Whether there are more values or objects than [`MAX_JSON_VALUES`] or [`MAX_JSON_OBJECTS`].
-    fn exceeds_limits(&self) -> bool {
+    fn has_too_many_values(&self) -> bool {
         self.values > MAX_JSON_VALUES || self.objects > MAX_JSON_OBJECTS
     }
 }
@@ -85,7 +85,7 @@ impl<'de> DeserializeSeed<'de> for ValueCountingSeed<'_> {
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         self.0.values = self.0.values.saturating_add(1);
-        if self.0.exceeds_limits() {
+        if self.0.has_too_many_values() {
             return Err(D::Error::custom("too many values"));
         }
         deserializer.deserialize_any(self)

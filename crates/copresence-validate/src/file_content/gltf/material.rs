@@ -1,7 +1,7 @@
 //! Materials, textures, samplers and images.
 
 use super::buffer::{BufferView, ViewUse, ViewUses};
-use super::extensions::{ExtensionContent, ExtensionOwner, ExtensionReader, TextureUse};
+use super::extensions::{ExtensionOwner, ExtensionReader, LinkedExtensionContent, TextureUse};
 use super::image_header::{ImageFormat, recognize_image};
 use super::object_reader::{NumberRange, ObjectReader};
 use super::place::DocumentLocation;
@@ -45,14 +45,14 @@ impl Material {
         reader.read_number_property("alphaCutoff", NumberRange::NOT_NEGATIVE)?;
         reader.boolean("doubleSided")?;
         reader.text("name")?;
-        let ExtensionContent { textures: mut more, needs_tangents, .. } =
+        let LinkedExtensionContent { textures: mut more, needs_tangents, .. } =
             extensions.read_all(reader, ExtensionOwner::Material)?;
         textures.append(&mut more);
         Ok(Self { textures, needs_tangents: needs_tangents || has_normal_texture, has_normal_texture })
     }
 
-    /// Validates that the textures exist.
-    pub(super) fn validate_textures(&self, textures: &[Texture]) -> Result<(), InspectionError> {
+    /// Validates that the textures to which the material refers exist.
+    pub(super) fn validate_texture_references(&self, textures: &[Texture]) -> Result<(), InspectionError> {
         let missing = |used: &&TextureUse| used.texture.is_some_and(|texture| texture >= textures.len());
         match self.textures.iter().find(missing) {
             Some(TextureUse { texture, place, .. }) => {
@@ -116,8 +116,8 @@ impl Texture {
     }
 }
 
-/// Reads a sampler, which nothing depends on.
-pub(super) fn read_sampler(reader: &ObjectReader<'_>, extensions: &ExtensionReader) -> Result<(), InspectionError> {
+/// Validates the properties of a texture sampler. Nothing else depends on them.
+pub(super) fn validate_sampler(reader: &ObjectReader<'_>, extensions: &ExtensionReader) -> Result<(), InspectionError> {
     for name in ["magFilter", "minFilter", "wrapS", "wrapT"] {
         reader.read_known_integer(name, &[])?;
     }
@@ -167,7 +167,7 @@ impl Image {
     }
 
     /// Validates that the image may use its buffer view, and records the use.
-    pub(super) fn validate_buffer_view_use(
+    pub(super) fn record_image_view_use(
         &self,
         views: &[BufferView],
         uses: &mut ViewUses,

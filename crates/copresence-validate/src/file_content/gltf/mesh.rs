@@ -418,7 +418,7 @@ fn validate_index_accessor(
     let is_allowed = |format: ElementFormat| {
         [ComponentType::U8, ComponentType::U16, ComponentType::U32]
             .iter()
-            .any(|part| format.has_shape_and_component(ElementShape::Scalar, *part, false))
+            .any(|part| format.has_shape_component_and_normalization(ElementShape::Scalar, *part, false))
     };
     if !accessor.format.is_some_and(is_allowed) {
         return Err(place.invalid_value_error("the format of the accessor is not allowed for indices"));

@@ -28,7 +28,7 @@ use data_checks::AccessorDataRequirements;
 use extensions::{ExtensionOwner, ExtensionReader};
 use image_header::{ImageFormat, read_image_size, recognize_image};
 use json_document::parse_json_document;
-use material::{Image, Material, Texture, read_sampler};
+use material::{Image, Material, Texture, validate_sampler};
 use mesh::Mesh;
 use object_reader::ObjectReader;
 use place::DocumentLocation;
@@ -70,7 +70,7 @@ pub struct GltfFacts {
 }
 
 impl GltfFacts {
-    /// The content as shown to people.
+    /// The counts of a model's vertices, blendshapes, textures and joints, as a text for people.
     pub(super) fn describe_model(&self) -> String {
         let Self { vertices, textures, joints, .. } = self;
         let blendshapes = self.blendshapes.len();
@@ -185,12 +185,12 @@ fn inspect_document(
     let data_checks = document.validate_links()?;
     let data = load_buffers(&document.buffers, container, load, &mut notes)?;
     let images = document.validate_images(&data, load, &mut notes)?;
-    data_checks.validate_elements(&document, &data)?;
+    data_checks.validate_elements_of_all_accessors(&document, &data)?;
     Ok(document.into_gltf_facts(images, notes))
 }
 
 impl GltfDocument {
-    /// Reads all objects.
+    /// Reads and validates every top-level object of the glTF document.
     fn read_all_objects(root: &ObjectReader<'_>) -> Result<Self, InspectionError> {
         let extensions = ExtensionReader::read_declarations(root)?;
         let known = &extensions;
@@ -216,7 +216,7 @@ impl GltfDocument {
             cameras: root.objects("cameras", |item| read_camera(item, known))?.map_or(0, |list| list.len()),
             materials: root.objects("materials", |item| Material::parse_json_object(item, known))?.unwrap_or_default(),
             nodes: root.objects("nodes", |item| Node::parse_json_object(item, known))?.unwrap_or_default(),
-            samplers: root.objects("samplers", |item| read_sampler(item, known))?.map_or(0, |list| list.len()),
+            samplers: root.objects("samplers", |item| validate_sampler(item, known))?.map_or(0, |list| list.len()),
             scenes: root.objects("scenes", |item| read_scene(item, known))?.unwrap_or_default(),
             skins: root.objects("skins", |item| Skin::parse_json_object(item, known))?.unwrap_or_default(),
             textures: root.objects("textures", |item| Texture::parse_json_object(item, known))?.unwrap_or_default(),
@@ -255,10 +255,10 @@ impl GltfDocument {
         }
         let list = DocumentLocation::root_property_location("images");
         for (index, image) in self.images.iter().enumerate() {
-            image.validate_buffer_view_use(&self.views, &mut links.views, &list.list_item_location(index))?;
+            image.record_image_view_use(&self.views, &mut links.views, &list.list_item_location(index))?;
         }
         for material in &self.materials {
-            material.validate_textures(&self.textures)?;
+            material.validate_texture_references(&self.textures)?;
         }
         let list = DocumentLocation::root_property_location("meshes");
         for (index, mesh) in self.meshes.iter().enumerate() {

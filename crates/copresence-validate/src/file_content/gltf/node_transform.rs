@@ -18,8 +18,8 @@ pub(super) fn is_unit_quaternion(rotation: &[f64]) -> bool {
     (1.0 - squares.sqrt()).abs() <= QUATERNION_TOLERANCE
 }
 
-/// Whether the matrix (by columns) consists of translation, rotation and scale.
-pub(super) fn is_rigid_matrix(matrix: &[f64]) -> bool {
+/// Whether the matrix (by columns) is decomposable to translation, rotation and scale, without shear.
+pub(super) fn is_decomposable_to_trs(matrix: &[f64]) -> bool {
     let Ok(values) = <[f64; 16]>::try_from(matrix) else { return false };
     let [a, b, c, last_a, d, e, f, last_b, g, h, i, last_c, x, y, z, last] = values.map(round_to_single_precision);
     let columns = [[a, b, c], [d, e, f], [g, h, i]];
@@ -92,15 +92,15 @@ mod tests {
     #[test]
     fn matrix_with_shear_is_not_rigid() {
         let turned = [0.0, 2.0, 0.0, 0.0, -2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 2.0, 0.0, 1.0, 2.0, 3.0, 1.0];
-        assert!(is_rigid_matrix(&turned));
+        assert!(is_decomposable_to_trs(&turned));
         let mut mirrored = turned;
         mirrored[10] = -2.0;
-        assert!(is_rigid_matrix(&mirrored));
+        assert!(is_decomposable_to_trs(&mirrored));
         let mut sheared = turned;
         // The translation does not have the largest column.
         sheared[12..15].fill(0.0);
         sheared[4] = -2.0;
         sheared[5] = 1.0;
-        assert!(!is_rigid_matrix(&sheared));
+        assert!(!is_decomposable_to_trs(&sheared));
     }
 }

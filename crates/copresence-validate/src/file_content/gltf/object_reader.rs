@@ -17,12 +17,12 @@ pub(super) struct NumberRange {
 impl NumberRange {
     pub(super) const ANY: Self =
         Self { min: f64::NEG_INFINITY, greater_than: f64::NEG_INFINITY, max: f64::INFINITY, below: f64::INFINITY };
-    pub(super) const NOT_NEGATIVE: Self = Self::greater_or_equal(0.0);
+    pub(super) const NOT_NEGATIVE: Self = Self::range_from_minimum(0.0);
     pub(super) const POSITIVE: Self = Self::greater_than(0.0);
     pub(super) const UNIT: Self = Self::between(0.0, 1.0);
 
-    /// The numbers from this one.
-    pub(super) const fn greater_or_equal(min: f64) -> Self {
+    /// The range of the numbers that are not less than `min`.
+    pub(super) const fn range_from_minimum(min: f64) -> Self {
         Self { min, ..Self::ANY }
     }
 
@@ -35,8 +35,8 @@ impl NumberRange {
         Self { greater_than, ..Self::ANY }
     }
 
-    /// The same range without this number and those beyond it.
-    pub(super) const fn and_below(self, below: f64) -> Self {
+    /// The same range, restricted to numbers less than this one.
+    pub(super) const fn and_less_than(self, below: f64) -> Self {
         Self { below, ..self }
     }
 
@@ -101,13 +101,14 @@ impl<'a> ObjectReader<'a> {
         }
     }
 
-    fn present_value(&self, name: &str) -> Option<&'a Value> {
+    /// The value of a property, also if it is `null`; `None` if the property is absent.
+    fn find_property_value(&self, name: &str) -> Option<&'a Value> {
         self.map.get(name)
     }
 
     /// Reads an integer property; `None` if it is absent. Numbers such as `3.0` are integers too.
     fn read_integer_property(&self, name: &str) -> Result<Option<f64>, InspectionError> {
-        match self.present_value(name) {
+        match self.find_property_value(name) {
             None => Ok(None),
             Some(value) => integer_value(value).map(Some).ok_or_else(|| self.wrong_type_error(name, "an integer")),
         }
@@ -117,12 +118,12 @@ impl<'a> ObjectReader<'a> {
     pub(super) fn read_index_property(&self, name: &str) -> Result<Option<usize>, InspectionError> {
         match self.read_integer_property(name)? {
             None => Ok(None),
-            Some(number) => index_value(number).map(Some).ok_or_else(|| self.wrong_type_error(name, "an index")),
+            Some(number) => number_to_index(number).map(Some).ok_or_else(|| self.wrong_type_error(name, "an index")),
         }
     }
 
-    /// An index of a list that must be present.
-    pub(super) fn required_index(&self, name: &str) -> Result<usize, InspectionError> {
+    /// Reads an index property that must be present. Does not check that the index exists.
+    pub(super) fn read_required_index(&self, name: &str) -> Result<usize, InspectionError> {
         self.require_property(name, self.read_index_property(name)?)
     }
 
@@ -157,7 +158,7 @@ impl<'a> ObjectReader<'a> {
         name: &'a str,
         range: NumberRange,
     ) -> Result<Option<f64>, InspectionError> {
-        let Some(value) = self.present_value(name) else { return Ok(None) };
+        let Some(value) = self.find_property_value(name) else { return Ok(None) };
         let number = value.as_f64().ok_or_else(|| self.wrong_type_error(name, "a number"))?;
         if !range.contains(number) {
             return Err(self.place_of(name).invalid_value_error(format_args!("{number} is out of range")));
@@ -189,14 +190,14 @@ impl<'a> ObjectReader<'a> {
     }
 
     pub(super) fn text(&self, name: &str) -> Result<Option<&'a str>, InspectionError> {
-        match self.present_value(name) {
+        match self.find_property_value(name) {
             None => Ok(None),
             Some(value) => value.as_str().map(Some).ok_or_else(|| self.wrong_type_error(name, "a string")),
         }
     }
 
     pub(super) fn boolean(&self, name: &str) -> Result<Option<bool>, InspectionError> {
-        match self.present_value(name) {
+        match self.find_property_value(name) {
             None => Ok(None),
             Some(value) => value.as_bool().map(Some).ok_or_else(|| self.wrong_type_error(name, "true or false")),
         }
@@ -204,7 +205,7 @@ impl<'a> ObjectReader<'a> {
 
     /// A list that is not empty.
     pub(super) fn filled_list(&self, name: &str) -> Result<Option<&'a [Value]>, InspectionError> {
-        match self.present_value(name) {
+        match self.find_property_value(name) {
             None => Ok(None),
             Some(value) => match value.as_array() {
                 Some(list) if !list.is_empty() => Ok(Some(list)),
@@ -220,7 +221,7 @@ impl<'a> ObjectReader<'a> {
         let place = self.place_of(name);
         let mut known = HashSet::with_capacity(list.len());
         let indices = list.iter().enumerate().map(|(index, value)| {
-            let number = integer_value(value).and_then(index_value);
+            let number = integer_value(value).and_then(number_to_index);
             let number =
                 number.ok_or_else(|| place.list_item_location(index).invalid_value_error("is not an index"))?;
             if !known.insert(number) {
@@ -253,7 +254,7 @@ impl<'a> ObjectReader<'a> {
         name: &'a str,
         read: impl FnOnce(&ObjectReader<'_>) -> Result<T, InspectionError>,
     ) -> Result<Option<T>, InspectionError> {
-        let Some(value) = self.present_value(name) else { return Ok(None) };
+        let Some(value) = self.find_property_value(name) else { return Ok(None) };
         let map = value.as_object().ok_or_else(|| self.wrong_type_error(name, "an object"))?;
         let place = self.place_of(name);
         read(&ObjectReader::reader_at_location(map, &place)).map(Some)
@@ -286,7 +287,7 @@ impl<'a> ObjectReader<'a> {
             return Err(self.invalid_object_error("must not be empty"));
         }
         let member = |(name, value): (&str, &Value)| {
-            let index = integer_value(value).and_then(index_value);
+            let index = integer_value(value).and_then(number_to_index);
             Ok((name.to_owned(), index.ok_or_else(|| self.wrong_type_error(name, "an index"))?))
         };
         self.members().map(member).collect()
@@ -298,9 +299,9 @@ fn integer_value(value: &Value) -> Option<f64> {
     value.as_f64().filter(|number| number.fract() == 0.0)
 }
 
-/// The integer as an index, at most the largest one.
+/// Converts an integer to an index, at most the largest one; `None` if it is negative.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast saturates; no list is that long")]
-fn index_value(number: f64) -> Option<usize> {
+fn number_to_index(number: f64) -> Option<usize> {
     (number >= 0.0).then_some(number as usize)
 }
 

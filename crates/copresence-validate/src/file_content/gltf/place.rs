@@ -28,7 +28,7 @@ impl<'a> DocumentLocation<'a> {
         Self { parent: Some(self), token: LocationSegment::Key(name) }
     }
 
-    /// The item of this list.
+    /// The location of the item of this list at `index`.
     pub(super) fn list_item_location(&'a self, index: usize) -> Self {
         Self { parent: Some(self), token: LocationSegment::Index(index) }
     }

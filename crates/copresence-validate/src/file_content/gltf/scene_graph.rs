@@ -3,7 +3,7 @@
 use super::accessor::{AccessorUse, ComponentType, ElementFormat, ElementShape};
 use super::buffer::ViewUse;
 use super::extensions::{ExtensionOwner, ExtensionReader};
-use super::node_transform::{is_rigid_matrix, is_unit_quaternion};
+use super::node_transform::{is_decomposable_to_trs, is_unit_quaternion};
 use super::object_reader::{NumberRange, ObjectReader};
 use super::place::DocumentLocation;
 use super::{AccessorAndViewUses, GltfDocument, InspectionError, unresolved_index_error};
@@ -55,7 +55,7 @@ impl Node {
                     .place_of("matrix")
                     .invalid_value_error("the node has translation, rotation or scale as well"));
             }
-            if !is_rigid_matrix(matrix) {
+            if !is_decomposable_to_trs(matrix) {
                 let reason = "the matrix is not made of translation, rotation and scale";
                 return Err(reader.place_of("matrix").invalid_value_error(reason));
             }
@@ -72,7 +72,8 @@ impl Node {
         })
     }
 
-    /// Validates that the parts exist and fit together.
+    /// Validates that the camera, skin, light and mesh that a node refers to exist, and that mesh, weights and skin fit
+    /// together.
     pub(super) fn validate_node_references(
         &self,
         document: &GltfDocument,
@@ -166,7 +167,7 @@ impl Skin {
             }
         }
         if !accessor.format.is_some_and(|format: ElementFormat| {
-            format.has_shape_and_component(ElementShape::Mat4, ComponentType::F32, false)
+            format.has_shape_component_and_normalization(ElementShape::Mat4, ComponentType::F32, false)
         }) {
             return Err(place.invalid_value_error("inverse bind matrices must be 4×4 matrices of floats"));
         }
@@ -240,7 +241,7 @@ fn validate_clipping_planes(camera: &ObjectReader<'_>, far: Option<f64>, near: f
     }
 }
 
-/// The parents of all nodes. There are no loops.
+/// Preorder interval and root of every node, to decide ancestry. Has no loops.
 pub(super) struct NodeTree {
     /// First and last number of the nodes in and below each node, in the order of a walk through the tree.
     intervals: Vec<(usize, usize)>,
