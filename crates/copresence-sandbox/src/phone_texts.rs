@@ -179,9 +179,9 @@ mod tests {
     #[test]
     fn every_key_is_used_by_the_page() {
         for key in PAGE_KEYS {
-            assert!(TEMPLATE.contains(&format!(".text(\"{key}\")")), "{key} is not in the template");
+            assert!(TEMPLATE.contains(&format!(".page_text(\"{key}\")")), "{key} is not in the template");
         }
-        for use_of_key in TEMPLATE.split(".text(\"").skip(1) {
+        for use_of_key in TEMPLATE.split(".page_text(\"").skip(1) {
             let key = use_of_key.split('"').next().expect("a key");
             assert!(PAGE_KEYS.contains(&key), "the template shows the unknown key {key}");
         }
