@@ -55,7 +55,8 @@ enum Task {
     Soak(ProgramArgs),
     /// Photograph every screen and the desk at 1080p into docs/screens
     Screenshots,
-    /// Build an optimised Debian package and an archive in target/package
+    /// Build the packages of this system in target/package: a Debian package and an archive; installers on Windows; a
+    /// disk image on macOS
     Package,
     /// Measure cold start, memory and processor time of the optimised app
     Measure,
@@ -93,7 +94,7 @@ fn main() -> ExitCode {
         Task::Bench => test::run_benchmarks(),
         Task::Soak(matrices) => test::run_soak_tests(&options, &matrices.args),
         Task::Screenshots => screenshots::take_screenshots(&options),
-        Task::Package => package::build_package_and_archive(&options),
+        Task::Package => package::build_packages(&options),
         Task::Measure => test::measure_packaged_app(&options),
     };
     process_group::end_all_groups();

@@ -11,6 +11,8 @@ pub(crate) enum Purpose {
     Terminal,
     /// To build the app.
     Window,
+    /// To package it.
+    Package,
     /// To test it in a real window.
     Tests,
 }
@@ -47,6 +49,12 @@ const PREREQUISITES: &[Prerequisite] = &[
         probe: PresenceProbe::Library("webkit2gtk-4.1"),
         reason: "shows the window's content",
     },
+    prerequisite_with_programs(
+        Purpose::Package,
+        "dpkg-dev",
+        &["dpkg-shlibdeps", "dpkg-deb"],
+        "finds the packages that the programs depend on",
+    ),
     prerequisite_with_programs(Purpose::Tests, "xvfb", &["Xvfb"], "a screen without a monitor"),
     prerequisite_with_programs(Purpose::Tests, "webkit2gtk-driver", &["WebKitWebDriver"], "drives the real window"),
     prerequisite_with_programs(
@@ -114,9 +122,14 @@ pub(crate) fn add_prerequisite_steps(plan: &mut StepPlan<'_>, options: &Options,
     if purpose >= Purpose::Window {
         plan.add_function_step("Node", check_node_and_npm);
     }
+    if purpose == Purpose::Package && cfg!(target_os = "linux") {
+        plan.add_function_step("cargo-deb, which writes the Debian package", move || {
+            install_or_report_cargo_tool("cargo-deb", "^3.8", install)
+        });
+    }
     if purpose >= Purpose::Tests && cfg!(target_os = "linux") {
         plan.add_function_step("tauri-driver, which lets WebDriver start the app", move || {
-            install_or_report_tauri_driver(install)
+            install_or_report_cargo_tool("tauri-driver", "^2", install)
         });
     }
 }
@@ -197,19 +210,19 @@ fn parse_node_version(text: &str) -> Option<(u32, u32)> {
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
 
-/// Installs tauri-driver if it is missing, or fails if that is not allowed.
-fn install_or_report_tauri_driver(install: bool) -> Result<StepSuccess, StepFailure> {
-    if let Some(program) = find_program("tauri-driver") {
+/// Installs a program from its crate if it is missing, or fails if that is not allowed.
+fn install_or_report_cargo_tool(name: &str, version: &str, install: bool) -> Result<StepSuccess, StepFailure> {
+    if let Some(program) = find_program(name) {
         return Ok(StepSuccess::Skipped(format!("{} is installed", program.display())));
     }
-    let remedy = "cargo install tauri-driver --locked";
+    let remedy = format!("cargo install {name} --locked --version {version}");
     if !install {
-        return Err(StepFailure::new("tauri-driver is missing, and --no-install was given", remedy));
+        return Err(StepFailure::new(format!("{name} is missing, and --no-install was given"), remedy));
     }
-    // It only passes requests on, and a debug build takes half the time.
-    let mut command = cargo_command(&["install", "tauri-driver", "--locked", "--debug", "--version", "^2", "--root"]);
+    // These tools mostly pass requests or files on, and a debug build takes half the time.
+    let mut command = cargo_command(&["install", name, "--locked", "--debug", "--version", version, "--root"]);
     command.arg(tools_dir());
-    run_program(&mut command, remedy)
+    run_program(&mut command, &remedy)
 }
 
 #[cfg(test)]
