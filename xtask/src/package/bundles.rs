@@ -113,4 +113,19 @@ mod tests {
         assert!(nothing.is_err() && collected.is_ok());
         assert_eq!(names, ["Copresence-Kiosk_0.1.0_x64-setup.exe", "a.dmg", "a.msi"]);
     }
+
+    #[test]
+    fn files_that_the_configuration_names_are_in_the_repository() {
+        let folder = repository_root().join("src-tauri");
+        let mut named = 0;
+        for config in ["tauri.conf.json", "tauri.windows.conf.json"] {
+            let text = fs::read_to_string(folder.join(config)).expect("text");
+            // The UI is built before it is packaged.
+            for file in text.split('"').filter(|word| word.starts_with("../") && *word != "../ui/dist") {
+                assert!(folder.join(file).is_file(), "{config} names {file}");
+                named += 1;
+            }
+        }
+        assert!(named >= 10, "only {named} files were found");
+    }
 }
