@@ -60,7 +60,9 @@ version=$(installed_version)
 copresence --version | grep -q -F "$version" || fail "the package is $version, but the program $(copresence --version)"
 make_visit
 test "$(copresence --json history | wc -l)" -ge 2 || fail "the visit before the upgrade is not in the history"
-dpkg --verify copresence-kiosk || fail "installed files differ from the package"
+# Images of containers leave documents out.
+differences=$(dpkg --verify copresence-kiosk | grep -v " /usr/share/\(doc\|man\)/" || :)
+test -z "$differences" || fail "installed files differ from the package: $differences"
 
 echo "== Start the window"
 install_packages xvfb desktop-file-utils
