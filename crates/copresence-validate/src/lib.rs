@@ -6,12 +6,14 @@
 //! - [`check`] and [`checks`] judge these observations. Many checks share one avatar, and no check depends on the
 //!   verdict of another.
 //! - [`report`] turns the results into JSON, HTML, `JUnit` XML and an HTTP Archive.
+//! - [`ExpectedFailures`] lists the checks that are known to fail.
 
 pub mod act;
 mod answer;
 pub mod check;
 pub mod checks;
 pub mod exchange_requirements;
+mod expected_failures;
 pub mod file_content;
 mod latency;
 pub mod observations;
@@ -25,9 +27,11 @@ mod run_error;
 pub mod run_plan;
 pub mod sandbox_control;
 mod target;
+mod verdict_effect;
 
 pub use act::Act;
 pub use check::{Check, Verdict};
+pub use expected_failures::{ExpectedFailures, ExpectedFailuresError, FailurePolicy};
 pub use phone_driver::{
     InvitationDisplay, InvitationEndWithoutAvatar, InvitationSkipSignal, PhoneDriver, ScanInvitation,
 };
@@ -38,6 +42,7 @@ pub use run_error::RunError;
 pub use run_plan::RunPlanWithCosts;
 pub use sandbox_control::SandboxControl;
 pub use target::{CheckTarget, RunOptions, is_loopback_url};
+pub use verdict_effect::VerdictEffect;
 
 pub use copresence_client::{
     BackendWithRoutes, Credentials, Exchange, LoginRoute, RedeemEndpoint, Timeouts, TokenSource,

@@ -4,12 +4,18 @@ use serde::{Deserialize, Serialize};
 use std::sync::OnceLock;
 
 /// How strict a requirement is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+///
+/// # Defaults
+/// `Must`: the level from which on failures fail a run.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     /// A violation fails the run.
+    #[default]
     Must,
-    /// A violation is reported as a warning.
+    /// A violation is reported as a warning, unless `--fail-on should` is given.
     Should,
 }
 

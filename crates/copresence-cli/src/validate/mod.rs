@@ -2,6 +2,7 @@
 
 mod compare;
 mod files;
+mod known_failures;
 mod options;
 mod phone_command;
 mod render;
@@ -18,6 +19,7 @@ use copresence_engine::problem::problem_for_code;
 use copresence_validate::report::change::list_changed_verdicts;
 use copresence_validate::{CheckRun, Credentials, Report, RunError, RunPlanWithCosts};
 use files::ReportFiles;
+use known_failures::KnownFailures;
 use render::ValidateRenderer;
 use std::io::{BufRead, IsTerminal};
 use std::path::Path;
@@ -30,14 +32,16 @@ pub(crate) async fn run_validate_command(
     common: &CommonOptions,
     options: ValidateOptions,
 ) -> Result<u8, CommandFailure> {
-    let renderer = ValidateRenderer::new(common);
+    let known_failures = KnownFailures::load_known_failures(&options)?;
+    let renderer = ValidateRenderer::new(common, known_failures.policy().clone());
     if let [first, second] = options.compare.as_slice() {
         return compare::print_differences_between_reports(common, &options, &renderer, first, second).await;
     }
     // Report an unreadable or unwritable file before a token is spent.
     let baseline = options.baseline.as_deref().map(read_report_file).transpose()?;
     let files = ReportFiles::check_report_files(&options)?;
-    let BackendRunResult { report, har, remedy } = open_backend_and_run_checks(common, &options, &renderer).await?;
+    let BackendRunResult { mut report, har, remedy } = open_backend_and_run_checks(common, &options, &renderer).await?;
+    known_failures.judge_report(&mut report);
     let changed = baseline.as_ref().map(|before| list_changed_verdicts(before, &report));
     renderer.print_summary(&report, remedy.as_deref(), changed.as_deref());
     files.write_report_files(&report, &har, changed.as_deref());

@@ -1,9 +1,15 @@
 //! Options of `copresence validate`.
 
 use super::phone_command::PhoneCommand;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use copresence_validate::Level;
 use std::path::PathBuf;
 use std::time::Duration;
 use url::Url;
+
+/// Options that `--compare` does not use.
+const COMPARE_CONFLICTS: [&str; 7] =
+    ["baseline", "report", "html", "junit", "har", "expected_failures", "write_expected"];
 
 /// Options: which checks to run, how far to go, and which reports to write.
 #[expect(clippy::struct_excessive_bools, reason = "one for each flag")]
@@ -11,7 +17,8 @@ use url::Url;
 #[command(
     after_help = "Exit codes: 0 all required checks passed, 1 at least one failed (with --compare: the two differ), \
 2 usage, or no API at this address, 3 credentials missing or refused, 6 the backend could not be reached, kept failing,
-or something in between answered, 130 interrupted.
+or something in between answered, 130 interrupted. With --expected-failures, 1 means that another check failed, or that a
+listed one passes.
 
 Without --api-url, the profile `sandbox` checks the embedded sandbox. For a sandbox on this machine the phone is
 simulated; for other backends the terminal shows the QR code and waits. See docs/validate.md for a walk-through."
@@ -47,6 +54,15 @@ pub(crate) struct ValidateOptions {
     /// Make tokens without asking for confirmation
     #[arg(long)]
     pub(crate) yes: bool,
+    /// Lowest level of a failed check that fails the run
+    #[arg(long, value_name = "LEVEL", default_value = "must", value_parser = parse_level())]
+    pub(crate) fail_on: Level,
+    /// Known failures, one check id per line: fail only if another check fails, or if a listed one passes
+    #[arg(long, value_name = "FILE")]
+    pub(crate) expected_failures: Option<PathBuf>,
+    /// Write the checks that fail the run to a file for --expected-failures, and exit with 0; keeps its comments
+    #[arg(long, value_name = "FILE", conflicts_with = "expected_failures")]
+    pub(crate) write_expected: Option<PathBuf>,
     /// Write the report as JSON
     #[arg(long, value_name = "FILE", help_heading = "Reports")]
     pub(crate) report: Option<PathBuf>,
@@ -63,7 +79,7 @@ pub(crate) struct ValidateOptions {
     #[arg(long, value_name = "FILE", help_heading = "Reports")]
     pub(crate) baseline: Option<PathBuf>,
     /// Check two backends and list every difference in form; each is a profile or the file of an earlier --report
-    #[arg(long, num_args = 2, value_names = ["A", "B"], help_heading = "Reports", conflicts_with_all = ["baseline", "report", "html", "junit", "har"])]
+    #[arg(long, num_args = 2, value_names = ["A", "B"], help_heading = "Reports", conflicts_with_all = COMPARE_CONFLICTS)]
     pub(crate) compare: Vec<String>,
 }
 
@@ -82,4 +98,10 @@ impl ValidateOptions {
             ..copresence_validate::RunOptions::default()
         }
     }
+}
+
+/// Parses a level by its word.
+fn parse_level() -> impl TypedValueParser<Value = Level> {
+    PossibleValuesParser::new([Level::Must.lowercase_level(), Level::Should.lowercase_level()])
+        .map(|word| if word == Level::Must.lowercase_level() { Level::Must } else { Level::Should })
 }

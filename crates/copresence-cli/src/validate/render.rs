@@ -12,7 +12,7 @@ use copresence_validate::check::{Check, CheckResult};
 use copresence_validate::report::change::VerdictChange;
 use copresence_validate::requirement::strictest_level_of_check;
 use copresence_validate::run_plan::count_with_noun;
-use copresence_validate::{CheckTarget, Level, Report, RunEvent, RunPlanWithCosts, Verdict};
+use copresence_validate::{CheckTarget, FailurePolicy, Report, RunEvent, RunPlanWithCosts, Verdict, VerdictEffect};
 
 /// Width of the verdict column: its longest word.
 const WORD: usize = "inconclusive".len();
@@ -21,6 +21,8 @@ const WORD: usize = "inconclusive".len();
 pub(super) struct ValidateRenderer {
     json: bool,
     colours: bool,
+    /// Which failed checks fail the run.
+    policy: FailurePolicy,
     /// Whether the run has failed. The summary says why, once; the checks that it left undecided are not listed.
     has_run_failed: AtomicBool,
     /// Lines about skipped checks, which are printed at the end.
@@ -28,9 +30,15 @@ pub(super) struct ValidateRenderer {
 }
 
 impl ValidateRenderer {
-    pub(super) fn new(common: &CommonOptions) -> Self {
+    pub(super) fn new(common: &CommonOptions, policy: FailurePolicy) -> Self {
         let colours = !common.no_color && std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        Self { json: common.json, colours, has_run_failed: AtomicBool::new(false), skipped_lines: Mutex::default() }
+        Self {
+            json: common.json,
+            colours,
+            policy,
+            has_run_failed: AtomicBool::new(false),
+            skipped_lines: Mutex::default(),
+        }
     }
 
     /// Prints the plan of the run and what it will cost, before it starts.
@@ -79,7 +87,7 @@ impl ValidateRenderer {
         if self.json {
             return print_json_line(&json!({
                 "event": "check", "id": check.id, "title": check.title, "level": level, "verdict": verdict,
-                "detail": detail,
+                "detail": detail, "expected_to_fail": self.policy.expected.is_listed(check.id),
             }));
         }
         // Checks that do not apply are only counted at the end, to keep the list short.
@@ -88,18 +96,19 @@ impl ValidateRenderer {
         {
             return;
         }
-        let colour = match (verdict, level) {
-            (Verdict::Pass, _) => "32",
-            (Verdict::Fail, Level::Must) => "1;31",
-            (Verdict::Fail, Level::Should) => "33",
-            _ => "36",
+        let effect = self.policy.effect_of_verdict(check.id, level, verdict);
+        let colour = match (effect, verdict) {
+            (VerdictEffect::Failure | VerdictEffect::Stale, _) => "1;31",
+            (VerdictEffect::Warning, _) => "33",
+            (VerdictEffect::Neutral, Verdict::Pass) => "32",
+            (VerdictEffect::Neutral | VerdictEffect::KnownFailure, _) => "36",
         };
         if verdict == Verdict::Skipped {
             let mark = self.wrap_in_ansi_color(&format!("{:<WORD$}", verdict.as_str()), "2");
             let line = format!("{mark}  {:<6} {}", level.uppercase_level(), check.title);
             return self.skipped_lines.lock().unwrap_or_else(PoisonError::into_inner).push(line);
         }
-        let mark = self.wrap_in_ansi_color(&format!("{:<WORD$}", verdict.verdict_word_for_level(level)), colour);
+        let mark = self.wrap_in_ansi_color(&format!("{:<WORD$}", effect.verdict_word(verdict)), colour);
         self.print_human_line_stderr_if_json(&format!("{mark}  {:<6} {}", level.uppercase_level(), check.title));
         match (judged, verdict) {
             (CheckResult::Fail(findings), _) => {
@@ -118,6 +127,12 @@ impl ValidateRenderer {
                     &self.wrap_in_ansi_color(&format!("        check     {}", check.id), "2"),
                 );
             }
+            _ if effect == VerdictEffect::Stale => {
+                self.print_human_line_stderr_if_json("        to do     remove it from the list of known failures");
+                self.print_human_line_stderr_if_json(
+                    &self.wrap_in_ansi_color(&format!("        check     {}", check.id), "2"),
+                );
+            }
             (_, Verdict::Inconclusive) => self.print_human_line_stderr_if_json(&format!("        {detail}")),
             _ => {}
         }
@@ -129,10 +144,16 @@ impl ValidateRenderer {
             if let Some(changes) = changes {
                 print_json_line(&json!({"event": "changes", "changes": changes}));
             }
+            let ids = |effect| {
+                let checks = report.checks_with_effect(effect);
+                checks.into_iter().map(|check| check.id.clone()).collect::<Vec<_>>()
+            };
             return print_json_line(&json!({
                 "event": "ended", "exit": report.exit, "code": report.error_code, "message": report.summary(),
                 "remedy": remedy, "score": report.score,
                 "coverage": report.coverage, "budget": report.budget,
+                "fail_on": report.fail_on, "known_failures": ids(VerdictEffect::KnownFailure),
+                "stale": ids(VerdictEffect::Stale),
             }));
         }
         let skipped = std::mem::take(&mut *self.skipped_lines.lock().unwrap_or_else(PoisonError::into_inner));
@@ -145,7 +166,7 @@ impl ValidateRenderer {
         self.print_human_line_stderr_if_json("");
         let colour = if report.exit != 0 {
             "1;31"
-        } else if report.score.should.failed > 0 {
+        } else if !report.failed_checks().is_empty() {
             "1;33"
         } else {
             "1;32"

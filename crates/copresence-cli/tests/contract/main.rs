@@ -11,6 +11,7 @@ mod full_disk;
 mod history;
 #[cfg(unix)]
 mod interruption;
+mod known_failures;
 mod partner_backend;
 mod protocol_violations;
 mod recovery;

@@ -53,6 +53,7 @@ impl Report {
             exit,
             error: ended.error.as_ref().map(ToString::to_string),
             error_code: ended.error.as_ref().map(|error| error.error_code().to_owned()),
+            fail_on: Level::Must,
             score,
             coverage: measure_coverage(&requirements),
             checks,
@@ -134,6 +135,7 @@ fn build_check_report(check: &Check, judged: &CheckResult) -> CheckReport {
         remedy: (verdict == Verdict::Fail).then(|| check.remedy.to_owned()),
         requirements: requirement_ids_of_check(check.id).into_iter().map(str::to_owned).collect(),
         steps,
+        expected_to_fail: false,
     }
 }
 

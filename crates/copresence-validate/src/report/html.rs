@@ -2,9 +2,10 @@
 
 use super::change::VerdictChange;
 use super::invisible_text::escape_invisible_characters;
-use super::{CheckReport, Report, RequirementReport, StepReport};
+use super::{CheckReport, Report, RequirementReport, STALE_MESSAGE, StepReport};
 use crate::check::Verdict;
 use crate::requirement::Level;
+use crate::verdict_effect::VerdictEffect;
 use askama::Template;
 
 /// Template of the report's HTML page.
@@ -58,31 +59,57 @@ pub fn render_html(report: &Report, changes: Option<&[VerdictChange]>) -> Result
 impl HtmlReport<'_> {
     /// CSS class of the banner.
     fn banner_class(&self) -> &'static str {
-        match (self.report.exit, self.report.score.should.failed) {
-            (0, 0) => "pass",
-            (0, _) => "warn",
+        match (self.report.exit, self.report.failed_checks().is_empty()) {
+            (0, true) => "pass",
+            (0, false) => "warn",
             _ => "fail",
         }
+    }
+
+    /// The failed checks that are not listed as known failures, MUST before SHOULD.
+    fn failures_to_fix(&self) -> Vec<&CheckReport> {
+        self.report.failed_checks().into_iter().filter(|check| !check.expected_to_fail).collect()
+    }
+
+    /// The known failures that pass.
+    fn stale_checks(&self) -> Vec<&CheckReport> {
+        self.report.checks_with_effect(VerdictEffect::Stale)
+    }
+
+    /// The checks that failed as listed.
+    fn known_failures(&self) -> Vec<&CheckReport> {
+        self.report.checks_with_effect(VerdictEffect::KnownFailure)
     }
 
     /// The headline of the report: the result of the run in one or two words, as on the banner.
     fn headline(&self) -> &'static str {
         match self.banner_class() {
             "pass" => "Passed",
+            "warn" if !self.known_failures().is_empty() => "Passed, with known failures",
             "warn" => "Passed, with recommendations",
             _ if self.report.error.is_some() => "Not judged",
             _ => "Failed",
         }
     }
 
-    /// The CSS class of a check's verdict.
-    fn verdict_class_of_check(check: &CheckReport) -> &'static str {
-        verdict_class(Some(check.verdict), check.level)
+    /// The CSS class of a check's verdict, by its effect on the run.
+    fn verdict_class_of_check(&self, check: &CheckReport) -> &'static str {
+        match self.report.effect_of_check(check) {
+            VerdictEffect::Failure | VerdictEffect::Stale => "fail",
+            VerdictEffect::Warning => "warn",
+            VerdictEffect::KnownFailure => "open",
+            VerdictEffect::Neutral => verdict_class(Some(check.verdict), check.level),
+        }
     }
 
-    /// The verdict of a check as a word, by the level of the check.
-    fn verdict_word_of_check(check: &CheckReport) -> &'static str {
-        check.verdict.verdict_word_for_level(check.level)
+    /// The verdict of a check as a word, by its effect on the run.
+    fn verdict_word_of_check(&self, check: &CheckReport) -> &'static str {
+        self.report.effect_of_check(check).verdict_word(check.verdict)
+    }
+
+    /// Whether the check is a known failure that passes.
+    fn is_stale(&self, check: &CheckReport) -> bool {
+        self.report.effect_of_check(check) == VerdictEffect::Stale
     }
 
     /// CSS class of the verdict before or after a change; `none` if the check does not exist in that run.

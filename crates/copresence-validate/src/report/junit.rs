@@ -1,19 +1,20 @@
 //! Renders the report as `JUnit` XML for CI systems: one suite for each area, one case for each check.
 
 use super::invisible_text::escape_invisible_characters;
-use super::{CheckReport, Report};
+use super::{CheckReport, Report, STALE_MESSAGE};
 use crate::check::Verdict;
-use crate::requirement::Level;
+use crate::verdict_effect::VerdictEffect;
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 use std::time::Duration;
 
 /// Renders the report as `JUnit` XML.
 ///
-/// A failed MUST is a failure. A failed SHOULD is a skipped case whose message starts with `SHOULD`, so that a CI
-/// system fails exactly if the exit code is 1. If the run could not judge the backend, an extra case is an error.
+/// A check that fails the run is a failure; so is a known failure that passes, with the type `STALE`. Other failed checks
+/// are skipped cases whose message starts with `SHOULD` or `KNOWN`. So a CI system fails exactly if the exit code is 1. If
+/// the run could not judge the backend, an extra case is an error.
 ///
 /// The time of a case is that of the requests that show its verdict. Invisible characters of a backend are written as
-/// `\u{…}`. The XML is valid for the schemas of Jenkins and Ant.
+/// `\u{…}`. The XML is valid for the schema of Jenkins.
 ///
 /// # Errors
 /// If the XML cannot be written.
@@ -28,7 +29,7 @@ pub fn render_junit(report: &Report) -> Result<String, quick_junit::SerializeErr
             suites.push((area.clone(), TestSuite::new(area)));
         }
         if let Some((_, suite)) = suites.last_mut() {
-            suite.add_test_case(build_test_case(check, request_duration(report, &check.steps)));
+            suite.add_test_case(build_test_case(report, check));
         }
     }
     if let Some(error) = &report.error {
@@ -81,7 +82,7 @@ fn request_duration(report: &Report, numbers: &[usize]) -> Duration {
 }
 
 /// Builds the `JUnit` test case of one check, with its findings.
-fn build_test_case(check: &CheckReport, duration: Duration) -> TestCase {
+fn build_test_case(report: &Report, check: &CheckReport) -> TestCase {
     let detail = escape_invisible_characters(&check.detail);
     let describe = || {
         let mut text = check.detail.clone();
@@ -91,25 +92,34 @@ fn build_test_case(check: &CheckReport, duration: Duration) -> TestCase {
         text.extend(check.remedy.iter().flat_map(|remedy| ["\nwhat to do: ", remedy]));
         escape_invisible_characters(&text)
     };
-    let status = match (check.verdict, check.level) {
-        (Verdict::Pass, _) => TestCaseStatus::success(),
-        (Verdict::Fail, Level::Must) => {
-            let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-            status.set_type("MUST").set_message(detail).set_description(describe());
+    let failure = |kind: &str, message: String, description: String| {
+        let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+        status.set_type(kind).set_message(message).set_description(description);
+        status
+    };
+    let skipped = |message: String| {
+        let mut status = TestCaseStatus::skipped();
+        status.set_message(message);
+        status
+    };
+    let status = match report.effect_of_check(check) {
+        VerdictEffect::Failure => failure(check.level.uppercase_level(), detail, describe()),
+        VerdictEffect::Stale => failure("STALE", STALE_MESSAGE.to_owned(), STALE_MESSAGE.to_owned()),
+        VerdictEffect::Warning => {
+            let mut status = skipped(format!("SHOULD: {detail}"));
+            status.set_description(describe());
             status
         }
-        (Verdict::Fail, Level::Should) => {
-            let mut status = TestCaseStatus::skipped();
-            status.set_message(format!("SHOULD: {detail}")).set_description(describe());
+        VerdictEffect::KnownFailure => {
+            let mut status = skipped(format!("KNOWN: {detail}"));
+            status.set_description(describe());
             status
         }
-        (other, _) => {
-            let mut status = TestCaseStatus::skipped();
-            status.set_message(format!("{}: {detail}", other.as_str()));
-            status
-        }
+        VerdictEffect::Neutral if check.verdict == Verdict::Pass => TestCaseStatus::success(),
+        VerdictEffect::Neutral => skipped(format!("{}: {detail}", check.verdict.as_str())),
     };
     let mut case = TestCase::new(format!("{}: {}", check.id, check.title), status);
+    let duration = request_duration(report, &check.steps);
     case.set_classname(format!("copresence.{}", check.area_of_check())).set_time(duration);
     case
 }

@@ -1,4 +1,4 @@
-//! The report of a run as data, written as JSON, HTML and `JUnit` XML, and compared with earlier reports.
+//! The report of a run as data, written as JSON, HTML, `JUnit` XML, SARIF and Markdown, and compared with earlier reports.
 
 mod build;
 pub mod change;
@@ -9,14 +9,20 @@ pub mod shape;
 
 use crate::act::Act;
 use crate::check::Verdict;
+use crate::expected_failures::{ExpectedFailures, FailurePolicy};
 use crate::requirement::Level;
 use crate::run_error::EXIT_STOPPED;
+use crate::verdict_effect::VerdictEffect;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Version of the report format. Increases if a field is removed or changes its meaning, but not for new fields.
 pub const SCHEMA_VERSION: u32 = 1;
+
+/// What the reports say about a known failure that passes.
+pub(crate) const STALE_MESSAGE: &str =
+    "This check passes, but it is listed as a known failure. Remove it from the list of --expected-failures.";
 
 /// Report of a run. Contains no secret.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -35,8 +41,8 @@ pub struct Report {
     pub environment: Environment,
     /// Planned and used tokens and avatars.
     pub budget: PlannedAndUsedTokensAndAvatars,
-    /// The exit code of the run: 0, 1 (a MUST failed), 2 (no API at this address), 3 (credentials refused), 6 (the API
-    /// did not answer), 130 (stopped).
+    /// The exit code of the run: 0, 1 (a check failed that fails the run, or a known failure is stale), 2 (no API at this
+    /// address), 3 (credentials refused), 6 (the API did not answer), 130 (stopped).
     pub exit: u8,
     /// Why the run ended early; null if it did not.
     pub error: Option<String>,
@@ -44,6 +50,9 @@ pub struct Report {
     /// `credentials_refused`, `interrupted`; null without an error.
     #[serde(default)]
     pub error_code: Option<String>,
+    /// The lowest level whose failures fail the run (`--fail-on`).
+    #[serde(default)]
+    pub fail_on: Level,
     /// Passed and failed checks by level.
     pub score: Score,
     /// How many requirements were judged.
@@ -198,6 +207,9 @@ pub struct CheckReport {
     pub requirements: Vec<String>,
     /// Numbers of the steps that show it.
     pub steps: Vec<usize>,
+    /// Whether the check is listed as a known failure (`--expected-failures`). If it passes, it is stale.
+    #[serde(default)]
+    pub expected_to_fail: bool,
 }
 
 impl CheckReport {
@@ -360,6 +372,37 @@ impl Report {
         failed
     }
 
+    /// Decides by this policy which failed checks fail the run, and sets the exit code unless an error ended the run.
+    pub fn apply_failure_policy(&mut self, policy: &FailurePolicy) {
+        self.fail_on = policy.fail_on;
+        for check in &mut self.checks {
+            check.expected_to_fail = policy.expected.is_listed(&check.id);
+        }
+        if self.error.is_none() {
+            self.exit = u8::from(self.checks.iter().any(|check| self.effect_of_check(check).fails_run()));
+        }
+    }
+
+    /// How the verdict of one of the checks counts for the result of the run.
+    pub fn effect_of_check(&self, check: &CheckReport) -> VerdictEffect {
+        VerdictEffect::of_verdict(check.verdict, check.level, self.fail_on, check.expected_to_fail)
+    }
+
+    /// The checks with this effect on the result of the run, MUST before SHOULD.
+    pub fn checks_with_effect(&self, effect: VerdictEffect) -> Vec<&CheckReport> {
+        let mut found: Vec<_> = self.checks.iter().filter(|check| self.effect_of_check(check) == effect).collect();
+        found.sort_by_key(|check| check.level);
+        found
+    }
+
+    /// The list of known failures after this run: without the checks that passed, and with all that fail the run.
+    #[must_use]
+    pub fn renew_expected_failures(&self, list: &ExpectedFailures) -> ExpectedFailures {
+        let passed = |id: &str| self.checks.iter().any(|check| check.id == id && check.verdict == Verdict::Pass);
+        let failed = self.checks_with_effect(VerdictEffect::Failure);
+        list.renew_list(passed, failed.into_iter().map(|check| (check.id.as_str(), check.title.as_str())))
+    }
+
     /// Whether any check passed or failed.
     pub fn has_verdicts(&self) -> bool {
         let Score { must, should } = self.score;
@@ -389,17 +432,50 @@ impl Report {
             1 => "; 1 check is inconclusive".to_owned(),
             some => format!("; {some} checks are inconclusive"),
         };
-        match (must.failed, should.failed) {
-            (0, 0) => {
-                format!("Passed: all {} required and all {} recommended checks{undecided}", must.passed, should.passed)
-            }
-            (0, some) => format!(
-                "Passed: all {} required checks; {some} of {} recommended ones failed{undecided}",
+        let judgement = if self.checks.iter().any(|check| check.expected_to_fail) {
+            self.summarize_against_known_failures()
+        } else {
+            self.summarize_failures_by_level()
+        };
+        format!("{judgement}{undecided}")
+    }
+
+    /// The result of a run without known failures, in one sentence.
+    fn summarize_failures_by_level(&self) -> String {
+        let Score { must, should } = self.score;
+        match (must.failed, should.failed, self.fail_on) {
+            (0, 0, _) => format!("Passed: all {} required and all {} recommended checks", must.passed, should.passed),
+            (0, some, Level::Must) => format!(
+                "Passed: all {} required checks; {some} of {} recommended ones failed",
                 must.passed,
                 should.judged_check_count()
             ),
-            (some, _) => format!("Failed: {some} of {} required checks{undecided}", must.judged_check_count()),
+            (0, some, Level::Should) => format!("Failed: {some} of {} recommended checks", should.judged_check_count()),
+            (some, 0, _) | (some, _, Level::Must) => {
+                format!("Failed: {some} of {} required checks", must.judged_check_count())
+            }
+            (some, others, Level::Should) => format!(
+                "Failed: {some} of {} required and {others} of {} recommended checks",
+                must.judged_check_count(),
+                should.judged_check_count()
+            ),
         }
+    }
+
+    /// The result of a run with known failures, in one sentence.
+    fn summarize_against_known_failures(&self) -> String {
+        let count = |effect| self.checks_with_effect(effect).len();
+        let parts = [
+            (count(VerdictEffect::Failure), "check that is not listed failed", "checks that are not listed failed"),
+            (count(VerdictEffect::Stale), "known failure passes (stale)", "known failures pass (stale)"),
+            (count(VerdictEffect::KnownFailure), "check failed as listed", "checks failed as listed"),
+            (count(VerdictEffect::Warning), "recommended check failed", "recommended checks failed"),
+        ];
+        let parts = parts.into_iter().filter(|(count, ..)| *count > 0);
+        let parts: Vec<_> =
+            parts.map(|(count, one, many)| format!("{count} {}", if count == 1 { one } else { many })).collect();
+        let result = if self.exit == 0 { "Passed" } else { "Failed" };
+        if parts.is_empty() { format!("{result}: no check failed") } else { format!("{result}: {}", parts.join("; ")) }
     }
 }
 

@@ -4,4 +4,5 @@ pub(crate) mod backend;
 pub(crate) mod lines;
 pub(crate) mod program;
 pub(crate) mod reply;
+pub(crate) mod sandbox;
 pub(crate) mod wire;
