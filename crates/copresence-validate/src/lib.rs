@@ -5,7 +5,7 @@
 //!   collected in [`observations`].
 //! - [`check`] and [`checks`] judge these observations. Many checks share one avatar, and no check depends on the
 //!   verdict of another.
-//! - [`report`] turns the results into JSON, HTML, `JUnit` XML and an HTTP Archive.
+//! - [`report`] turns the results into JSON, HTML, `JUnit` XML, SARIF, Markdown and an HTTP Archive.
 //! - [`ExpectedFailures`] lists the checks that are known to fail.
 
 pub mod act;

@@ -109,7 +109,7 @@ fn assert_avatar_has_files(directory: &Path, files: &[(&str, &[u8])]) {
 }
 
 /// The `copresence` that `COPRESENCE` names, or the debug build.
-fn program_path() -> Result<PathBuf, HarnessError> {
+pub(crate) fn program_path() -> Result<PathBuf, HarnessError> {
     let program = std::env::var_os("COPRESENCE").map_or_else(|| target_dir().join("debug/copresence"), PathBuf::from);
     if program.is_file() {
         return Ok(program);

@@ -16,6 +16,7 @@ mod parse_validate;
 mod peer_process;
 mod proxy;
 mod proxy_server;
+mod reports;
 mod s3;
 mod s3_server;
 

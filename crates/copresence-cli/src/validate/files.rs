@@ -6,7 +6,7 @@ use crate::output;
 use crate::output_file::{DeferredOutputFile, OutputFileReaders};
 use copresence_validate::Report;
 use copresence_validate::report::change::VerdictChange;
-use copresence_validate::report::{html, junit};
+use copresence_validate::report::{html, junit, markdown, sarif};
 use std::path::Path;
 
 /// The report files named on the command line.
@@ -15,11 +15,14 @@ pub(super) struct ReportFiles {
     html: Option<DeferredOutputFile>,
     junit: Option<DeferredOutputFile>,
     har: Option<DeferredOutputFile>,
+    sarif: Option<DeferredOutputFile>,
+    /// Appended to.
+    summary: Option<DeferredOutputFile>,
 }
 
 impl ReportFiles {
-    /// Checks the files of `--report`, `--html`, `--junit` and `--har` before the run. Those that contain exchanges are
-    /// readable by their owner only; a CI system may read the `JUnit` file as another user.
+    /// Checks the report files before the run. Those that contain exchanges are readable by their owner only; a CI system
+    /// may read the others as another user.
     pub(super) fn check_report_files(options: &ValidateOptions) -> Result<Self, CommandFailure> {
         let check = |path: Option<&Path>, flag: &str, readers: OutputFileReaders| {
             let refused =
@@ -32,6 +35,8 @@ impl ReportFiles {
             html: check(options.html.as_deref(), "--html", OutputFileReaders::OwnerOnly)?,
             junit: check(options.junit.as_deref(), "--junit", OutputFileReaders::Default)?,
             har: check(options.har.as_deref(), "--har", OutputFileReaders::OwnerOnly)?,
+            sarif: check(options.sarif.as_deref(), "--sarif", OutputFileReaders::Default)?,
+            summary: check(options.summary.as_deref(), "--summary", OutputFileReaders::Default)?,
         })
     }
 
@@ -51,6 +56,14 @@ impl ReportFiles {
         if let Some(file) = self.junit {
             write_report(&file, junit::render_junit(report).map_err(|error| error.to_string()));
         }
+        if let Some(file) = self.sarif {
+            write_report(&file, Ok(sarif::render_sarif(report)));
+        }
+        if let Some(file) = self.summary {
+            let text = markdown::render_markdown_summary(report, changes);
+            let appended = file.append_output_bytes(text.as_bytes()).map_err(|error| error.to_string());
+            print_written_path(&file, appended);
+        }
         if let Some(file) = self.har {
             write_report(&file, serde_json::to_string_pretty(har).map_err(|error| error.to_string()));
         }
@@ -59,8 +72,13 @@ impl ReportFiles {
 
 /// Writes the report, and prints its path, or a warning if that failed.
 fn write_report(file: &DeferredOutputFile, text: Result<String, String>) {
-    let path = file.path().display();
     let written = text.and_then(|text| file.replace_output_bytes(text.as_bytes()).map_err(|error| error.to_string()));
+    print_written_path(file, written);
+}
+
+/// Prints the path of a written file, or a warning that it could not be written.
+fn print_written_path(file: &DeferredOutputFile, written: Result<(), String>) {
+    let path = file.path().display();
     match written {
         Ok(()) => output::eprint_sanitized_line(format_args!("Wrote {path}")),
         Err(error) => output::eprint_sanitized_line(format_args!("warning: {path} could not be written: {error}")),

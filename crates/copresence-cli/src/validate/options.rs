@@ -8,8 +8,8 @@ use std::time::Duration;
 use url::Url;
 
 /// Options that `--compare` does not use.
-const COMPARE_CONFLICTS: [&str; 7] =
-    ["baseline", "report", "html", "junit", "har", "expected_failures", "write_expected"];
+const COMPARE_CONFLICTS: [&str; 9] =
+    ["baseline", "report", "html", "junit", "har", "sarif", "summary", "expected_failures", "write_expected"];
 
 /// Options: which checks to run, how far to go, and which reports to write.
 #[expect(clippy::struct_excessive_bools, reason = "one for each flag")]
@@ -75,6 +75,12 @@ pub(crate) struct ValidateOptions {
     /// Write every HTTP exchange to an HTTP Archive (HAR), with secrets removed
     #[arg(long, value_name = "FILE", help_heading = "Reports")]
     pub(crate) har: Option<PathBuf>,
+    /// Write the failed checks as SARIF 2.1.0, for alerts of a code host
+    #[arg(long, value_name = "FILE", help_heading = "Reports")]
+    pub(crate) sarif: Option<PathBuf>,
+    /// Append a summary in Markdown to a file, such as `$GITHUB_STEP_SUMMARY`
+    #[arg(long, value_name = "FILE", help_heading = "Reports")]
+    pub(crate) summary: Option<PathBuf>,
     /// Print what changed since this earlier --report
     #[arg(long, value_name = "FILE", help_heading = "Reports")]
     pub(crate) baseline: Option<PathBuf>,

@@ -38,7 +38,8 @@ fn known_failures_pass_in_every_report_until_another_check_fails() {
     assert!(list.lines().any(|line| line.starts_with("fresh.queue ")), "{list}");
     assert!(!list.contains("http.no-store"), "a SHOULD does not fail the run: {list}");
 
-    let files = ["--junit", "r.xml", "--html", "r.html", "--report", "r.json"];
+    let files =
+        ["--junit", "r.xml", "--html", "r.html", "--report", "r.json", "--sarif", "r.sarif", "--summary", "r.md"];
     let expected = ["--expected-failures", "known.txt"];
     let run = run_short(&home, &sandbox, &[&expected[..], &files].concat()).expect_exit(0);
     for text in ["known         MUST", "warn          SHOULD", "Passed: ", "failed as listed"] {
@@ -48,10 +49,18 @@ fn known_failures_pass_in_every_report_until_another_check_fails() {
     assert!(!read(&home, "r.xml").contains("<failure"), "CI passes");
     assert!(read(&home, "r.xml").contains("KNOWN: expected `queue_position`"), "{}", read(&home, "r.xml"));
     assert!(read(&home, "r.html").contains("<h2>Known failures</h2>"));
+    assert!(read(&home, "r.md").contains("### Known failures") && read(&home, "r.md").contains("`fresh.queue`"));
     let report: Value = serde_json::from_str(&read(&home, "r.json")).expect("JSON");
     assert_eq!((&report["exit"], &report["fail_on"]), (&0.into(), &"must".into()));
     let known = report["checks"].as_array().expect("a list").iter().filter(|check| check["expected_to_fail"] == true);
     assert!(known.into_iter().all(|check| check["verdict"] == "fail"));
+    let sarif: Value = serde_json::from_str(&read(&home, "r.sarif")).expect("JSON");
+    let results = sarif["runs"][0]["results"].as_array().expect("a list").clone();
+    let suppressed = |rule: &str| {
+        results.iter().find(|result| result["ruleId"] == rule).map(|result| result["suppressions"].is_array())
+    };
+    assert_eq!((suppressed("fresh.queue"), suppressed("http.no-store")), (Some(true), Some(false)));
+
     let run = run_short(&home, &sandbox, &[&expected[..], &["--fail-on", "should", "--json"]].concat()).expect_exit(1);
     let lines = parse_lines(&run);
     let last = lines.last().expect("a line");
@@ -67,7 +76,8 @@ fn a_listed_check_that_passes_is_stale_and_fails_the_run_in_every_report() {
     let healthy = start_sandbox(&home, &[]);
     let list = "# Of release 3, see TICKET-4.\nfresh.queue\nhttp.no-store # TICKET-5\ngenerate.distinct\n";
     std::fs::write(home.root().join("known.txt"), list).expect("written");
-    let files = ["--junit", "r.xml", "--html", "r.html"];
+    std::fs::write(home.root().join("r.md"), "Earlier step\n").expect("written");
+    let files = ["--junit", "r.xml", "--html", "r.html", "--sarif", "r.sarif", "--summary", "r.md"];
     let expected = ["--expected-failures", "known.txt"];
     let run = run_short(&home, &healthy, &[&expected[..], &files].concat()).expect_exit(1);
     for text in ["stale         MUST", "stale         SHOULD", "Failed: 2 known failures pass (stale)"] {
@@ -75,6 +85,9 @@ fn a_listed_check_that_passes_is_stale_and_fails_the_run_in_every_report() {
     }
     assert_eq!(read(&home, "r.xml").matches("type=\"STALE\"").count(), 2, "generate.distinct is skipped, not stale");
     assert!(read(&home, "r.html").contains("<h2>Stale: known failures that pass</h2>"));
+    assert_eq!(read(&home, "r.sarif").matches("\"ruleId\": \"expected-failures.stale\"").count(), 2);
+    let summary = read(&home, "r.md");
+    assert!(summary.starts_with("Earlier step\n\n## ❌ Failed"), "appended: {summary}");
     let run = run_short(&home, &healthy, &[&expected[..], &["--json"]].concat()).expect_exit(1);
     assert_eq!(parse_lines(&run).last().expect("a line")["stale"], json!(["fresh.queue", "http.no-store"]));
 

@@ -5,6 +5,8 @@ pub mod change;
 pub mod html;
 mod invisible_text;
 pub mod junit;
+pub mod markdown;
+pub mod sarif;
 pub mod shape;
 
 use crate::act::Act;

@@ -5,7 +5,7 @@ use crate::support::{
     new_sandbox, run_checks, run_options, sandbox_credentials, sandbox_phone, serve_router, vendor_target,
 };
 use copresence_sandbox::Sandbox;
-use copresence_validate::report::{self, change, html, junit, shape};
+use copresence_validate::report::{self, change, html, junit, markdown, sarif, shape};
 use copresence_validate::run::RunResult;
 use copresence_validate::{CheckTarget, PhoneDriver, Report, RunOptions, RunPlanWithCosts, Verdict};
 use jiff::Timestamp;
@@ -65,12 +65,14 @@ async fn no_document_contains_a_secret_even_if_the_backend_repeats_all() {
         report.to_json(),
         html::render_html(&report, Some(&changes)).expect("a page"),
         junit::render_junit(&report).expect("XML"),
+        sarif::render_sarif(&report),
+        markdown::render_markdown_summary(&report, Some(&changes)),
         ended.to_har().to_string(),
     ];
     let secrets = secrets(&sandbox, &ended);
     assert!(secrets.len() > 8, "{} secrets", secrets.len());
     for (index, text) in written.iter().enumerate() {
-        assert!(text.len() > 2_000, "report {index} is empty");
+        assert!(text.len() > 500, "report {index} is empty");
         for secret in &secrets {
             assert!(!text.contains(secret.as_str()), "report {index} contains a secret of {} characters", secret.len());
         }
@@ -210,6 +212,20 @@ async fn junit_has_times_a_host_and_no_invisible_characters() {
     skipped.detail.push_str(HOSTILE);
     report.error = Some(format!("a gate: “{HOSTILE}”"));
     report.target.name.push_str(HOSTILE);
+    // Neither document shows them as they are, and Markdown shows no link, no mention and no HTML of a backend.
+    report.checks[0].verdict = Verdict::Fail;
+    report.checks[0].findings = vec![report::FindingReport {
+        expected: "a token".to_owned(),
+        came: format!("{HOSTILE} <img src=x> @everyone `x` [a](https://a.test)\n# Heading"),
+        steps: vec![1],
+    }];
+    for text in [sarif::render_sarif(&report), markdown::render_markdown_summary(&report, None)] {
+        assert!(!text.contains(|c: char| c != '\n' && HOSTILE.contains(c) && !c.is_ascii_graphic()), "{text}");
+        assert!(text.contains(r"u{202e}ssap"), "{text}");
+    }
+    let summary = markdown::render_markdown_summary(&report, None);
+    let span = r"`` \u{202e}ssap\u{200b}\u{1b}[2J <img src=x> @everyone `x` [a](https://a.test) # Heading ``";
+    assert!(summary.contains(span), "{summary}");
     let xml = junit::render_junit(&report).expect("XML");
 
     assert!(!xml.contains(|c: char| HOSTILE.contains(c) && !c.is_ascii_graphic()), "{xml}");
@@ -226,7 +242,10 @@ async fn junit_has_times_a_host_and_no_invisible_characters() {
         }
         assert!(!suite.contains("hostname=\"\""), "{suite}");
     }
-    for case in elements(&xml, "testcase") {
+    let cases = elements(&xml, "testcase");
+    let names: std::collections::BTreeSet<_> = cases.iter().filter_map(|case| case.split('"').nth(1)).collect();
+    assert_eq!(names.len(), cases.len(), "GitLab shows only the first of several cases with the same name");
+    for case in cases {
         assert!(case.contains(" time=\"") && case.contains(" classname=\""), "{case}");
     }
 }
