@@ -3,6 +3,7 @@
 use crate::common_options::{CommonOptions, parse_http_url};
 use clap::{Parser, Subcommand};
 use copresence_sandbox::TokenScenario;
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -43,7 +44,7 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Run one whole visit in the terminal: QR code, live status, progress bars, saved files
     Visit(VisitOptions),
-    /// Run the simulated Copresence backend until it is stopped
+    /// Run the simulated Copresence backend until it is stopped, or while a command runs
     Sandbox(SandboxOptions),
     /// Check a backend (Copresence's or a partner's own) and write reports
     Validate(crate::validate::ValidateOptions),
@@ -117,10 +118,17 @@ pub(crate) struct SimulatedBackendOptions {
 }
 
 #[derive(Debug, Clone, clap::Args)]
+#[command(
+    after_help = "With COMMAND, as in `copresence sandbox -- npm test`, its environment has COPRESENCE_SANDBOX_URL,
+COPRESENCE_SANDBOX_PHONE_URL, COPRESENCE_API_KEY, COPRESENCE_SESSION_TOKEN, COPRESENCE_USERNAME, COPRESENCE_PASSWORD
+and COPRESENCE_OPERATOR_KEY. Signals are passed on to it. The exit code is that of the command: 128 and the number
+of the signal if a signal ended it, 127 if it does not exist, 126 if it cannot start. -v prints the requests."
+)]
 pub(crate) struct SandboxOptions {
     /// Address to listen on; `0.0.0.0:8787` lets phones on this network connect, `127.0.0.1:0` takes a free port
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8787", value_parser = parse_listen_address)]
-    pub(crate) listen: SocketAddr,
+    /// [default: 127.0.0.1:8787; with COMMAND: 127.0.0.1:0]
+    #[arg(long, value_name = "ADDRESS", value_parser = parse_listen_address)]
+    pub(crate) listen: Option<SocketAddr>,
     /// Public URL of the sandbox when it runs behind a proxy; /sandbox/ then needs the operator key
     #[arg(long, value_name = "URL", value_parser = parse_http_url)]
     pub(crate) public_url: Option<Url>,
@@ -151,6 +159,9 @@ pub(crate) struct SandboxOptions {
     /// List the faults with an example of each and exit
     #[arg(long)]
     pub(crate) list_faults: bool,
+    /// Run this command once the sandbox is ready, and end with its exit code
+    #[arg(last = true, num_args = 1.., value_name = "COMMAND", conflicts_with_all = ["list_scenarios", "list_faults"], value_hint = clap::ValueHint::CommandWithArguments)]
+    pub(crate) command: Vec<OsString>,
     #[command(flatten)]
     pub(crate) world: SimulatedBackendOptions,
 }

@@ -33,6 +33,11 @@ impl CommandFailure {
         Self { exit_code: 130, error_code: "interrupted", message, remedies: Vec::new() }
     }
 
+    /// A command that was to be run could not be started: 127 if it does not exist, 126 otherwise, as with a shell.
+    pub(crate) fn command_start_error(exit_code: u8, message: String) -> Self {
+        Self { exit_code, error_code: "command_not_started", message, remedies: Vec::new() }
+    }
+
     /// For missing credentials (exit 3): adds which credentials this profile can use, and how to set them.
     pub(crate) fn with_remedy_if_credentials_missing(mut self, profile: &Profile) -> Self {
         if self.exit_code == 3 {

@@ -104,3 +104,85 @@ impl TerminationSignals {
         _ = tokio::signal::ctrl_c().await;
     }
 }
+
+/// Signals that a program passes on to the command that it runs.
+#[cfg(unix)]
+pub(crate) struct ForwardedSignals(Vec<(rustix::process::Signal, tokio::signal::unix::Signal)>);
+
+/// A signal that was received.
+#[cfg(unix)]
+pub(crate) struct ReceivedSignal(rustix::process::Signal);
+
+#[cfg(unix)]
+impl ForwardedSignals {
+    /// Starts to listen for the signals. They no longer end this program.
+    pub(crate) fn listen_for_signals() -> Self {
+        use rustix::process::Signal;
+        let passed_on = [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT, Signal::USR1, Signal::USR2].into_iter();
+        let passed_on = passed_on.filter(|signal| *signal != Signal::HUP || !is_hangup_ignored());
+        let listen = |signal: Signal| {
+            let kind = tokio::signal::unix::SignalKind::from_raw(signal.as_raw());
+            // A signal that cannot be handled keeps its default action.
+            Some((signal, tokio::signal::unix::signal(kind).ok()?))
+        };
+        Self(passed_on.filter_map(listen).collect())
+    }
+
+    /// Waits for the next signal.
+    pub(crate) async fn wait_for_signal(&mut self) -> ReceivedSignal {
+        std::future::poll_fn(|context| {
+            let heard =
+                self.0.iter_mut().find_map(|(signal, stream)| stream.poll_recv(context).is_ready().then_some(*signal));
+            heard.map_or(std::task::Poll::Pending, |signal| std::task::Poll::Ready(ReceivedSignal(signal)))
+        })
+        .await
+    }
+}
+
+#[cfg(unix)]
+impl ReceivedSignal {
+    /// Sends the signal to the child, unless the terminal has sent it to both: a key such as Ctrl-C signals every process of
+    /// the foreground.
+    pub(crate) fn send_to_child(&self, child: &tokio::process::Child) {
+        use rustix::process::{Pid, Signal};
+        let is_from_key = matches!(self.0, Signal::INT | Signal::QUIT) && is_in_terminal_foreground();
+        let id = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        if let Some(id) = id.filter(|_| !is_from_key) {
+            // A child that has just ended needs no signal.
+            _ = rustix::process::kill_process(id, self.0);
+        }
+    }
+}
+
+/// Whether this process is in the foreground of its terminal.
+#[cfg(unix)]
+fn is_in_terminal_foreground() -> bool {
+    let terminal = std::fs::File::open("/dev/tty").ok();
+    terminal.and_then(|terminal| rustix::termios::tcgetpgrp(terminal).ok()) == Some(rustix::process::getpgrp())
+}
+
+/// Signals that a program passes on to the command that it runs: none, because a console signals all its processes.
+#[cfg(not(unix))]
+pub(crate) struct ForwardedSignals;
+
+/// A signal that was received.
+#[cfg(not(unix))]
+pub(crate) struct ReceivedSignal;
+
+#[cfg(not(unix))]
+impl ForwardedSignals {
+    pub(crate) fn listen_for_signals() -> Self {
+        Self
+    }
+
+    /// Waits for Ctrl-C, so that it does not end this program before the command.
+    pub(crate) async fn wait_for_signal(&mut self) -> ReceivedSignal {
+        _ = tokio::signal::ctrl_c().await;
+        ReceivedSignal
+    }
+}
+
+#[cfg(not(unix))]
+impl ReceivedSignal {
+    pub(crate) fn send_to_child(&self, _: &tokio::process::Child) {}
+}

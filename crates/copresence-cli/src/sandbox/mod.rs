@@ -1,5 +1,6 @@
-//! `copresence sandbox`: runs the simulated backend until it is stopped.
+//! `copresence sandbox`: runs the simulated backend until it is stopped, or while a command runs.
 
+mod child_command;
 mod lists;
 
 use crate::args::{SandboxOptions, SimulatedBackendOptions};
@@ -8,9 +9,14 @@ use crate::failure::CommandFailure;
 use crate::{context, output, signals};
 use copresence_sandbox::{CertificateSource, Fault, RequestLine, SandboxSettings, Server, faults};
 use serde_json::json;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::Path;
 use tokio::sync::broadcast::error::RecvError;
+use tokio_util::sync::CancellationToken;
+
+/// Port without `--listen` and without a command.
+const DEFAULT_PORT: u16 = 8787;
 
 pub(crate) async fn run_sandbox_command(common: &CommonOptions, options: SandboxOptions) -> Result<u8, CommandFailure> {
     if options.list_scenarios {
@@ -24,7 +30,10 @@ pub(crate) async fn run_sandbox_command(common: &CommonOptions, options: Sandbox
     if let Some(url) = &options.public_url {
         context::reject_url_credentials(url, "--public-url")?;
     }
-    let stopping = signals::token_cancelled_by_signal("stopping …");
+    if common.json && !options.command.is_empty() {
+        let message = "--json cannot be used with a command, because stdout is the command's";
+        return Err(CommandFailure::usage_error(message));
+    }
     let defaults = load_sandbox_settings_from_options(&options.world)?;
     let tls = match (options.tls_cert, options.tls_key) {
         (Some(cert), Some(key)) => Some(CertificateSource::Files { cert, key }),
@@ -39,13 +48,31 @@ pub(crate) async fn run_sandbox_command(common: &CommonOptions, options: Sandbox
         password: options.password.unwrap_or(defaults.password),
         ..defaults
     };
-    let server = Server::start(settings, options.listen).await;
+    // A command gets the URL in its environment. Its port is free, so that several can run at the same time.
+    let default_port = if options.command.is_empty() { DEFAULT_PORT } else { 0 };
+    let listen = options.listen.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, default_port)));
+    // Before the server starts, so that no signal is missed. A command handles signals itself.
+    let stopping = options.command.is_empty().then(|| signals::token_cancelled_by_signal("stopping …"));
+    let server = Server::start(settings, listen).await;
     let server = server.map_err(|error| CommandFailure::usage_error(error.to_string()))?;
+    let exit = match stopping {
+        Some(stopping) => {
+            print_requests_until_stopped(common, &server, &stopping).await;
+            Ok(0)
+        }
+        None => child_command::run_command_beside_server(common, &server, &options.command).await,
+    };
+    server.shut_down_server().await;
+    exit
+}
+
+/// Prints URL, credentials and requests until the program is stopped.
+async fn print_requests_until_stopped(common: &CommonOptions, server: &Server, stopping: &CancellationToken) {
     let mut requests = server.subscribe_requests();
     if common.json {
-        print_listening_json(&server);
+        print_listening_json(server);
     } else {
-        print_url_and_credentials(&server);
+        print_url_and_credentials(server);
     }
     loop {
         tokio::select! {
@@ -59,8 +86,6 @@ pub(crate) async fn run_sandbox_command(common: &CommonOptions, options: Sandbox
             },
         }
     }
-    server.shut_down_server().await;
-    Ok(0)
 }
 
 /// Settings from the simulation options. Reads the faults file if one is given; everything else has its default.

@@ -16,6 +16,8 @@ mod partner_backend;
 mod protocol_violations;
 mod recovery;
 #[cfg(unix)]
+mod sandbox_command;
+#[cfg(unix)]
 mod sandbox_guide;
 #[cfg(target_os = "linux")]
 mod sandbox_limits;
