@@ -81,6 +81,10 @@ const PREREQUISITES: &[Prerequisite] = &[
     prerequisite_with_programs(Purpose::Tests, "iproute2", &["ip"], "connects the network of attackers to a kiosk"),
     prerequisite_with_programs(Purpose::Tests, "strace", &["strace"], "records the order of writes to disk"),
     prerequisite_with_programs(Purpose::Tests, "curl", &["curl"], "runs the requests of the sandbox's guide"),
+    prerequisite_with_programs(Purpose::Tests, "zsh", &["zsh"], "loads the completions of the command line"),
+    prerequisite_with_programs(Purpose::Tests, "fish", &["fish"], "loads the completions of the command line"),
+    prerequisite_with_programs(Purpose::Tests, "man-db", &["man"], "shows the man pages of the command line"),
+    prerequisite_with_programs(Purpose::Tests, "groff", &["groff"], "formats these man pages"),
     Prerequisite {
         purpose: Purpose::Tests,
         package: "python3-venv",

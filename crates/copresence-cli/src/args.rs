@@ -2,6 +2,7 @@
 
 use crate::common_options::{CommonOptions, parse_http_url};
 use clap::{Parser, Subcommand};
+use clap_complete::Shell;
 use copresence_sandbox::TokenScenario;
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -67,6 +68,17 @@ pub(crate) enum Command {
     },
     /// Check this machine: keychain, network, clock, disk, display, web view; each with a remedy
     Doctor,
+    /// Print the completion script of a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Write the man pages to a folder
+    Man {
+        /// The folder, which is made if it does not exist
+        #[arg(value_hint = clap::ValueHint::DirPath)]
+        dir: PathBuf,
+    },
 }
 
 #[derive(Debug, Clone, clap::Args)]

@@ -17,6 +17,7 @@ mod qr_terminal;
 mod recover;
 mod remote_target;
 mod sandbox;
+mod shell_files;
 mod signals;
 mod validate;
 mod visit;
@@ -36,6 +37,18 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let args = Args::parse();
+    // Packages are built with these: no log, and no other file.
+    match &args.command {
+        Command::Completions { shell } => {
+            shell_files::print_completions(*shell);
+            return ExitCode::SUCCESS;
+        }
+        Command::Man { dir } => {
+            let written = shell_files::write_man_pages(dir);
+            return written.map_or_else(|failure| print_error_and_exit_code(&failure), |()| ExitCode::SUCCESS);
+        }
+        _ => {}
+    }
     copresence_engine::install_crypto_provider();
     let _log_file = start_logging(&args.common);
     copresence_sandbox::raise_open_file_limit();
@@ -83,6 +96,8 @@ async fn run_command(args: Args) -> Result<u8, CommandFailure> {
         Command::Credentials { command } => credentials::run_credentials_command(&common, &command),
         Command::Profile { command } => profile::run_profile_command(&common, &command),
         Command::Doctor => doctor::run_doctor_command(&common).await,
+        // Done in `main`, without a runtime.
+        Command::Completions { .. } | Command::Man { .. } => Ok(0),
     }
 }
 

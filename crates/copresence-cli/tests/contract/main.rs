@@ -24,6 +24,8 @@ mod sandbox_limits;
 mod saving;
 mod secret_search;
 mod secrets;
+#[cfg(unix)]
+mod shell_files;
 mod support;
 mod truncated_responses;
 mod validation;
