@@ -63,9 +63,12 @@ fn known_failures_pass_in_every_report_until_another_check_fails() {
 
     let run = run_short(&home, &sandbox, &[&expected[..], &["--fail-on", "should", "--json"]].concat()).expect_exit(1);
     let lines = parse_lines(&run);
-    let last = lines.last().expect("a line");
-    assert_eq!((&last["fail_on"], &last["stale"]), (&"should".into(), &json!([])));
-    assert!(last["known_failures"].as_array().is_some_and(|ids| ids.contains(&"fresh.queue".into())), "{last}");
+    let final_line = lines.last().expect("a line");
+    assert_eq!((&final_line["fail_on"], &final_line["stale"]), (&"should".into(), &json!([])));
+    assert!(
+        final_line["known_failures"].as_array().is_some_and(|ids| ids.contains(&"fresh.queue".into())),
+        "{final_line}"
+    );
     let check = |id: &str| lines.iter().find(|line| line["id"] == id).expect("a check")["expected_to_fail"].clone();
     assert_eq!((check("fresh.queue"), check("http.no-store")), (true.into(), false.into()));
 }
