@@ -108,10 +108,13 @@ impl FaultCell {
             Endpoint::Login => (12, 200, "sessionToken"),
         };
         let mut text = effect.to_owned();
-        for (position, value) in
-            [("{part}", part.to_string()), ("{slow}", slow.to_string()), ("{field}", field.to_owned())]
-        {
-            text = text.replace(position, &value);
+        for (placeholder, value) in [
+            ("{part}", part.to_string()),
+            ("{slow}", slow.to_string()),
+            ("{field}", field.to_owned()),
+            ("{to_last_byte}", (FILE_BYTES - 1).saturating_sub(part).to_string()),
+        ] {
+            text = text.replace(placeholder, &value);
         }
         text
     }
