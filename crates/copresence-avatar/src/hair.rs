@@ -202,7 +202,7 @@ impl HairTraits {
     fn hair_surface_point(&self, scalp: f32, azimuth: f32, elevation: f32) -> Vec3 {
         let along = direction_vector(azimuth, elevation);
         let over = elevation - self.hair_end_elevation(azimuth);
-        let (height, edge) = self.hair_thickness_and_rise_angle(azimuth, elevation, scalp, along);
+        let (height, edge) = self.hair_thickness_and_edge_width_angle(azimuth, elevation, scalp, along);
         let grown = smoothstep(0.0, edge, over).powf(0.75);
         let sunk = 0.9 * smoothstep(0.0, -4.0, over);
         let groove = self.hair_groove_depth(azimuth, elevation, along) * smoothstep(0.0, 0.5, height);
@@ -219,7 +219,7 @@ impl HairTraits {
     }
 
     /// Thickness of the hair above the scalp (cm), and the degrees over which it rises from its edge.
-    fn hair_thickness_and_rise_angle(&self, azimuth: f32, elevation: f32, scalp: f32, along: Vec3) -> (f32, f32) {
+    fn hair_thickness_and_edge_width_angle(&self, azimuth: f32, elevation: f32, scalp: f32, along: Vec3) -> (f32, f32) {
         let top = smoothstep(5.0, 62.0, elevation);
         let front = exp_of_negative_square(azimuth / 62.0);
         let towards = azimuth * self.parting_side;

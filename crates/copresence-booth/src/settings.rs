@@ -65,12 +65,12 @@ pub struct SettingsFile(Arc<SettingsFileInner>);
 #[derive(Debug)]
 struct SettingsFileInner {
     data: Arc<DataDir>,
-    state: Mutex<SettingsFileState>,
+    state: Mutex<SettingsAndFileState>,
 }
 
 /// State of the settings file: the settings, the file as it was written last, and what is wrong with it.
 #[derive(Debug, Default)]
-struct SettingsFileState {
+struct SettingsAndFileState {
     settings: OperatorSettings,
     /// The file as written last, including unknown keys.
     file: SettingsToml,
@@ -142,7 +142,7 @@ impl SettingsFile {
     }
 
     /// Reads a file again that did not tell whether it has a PIN: it may be repaired.
-    fn reread_if_pin_is_unknown(&self, state: &mut SettingsFileState) -> Result<(), StoreError> {
+    fn reread_if_pin_is_unknown(&self, state: &mut SettingsAndFileState) -> Result<(), StoreError> {
         if state.is_pin_unknown {
             self.0.data.read_operator_file(SettingsOrLogoFile::Settings)?;
             *state = read_settings_state(&self.0.data);
@@ -153,7 +153,7 @@ impl SettingsFile {
     /// Changes the settings and writes the file.
     fn change_and_write(
         &self,
-        state: &mut SettingsFileState,
+        state: &mut SettingsAndFileState,
         change: impl FnOnce(&mut OperatorSettings),
     ) -> Result<OperatorSettings, StoreError> {
         let mut settings = state.settings.clone();
@@ -167,19 +167,19 @@ impl SettingsFile {
     }
 
     /// Locks the mutex of the settings and the last written file.
-    fn lock_settings_state(&self) -> MutexGuard<'_, SettingsFileState> {
+    fn lock_settings_state(&self) -> MutexGuard<'_, SettingsAndFileState> {
         // A panic leaves no partial change: the state is replaced after the file was written.
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Reads and parses the file.
-fn read_settings_state(data: &DataDir) -> SettingsFileState {
+fn read_settings_state(data: &DataDir) -> SettingsAndFileState {
     let LoadedSettingsFile { file, values, load_error, is_pin_unknown, is_kiosk_mode_unknown } =
         settings_toml::read_settings_backing_up_unusable(data);
     let mut settings = settings_from_values(values);
     settings.kiosk_mode |= is_kiosk_mode_unknown;
-    SettingsFileState { settings, file, load_error, is_pin_unknown }
+    SettingsAndFileState { settings, file, load_error, is_pin_unknown }
 }
 
 /// Converts the usable values of the settings file to settings. Absent values have their defaults.

@@ -179,7 +179,7 @@ impl DataStore {
     ///
     /// # Errors
     /// When the folder or a file cannot be written.
-    pub fn write_report_folder(&self, name: &str, files: &[(&str, &[u8])]) -> Result<PathBuf, StoreError> {
+    pub fn write_files_to_new_data_folder(&self, name: &str, files: &[(&str, &[u8])]) -> Result<PathBuf, StoreError> {
         self.data.create_diagnostics_folder_with_files(copresence_store::DiagnosticsFolderKind::Reports, name, files)
     }
 

@@ -10,9 +10,9 @@ use crate::run_error::RunError;
 use copresence_client::{CallKind, ErrorClass, ErrorResponse, ExchangeOutcome};
 use url::Url;
 
-/// Where a response comes from.
+/// How certain it is that a response is an answer of the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ResponseOrigin {
+pub(crate) enum ApiAnswerCertainty {
     /// The API.
     Api,
     /// The API, or something in between: a page, a missing endpoint, a redirect.
@@ -29,22 +29,22 @@ impl RecordedStep {
     }
 
     /// Where the response comes from, as far as the response alone shows it.
-    pub(crate) fn response_origin(&self) -> ResponseOrigin {
-        let Some(reply) = &self.reply else { return ResponseOrigin::NoAnswer };
+    pub(crate) fn api_answer_certainty(&self) -> ApiAnswerCertainty {
+        let Some(reply) = &self.reply else { return ApiAnswerCertainty::NoAnswer };
         // File servers also refuse with pages of HTML and XML.
         if self.exchange.call == CallKind::Download {
             let is_answer = reply.status < 500 && !matches!(reply.status, 407 | 429);
-            return if is_answer { ResponseOrigin::Api } else { ResponseOrigin::NoAnswer };
+            return if is_answer { ApiAnswerCertainty::Api } else { ApiAnswerCertainty::NoAnswer };
         }
         match self.classify_error_response().map(|error| (error.status, error.class)) {
-            None => ResponseOrigin::Api,
-            Some((500.., _) | (_, ErrorClass::ServerError | ErrorClass::RateLimited)) => ResponseOrigin::NoAnswer,
-            Some((_, ErrorClass::Gate(gate))) if gate.proves_not_forwarded() => ResponseOrigin::NoAnswer,
+            None => ApiAnswerCertainty::Api,
+            Some((500.., _) | (_, ErrorClass::ServerError | ErrorClass::RateLimited)) => ApiAnswerCertainty::NoAnswer,
+            Some((_, ErrorClass::Gate(gate))) if gate.proves_not_forwarded() => ApiAnswerCertainty::NoAnswer,
             Some((_, ErrorClass::Gate(_) | ErrorClass::NoApi | ErrorClass::Redirect { .. })) => {
-                ResponseOrigin::Ambiguous
+                ApiAnswerCertainty::Ambiguous
             }
             Some((_, ErrorClass::CredentialsRejected | ErrorClass::TokenInactive | ErrorClass::UnexpectedStatus)) => {
-                ResponseOrigin::Api
+                ApiAnswerCertainty::Api
             }
         }
     }
@@ -53,7 +53,7 @@ impl RecordedStep {
     pub(crate) fn may_hide_delivery(&self) -> bool {
         self.exchange.call == CallKind::Redeem
             && self.exchange.outcome != ExchangeOutcome::NeverSent
-            && self.response_origin() != ResponseOrigin::Api
+            && self.api_answer_certainty() != ApiAnswerCertainty::Api
     }
 
     /// Whether the response says that the credentials were refused.
@@ -87,10 +87,10 @@ impl RecordedStep {
 impl Observations {
     /// Whether the response of a step is an answer of the API, from which a check may conclude something.
     pub(crate) fn is_api_answer(&self, step: &RecordedStep) -> bool {
-        match step.response_origin() {
-            ResponseOrigin::Api => true,
-            ResponseOrigin::Ambiguous => step.role.is_deliberately_wrong() && self.api_answered_around(step),
-            ResponseOrigin::NoAnswer => false,
+        match step.api_answer_certainty() {
+            ApiAnswerCertainty::Api => true,
+            ApiAnswerCertainty::Ambiguous => step.role.is_deliberately_wrong() && self.api_answered_around(step),
+            ApiAnswerCertainty::NoAnswer => false,
         }
     }
 
@@ -100,7 +100,7 @@ impl Observations {
             |other: &&RecordedStep| !other.role.is_deliberately_wrong() && other.exchange.call != CallKind::Download;
         let index = step.number.saturating_sub(1).min(self.steps.len());
         let (before, after) = self.steps.split_at(index);
-        let is_api = |other: &RecordedStep| other.response_origin() == ResponseOrigin::Api;
+        let is_api = |other: &RecordedStep| other.api_answer_certainty() == ApiAnswerCertainty::Api;
         before.iter().rev().find(is_valid_call).is_some_and(is_api)
             && after.iter().find(is_valid_call).is_none_or(is_api)
     }
@@ -108,7 +108,9 @@ impl Observations {
     /// Whether the API answered any valid request.
     pub(crate) fn is_any_valid_request_answered(&self) -> bool {
         let mut valid = self.steps.iter().filter(|step| !step.role.is_deliberately_wrong());
-        valid.any(|step| step.exchange.call != CallKind::Download && step.response_origin() == ResponseOrigin::Api)
+        valid.any(|step| {
+            step.exchange.call != CallKind::Download && step.api_answer_certainty() == ApiAnswerCertainty::Api
+        })
     }
 
     /// Whether the response to a wrong request differs from those to valid requests of the same kind. If the valid ones

@@ -2,7 +2,7 @@
 
 use super::NO_REQUIRED_ACTS;
 use crate::act::Act;
-use crate::answer::ResponseOrigin;
+use crate::answer::ApiAnswerCertainty;
 use crate::check::{Check, CheckResult, FindingCollector};
 use crate::latency::compute_percentiles;
 use crate::observations::{Observations, RecordedStep, StepRole};
@@ -136,9 +136,9 @@ fn check_api_sends_hsts(observations: &Observations) -> CheckResult {
 fn check_plain_http_refused(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for step in observations.steps_with_role(StepRole::PlainHttp) {
-        let is_page = step.response_origin() == ResponseOrigin::Ambiguous
+        let is_page = step.api_answer_certainty() == ApiAnswerCertainty::Ambiguous
             && !step.response_status().is_some_and(|status| (300..400).contains(&status));
-        let is_failure = step.reply.is_some() && step.response_origin() == ResponseOrigin::NoAnswer;
+        let is_failure = step.reply.is_some() && step.api_answer_certainty() == ApiAnswerCertainty::NoAnswer;
         if is_page || is_failure || step.reply.is_none() && !observations.api_answered_around(step) {
             continue;
         }

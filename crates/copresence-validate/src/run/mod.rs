@@ -8,7 +8,7 @@ mod request_builder;
 mod visit;
 
 use crate::act::{Act, ActOutcome};
-use crate::answer::ResponseOrigin;
+use crate::answer::ApiAnswerCertainty;
 use crate::check::{Check, CheckResult};
 use crate::checks::CHECKS;
 use crate::file_content::SequentialInspections;
@@ -360,7 +360,7 @@ impl<'a> CheckRun<'a> {
     /// that may come from something in between.
     fn should_defer_check_judgement(&self, check: &Check) -> bool {
         let mut ambiguous = self.observations.steps.iter().filter(|step| {
-            check.required_acts.contains(&step.act) && step.response_origin() == ResponseOrigin::Ambiguous
+            check.required_acts.contains(&step.act) && step.api_answer_certainty() == ApiAnswerCertainty::Ambiguous
         });
         ambiguous.next_back().is_some_and(|last| {
             let later = &self.observations.steps[last.number..];

@@ -3,7 +3,7 @@
 use super::request_builder::RequestWithCurl;
 use super::{ActAbort, ActResult, CheckRun, StepTokenAndFileIndexes, abort_act_as_incomplete};
 use crate::act::Act;
-use crate::answer::ResponseOrigin;
+use crate::answer::ApiAnswerCertainty;
 use crate::observations::{RecordedStep, StepRole};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -62,7 +62,7 @@ impl CheckRun<'_> {
         let mut outage = None;
         loop {
             let index = self.redeem_token(act, role, token).await?;
-            if self.observations.steps[index].response_origin() == ResponseOrigin::Api {
+            if self.observations.steps[index].api_answer_certainty() == ApiAnswerCertainty::Api {
                 return Ok(index);
             }
             // Nothing was ever answered on this route: no waiting helps.
@@ -75,10 +75,9 @@ impl CheckRun<'_> {
     /// Fails if a redeem is answered with a missing page, and no redeem was answered otherwise.
     fn ensure_redeem_route_exists(&self, index: usize) -> ActResult {
         let step = &self.observations.steps[index];
-        let answered =
-            self.observations.steps.iter().any(|other| {
-                other.exchange.call == step.exchange.call && other.response_origin() == ResponseOrigin::Api
-            });
+        let answered = self.observations.steps.iter().any(|other| {
+            other.exchange.call == step.exchange.call && other.api_answer_certainty() == ApiAnswerCertainty::Api
+        });
         match step.run_error_for_response() {
             Some(error @ crate::run_error::RunError::NoApi(_)) if !answered => Err(ActAbort::Fatal(error)),
             _ => Ok(()),
@@ -98,13 +97,13 @@ impl CheckRun<'_> {
         request: RequestWithCurl,
     ) -> Result<usize, ActAbort> {
         let first = self.send_and_record_request(act, role, about, request.clone()).await?;
-        if self.observations.steps[first].response_origin() != ResponseOrigin::NoAnswer
+        if self.observations.steps[first].api_answer_certainty() != ApiAnswerCertainty::NoAnswer
             || !self.wait_until_api_answers(act).await?
         {
             return Ok(first);
         }
         let second = self.send_and_record_request(act, role, about, request).await?;
-        if self.observations.steps[second].response_origin() == ResponseOrigin::NoAnswer
+        if self.observations.steps[second].api_answer_certainty() == ApiAnswerCertainty::NoAnswer
             && self.wait_until_api_answers(act).await?
         {
             self.observations.repeated_failures.insert(self.observations.steps[second].number);
@@ -125,7 +124,7 @@ impl CheckRun<'_> {
         let mut outage = self.start_outage_deadline();
         loop {
             let index = self.log_in().await?;
-            if self.observations.steps[index].response_origin() == ResponseOrigin::Api {
+            if self.observations.steps[index].api_answer_certainty() == ApiAnswerCertainty::Api {
                 return Ok(true);
             }
             self.wait_for_retry(&mut outage, index).await?;

@@ -3,7 +3,7 @@
 use super::request_builder::{CredentialMode, RequestWithCurl, token_curl_variable};
 use super::{ActResult, CheckRun, StepTokenAndFileIndexes, abort_act_as_incomplete};
 use crate::act::Act;
-use crate::answer::ResponseOrigin;
+use crate::answer::ApiAnswerCertainty;
 use crate::observations::{RecordedStep, StepRole};
 use crate::response_fields::STRANGER_ORIGIN;
 use copresence_client::CallKind;
@@ -37,7 +37,7 @@ impl CheckRun<'_> {
             StepRole::GenerateWrongKey
         };
         let is_refusal =
-            |step: &RecordedStep| step.response_origin() == ResponseOrigin::Api && !step.has_success_status();
+            |step: &RecordedStep| step.api_answer_certainty() == ApiAnswerCertainty::Api && !step.has_success_status();
         self.observations.steps_with_role(wrong_key).any(is_refusal)
             && self.observations.steps_with_role(StepRole::Generate).any(RecordedStep::has_success_status)
     }

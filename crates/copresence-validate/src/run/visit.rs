@@ -4,7 +4,7 @@ use super::patient_requests::Outage;
 use super::request_builder::{CredentialMode, RequestBuilder, token_curl_variable};
 use super::{ActAbort, ActResult, CheckRun, StepTokenAndFileIndexes, abort_act_as_incomplete};
 use crate::act::{Act, ActOutcome};
-use crate::answer::ResponseOrigin;
+use crate::answer::ApiAnswerCertainty;
 use crate::file_content::{INSPECTION_TIME_LIMIT, inspect_file};
 use crate::observations::{DeliveredFileInspection, RecordedStep, StepRole};
 use crate::phone_driver::{InvitationDisplay, InvitationEndWithoutAvatar, PhoneDriver, ScanInvitation};
@@ -279,7 +279,7 @@ impl CheckRun<'_> {
                 return Ok(PollingOutcome::CredentialsRefused);
             }
             let is_refusal = |step: &RecordedStep| {
-                step.response_origin() == ResponseOrigin::Api && step.response_status() == Some(400)
+                step.api_answer_certainty() == ApiAnswerCertainty::Api && step.response_status() == Some(400)
             };
             refusals = if steps().any(is_refusal) { refusals + 1 } else { 0 };
             if refusals >= REFUSALS_AS_PROOF {
@@ -287,7 +287,7 @@ impl CheckRun<'_> {
                 return Ok(if is_doubtful { PollingOutcome::PossiblyDelivered } else { PollingOutcome::TokenRefused });
             }
             // An unexpected status is an answer: the avatar may be ready later.
-            if steps().all(|step| step.response_origin() != ResponseOrigin::Api) {
+            if steps().all(|step| step.api_answer_certainty() != ApiAnswerCertainty::Api) {
                 let outage = outage.get_or_insert_with(|| self.start_outage_deadline());
                 waited += self.wait_for_retry(outage, indices[0]).await?;
                 continue;
@@ -366,7 +366,7 @@ impl CheckRun<'_> {
             let index = self.download_file(act, role, url, number).await?;
             let step = &self.observations.steps[index];
             let is_unsent = step.exchange.outcome == ExchangeOutcome::NeverSent;
-            if !is_unsent && (step.reply.is_none() || step.response_origin() == ResponseOrigin::Api) {
+            if !is_unsent && (step.reply.is_none() || step.api_answer_certainty() == ApiAnswerCertainty::Api) {
                 return Ok(index);
             }
             let outage = outage.get_or_insert_with(|| self.start_outage_deadline());
