@@ -1,4 +1,5 @@
 // Blocks what the keys, mouse and fingers of a stranger would do to a web page in a browser.
+import { PointerMovementDetector } from './input/pointer-movement';
 
 /** Milliseconds without movement after which the pointer is hidden. */
 const POINTER_IDLE_MS = 3000;
@@ -77,13 +78,10 @@ export function blockBrowserActions(within: Window = window): () => void {
 export function hideIdlePointer(within: Window = window): () => void {
   const root = within.document.documentElement;
   let timer: ReturnType<typeof setTimeout> | undefined;
-  let last = '';
+  const movement = new PointerMovementDetector();
   const hide = () => root.toggleAttribute('data-pointer-rests', true);
-  const moved = (event: { screenX: number; screenY: number }) => {
-    // The web view also reports a move when only the page below the pointer has changed.
-    const now = `${event.screenX} ${event.screenY}`;
-    if (now === last) return;
-    last = now;
+  const moved = (event: PointerEvent) => {
+    if (!movement.hasMoved(event)) return;
     root.toggleAttribute('data-pointer-rests', false);
     clearTimeout(timer);
     timer = setTimeout(hide, POINTER_IDLE_MS);

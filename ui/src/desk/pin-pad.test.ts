@@ -2,7 +2,7 @@ import { fireEvent, screen, waitFor } from '@testing-library/svelte';
 import { tick } from 'svelte';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { byTestId, focusedTestId, pressKey, renderDesk } from '../../fake/render-desk';
-import { PIN_PAD_IDLE_MS } from '../state/desk-store.svelte';
+import { DESK_IDLE_MS, PIN_PAD_IDLE_MS } from '../state/desk-store.svelte';
 import { inputDevice } from '../state/input-device.svelte';
 import { messages } from './messages';
 
@@ -172,21 +172,41 @@ describe('a lock that closes meanwhile', () => {
     expect(desk.isOpen).toBe(false);
   });
 
+  it.each([
+    ['the desk', () => renderDesk(), DESK_IDLE_MS],
+    ['the PIN pad', closed, PIN_PAD_IDLE_MS],
+  ] as const)(
+    'leaves %s at its time when the pointer is reported again at the same place',
+    async (_, open, idleMs) => {
+      vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
+      const { deskOverlay } = await open();
+      const report = () => fireEvent.pointerMove(document.body, { screenX: 5, screenY: 7 });
+      await report();
+      for (let waited = 0; waited < idleMs - 10_000; waited += 10_000) {
+        vi.advanceTimersByTime(10_000);
+        await report();
+      }
+      expect(deskOverlay.isOpen).toBe(true);
+      vi.advanceTimersByTime(20_000);
+      expect(deskOverlay.isOpen).toBe(false);
+    },
+  );
+
   it('stays open by reported activity', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
     const { desk } = await renderDesk();
     const asked = () => desk.calls.filter((call) => call === 'readPanel').length;
     expect(asked()).toBe(1);
-    await fireEvent.pointerMove(document.body);
+    await fireEvent.pointerMove(document.body, { screenX: 1 });
     expect(asked()).toBe(1);
     vi.advanceTimersByTime(61_000);
-    await fireEvent.pointerMove(document.body);
-    await fireEvent.pointerMove(document.body);
+    await fireEvent.pointerMove(document.body, { screenX: 2 });
+    await fireEvent.pointerMove(document.body, { screenX: 3 });
     expect(asked()).toBe(2);
     // When the lock has closed, the PIN is asked for.
     desk.lockByTimeout();
     vi.advanceTimersByTime(61_000);
-    await fireEvent.pointerMove(document.body);
+    await fireEvent.pointerMove(document.body, { screenX: 4 });
     await waitFor(() => expect(screen.queryByTestId('pad')).not.toBeNull());
   });
 });

@@ -5,6 +5,7 @@ import { inputDevice } from '../state/input-device.svelte';
 import { turnAvatar } from './avatar-turn';
 import type { GamepadIntent, GamepadKind } from './gamepad';
 import { topmostDialogOrRoot } from './modal-dialog';
+import { PointerMovementDetector } from './pointer-movement';
 import { type Direction, focusPrimaryActionOrFirst, moveFocus, scrollFocusedText } from './spatial-focus';
 
 /** The actions that input triggers, and the state that they depend on. */
@@ -45,7 +46,7 @@ const TURN_STEPS: Record<Direction, [number, number]> = {
 /** The event listeners of the stage for keyboard, pointer and gamepad, which call its actions. */
 export class StageInputListeners {
   readonly #actions: StageActions;
-  #lastPointerPosition = '';
+  readonly #pointerMovement = new PointerMovementDetector();
 
   constructor(of: StageActions) {
     this.#actions = of;
@@ -81,10 +82,8 @@ export class StageInputListeners {
   };
 
   /** The mouse has moved, and not only the screen below it. */
-  readonly onpointermove = ({ screenX, screenY }: PointerEvent): void => {
-    const at = `${screenX} ${screenY}`;
-    if (at !== this.#lastPointerPosition) this.#actions.noteActivity();
-    this.#lastPointerPosition = at;
+  readonly onpointermove = (event: PointerEvent): void => {
+    if (this.#pointerMovement.hasMoved(event)) this.#actions.noteActivity();
   };
 
   /** A button of a gamepad was pressed. */
