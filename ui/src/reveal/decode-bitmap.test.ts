@@ -1,4 +1,4 @@
-import { afterEach, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { fetchAndDecodeScaledBitmap } from './decode-bitmap';
 
 afterEach(() => vi.unstubAllGlobals());
@@ -30,4 +30,99 @@ it('decodes an image at the size that is shown, and none that would fill the mem
   ] as const)
     await expect(decodePng(width, height)).rejects.toThrow(`${width} × ${height} pixels is too large`);
   expect(decode).toHaveBeenCalledTimes(2);
+});
+
+const ascii = (text: string) => [...text].map((sign) => sign.charCodeAt(0));
+const uint32 = (value: number) => [24, 16, 8, 0].map((shift) => (value >>> shift) & 255);
+const box = (type: string, content: number[]) => [...uint32(8 + content.length), ...ascii(type), ...content];
+
+/** An AVIF of this size without pixels, with bytes of no meaning before its properties. */
+function createAvifHeader(width: number, height: number, free = 0): number[] {
+  const ispe = box('ispe', [0, 0, 0, 0, ...uint32(width), ...uint32(height)]);
+  const pixi = box('pixi', [0, 0, 0, 0, 1, 8]);
+  const meta = box('meta', [0, 0, 0, 0, ...box('iprp', box('ipco', [...pixi, ...ispe]))]);
+  return [...box('ftyp', ascii('avif')), ...box('free', Array(free).fill(0)), ...meta];
+}
+
+/** A JPEG of this size without pixels, with these bytes before its frame. */
+function createJpegHeader(width: number, height: number, before: number[] = []): number[] {
+  const [w, h] = [width, height].map((side) => [side >> 8, side & 255]) as [number[], number[]];
+  return [
+    ...[0xff, 0xd8, 0xff, 0xe0, 0, 4, 1, 2],
+    ...before,
+    ...[0xff, 0xc0, 0, 11, 8],
+    ...h,
+    ...w,
+    3,
+    0,
+    0,
+    0xff,
+    0xda,
+  ];
+}
+
+const large = {
+  png: pngHeader(20_000, 20_000),
+  text: [0, 0, 0, 4, ...ascii('tEXt'), 0, 0, 4, 0, 0, 0, 4, 0],
+};
+
+describe('an image that would fill the memory is refused', () => {
+  const gif = [...ascii('GIF89a'), 0x20, 0x4e, 0x20, 0x4e, 0, 0, 0];
+  it.each<[string, ArrayLike<number>]>([
+    ['a GIF', gif],
+    ['a BMP', [...ascii('BM'), ...Array(16).fill(0), 0x20, 0x4e, 0, 0, 0x20, 0x4e, 0, 0]],
+    ['a TIFF', [...ascii('II*'), 0, 8, 0, 0, 0]],
+    ['nothing', []],
+    [
+      'a PNG with another size before its own',
+      [...large.png.slice(0, 8), ...large.text, ...large.png.slice(8)],
+    ],
+    ['a PNG of no height', pngHeader(20_000, 0)],
+    ['a JPEG', createJpegHeader(20_000, 20_000)],
+    ['a JPEG with a byte between its segments', createJpegHeader(20_000, 20_000, [0])],
+    ['a JPEG with fill bytes', createJpegHeader(20_000, 20_000, [0xff, 0, 0xff, 0xff, 0xff, 0x01])],
+    ['a JPEG with a marker alone', createJpegHeader(20_000, 20_000, [0xff, 0xd0])],
+    ['a JPEG without a frame', [0xff, 0xd8, 0xff, 0xda, 0, 2]],
+    ['an AVIF', createAvifHeader(16_000, 16_000)],
+    ['an AVIF with its properties far behind', createAvifHeader(16_000, 16_000, 5_000)],
+    [
+      'an AVIF with its size in another place',
+      [...box('ftyp', ascii('avif')), ...Array(5_000).fill(0), ...ascii('ispe')],
+    ],
+    ['a film', [...createAvifHeader(16, 16), ...box('moov', [])]],
+  ])('%s', async (_, bytes) => {
+    const decode = vi.fn(async () => ({}) as ImageBitmap);
+    vi.stubGlobal('createImageBitmap', decode);
+    vi.stubGlobal('fetch', async () => new Response(Uint8Array.from(bytes)));
+    await expect(fetchAndDecodeScaledBitmap('blob:picture')).rejects.toThrow(/too large|size is unknown/);
+    expect(decode).not.toHaveBeenCalled();
+  });
+});
+
+it('decodes unusual images', async () => {
+  const decode = vi.fn(async (_: Blob, options: ImageBitmapOptions) => options as unknown as ImageBitmap);
+  vi.stubGlobal('createImageBitmap', decode);
+  for (const bytes of [
+    createJpegHeader(4096, 1024, [0, 0xff, 0xd0, 0xff, 0xff]),
+    createAvifHeader(4096, 1024, 5_000),
+    // Padded, and with its last box until the end.
+    [...createAvifHeader(4096, 1024), 0, 0, 0],
+    [...createAvifHeader(4096, 1024), 0, 0, 0, 0, ...ascii('mdat'), 1, 2, 3],
+    // With a size of 64 bits.
+    [
+      ...createAvifHeader(4096, 1024).slice(0, 12),
+      0,
+      0,
+      0,
+      1,
+      ...ascii('free'),
+      ...uint32(0),
+      ...uint32(16),
+      ...createAvifHeader(4096, 1024).slice(12),
+    ],
+  ]) {
+    vi.stubGlobal('fetch', async () => new Response(Uint8Array.from(bytes)));
+    const options = await fetchAndDecodeScaledBitmap('blob:picture');
+    expect(options).toMatchObject({ resizeWidth: 2048, resizeHeight: 512 });
+  }
 });

@@ -8,18 +8,19 @@ export const MAX_TEXTURE_SIZE = 2048;
 /** Pixels of the largest image that is decoded. It is decoded as a whole before it is scaled down, with 4 bytes each. */
 export const MAX_DECODED_PIXELS = 8192 * 8192;
 
-/** Fetches and decodes an image, scaled down to the maximum size. Rejects if it is too large to be decoded. */
+/** Fetches and decodes an image, scaled down to the maximum size. Rejects if it is too large, or its size is unknown. */
 export async function fetchAndDecodeScaledBitmap(url: string): Promise<ImageBitmap> {
   const bytes = removeExif(new Uint8Array(await (await fetch(url)).arrayBuffer()));
   const size = readImageSize(bytes);
-  if (size && size.width * size.height > MAX_DECODED_PIXELS)
+  if (!size) throw new Error('an image is no PNG, JPEG, WebP or AVIF, or its size is unknown');
+  if (size.width * size.height > MAX_DECODED_PIXELS)
     throw new Error(`an image of ${size.width} × ${size.height} pixels is too large to be shown`);
-  const scale = size ? MAX_TEXTURE_SIZE / Math.max(size.width, size.height) : 1;
+  const scale = MAX_TEXTURE_SIZE / Math.max(size.width, size.height);
   return createImageBitmap(new Blob([bytes]), {
     // Required by glTF: the raw values of the image.
     premultiplyAlpha: 'none',
     colorSpaceConversion: 'none',
-    ...(size && scale < 1
+    ...(scale < 1
       ? {
           resizeWidth: Math.max(1, Math.round(size.width * scale)),
           resizeHeight: Math.max(1, Math.round(size.height * scale)),

@@ -7,32 +7,67 @@ export interface ImageSize {
   height: number;
 }
 
-/** The size in the image's header; null for unknown or truncated data. */
+/** The size in the image's header; null for unknown, malformed or truncated data. */
 export function readImageSize(bytes: Uint8Array): ImageSize | null {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   try {
-    if (view.getUint32(0) === 0x89504e47) return { width: view.getUint32(16), height: view.getUint32(20) };
-    if (view.getUint16(0) === 0xffd8) return readJpegSize(view);
-    if (view.getUint32(0) === 0x52494646 && view.getUint32(8) === 0x57454250) return readWebpSize(view);
-    if (view.getUint32(0) === 0xab4b5458 && view.getUint32(4) === 0x203230bb)
-      return { width: view.getUint32(20, true), height: view.getUint32(24, true) };
-    if (view.getUint32(4) === 0x66747970) return readAvifSize(view);
-    return null;
+    const size = readStatedSize(view);
+    return size && size.width > 0 && size.height > 0 ? size : null;
   } catch (error) {
     if (error instanceof RangeError) return null;
     throw error;
   }
 }
 
-/** The size in the first start-of-frame segment of a JPEG; null if a segment is not where it must be. */
+function readStatedSize(view: DataView): ImageSize | null {
+  if (view.getUint32(0) === 0x89504e47) return readPngSize(view);
+  if (view.getUint16(0) === 0xffd8) return readJpegSize(view);
+  if (view.getUint32(0) === 0x52494646 && view.getUint32(8) === 0x57454250) return readWebpSize(view);
+  if (view.getUint32(0) === 0xab4b5458 && view.getUint32(4) === 0x203230bb)
+    return { width: view.getUint32(20, true), height: view.getUint32(24, true) };
+  if (view.getUint32(4) === FTYP) return readAvifSize(view);
+  return null;
+}
+
+/** The size in the first chunk of a PNG; null if that is another one, which decoders may skip. */
+function readPngSize(view: DataView): ImageSize | null {
+  if (view.getUint32(12) !== 0x49484452) return null;
+  return { width: view.getUint32(16), height: view.getUint32(20) };
+}
+
+/** The size in the first start-of-frame segment of a JPEG. */
 function readJpegSize(view: DataView): ImageSize | null {
-  for (let at = 2; ; ) {
-    if (view.getUint8(at) !== 0xff) return null;
-    const marker = view.getUint8(at + 1);
+  for (const { marker, at } of jpegSegments(view)) {
     // Any start-of-frame marker. The three exceptions have another meaning.
     const frame = marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc;
     if (frame) return { width: view.getUint16(at + 7), height: view.getUint16(at + 5) };
-    at += marker === 0xff ? 1 : 2 + view.getUint16(at + 2);
+  }
+  return null;
+}
+
+/** A segment of a JPEG. */
+export interface JpegSegment {
+  marker: number;
+  /** Where its marker begins, in bytes from the start of the file. */
+  at: number;
+}
+
+/**
+ * The segments of a JPEG before its pixels. As decoders do, it skips bytes between them that mean nothing. Throws a
+ * `RangeError` where the file ends too early.
+ */
+export function* jpegSegments(view: DataView): Generator<JpegSegment> {
+  for (let at = 2; ; ) {
+    const marker = view.getUint8(at + 1);
+    if (view.getUint8(at) !== 0xff || marker === 0xff || marker === 0) {
+      at += 1;
+      continue;
+    }
+    // The pixels, or the end.
+    if (marker === 0xda || marker === 0xd9) return;
+    yield { marker, at };
+    const hasNoContent = marker === 0x01 || (marker >= 0xd0 && marker <= 0xd8);
+    at += hasNoContent ? 2 : 2 + view.getUint16(at + 2);
   }
 }
 
@@ -53,15 +88,46 @@ function readWebpSize(view: DataView): ImageSize | null {
   }
 }
 
-/** The largest size that a property of an AVIF states (`ispe`): that of the whole image. */
-function readAvifSize(view: DataView): ImageSize | null {
+const [FTYP, MOOV, META] = [0x66747970, 0x6d6f6f76, 0x6d657461];
+const [IPRP, IPCO, ISPE] = [0x69707270, 0x6970636f, 0x69737065];
+
+/** A box of an AVIF: where its content begins and ends, in bytes from the start of the file. */
+interface IsoBox {
+  type: number;
+  start: number;
+  end: number;
+}
+
+/**
+ * The largest size that a property of an AVIF states (`ispe`): that of the whole image. Null for an image sequence, whose
+ * size is elsewhere.
+ */
+function readAvifSize(view: DataView, start = 0, end = view.byteLength): ImageSize | null {
   let largest: ImageSize | null = null;
-  // The properties are in the boxes at the beginning.
-  const end = Math.min(view.byteLength - 16, 4096);
-  for (let at = 8; at < end; at += 1) {
-    if (view.getUint32(at) !== 0x69737065) continue;
-    const size = { width: view.getUint32(at + 8), height: view.getUint32(at + 12) };
-    if (size.width * size.height > (largest ? largest.width * largest.height : 0)) largest = size;
+  for (const box of isoBoxes(view, start, end)) {
+    if (box.type === MOOV) return null;
+    let size: ImageSize | null = null;
+    // After their version and flags.
+    if (box.type === META) size = readAvifSize(view, box.start + 4, box.end);
+    else if (box.type === IPRP || box.type === IPCO) size = readAvifSize(view, box.start, box.end);
+    else if (box.type === ISPE)
+      size = { width: view.getUint32(box.start + 4), height: view.getUint32(box.start + 8) };
+    if (size && size.width * size.height > (largest ? largest.width * largest.height : 0)) largest = size;
   }
   return largest;
+}
+
+/** The boxes in a range of bytes, until one is not complete. */
+function* isoBoxes(view: DataView, from: number, until: number): Generator<IsoBox> {
+  for (let at = from; at + 8 <= until; ) {
+    let size = view.getUint32(at);
+    let header = 8;
+    if (size === 1) {
+      size = Number(view.getBigUint64(at + 8));
+      header = 16;
+    } else if (size === 0) size = until - at;
+    if (size < header || at + size > until) return;
+    yield { type: view.getUint32(at + 4), start: at + header, end: at + size };
+    at += size;
+  }
 }

@@ -16,6 +16,12 @@ describe('Exif data', () => {
     expect(left).toHaveLength(bytes.length);
   });
 
+  it('of a JPEG are hidden after bytes between its segments', () => {
+    const exif = [0xff, 0xe1, 0, 10, ...ascii('Exif\0\0MM')];
+    const bytes = Uint8Array.from([0xff, 0xd8, 0, 0xff, 0xff, 0xd0, ...exif, 0xff, 0xda, 0, 2, 1, 2, 3]);
+    expect(includes(removeExif(bytes), 'exif')).toBe(false);
+  });
+
   it('of a PNG are cut out', () => {
     const chunk = (name: string, data: number[]) => [
       0,

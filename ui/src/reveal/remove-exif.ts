@@ -1,5 +1,6 @@
 // Hides the Exif data of an image from its decoder. Browsers turn an image by the orientation in it, but the texture
 // coordinates of a model refer to the pixels as they are stored: modelling tools and game engines ignore Exif.
+import { jpegSegments } from './image-size';
 
 /**
  * The same image without Exif data. JPEG, PNG and WebP; other formats store no orientation outside the picture itself.
@@ -24,13 +25,8 @@ const EXIF = 0x45786966;
 
 /** Renames the segment that begins with `Exif`. */
 function hideExifOfJpeg(bytes: Uint8Array<ArrayBuffer>, view: DataView): Uint8Array<ArrayBuffer> {
-  for (let at = 2; view.getUint8(at) === 0xff; ) {
-    const marker = view.getUint8(at + 1);
-    // The image itself begins.
-    if (marker === 0xda) break;
+  for (const { marker, at } of jpegSegments(view))
     if (marker === 0xe1 && view.getUint32(at + 4) === EXIF) bytes.fill(0, at + 4, at + 8);
-    at += marker === 0xff ? 1 : 2 + view.getUint16(at + 2);
-  }
   return bytes;
 }
 
