@@ -1,9 +1,11 @@
 // Decoders of compressed meshes and textures. They come with the program, run in workers, and are loaded only for a file
 // that needs them. Written against three 0.187.0.
-import { LoadingManager, type WebGLRenderer } from 'three';
+import { type BufferGeometry, LoadingManager, type WebGLRenderer } from 'three';
 import type { MeshoptDecoder } from 'three/addons/libs/meshopt_decoder.module.js';
 import type { DRACOLoader } from 'three/addons/loaders/DRACOLoader.js';
 import type { KTX2Loader } from 'three/addons/loaders/KTX2Loader.js';
+import { DracoBudget } from './draco-limits';
+import { Ktx2Budget } from './ktx2-limits';
 
 /** The decoders that a file needs; null for others. */
 export interface Decoders {
@@ -60,7 +62,25 @@ async function requireWebAssembly(needed: string[]): Promise<void> {
 
 async function createDracoDecoder(): Promise<DRACOLoader> {
   const { DRACOLoader, DRACO_GLTF_CONFIG } = await import('three/addons/loaders/DRACOLoader.js');
-  return new DRACOLoader().setDecoderPath(DRACO_GLTF_CONFIG).setWorkerLimit(WORKER_COUNT);
+  return limitDracoLoader(new DRACOLoader().setDecoderPath(DRACO_GLTF_CONFIG).setWorkerLimit(WORKER_COUNT));
+}
+
+/** What `DRACOLoader` has besides its types. */
+interface DracoGeometryDecoder {
+  decodeGeometry(file: ArrayBuffer, task: { attributeIDs: object }): Promise<BufferGeometry>;
+}
+
+/** Lets the loader refuse meshes that unpack to too much. */
+function limitDracoLoader(loader: DRACOLoader): DRACOLoader {
+  const decoder = loader as unknown as DracoGeometryDecoder;
+  const decode = decoder.decodeGeometry.bind(loader);
+  const budget = new DracoBudget();
+  decoder.decodeGeometry = async (file, task) => {
+    // A file that is decoded already has been moved to the worker.
+    if (file.byteLength > 0) budget.countMesh(new Uint8Array(file), Object.keys(task.attributeIDs).length);
+    return decode(file, task);
+  };
+  return loader;
 }
 
 async function createMeshoptDecoder(): Promise<typeof MeshoptDecoder> {
@@ -80,7 +100,9 @@ async function createKtx2Decoder(renderer: WebGLRenderer): Promise<{ loader: KTX
   const replaced = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
   const manager = new LoadingManager();
   manager.setURLModifier((url) => (/basis_transcoder[^/]*\.js$/.test(url) ? replaced : url));
-  const loader = new KTX2Loader(manager).detectSupport(renderer).setWorkerLimit(WORKER_COUNT);
+  const loader = limitKtx2Loader(
+    new KTX2Loader(manager).detectSupport(renderer).setWorkerLimit(WORKER_COUNT),
+  );
   return {
     loader,
     close() {
@@ -88,4 +110,21 @@ async function createKtx2Decoder(renderer: WebGLRenderer): Promise<{ loader: KTX
       URL.revokeObjectURL(replaced);
     },
   };
+}
+
+/** Lets the loader refuse textures that unpack to too much. */
+function limitKtx2Loader(loader: KTX2Loader): KTX2Loader {
+  const parse = loader.parse.bind(loader);
+  const budget = new Ktx2Budget();
+  loader.parse = (file, onLoad, onError) => {
+    try {
+      // A file that is transcoded already has been moved to the worker.
+      if (file.byteLength > 0) budget.countTexture(new Uint8Array(file));
+    } catch (error) {
+      onError?.(error);
+      return;
+    }
+    parse(file, onLoad, onError);
+  };
+  return loader;
 }
