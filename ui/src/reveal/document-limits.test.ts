@@ -1,5 +1,6 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { checkDocumentLimits } from './document-limits';
+import type { Gltf } from './gltf';
 import { prepareGltf } from './prepare-gltf';
 
 const meshes = [{ primitives: [{ attributes: { POSITION: 0 } }] }];
@@ -50,4 +51,96 @@ it('refuses a document of so many objects that they would block the screen', () 
     expect(() => prepareGltf(document, new Set())).toThrow(/more than 10000 nodes/);
   // Only what is shown counts.
   checkDocumentLimits({ meshes: [{ primitives: Array(10_000).fill(triangle) }], nodes: [{ mesh: 7 }] });
+});
+
+/** Overlapping ranges of one file. */
+const overlapping = (count: number, byteLength = 190_000_000) => Array(count).fill({ buffer: 0, byteLength });
+const vertex = { componentType: 5126, type: 'VEC3', count: 3 };
+const byIndex = <T>(count: number, create: (index: number) => T) =>
+  Array.from({ length: count }, (_, i) => create(i));
+
+it('refuses a document whose ranges overlap, and would be copied again and again', () => {
+  const dracoPrimitive = (bufferView: number) => ({
+    attributes: { POSITION: 0 },
+    extensions: { KHR_draco_mesh_compression: { bufferView, attributes: { POSITION: 0 } } },
+  });
+  for (const document of [
+    {
+      bufferViews: overlapping(20),
+      accessors: byIndex(20, (bufferView) => ({ ...vertex, bufferView })),
+      meshes,
+    },
+    {
+      bufferViews: overlapping(2),
+      accessors: [{ ...vertex, sparse: { indices: { bufferView: 0 }, values: { bufferView: 1 } } }],
+      meshes,
+    },
+    {
+      bufferViews: overlapping(20),
+      accessors: [vertex],
+      meshes: [{ primitives: byIndex(20, dracoPrimitive) }],
+    },
+    // One range, copied for each image.
+    { bufferViews: overlapping(1), accessors: [vertex], images: Array(2).fill({ bufferView: 0 }), meshes },
+    { bufferViews: overlapping(1, 1_000_000), images: Array(201).fill({ bufferView: 0 }), meshes },
+    { bufferViews: overlapping(1, 1e300), accessors: [{ ...vertex, bufferView: 0 }], meshes },
+  ])
+    expect(() => prepareGltf(document, new Set())).toThrow(/overlapping ranges .* more than 200000000 bytes/);
+});
+
+it('accepts a large file whose ranges do not overlap, or are not used', () => {
+  const byteLength = 60_000_000;
+  checkDocumentLimits({
+    bufferViews: [...overlapping(3, byteLength), ...overlapping(20)],
+    // Several accessors in a range are copied once.
+    accessors: [
+      ...Array(50).fill({ ...vertex, bufferView: 0 }),
+      { ...vertex, bufferView: 1 },
+      { bufferView: 99 },
+    ],
+    images: [{ bufferView: 2 }, { uri: 'face.png' }],
+  });
+});
+
+describe('blendshapes', () => {
+  const document = (count: number, targets: Record<string, number>[]) => ({
+    accessors: [{ ...vertex, count }],
+    meshes: [
+      {
+        primitives: [{ attributes: { POSITION: 0 }, targets }],
+        extras: { targetNames: targets.map(() => 'jawOpen') },
+      },
+    ],
+  });
+  const kept = new Set(['jawOpen']);
+
+  it.each<[string, Gltf]>([
+    ['that share an accessor', document(8_000_000, Array(2_000).fill({ POSITION: 0 }))],
+    ['with normals', document(100_000, Array(63).fill({ POSITION: 0, NORMAL: 0 }))],
+    ['with colours', document(100_000, Array(63).fill({ POSITION: 0, COLOR_0: 0 }))],
+    ['of which one has normals', document(100_000, [...Array(62).fill({ POSITION: 0 }), { NORMAL: 0 }])],
+    [
+      'in several meshes',
+      {
+        ...document(1, []),
+        accessors: [{ ...vertex, count: 100_000 }],
+        meshes: Array(3).fill(document(1, Array(52).fill({ POSITION: 0 })).meshes[0]),
+      },
+    ],
+  ])('%s that would fill the memory are refused', (_, gltf) => {
+    expect(() => prepareGltf(gltf, kept)).toThrow(/blendshapes unpack to more than 200000000 bytes/);
+  });
+
+  it('of a detailed head are accepted, and removed ones do not count', () => {
+    const head = document(60_000, Array(52).fill({ POSITION: 0, NORMAL: 0 }));
+    expect(prepareGltf(head, kept).gltf.meshes?.[0]?.primitives[0]?.targets).toHaveLength(52);
+    expect(prepareGltf(document(1_000_000, Array(300).fill({ POSITION: 0 })), new Set())).toBeTruthy();
+  });
+
+  it('are limited in number', () => {
+    const { gltf } = prepareGltf(document(3, Array(100_000).fill({ POSITION: 0 })), kept);
+    const [mesh] = gltf.meshes ?? [];
+    expect(mesh?.primitives[0]?.targets).toHaveLength(256);
+    expect(mesh?.extras?.targetNames).toHaveLength(256);
+  });
 });

@@ -1,6 +1,7 @@
 // Bounds the memory and the work that a document asks for. A few hundred bytes can state data of gigabytes: compressed
-// ranges, and accessors that have no bytes in the file. A few megabytes can state objects that take minutes to draw.
-import type { Gltf, GltfBufferView, GltfNode } from './gltf';
+// ranges, ranges that overlap, and accessors that have no bytes in the file. A few megabytes can state objects that take
+// minutes to draw. What Draco meshes and KTX2 textures state is in their own bytes; see `decoders.ts`.
+import type { Gltf, GltfBufferView, GltfNode, GltfPrimitive } from './gltf';
 import { MAX_READ_BYTES } from './read-saved-file';
 
 /** The most nodes, joints and parts of meshes. Avatars have hundreds; each of these costs time in every frame. */
@@ -20,8 +21,19 @@ const COMPONENT_COUNTS: Record<string, number> = {
 export function checkDocumentLimits(gltf: Gltf): void {
   if (decodedGeometryBytes(gltf) > MAX_READ_BYTES)
     throw new Error(`its meshes unpack to more than ${MAX_READ_BYTES} bytes`);
+  if (copiedBytes(gltf) > MAX_READ_BYTES)
+    throw new Error(`its overlapping ranges of bytes have more than ${MAX_READ_BYTES} bytes together`);
   if (objectCount(gltf) > MAX_OBJECTS)
     throw new Error(`it consists of more than ${MAX_OBJECTS} nodes, joints and parts of meshes`);
+}
+
+/**
+ * Throws an error with the reason when a document that `prepareGltf` has prepared has blendshapes that would fill the
+ * page's memory. Those that are removed do not count.
+ */
+export function checkBlendshapeLimits(gltf: Gltf): void {
+  if (blendshapeTextureBytes(gltf) > MAX_READ_BYTES)
+    throw new Error(`its blendshapes unpack to more than ${MAX_READ_BYTES} bytes`);
 }
 
 /**
@@ -36,6 +48,38 @@ function decodedGeometryBytes({ accessors, bufferViews }: Gltf): number {
     0,
   );
   return Math.max(unpacked, copied);
+}
+
+/**
+ * The bytes of the file that are copied: each view that is used, and an image's view once for each image. Only those that
+ * overlap can have more than the file.
+ */
+function copiedBytes({ accessors, bufferViews, meshes, images }: Gltf): number {
+  const meshViews = new Set<number | undefined>();
+  for (const { bufferView, sparse } of accessors ?? [])
+    meshViews.add(bufferView).add(sparse?.indices?.bufferView).add(sparse?.values?.bufferView);
+  for (const { primitives } of meshes ?? [])
+    for (const { extensions } of primitives)
+      meshViews.add(
+        (extensions?.KHR_draco_mesh_compression as { bufferView?: number } | undefined)?.bufferView,
+      );
+  const used = [...meshViews, ...(images ?? []).map(({ bufferView }) => bufferView)];
+  return used.reduce<number>((all, view) => all + product(bufferViews?.[view ?? -1]?.byteLength), 0);
+}
+
+/**
+ * The size in bytes of the textures in which three.js puts the blendshapes: for each vertex four numbers of four bytes,
+ * twice with normals, three times with colours.
+ */
+function blendshapeTextureBytes({ accessors, meshes }: Gltf): number {
+  const bytes = ({ attributes, targets = [] }: GltfPrimitive) => {
+    const hasMoved = (name: string) => targets.some((one) => name in one);
+    const parts = hasMoved('COLOR_0') ? 3 : hasMoved('NORMAL') ? 2 : 1;
+    return product(accessors?.[attributes?.POSITION ?? -1]?.count, targets.length, parts, 16);
+  };
+  return (meshes ?? [])
+    .flatMap(({ primitives }) => primitives)
+    .reduce((all, primitive) => all + bytes(primitive), 0);
 }
 
 /** The number of objects that are loaded: parts of a mesh once for each node that shows it. */

@@ -83,6 +83,8 @@ export interface GltfAccessor {
   type?: string;
   componentType?: number;
   bufferView?: number;
+  /** Values that replace some of the others. */
+  sparse?: { indices?: { bufferView?: number }; values?: { bufferView?: number } };
 }
 
 /** A range of bytes of a buffer. */

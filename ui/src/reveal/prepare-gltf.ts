@@ -1,10 +1,13 @@
 // Prepares a glTF document for three.js before it is loaded: completes what files in the wild lack, and removes what the
 // stage does not use. What is no longer referenced is neither read nor uploaded.
 import { recognizeBlendshapes } from './blendshape-names';
-import { checkDocumentLimits } from './document-limits';
+import { checkBlendshapeLimits, checkDocumentLimits } from './document-limits';
 import type { Gltf, GltfMaterial, GltfMesh, GltfNode, GltfPrimitive } from './gltf';
 import { findUnsupportedExtensions, findUsedExtensions } from './gltf-extensions';
 import { type JointRole, recognizeJoints } from './joint-names';
+
+/** The most blendshapes of a mesh that are loaded. Fewer are animated; some files have several of a name. */
+const MAX_BLENDSHAPES = 256;
 
 /** A glTF document that three.js can load, with the extensions that it uses. */
 export interface PreparedGltfDocument {
@@ -51,6 +54,7 @@ export function prepareGltf(gltf: Gltf, kept: ReadonlySet<string>): PreparedGltf
   };
   // With the zeros that were added.
   checkDocumentLimits(prepared);
+  checkBlendshapeLimits(prepared);
   return { gltf: prepared, extensions };
 }
 
@@ -128,7 +132,8 @@ function keepAnimatedBlendshapes(
 ): GltfMesh {
   const names = recognizeBlendshapes(gltf, index);
   if (names.length === 0) return mesh;
-  const stays = names.map((shapes) => shapes.some((shape) => kept.has(shape)));
+  let left = MAX_BLENDSHAPES;
+  const stays = names.map((shapes) => shapes.some((shape) => kept.has(shape)) && left-- > 0);
   const those = <T>(all: T[]) => all.filter((_, i) => stays[i]);
   const { weights, ...rest } = mesh;
   return {
