@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { BitmapBudget } from './bitmap-budget';
 import { fetchAndDecodeScaledBitmap } from './decode-bitmap';
 
 afterEach(() => vi.unstubAllGlobals());
@@ -18,7 +19,7 @@ it('decodes an image at the size that is shown, and none that would fill the mem
   vi.stubGlobal('createImageBitmap', decode);
   const decodePng = (width: number, height: number) => {
     vi.stubGlobal('fetch', async () => new Response(pngHeader(width, height)));
-    return fetchAndDecodeScaledBitmap('blob:picture');
+    return fetchAndDecodeScaledBitmap('blob:picture', new BitmapBudget());
   };
   expect(await decodePng(1024, 512)).not.toHaveProperty('resizeWidth');
   expect(await decodePng(8192, 8192)).toMatchObject({ resizeWidth: 2048, resizeHeight: 2048 });
@@ -94,7 +95,9 @@ describe('an image that would fill the memory is refused', () => {
     const decode = vi.fn(async () => ({}) as ImageBitmap);
     vi.stubGlobal('createImageBitmap', decode);
     vi.stubGlobal('fetch', async () => new Response(Uint8Array.from(bytes)));
-    await expect(fetchAndDecodeScaledBitmap('blob:picture')).rejects.toThrow(/too large|size is unknown/);
+    await expect(fetchAndDecodeScaledBitmap('blob:picture', new BitmapBudget())).rejects.toThrow(
+      /too large|size is unknown/,
+    );
     expect(decode).not.toHaveBeenCalled();
   });
 });
@@ -122,7 +125,52 @@ it('decodes unusual images', async () => {
     ],
   ]) {
     vi.stubGlobal('fetch', async () => new Response(Uint8Array.from(bytes)));
-    const options = await fetchAndDecodeScaledBitmap('blob:picture');
+    const options = await fetchAndDecodeScaledBitmap('blob:picture', new BitmapBudget());
     expect(options).toMatchObject({ resizeWidth: 2048, resizeHeight: 512 });
   }
+});
+
+describe('the images of an avatar', () => {
+  /** Starts to decode images of this size that are small in the file. Decoding ends when the test says so. */
+  function startDecoding(count: number, width: number, height: number) {
+    const running: (() => void)[] = [];
+    const started = vi.fn(
+      () => new Promise((resolve) => running.push(() => resolve({ width: 1 }))) as Promise<ImageBitmap>,
+    );
+    vi.stubGlobal('createImageBitmap', started);
+    vi.stubGlobal('fetch', async () => new Response(pngHeader(width, height)));
+    const budget = new BitmapBudget();
+    const images = Array.from({ length: count }, () => fetchAndDecodeScaledBitmap('blob:picture', budget));
+    return { started, running, all: Promise.allSettled(images) };
+  }
+
+  it('that are large are decoded one after another', async () => {
+    const { started, running, all } = startDecoding(5, 8192, 8192);
+    for (let i = 1; i <= 5; i += 1) {
+      await vi.waitFor(() => expect(started).toHaveBeenCalledTimes(i));
+      expect(running).toHaveLength(1);
+      running.shift()?.();
+    }
+    expect((await all).every(({ status }) => status === 'fulfilled')).toBe(true);
+  });
+
+  it('that are small are decoded at once', async () => {
+    const { started, running, all } = startDecoding(16, 2048, 2048);
+    await vi.waitFor(() => expect(started).toHaveBeenCalledTimes(16));
+    for (const end of running) end();
+    await all;
+  });
+
+  it('have a limit of pixels together', async () => {
+    const { running, started, all } = startDecoding(100, 4096, 2048);
+    while (started.mock.calls.length < 64) {
+      await vi.waitFor(() => expect(running).not.toHaveLength(0));
+      running.shift()?.();
+    }
+    for (const end of running) end();
+    const refused = (await all).filter((result) => result.status === 'rejected');
+    expect(refused).toHaveLength(36);
+    expect(String(refused[0]?.reason)).toMatch(/images of the avatar have more than 134217728 pixels/);
+    expect(started).toHaveBeenCalledTimes(64);
+  });
 });

@@ -1,6 +1,6 @@
 // Bounds the memory that the KTX2 textures of an avatar unpack to. A file of 32 kB can state a gigabyte, and the decoders
 // reserve what it states.
-import { MAX_DECODED_PIXELS } from './decode-bitmap';
+import { MAX_DECODED_PIXELS } from './bitmap-budget';
 import { MAX_READ_BYTES } from './read-saved-file';
 
 const LEVEL_INDEX_OFFSET = 80;

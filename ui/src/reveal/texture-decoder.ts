@@ -1,5 +1,6 @@
 // Decodes textures in a worker: WebKit would decode them on the main thread, 125 ms each. Written against the loader
 // interface that `GLTFLoader` of three 0.187.0 uses for images; `load-avatar.test.ts` is the contract test.
+import { BitmapBudget } from './bitmap-budget';
 import { type DecodeRequest, type DecodeResponse, fetchAndDecodeScaledBitmap } from './decode-bitmap';
 
 /** A request that the worker has not answered. */
@@ -10,12 +11,13 @@ interface PendingDecode {
 }
 
 /**
- * Replaces the image loader of three.js' `GLTFLoader`: decodes images in a worker, or on the main thread
+ * Replaces the image loader of three.js' `GLTFLoader` for one avatar: decodes images in a worker, or on the main thread
  * without one. The caller closes it.
  */
 export class GltfImageLoader {
   readonly isImageBitmapLoader = true;
   readonly #pending = new Map<number, PendingDecode>();
+  readonly #budget = new BitmapBudget();
   #worker: Worker | null;
   #nextId = 0;
 
@@ -35,14 +37,14 @@ export class GltfImageLoader {
       this.close();
       const left = [...this.#pending.values()];
       this.#pending.clear();
-      for (const one of left) fetchAndDecodeScaledBitmap(one.url).then(one.done, one.failed);
+      for (const one of left) fetchAndDecodeScaledBitmap(one.url, this.#budget).then(one.done, one.failed);
     };
   }
 
   /** Decodes the image at a URL. */
   load(url: string, done: PendingDecode['done'], _: unknown, failed: PendingDecode['failed']): void {
     if (!this.#worker) {
-      fetchAndDecodeScaledBitmap(url).then(done, failed);
+      fetchAndDecodeScaledBitmap(url, this.#budget).then(done, failed);
       return;
     }
     const id = this.#nextId++;

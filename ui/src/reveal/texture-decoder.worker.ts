@@ -1,10 +1,14 @@
 // Decodes textures off the main thread.
+import { BitmapBudget } from './bitmap-budget';
 import { type DecodeRequest, type DecodeResponse, fetchAndDecodeScaledBitmap } from './decode-bitmap';
+
+// The worker decodes the images of one avatar.
+const budget = new BitmapBudget();
 
 addEventListener('message', async ({ data: { id, url } }: MessageEvent<DecodeRequest>) => {
   let answer: DecodeResponse;
   try {
-    answer = { id, bitmap: await fetchAndDecodeScaledBitmap(url) };
+    answer = { id, bitmap: await fetchAndDecodeScaledBitmap(url, budget) };
   } catch (error) {
     answer = { id, problem: String(error) };
   }
