@@ -1,5 +1,6 @@
+import { type BufferAttribute, BufferGeometry, Group, Mesh } from 'three';
 import { describe, expect, it } from 'vitest';
-import { checkDocumentLimits } from './document-limits';
+import { checkDocumentLimits, checkModelBlendshapeLimits } from './document-limits';
 import type { Gltf } from './gltf';
 import { prepareGltf } from './prepare-gltf';
 
@@ -142,5 +143,25 @@ describe('blendshapes', () => {
     const [mesh] = gltf.meshes ?? [];
     expect(mesh?.primitives[0]?.targets).toHaveLength(256);
     expect(mesh?.extras?.targetNames).toHaveLength(256);
+  });
+
+  it('of a loaded model are refused when it has more vertices than its document says', () => {
+    const model = new Group();
+    const addFace = (count: number, targets: number) => {
+      const geometry = new BufferGeometry();
+      geometry.attributes.position = { count } as BufferAttribute;
+      geometry.morphAttributes.position = Array(targets).fill(geometry.attributes.position);
+      const face = new Mesh(undefined, undefined);
+      face.geometry = geometry;
+      // The same geometry counts once.
+      model.add(face, face.clone());
+    };
+    addFace(100_000, 52);
+    addFace(100_000, 0);
+    checkModelBlendshapeLimits(model);
+    addFace(250_000, 52);
+    expect(() => checkModelBlendshapeLimits(model)).toThrow(
+      /blendshapes unpack to more than 200000000 bytes/,
+    );
   });
 });

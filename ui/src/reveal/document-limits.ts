@@ -1,11 +1,14 @@
 // Bounds the memory and the work that a document asks for. A few hundred bytes can state data of gigabytes: compressed
 // ranges, ranges that overlap, and accessors that have no bytes in the file. A few megabytes can state objects that take
 // minutes to draw. What Draco meshes and KTX2 textures state is in their own bytes; see `decoders.ts`.
+import type { BufferGeometry, Object3D } from 'three';
 import type { Gltf, GltfBufferView, GltfNode, GltfPrimitive } from './gltf';
 import { MAX_READ_BYTES } from './read-saved-file';
 
 /** The most nodes, joints and parts of meshes. Avatars have hundreds; each of these costs time in every frame. */
 const MAX_OBJECTS = 10_000;
+/** Four numbers of four bytes. */
+const BLENDSHAPE_VERTEX_BYTES = 16;
 const COMPONENT_BYTES: Record<number, number> = { 5120: 1, 5121: 1, 5122: 2, 5123: 2, 5125: 4, 5126: 4 };
 const COMPONENT_COUNTS: Record<string, number> = {
   SCALAR: 1,
@@ -34,6 +37,26 @@ export function checkDocumentLimits(gltf: Gltf): void {
 export function checkBlendshapeLimits(gltf: Gltf): void {
   if (blendshapeTextureBytes(gltf) > MAX_READ_BYTES)
     throw new Error(`its blendshapes unpack to more than ${MAX_READ_BYTES} bytes`);
+}
+
+/**
+ * Throws an error with the reason when a loaded model has blendshapes that would fill the page's memory: a Draco mesh may
+ * have more vertices than its document says.
+ */
+export function checkModelBlendshapeLimits(model: Object3D): void {
+  const geometries = new Set<BufferGeometry>();
+  model.traverse((object) => {
+    const { geometry } = object as { geometry?: BufferGeometry };
+    if (geometry) geometries.add(geometry);
+  });
+  let bytes = 0;
+  for (const { attributes, morphAttributes } of geometries) {
+    const { position = [], normal = [], color = [] } = morphAttributes;
+    const parts = color.length > 0 ? 3 : normal.length > 0 ? 2 : 1;
+    const targets = Math.max(position.length, normal.length, color.length);
+    bytes += product(attributes.position?.count, targets, parts, BLENDSHAPE_VERTEX_BYTES);
+  }
+  if (bytes > MAX_READ_BYTES) throw new Error(`its blendshapes unpack to more than ${MAX_READ_BYTES} bytes`);
 }
 
 /**
@@ -68,14 +91,19 @@ function copiedBytes({ accessors, bufferViews, meshes, images }: Gltf): number {
 }
 
 /**
- * The size in bytes of the textures in which three.js puts the blendshapes: for each vertex four numbers of four bytes,
+ * The size in bytes of the textures in which three.js puts the blendshapes: `BLENDSHAPE_VERTEX_BYTES` for each vertex,
  * twice with normals, three times with colours.
  */
 function blendshapeTextureBytes({ accessors, meshes }: Gltf): number {
   const bytes = ({ attributes, targets = [] }: GltfPrimitive) => {
     const hasMoved = (name: string) => targets.some((one) => name in one);
     const parts = hasMoved('COLOR_0') ? 3 : hasMoved('NORMAL') ? 2 : 1;
-    return product(accessors?.[attributes?.POSITION ?? -1]?.count, targets.length, parts, 16);
+    return product(
+      accessors?.[attributes?.POSITION ?? -1]?.count,
+      targets.length,
+      parts,
+      BLENDSHAPE_VERTEX_BYTES,
+    );
   };
   return (meshes ?? [])
     .flatMap(({ primitives }) => primitives)
