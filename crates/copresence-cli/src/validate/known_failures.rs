@@ -26,7 +26,7 @@ impl KnownFailures {
                     CommandFailure::usage_error(format!("--write-expected {}: {error}", path.display()))
                 };
                 let file = DeferredOutputFile::check_output_file(path, OutputFileReaders::Default);
-                let present = if path.exists() { Some(read_list(path, "--write-expected")?) } else { None };
+                let present = if path.is_file() { Some(read_list(path, "--write-expected")?) } else { None };
                 (present, Some(file.map_err(|error| refused(&error))?))
             }
         };

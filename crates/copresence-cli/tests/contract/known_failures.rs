@@ -4,10 +4,10 @@ use crate::support::program::{FinishedRun, TestHome};
 use crate::support::sandbox::{Sandbox, file_path, parse_lines, run_validate, start_sandbox};
 use serde_json::{Value, json};
 
-/// Breaks one MUST and one SHOULD.
+/// Breaks four MUST and one SHOULD.
 const FAULTS: &str = r#"[
-    {"on":"redeem","ready":false,"do":{"wrong_shape":{"field":"payload_incomplete.queue_position","becomes":"other_type"}}},
-    {"on":"redeem","do":{"headers":{"set":{"cache-control":"public"}}}}
+    {"on":"generate","do":{"status":{"code":200,"body":"{\"token\":\"one-for-everybody\"}"}}},
+    {"on":"login","do":{"headers":{"set":{"cache-control":"public"}}}}
 ]"#;
 
 /// A sandbox that breaks the same checks every time.
@@ -17,9 +17,9 @@ fn start_faulty_sandbox(home: &TestHome) -> Sandbox {
     start_sandbox(home, &["--faults", &faults])
 }
 
-/// Runs the checks that need no avatar.
+/// Runs the checks that need no token, which take a fraction of a second.
 fn run_short(home: &TestHome, sandbox: &Sandbox, more: &[&str]) -> FinishedRun {
-    run_validate(home, sandbox, &[&["--max-tokens", "1"], more].concat())
+    run_validate(home, sandbox, &[&["--max-tokens", "0"], more].concat())
 }
 
 fn read(home: &TestHome, name: &str) -> String {
@@ -35,7 +35,7 @@ fn known_failures_pass_in_every_report_until_another_check_fails() {
     let run = run_short(&home, &sandbox, &["--write-expected", "known.txt"]).expect_exit(0);
     assert!(run.stderr.contains("Wrote known.txt"), "{}", run.stderr);
     let list = read(&home, "known.txt");
-    assert!(list.lines().any(|line| line.starts_with("fresh.queue ")), "{list}");
+    assert!(list.lines().any(|line| line.starts_with("generate.no-key ")), "{list}");
     assert!(!list.contains("http.no-store"), "a SHOULD does not fail the run: {list}");
 
     let files =
@@ -47,9 +47,9 @@ fn known_failures_pass_in_every_report_until_another_check_fails() {
     }
     assert!(!run.stdout.contains("fail          MUST"), "{}", run.stdout);
     assert!(!read(&home, "r.xml").contains("<failure"), "CI passes");
-    assert!(read(&home, "r.xml").contains("KNOWN: expected `queue_position`"), "{}", read(&home, "r.xml"));
+    assert!(read(&home, "r.xml").contains("KNOWN: expected no API key: a refusal"), "{}", read(&home, "r.xml"));
     assert!(read(&home, "r.html").contains("<h2>Known failures</h2>"));
-    assert!(read(&home, "r.md").contains("### Known failures") && read(&home, "r.md").contains("`fresh.queue`"));
+    assert!(read(&home, "r.md").contains("### Known failures") && read(&home, "r.md").contains("`generate.no-key`"));
     let report: Value = serde_json::from_str(&read(&home, "r.json")).expect("JSON");
     assert_eq!((&report["exit"], &report["fail_on"]), (&0.into(), &"must".into()));
     let known = report["checks"].as_array().expect("a list").iter().filter(|check| check["expected_to_fail"] == true);
@@ -59,25 +59,22 @@ fn known_failures_pass_in_every_report_until_another_check_fails() {
     let suppressed = |rule: &str| {
         results.iter().find(|result| result["ruleId"] == rule).map(|result| result["suppressions"].is_array())
     };
-    assert_eq!((suppressed("fresh.queue"), suppressed("http.no-store")), (Some(true), Some(false)));
+    assert_eq!((suppressed("generate.no-key"), suppressed("http.no-store")), (Some(true), Some(false)));
 
     let run = run_short(&home, &sandbox, &[&expected[..], &["--fail-on", "should", "--json"]].concat()).expect_exit(1);
     let lines = parse_lines(&run);
-    let final_line = lines.last().expect("a line");
-    assert_eq!((&final_line["fail_on"], &final_line["stale"]), (&"should".into(), &json!([])));
-    assert!(
-        final_line["known_failures"].as_array().is_some_and(|ids| ids.contains(&"fresh.queue".into())),
-        "{final_line}"
-    );
+    let ended = lines.last().expect("a line");
+    assert_eq!((&ended["fail_on"], &ended["stale"]), (&"should".into(), &json!([])));
+    assert!(ended["known_failures"].as_array().is_some_and(|ids| ids.contains(&"generate.no-key".into())), "{ended}");
     let check = |id: &str| lines.iter().find(|line| line["id"] == id).expect("a check")["expected_to_fail"].clone();
-    assert_eq!((check("fresh.queue"), check("http.no-store")), (true.into(), false.into()));
+    assert_eq!((check("generate.no-key"), check("http.no-store")), (true.into(), false.into()));
 }
 
 #[test]
 fn a_listed_check_that_passes_is_stale_and_fails_the_run_in_every_report() {
     let home = TestHome::new();
     let healthy = start_sandbox(&home, &[]);
-    let list = "# Of release 3, see TICKET-4.\nfresh.queue\nhttp.no-store # TICKET-5\ngenerate.distinct\n";
+    let list = "# Of release 3, see TICKET-4.\ngenerate.no-key\nhttp.no-store # TICKET-5\nfiles.once\n";
     std::fs::write(home.root().join("known.txt"), list).expect("written");
     std::fs::write(home.root().join("r.md"), "Earlier step\n").expect("written");
     let files = ["--junit", "r.xml", "--html", "r.html", "--sarif", "r.sarif", "--summary", "r.md"];
@@ -86,16 +83,16 @@ fn a_listed_check_that_passes_is_stale_and_fails_the_run_in_every_report() {
     for text in ["stale         MUST", "stale         SHOULD", "Failed: 2 known failures pass (stale)"] {
         assert!(run.stdout.contains(text), "{text}: {}", run.stdout);
     }
-    assert_eq!(read(&home, "r.xml").matches("type=\"STALE\"").count(), 2, "generate.distinct is skipped, not stale");
+    assert_eq!(read(&home, "r.xml").matches("type=\"STALE\"").count(), 2, "files.once is skipped, not stale");
     assert!(read(&home, "r.html").contains("<h2>Stale: known failures that pass</h2>"));
     assert_eq!(read(&home, "r.sarif").matches("\"ruleId\": \"expected-failures.stale\"").count(), 2);
     let summary = read(&home, "r.md");
     assert!(summary.starts_with("Earlier step\n\n## ❌ Failed"), "appended: {summary}");
     let run = run_short(&home, &healthy, &[&expected[..], &["--json"]].concat()).expect_exit(1);
-    assert_eq!(parse_lines(&run).last().expect("a line")["stale"], json!(["fresh.queue", "http.no-store"]));
+    assert_eq!(parse_lines(&run).last().expect("a line")["stale"], json!(["generate.no-key", "http.no-store"]));
 
     run_short(&home, &healthy, &["--write-expected", "known.txt"]).expect_exit(0);
-    assert_eq!(read(&home, "known.txt"), "# Of release 3, see TICKET-4.\ngenerate.distinct\n");
+    assert_eq!(read(&home, "known.txt"), "# Of release 3, see TICKET-4.\nfiles.once\n");
     run_short(&home, &healthy, &expected).expect_exit(0);
 }
 
@@ -119,9 +116,9 @@ fn a_run_that_ended_early_does_not_write_the_list() {
     let home = TestHome::new();
     let mut sandbox = start_sandbox(&home, &[]);
     sandbox.environment[2].1 = "another password".to_owned();
-    std::fs::write(home.root().join("known.txt"), "fresh.queue\n").expect("written");
+    std::fs::write(home.root().join("known.txt"), "generate.no-key\n").expect("written");
     let run = run_short(&home, &sandbox, &["--write-expected", "known.txt"]).expect_exit(3);
     assert!(run.stderr.contains("known.txt was not changed"), "{}", run.stderr);
-    assert_eq!(read(&home, "known.txt"), "fresh.queue\n");
+    assert_eq!(read(&home, "known.txt"), "generate.no-key\n");
     run_short(&home, &sandbox, &["--expected-failures", "known.txt"]).expect_exit(3);
 }

@@ -30,7 +30,7 @@ pub fn render_sarif(report: &Report) -> String {
                 "semanticVersion": report.tool.version,
                 "rules": build_rules(report),
             }},
-            "automationDetails": {"id": format!("copresence-validate/{}/", report.target.name)},
+            "automationDetails": {"id": format!("copresence-validate/{}/", profile_name(report))},
             "invocations": [{
                 "executionSuccessful": report.error.is_none(),
                 "exitCode": report.exit,
@@ -89,7 +89,7 @@ fn build_result(report: &Report, check: &CheckReport) -> Option<Value> {
         "message": {"text": result_message(check, effect)},
         "locations": [build_location(report, check)],
         // An alert stays the same one while the check fails at this backend.
-        "partialFingerprints": {"primaryLocationLineHash": format!("{}/{}/{rule}:1", report.target.name, check.id)},
+        "partialFingerprints": {"primaryLocationLineHash": format!("{}/{}/{rule}:1", profile_name(report), check.id)},
     });
     if effect == VerdictEffect::KnownFailure {
         let why = "Listed as a known failure (--expected-failures).";
@@ -139,6 +139,11 @@ fn build_error_notification(report: &Report, error: &str) -> Value {
         "message": {"text": escape_invisible_characters(&end_sentence(error))},
         "descriptor": {"id": report.error_code.as_deref().unwrap_or("error")},
     })
+}
+
+/// The name of the profile, which identifies the alerts of a backend.
+fn profile_name(report: &Report) -> String {
+    escape_invisible_characters(&report.target.name)
 }
 
 fn sarif_level(level: Level) -> &'static str {
