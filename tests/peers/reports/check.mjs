@@ -30,7 +30,7 @@ if (process.arch === 'x64') {
   const program = require.resolve('@microsoft/sarif-multitool-linux/Sarif.Multitool')
   chmodSync(program, 0o755)
   const log = join(folder, 'sarif-check.json')
-  const arguments_ = ['validate', join(folder, 'report.sarif'), '--rule-kind', 'Sarif;Ghas', '--output', log]
+  const arguments_ = ['validate', join(folder, 'report.sarif'), '--rule-kind', 'Sarif;Ghas', '--log', 'ForceOverwrite', '--output', log]
   const env = { ...process.env, DOTNET_SYSTEM_GLOBALIZATION_INVARIANT: '1' }
   const run = spawnSync(program, arguments_, { encoding: 'utf8', env })
   if (run.status !== 0) problems.push(`SARIF: ${run.error ?? run.stdout + run.stderr}`)
