@@ -62,7 +62,10 @@ it('counts every check once, and does not pass unknown verdicts', () => {
 
 it('uses the words of the documentation', () => {
   const documented = [...docs.matchAll(/^\| `([a-z ]+)` \| `[a-z-]+` \|/gm)].map(([, word]) => word);
-  expect(new Set([...documented, 'waiting'])).toEqual(new Set(CHECK_STATES));
+  // Words of the command line's list of known failures, which the desk does not have.
+  const listed = ['known', 'stale'];
+  const words = new Set([...CHECK_STATES, ...listed]);
+  expect(new Set([...documented, 'waiting'])).toEqual(words);
 });
 
 it('sorts failures first, MUST before SHOULD', () => {
