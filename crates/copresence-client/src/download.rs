@@ -18,7 +18,7 @@ use crate::transport_error::{LostResponse, RequestNotSentError, ResponseLossKind
 use bytes::Bytes;
 use copresence_protocol::{DownloadUrl, SpecViolation};
 use futures_util::stream::{self, BoxStream, StreamExt};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use std::fmt;
 use std::time::{Duration, SystemTime};
 use tokio::time::{Instant, timeout_at};
@@ -42,9 +42,9 @@ pub struct ResumePoint {
 
 /// A download whose status line and headers were received.
 pub struct OpenedDownload {
-    /// 200 (the whole file) or 206 (the requested range).
+    /// 200 or 203 (the whole file), or 206 (the requested range, or one from the first byte on).
     pub status: u16,
-    /// Offset of the first byte of the stream in the file. Zero for a 200, even if a range was requested.
+    /// Offset of the first byte of the stream in the file. Zero for the whole file, even if a range was requested.
     pub offset: u64,
     /// Size of the whole file in bytes, if the server states it.
     pub total: Option<u64>,
@@ -55,8 +55,9 @@ pub struct OpenedDownload {
     /// `Content-Encoding`, as sent, without `identity`. The stream, [`Self::offset`] and [`Self::total`] count encoded
     /// bytes; [`crate::open_decoding_reader`] removes the encoding of the whole file.
     pub content_encoding: Option<String>,
-    /// Whether only the end of the connection marks the end of the body, so that a truncated body cannot be detected.
-    pub ends_with_connection: bool,
+    /// Whether the end of the stream may come before the end of the file unnoticed: only the end of the connection marks
+    /// the end of the body, or the response is a range that was not requested, of a file of unknown size.
+    pub has_unverifiable_end: bool,
     /// The URL of the file, if the request was redirected to it.
     pub redirected_to: Option<DownloadUrl>,
     /// The bytes of the file, as sent. Ends after the last byte, or with one error.
@@ -72,7 +73,7 @@ impl fmt::Debug for OpenedDownload {
             .field("validator", &self.validator)
             .field("content_type", &self.content_type)
             .field("content_encoding", &self.content_encoding)
-            .field("ends_with_connection", &self.ends_with_connection)
+            .field("has_unverifiable_end", &self.has_unverifiable_end)
             .finish_non_exhaustive()
     }
 }
@@ -199,6 +200,8 @@ async fn download_from_response(
             let ends_with_connection = response.version() < http::Version::HTTP_2
                 && !headers.contains_key(header::CONTENT_LENGTH)
                 && !headers.contains_key(header::TRANSFER_ENCODING);
+            let is_unrequested_range_of_unknown_file =
+                response.status() == StatusCode::PARTIAL_CONTENT && resume.is_none() && total.is_none();
             return Ok(OpenedDownload {
                 status: response.status().as_u16(),
                 offset,
@@ -206,7 +209,7 @@ async fn download_from_response(
                 validator: if_range_validator(headers),
                 content_type: ascii_header_value(headers, &header::CONTENT_TYPE),
                 content_encoding: normalized_content_encoding(headers),
-                ends_with_connection,
+                has_unverifiable_end: ends_with_connection || is_unrequested_range_of_unknown_file,
                 redirected_to: None,
                 stream: body_stream(DownloadBodyState {
                     host,
@@ -268,26 +271,25 @@ fn checked_body_offset_and_size(
     };
     let range = ascii_header_value(headers, &header::CONTENT_RANGE);
     match (status, resume) {
-        (200, _) => Ok((0, response.content_length())),
-        (206, Some(resume)) => {
+        // "203 (Non-Authoritative Information)": a 200 that a transforming proxy modified (RFC 9110, 15.3.4).
+        (200 | 203, _) => Ok((0, response.content_length())),
+        // Without a requested range, one that begins the file is as good as the whole file, and resumes if it ends early.
+        (206, resume) => {
             let wrong = |rule: String| broken(SpecViolation::new("Content-Range", rule, "another range or none"));
             let range = range.as_deref().and_then(ContentRange::parse_content_range);
-            let from = resume.offset;
+            let from = resume.map_or(0, |resume| resume.offset);
+            let known_total = resume.and_then(|resume| resume.total);
             match range {
                 Some(range) if range.first != from => Err(wrong(format!("a range from byte {from} on"))),
                 Some(range) if range.total.is_some_and(|total| range.last >= total) => {
                     Err(wrong("a range within the file".to_owned()))
                 }
-                Some(range) if resume.total.is_some() && range.total.is_some() && resume.total != range.total => {
+                Some(range) if known_total.is_some() && range.total.is_some() && known_total != range.total => {
                     Err(wrong("a range of the same file (the same total size)".to_owned()))
                 }
-                Some(range) => Ok((from, range.total.or(resume.total))),
+                Some(range) => Ok((from, range.total.or(known_total))),
                 None => Err(wrong(format!("`bytes {from}-LAST/TOTAL`"))),
             }
-        }
-        (206, None) => {
-            let rule = "the whole file (status 200), because no range was requested";
-            Err(broken(SpecViolation::new("status", rule, "a partial response (status 206)")))
         }
         (416, Some(_)) => {
             let total = range.as_deref().and_then(|range| range.strip_prefix("bytes */")?.trim().parse().ok());

@@ -96,7 +96,7 @@ pub enum DownloadErrorKind {
     NeverSent(RequestNotSentError),
     /// The request was sent, and no response headers were received. The URL may be spent.
     ResponseLost(LostResponse),
-    /// The server responded with a status other than 200 and 206.
+    /// The server responded with a status other than 200, 203 and 206.
     ErrorStatus {
         /// The status.
         status: u16,

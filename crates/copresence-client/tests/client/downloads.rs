@@ -116,11 +116,44 @@ async fn another_range_than_the_requested_one_is_rejected() {
     )
     .await;
     assert!(matches!(opened.result, Err(DownloadError { kind: Kind::InvalidResponse(_), .. })));
-    let unasked = response_bytes("206 Partial Content", &["Content-Range: bytes 0-5/10"], "012345");
-    assert!(matches!(
-        open_download(vec![ServerAction::Send(unasked)], None).await.result,
-        Err(DownloadError { kind: Kind::InvalidResponse(_), .. })
-    ));
+}
+
+/// RFC 9110, 15.3.4: a proxy that transforms a 200 sends 203.
+#[tokio::test]
+async fn a_203_is_the_whole_file() {
+    let reply = response_bytes("203 Non-Authoritative Information", &[], "0123456789");
+    for resume in [None, Some(resume_point(4))] {
+        let opened = open_download(vec![ServerAction::Send(reply.clone())], resume).await;
+        let download = opened.result.expect("a download");
+        assert_eq!((download.status, download.offset, download.total), (203, 0, Some(10)));
+        assert_eq!(read_download(download).await.0, b"0123456789");
+    }
+}
+
+#[tokio::test]
+async fn a_range_that_was_not_requested_is_used_if_it_begins_the_file() {
+    let partial = |range: &str, body: &str| {
+        let header = format!("Content-Range: {range}");
+        vec![ServerAction::Send(response_bytes("206 Partial Content", &[&header], body))]
+    };
+    for (range, total) in [("bytes 0-9/10", Some(10)), ("bytes 0-9/*", None)] {
+        let download = open_download(partial(range, "0123456789"), None).await.result.expect("a download");
+        assert_eq!((download.offset, download.total), (0, total), "{range}");
+        assert_eq!(download.has_unverifiable_end, total.is_none(), "{range}");
+        let (bytes, error) = read_download(download).await;
+        assert_eq!((bytes.as_slice(), error.is_none()), (b"0123456789".as_slice(), true), "{range}");
+    }
+    let download = open_download(partial("bytes 0-5/10", "012345"), None).await.result.expect("a download");
+    let (bytes, error) = read_download(download).await;
+    assert_eq!(bytes, b"012345");
+    assert!(
+        matches!(kind(error.as_ref()), Some(Kind::Interrupted { received: 6, expected: Some(10), .. })),
+        "{error:?}"
+    );
+    for range in ["bytes 3-9/10", "bytes 0-10/10", "bytes */10", ""] {
+        let result = open_download(partial(range, "3456789"), None).await.result;
+        assert!(matches!(result, Err(DownloadError { kind: Kind::InvalidResponse(_), .. })), "{range}");
+    }
 }
 
 #[tokio::test]

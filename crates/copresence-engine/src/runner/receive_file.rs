@@ -233,7 +233,7 @@ impl FileDownload<'_> {
             }
             self.emit_throttled_progress(partial.resume_offset(), false);
         }
-        if download.ends_with_connection
+        if download.has_unverifiable_end
             && self.known.total.is_none()
             && self.known.content_encoding.is_none()
             && !partial.detected_format().is_truncation_detectable()

@@ -375,7 +375,7 @@ async fn a_refused_url_is_lost_at_once() {
 #[tokio::test]
 async fn an_answer_that_does_not_refuse_the_url_is_followed_by_another_request() {
     let mut answers: Vec<Box<dyn Fn() -> Response + Send + Sync>> = Vec::new();
-    for status in [201, 203, 204, 205, 206, 300, 304, 302, 407, 409, 416, 420, 421, 423, 431, 499] {
+    for status in [201, 204, 205, 206, 300, 304, 302, 407, 409, 416, 420, 421, 423, 431, 499] {
         answers.push(Box::new(move || Response::file(&glb(1000)).with_status(status)));
     }
     answers.push(Box::new(|| Response::status(302).with_header("location", "/portal")));
@@ -399,6 +399,31 @@ async fn an_answer_that_does_not_refuse_the_url_is_followed_by_another_request()
         assert_eq!(ended.outcome, Outcome::Saved, "{case}");
         assert!(asked(&fixture).len() <= 2, "{case}");
     }
+}
+
+/// The same file under other success statuses, from a URL that is spent afterwards.
+#[tokio::test]
+async fn a_203_and_a_206_from_the_first_byte_on_are_the_file() {
+    let answers: [fn() -> Response; 2] =
+        [|| Response::file(&glb(1000)).with_status(203), || Response::file(&glb(1000)).with_content_range(0, 1000)];
+    for answer in answers {
+        let case = format!("{:?}", answer());
+        let (fixture, ended) = visit("glb", move |nth, _| match nth {
+            1 => answer(),
+            _ => Response::status(410),
+        })
+        .await;
+        assert_eq!(ended.outcome, Outcome::Saved, "{case}");
+        assert_eq!(asked(&fixture).len(), 1, "{case}");
+    }
+    let (fixture, ended) = visit("glb", |nth, ask| match nth {
+        1 => Response::file(&glb(1000)[..400]).with_status(206).with_header("content-range", "bytes 0-399/1000"),
+        _ if ask.range_start() == 0 => Response::status(410),
+        _ => Response::range_response(&glb(1000), ask.range_start()),
+    })
+    .await;
+    assert_eq!(saved(&ended, "avatar.glb"), glb(1000));
+    assert_eq!(asked(&fixture).iter().map(Request::range_start).collect::<Vec<_>>(), [0, 400]);
 }
 
 /// Case L13: a one-time link that redirects to the storage.
