@@ -91,7 +91,9 @@ pub(crate) async fn open_download(
         host: url.url_origin(),
         kind: unsendable_request_error(&error),
         hint: None,
+        redirected_to: None,
     })?;
+    let requested = at.clone();
     let result = open_and_follow_redirects(transport, known, &mut at, resume).await;
     result.map_err(|kind| {
         let hint = match &kind {
@@ -103,7 +105,8 @@ pub(crate) async fn open_download(
         };
         let hint = hint
             .map(|hint| format!("{hint}. The Export Token is spent: correct the backend before the next visit").into());
-        DownloadError { host: host_and_port(&at), kind, hint }
+        let redirected_to = (at != requested).then(|| DownloadUrl::new(at.as_str())).flatten().map(Box::new);
+        DownloadError { host: host_and_port(&at), kind, hint, redirected_to }
     })
 }
 
@@ -127,8 +130,8 @@ async fn open_and_follow_redirects(
             Err(headless) => {
                 let ending = headless.to_exchange_outcome();
                 let error = missing_response_error(headless, behind, at);
-                let host = host_and_port(at);
-                capture.finish_with_error(ending, DownloadError { host, kind: error.clone(), hint: None }.to_string());
+                let words = DownloadError::new_at_host(host_and_port(at), error.clone()).to_string();
+                capture.finish_with_error(ending, words);
                 return Err(error);
             }
         };
@@ -231,7 +234,7 @@ async fn download_from_response(
         capture.capture_response_body(body);
     }
     if matches!(error, DownloadErrorKind::InvalidResponse(_)) {
-        let words = DownloadError { host, kind: error.clone(), hint: None }.to_string();
+        let words = DownloadError::new_at_host(host, error.clone()).to_string();
         capture.finish_with_error(ExchangeOutcome::InvalidResponse, words);
     } else {
         capture.finish_complete();
@@ -345,7 +348,7 @@ fn body_stream(reading: DownloadBodyState) -> BoxStream<'static, Result<Bytes, D
             Err(_) => (ResponseLossKind::TimedOut, "the file server stopped sending".to_owned()),
         };
         let kind = DownloadErrorKind::Interrupted { received: reading.received, expected: reading.total, loss, detail };
-        let error = DownloadError { host: reading.host, kind, hint: None };
+        let error = DownloadError::new_at_host(reading.host, kind);
         reading.capture.finish_with_error(ExchangeOutcome::ResponseLost, error.to_string());
         Some((Err(error), None))
     })

@@ -3,6 +3,7 @@
 use crate::error::InvalidResponse;
 use crate::file_server_error::FileServerError;
 use crate::transport_error::{LostResponse, RequestNotSentError, ResponseLossKind};
+use copresence_protocol::DownloadUrl;
 use std::fmt;
 use std::time::Duration;
 
@@ -15,9 +16,18 @@ pub struct DownloadError {
     pub kind: DownloadErrorKind,
     /// Why the URL itself is probably wrong, and who can repair it.
     pub hint: Option<Box<str>>,
+    /// The last URL that the request was redirected to. The redirect may have spent the one-time URL, and the file may
+    /// still be available there. `None` for the stream of an opened download
+    /// ([`crate::OpenedDownload::redirected_to`]).
+    pub redirected_to: Option<Box<DownloadUrl>>,
 }
 
 impl DownloadError {
+    /// The error of one response, without what only the whole call knows.
+    pub(crate) fn new_at_host(host: String, kind: DownloadErrorKind) -> Self {
+        Self { host, kind, hint: None, redirected_to: None }
+    }
+
     /// Whether the file server refuses the URL: a status that says so, from the host of the URL itself, without a
     /// reason that is temporary.
     pub fn is_refusal_of_url(&self) -> bool {

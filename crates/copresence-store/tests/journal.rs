@@ -241,6 +241,41 @@ async fn unflushed_bytes_of_a_file_are_right_only_within_the_boot_of_its_request
 }
 
 #[tokio::test]
+async fn a_redirect_target_is_kept_and_erased_as_the_url_is() {
+    let (root, data) = temp_data_dir();
+    let journal = data.create_or_open_journal().expect("a journal");
+    let id = visit_with_token(&journal).await;
+    let no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
+    journal.record_raw_answer(&id, no, 200, BODY, time_at(3)).await.expect("on disk");
+    journal.record_answer_kind_erasing_obsolete(&id, no, AnswerKind::Delivery).await.expect("read");
+    let planned: Vec<_> = (0..4).map(|index| planned_file(index, &format!("avatar-{index}.glb"))).collect();
+    journal.record_planned_files(&id, &planned).await.expect("planned");
+    let target = DownloadUrl::new("https://storage.test/SECRET-TARGET").expect("a URL");
+    for index in 0..4 {
+        journal.record_file_request(&id, index).await.expect("requested");
+        journal.record_redirect_target(&id, index, Some(&target)).await.expect("redirected");
+        journal.record_file_progress(&id, index, &FileProgress::default()).await.expect("noted");
+    }
+    journal.record_redirect_target(&id, 0, None).await.expect("the target refused");
+    journal.record_file_failure(&id, 1, "410 Gone", true).await.expect("lost");
+    journal.record_file_failure(&id, 2, "connection refused", false).await.expect("for now");
+    let left = journal.load_recoverable_visits().await.expect("read").pop().expect("one");
+    let targets: Vec<_> = left.files.iter().map(|file| file.record.redirected_to.as_ref()).collect();
+    assert_eq!(targets, [None, None, Some(&target), Some(&target)]);
+    assert!(!format!("{left:?}").contains("SECRET"), "{left:?}");
+    let history = journal.load_detailed_visit_record(&id).await.expect("read").expect("one");
+    assert!(history.files.iter().all(|file| file.redirected_to.is_none()));
+    let digest = copresence_store::Sha256Digest::sha256_of_bytes(b"glb");
+    journal.record_complete_file(&id, 2, 3, &digest, FileFormat::Glb, &[]).await.expect("complete");
+    journal.record_end_and_erase_secrets(&id, &visit_ending(0)).await.expect("ended");
+    let other = rusqlite::Connection::open(root.path().join("journal.sqlite")).expect("opens");
+    let kept: i64 = other
+        .query_row("SELECT count(*) FROM files WHERE redirected_to IS NOT NULL", [], |row| row.get(0))
+        .expect("reads");
+    assert_eq!(kept, 0);
+}
+
+#[tokio::test]
 async fn an_intent_survives_a_crash() {
     let (_root, data) = temp_data_dir();
     let journal = data.create_or_open_journal().expect("a journal");

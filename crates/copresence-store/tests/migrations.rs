@@ -3,6 +3,7 @@
 mod common;
 
 use common::{block_on, temp_data_dir, time_at, visit_ending, visit_start};
+use copresence_protocol::DownloadUrl;
 use copresence_store::{
     AnswerKind, AnswerWithoutUrls, DataDir, DataRetainedForRecovery, RedeemState, UnfinishedVisitRedeemState,
     VisitDownloadLimits, VisitId, VisitStart,
@@ -137,6 +138,37 @@ async fn a_journal_with_schema_3_is_migrated_and_used() {
     journal.record_file_request(&left.visit.start.id, 0).await.expect("requested");
     let left = journal.load_recoverable_visits().await.expect("reads").pop().expect("one visit");
     assert_eq!(left.files[0].record.is_from_this_boot, cfg!(target_os = "linux"));
+}
+
+#[tokio::test]
+async fn a_journal_with_schema_4_is_migrated_and_used() {
+    let root = common::temp_folder();
+    let old = rusqlite::Connection::open(root.path().join("journal.sqlite")).expect("opens");
+    old.execute_batch(include_str!("schemas/4.sql")).expect("the tables");
+    old.pragma_update(None, "user_version", 4).expect("schema 4");
+    old.execute_batch(
+        "INSERT INTO visits (id, profile, api_url, backend_host, ephemeral, out_dir, required_exports, started_at,
+             issued_at, redeemed_at)
+         VALUES ('01990f6e-7c1a-7b3e-9d52-0c4a8f1e2b3e', 'p', 'https://a.test/', 'a.test', 0, '/out', '[]', 1, 2, 3);
+         INSERT INTO redeems (visit, no, state, intent_at, ended_at, status, body, body_size, delivered)
+         VALUES ('01990f6e-7c1a-7b3e-9d52-0c4a8f1e2b3e', 1, 'answered', 3, 4, 200, x'7b7d', 2, 1);
+         INSERT INTO files (visit, idx, name, export_type, url, state, bytes)
+         VALUES ('01990f6e-7c1a-7b3e-9d52-0c4a8f1e2b3e', 0, 'avatar.glb', 'glb', 'https://a.test/1', 'requested', 9);",
+    )
+    .expect("written");
+    drop(old);
+    let data = DataDir::open_data_dir_removing_leftovers(root.path()).expect("a data folder");
+    let journal = data.create_or_open_journal().expect("opens");
+    let load_only_file = async || {
+        let mut visit = journal.load_recoverable_visits().await.expect("reads").pop().expect("one visit");
+        visit.files.pop().expect("one file")
+    };
+    let file = load_only_file().await;
+    assert_eq!((file.url.is_some(), file.record.redirected_to), (true, None));
+    let id = "01990f6e-7c1a-7b3e-9d52-0c4a8f1e2b3e".parse().expect("an id");
+    let target = DownloadUrl::new("https://storage.test/1?sig=1").expect("a URL");
+    journal.record_redirect_target(&id, 0, Some(&target)).await.expect("recorded");
+    assert_eq!(load_only_file().await.record.redirected_to, Some(target));
 }
 
 #[test]

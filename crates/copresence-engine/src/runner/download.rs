@@ -1,7 +1,7 @@
 //! Downloads one file from its one-time URL: resumed by range where the server allows it, and requested again until the
 //! file is complete, certainly lost, or the visit's patience is over.
 //!
-//! A file is lost for certain if the server refuses its URL, or if
+//! A file is lost for certain if the server refuses its URL (and where that redirected, see [`FileUrls`]), or if
 //! [`keep_trying`](copresence_store::VisitDownloadLimits::keep_trying) is over. Every other response and failure proves
 //! nothing, however often it comes: something in between may have sent it. Received bytes are discarded only when a
 //! response arrives that can be the file. A URL that may not be requested
@@ -9,12 +9,12 @@
 
 use super::download_coordinator::RetryDecision;
 use super::file_request::{DownloadRequest, FileFailure, FileFailureKind};
+use super::file_urls::{FileUrls, UrlChoice};
 use super::finish_file::{ContentDefect, FinishError, check_received_file_content, finish_received_file};
 use super::receive_file::{AttemptError, FileDownload, is_caused_by_response};
 use super::{VisitContext, block_in_place};
 use crate::events::EventKind;
 use copresence_client::{DownloadError, DownloadErrorKind};
-use copresence_protocol::DownloadUrl;
 use copresence_store::{CompleteFile, FileProgress, FileState, PartialAvatarFolder, PartialFile, StoreError};
 use std::time::Duration;
 use tokio::sync::SemaphorePermit;
@@ -76,7 +76,7 @@ pub(crate) async fn download_file(
         known,
         furthest,
         skips_range: false,
-        redirected_to: None,
+        urls: FileUrls::new(file.url, file.earlier.and_then(|record| record.redirected_to.clone())),
         is_total_stated: false,
         undecodable: None,
         lacks_journalled_bytes,
@@ -179,8 +179,8 @@ impl FileDownload<'_> {
             };
             let has_bytes = open.resume_offset() > 0;
             let skipped_range = std::mem::take(&mut self.skips_range) && has_bytes;
-            let elsewhere = self.redirected_to.take().filter(|_| has_bytes && !skipped_range);
-            let result = self.request_and_complete_file(&mut partial, open, skipped_range, elsewhere.as_ref()).await;
+            let choice = self.urls.choose_next_url();
+            let result = self.request_and_complete_file(&mut partial, open, skipped_range, choice).await;
             drop(permit.take());
             let failure = match result {
                 Ok(whole) => return Ok(whole),
@@ -192,25 +192,23 @@ impl FileDownload<'_> {
             match &failure {
                 AttemptError::Disk(_) => {}
                 // The received bytes may still be continued by range, or by the URL itself.
-                AttemptError::Download(refused)
-                    if refused.is_refusal_of_url() && !skipped_range && elsewhere.is_none() =>
-                {
-                    if self.lacks_journalled_bytes {
-                        let folder = self.folder.partial_folder_path().display();
-                        let why = format!("bytes that were received are missing in {folder}; restore them. {refused}");
-                        return Err(FileFailure { why, kind: FileFailureKind::Storage });
-                    }
-                    return Err(FileFailure::permanent_file_failure(refused.to_string()));
+                AttemptError::Download(refused) if refused.is_refusal_of_url() && !skipped_range => {
+                    self.record_refusal(choice, refused)?;
                 }
                 AttemptError::Download(failure) => {
-                    self.skips_range =
-                        has_bytes && !skipped_range && elsewhere.is_none() && should_retry_without_range(failure);
+                    self.skips_range = has_bytes && !skipped_range && should_retry_without_range(failure);
                 }
                 AttemptError::Unusable { skips_range, .. } => self.skips_range = *skips_range,
             }
-            let is_unchanged_in_this_run = failure.would_fail_until_settings_change();
+            let has_progress = self.furthest > furthest;
+            // The whole file is requested where the range was, once.
+            if skipped_range || !self.skips_range {
+                self.urls.alternate_after_failure(choice, has_progress);
+            }
+            let is_unchanged_in_this_run = failure.would_fail_until_settings_change()
+                && (choice == UrlChoice::OneTime || !self.urls.has_alternative_to(choice));
             let failure = RetryableFailure::from(&failure);
-            fruitless = if self.furthest > furthest { 1 } else { fruitless + 1 };
+            fruitless = if has_progress { 1 } else { fruitless + 1 };
             let why = failure.why;
             let (index, has_response) = (self.file.index, failure.has_response);
             let decision = if is_unchanged_in_this_run {
@@ -239,6 +237,26 @@ impl FileDownload<'_> {
         }
     }
 
+    /// Records that the server refused a URL.
+    ///
+    /// # Errors
+    /// The file is lost, or its bytes are missing on disk: no other URL is left.
+    fn record_refusal(&mut self, choice: UrlChoice, refused: &DownloadError) -> Result<(), FileFailure> {
+        let refusal = self.urls.record_refusal(choice, refused.to_string());
+        let Some(refusal) = refusal else {
+            if choice == UrlChoice::RedirectTarget {
+                self.queue_journaling_redirect_target();
+            }
+            return Ok(());
+        };
+        if self.lacks_journalled_bytes {
+            let folder = self.folder.partial_folder_path().display();
+            let why = format!("bytes that were received are missing in {folder}; restore them. {refusal}");
+            return Err(FileFailure { why, kind: FileFailureKind::Storage });
+        }
+        Err(FileFailure::permanent_file_failure(refusal))
+    }
+
     /// Sends one request, unless all bytes are on disk, and completes the file. After a failure, the partial file stays
     /// in `kept` if it is open and has bytes: any number of files may wait, and the system opens only so many at a
     /// time.
@@ -247,12 +265,12 @@ impl FileDownload<'_> {
         kept: &mut Option<PartialFile>,
         mut partial: PartialFile,
         skips_range: bool,
-        elsewhere: Option<&DownloadUrl>,
+        choice: UrlChoice,
     ) -> Result<CompleteFile, AttemptError> {
         let offset = partial.resume_offset();
         // All of it may have arrived before a crash: then the URL is no longer needed.
         if offset == 0 || self.known.total != Some(offset) {
-            match self.request_and_receive(&mut partial, skips_range, elsewhere).await {
+            match self.request_and_receive(&mut partial, skips_range, choice).await {
                 Ok(()) => {}
                 Err(AttemptError::Download(DownloadError {
                     kind: DownloadErrorKind::RangeNotSatisfiable { total: Some(total) },
@@ -260,7 +278,10 @@ impl FileDownload<'_> {
                     // Without the journalled response it is unknown whether these bytes are encoded.
                 })) if total == offset && self.known != FileProgress::default() => self.is_total_stated = true,
                 // The bytes cannot be decoded, and no others will come.
-                Err(AttemptError::Download(refused)) if refused.is_refusal_of_url() && self.undecodable.is_some() => {}
+                Err(AttemptError::Download(refused))
+                    if refused.is_refusal_of_url()
+                        && self.undecodable.is_some()
+                        && !self.urls.has_alternative_to(choice) => {}
                 Err(failure) => {
                     *kept = (partial.resume_offset() > 0).then_some(partial);
                     return Err(failure);

@@ -6,6 +6,7 @@ mod download_coordinator;
 mod error_page_detector;
 mod failure;
 mod file_request;
+mod file_urls;
 mod finish_file;
 mod issue;
 mod receive_file;

@@ -2,6 +2,7 @@
 
 use super::error_page_detector::ErrorPageDetector;
 use super::file_request::DownloadRequest;
+use super::file_urls::{FileUrls, UrlChoice};
 use super::{VisitContext, block_in_place};
 use crate::events::{EventKind, VisitEvent};
 use copresence_client::{DownloadError, DownloadErrorKind, OpenedDownload, ResumePoint};
@@ -63,8 +64,7 @@ pub(super) struct FileDownload<'a> {
     pub(super) furthest: u64,
     /// Whether the next request is for the whole file, although bytes are on disk.
     pub(super) skips_range: bool,
-    /// Where the URL redirected to. A one-time URL may be spent by that, so a download continues there.
-    pub(super) redirected_to: Option<DownloadUrl>,
+    pub(super) urls: FileUrls<'a>,
     /// Whether the last response stated the size of the file.
     pub(super) is_total_stated: bool,
     /// The digest of all bytes of a response that could not be decoded.
@@ -98,7 +98,7 @@ impl FileDownload<'_> {
         &mut self,
         partial: &mut PartialFile,
         skips_range: bool,
-        elsewhere: Option<&DownloadUrl>,
+        choice: UrlChoice,
     ) -> Result<(), AttemptError> {
         let offset = partial.resume_offset();
         let resume = (offset > 0 && !skips_range).then(|| ResumePoint {
@@ -106,15 +106,41 @@ impl FileDownload<'_> {
             validator: self.known.validator.clone(),
             total: self.known.total,
         });
-        let url = elsewhere.unwrap_or(self.file.url);
-        let opened = self.context.api.open_download(url, resume.as_ref()).await;
+        let opened = self.context.api.open_download(self.urls.chosen_url(choice), resume.as_ref()).await;
         if opened.as_ref().map_or_else(is_caused_by_response, |_| true) {
             self.file.coordinator.record_response_and_wake_retries();
         }
-        let download = opened.map_err(AttemptError::Download)?;
+        let download = match opened {
+            Ok(download) => download,
+            Err(mut failure) => {
+                // A target that may have sent the bytes on disk is not replaced by one that only failed.
+                if choice == UrlChoice::OneTime
+                    && (offset == 0 || self.urls.redirect_target().is_none())
+                    && let Some(target) = failure.redirected_to.take()
+                {
+                    self.remember_redirect_target(*target);
+                }
+                return Err(AttemptError::Download(failure));
+            }
+        };
         crash_point::reach_crash_point(CrashPoint::HeadReceived);
-        self.redirected_to = download.redirected_to.clone().or_else(|| elsewhere.cloned());
         self.receive_response(download, partial).await
+    }
+
+    /// Keeps the target of a redirect, in the journal too.
+    fn remember_redirect_target(&mut self, target: DownloadUrl) {
+        if self.urls.set_redirect_target(target) {
+            self.queue_journaling_redirect_target();
+        }
+    }
+
+    /// Journals the target of the last redirect, or that it was refused, without waiting.
+    pub(super) fn queue_journaling_redirect_target(&self) {
+        let (id, index) = (&self.file.id, self.file.index);
+        let target = self.urls.redirect_target();
+        if let Some(Err(error)) = self.context.journal.record_redirect_target(id, index, target).now_or_never() {
+            tracing::error!(%error, file = self.file.name, "cannot journal the redirect of the file server");
+        }
     }
 
     /// Checks the head of a response, and writes its body to the partial file.
@@ -125,6 +151,9 @@ impl FileDownload<'_> {
     ) -> Result<(), AttemptError> {
         let is_same_version = self.known.validator.is_some() && self.known.validator == download.validator;
         self.refuse_changed_file_or_error_page(&mut download, partial.resume_offset() > 0, is_same_version).await?;
+        if let Some(target) = download.redirected_to.take() {
+            self.remember_redirect_target(target);
+        }
         if self.lacks_journalled_bytes {
             // The journal must not describe earlier bytes when new ones are written.
             self.flush_and_journal(partial).await?;

@@ -10,6 +10,7 @@ use crate::error::StoreError;
 use crate::file_note::SavedFileNote;
 use crate::format::FileFormat;
 use crate::visit_id::VisitId;
+use copresence_protocol::DownloadUrl;
 use rusqlite::params;
 
 impl Journal {
@@ -106,7 +107,34 @@ impl Journal {
         .await
     }
 
-    /// Records that a file is complete and durable, and erases its URL.
+    /// Records where the URL of a file redirected, so that a later run can continue there; `None` erases it, once the
+    /// target refused.
+    ///
+    /// # Errors
+    /// [`StoreError::StepRefused`] if the file is not planned or already complete, or if the visit has ended;
+    /// [`StoreError::UnknownVisit`]; an I/O or database failure.
+    pub async fn record_redirect_target(
+        &self,
+        id: &VisitId,
+        index: usize,
+        target: Option<&DownloadUrl>,
+    ) -> Result<(), StoreError> {
+        let target = target.cloned();
+        self.update_unfinished_file(
+            CommitCrashPoints(CrashPoint::ProgressWriting, CrashPoint::ProgressWritten),
+            *id,
+            index,
+            move |tx, visit, index| {
+                tx.execute_statement(
+                    "UPDATE files SET redirected_to = ?3 WHERE visit = ?1 AND idx = ?2",
+                    params![visit, index, target.as_ref().map(DownloadUrl::expose_url)],
+                )
+            },
+        )
+        .await
+    }
+
+    /// Records that a file is complete and durable, and erases its URLs.
     ///
     /// # Errors
     /// [`StoreError::StepRefused`] if the file is not planned or already complete, or if the visit has ended;
@@ -127,7 +155,7 @@ impl Journal {
             index,
             move |tx, visit, index| {
                 tx.execute_statement(
-                    "UPDATE files SET state = 'whole', url = NULL, bytes = ?3, sha256 = ?4, format = ?5, spent = 1,
+                    "UPDATE files SET state = 'whole', url = NULL, redirected_to = NULL, bytes = ?3, sha256 = ?4, format = ?5, spent = 1,
                      reason = NULL, notes = ?6
                  WHERE visit = ?1 AND idx = ?2",
                     params![visit, index, column::size_to_integer(bytes), sha256, format.as_manifest_name(), notes],
@@ -137,7 +165,7 @@ impl Journal {
         .await
     }
 
-    /// Records that the download of a file was abandoned, and why. Erases the URL if it is spent.
+    /// Records that the download of a file was abandoned, and why. Erases its URLs if they are spent.
     ///
     /// # Errors
     /// [`StoreError::StepRefused`] if the file is not planned or already complete, or if the visit has ended;
@@ -156,7 +184,8 @@ impl Journal {
             index,
             move |tx, visit, index| {
                 tx.execute_statement(
-                "UPDATE files SET state = 'failed', reason = ?3, spent = ?4, url = CASE WHEN ?4 THEN NULL ELSE url END
+                "UPDATE files SET state = 'failed', reason = ?3, spent = ?4, url = CASE WHEN ?4 THEN NULL ELSE url END,
+                     redirected_to = CASE WHEN ?4 THEN NULL ELSE redirected_to END
                  WHERE visit = ?1 AND idx = ?2",
                 params![visit, index, why, spent],
             )

@@ -24,7 +24,10 @@ pub(super) fn erase_secrets_of_ended_visit(
         "UPDATE redeems SET body = NULL WHERE visit = ?1 AND NOT (?2 AND answer_kind IS 'unreadable')",
         params![id, keeps_unreadable],
     )?;
-    tx.execute_statement("UPDATE files SET url = NULL, validator = NULL WHERE visit = ?1", [&id])?;
+    tx.execute_statement(
+        "UPDATE files SET url = NULL, redirected_to = NULL, validator = NULL WHERE visit = ?1",
+        [&id],
+    )?;
     Ok(())
 }
 

@@ -24,7 +24,7 @@
 //! | `record_kind_and_erase_obsolete` | when that redeem is open, was never sent, or was read already; of a lost answer, when no body to keep came |
 //! | `record_truncated_response_as_delivery` | when no body of that redeem is kept; after an answer with URLs; after the end |
 //! | `record_planned_files` | before an answer with URLs; a second time; after the end |
-//! | `record_file_…` | for a file that is not planned, or is whole; after the end |
+//! | `record_file_…`, `record_redirect_target` | for a file that is not planned, or is whole; after the end |
 //! | `record_issued_token` | a second time; after the end |
 //! | `record_end_and_erase_secrets` | a second time |
 //! | `reopen_visit` | when the ending retained nothing |
@@ -104,10 +104,14 @@ pub struct Journal {
 }
 
 /// The schema version that this program writes.
-const JOURNAL_VERSION: i64 = 4;
+const JOURNAL_VERSION: i64 = 5;
 /// The migration from each schema version to the next, from version 1 on.
-const MIGRATIONS: [&str; 3] =
-    [include_str!("from-1-to-2.sql"), include_str!("from-2-to-3.sql"), include_str!("from-3-to-4.sql")];
+const MIGRATIONS: [&str; 4] = [
+    include_str!("from-1-to-2.sql"),
+    include_str!("from-2-to-3.sql"),
+    include_str!("from-3-to-4.sql"),
+    include_str!("from-4-to-5.sql"),
+];
 /// How long to wait for another program's write.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 

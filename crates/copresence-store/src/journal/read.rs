@@ -338,7 +338,8 @@ fn load_redeem_records(tx: &JournalTransaction<'_>, id: &VisitId) -> Result<Vec<
 
 /// Loads all files of a visit, without their URLs.
 fn load_file_records(tx: &JournalTransaction<'_>, id: &VisitId) -> Result<Vec<FileRecord>, TransactionError> {
-    Ok(load_file_records_with_urls(tx, id)?.into_iter().map(|file| file.record).collect())
+    let files = load_file_records_with_urls(tx, id)?;
+    Ok(files.into_iter().map(|file| FileRecord { redirected_to: None, ..file.record }).collect())
 }
 
 /// Loads all files of a visit with their URLs, complete ones too.
@@ -347,7 +348,8 @@ fn load_file_records_with_urls(
     id: &VisitId,
 ) -> Result<Vec<FileRecordWithUrl>, TransactionError> {
     let mut query = tx.prepare_statement(
-        "SELECT idx, name, export_type, url, state, bytes, total, validator, sha256, format, reason, spent, boot_id, content_encoding, notes
+        "SELECT idx, name, export_type, url, state, bytes, total, validator, sha256, format, reason, spent, boot_id,
+             content_encoding, notes, redirected_to
          FROM files WHERE visit = ?1 ORDER BY idx",
     )?;
     let files = query.query_map([id.to_string()], file_with_url_from_row)?;
@@ -380,12 +382,14 @@ fn file_with_url_from_row(row: &Row<'_>) -> rusqlite::Result<FileRecordWithUrl> 
     };
     let url: Option<String> = row.get(3)?;
     let boot_id: Option<String> = row.get(12)?;
+    let redirected_to: Option<String> = row.get(15)?;
     let record = FileRecord {
         index: usize::try_from(row.get::<_, i64>(0)?).unwrap_or_default(),
         name: row.get(1)?,
         export_type: ExportType::new(row.get::<_, String>(2)?),
         state,
         is_from_this_boot: boot_id.is_some() && boot_id.as_deref() == current_boot_id(),
+        redirected_to: redirected_to.as_deref().and_then(DownloadUrl::new),
     };
     Ok(FileRecordWithUrl { record, url: url.as_deref().and_then(DownloadUrl::new) })
 }

@@ -1,4 +1,4 @@
--- Form 4. Times are microseconds since 1970 (UTC). Secrets (token, link, url, body) are NULL once they are erased.
+-- Form 5. Times are microseconds since 1970 (UTC). Secrets (token, link, url, redirected_to, body) are NULL once they are erased.
 CREATE TABLE visits (
     id               TEXT PRIMARY KEY,
     profile          TEXT NOT NULL,
@@ -86,5 +86,7 @@ CREATE TABLE files (
     content_encoding TEXT,
     -- Notes about the file, as JSON.
     notes       TEXT,
+    -- Where the URL last redirected. A redirect may spend a one-time URL, and the file may still be there.
+    redirected_to TEXT,
     PRIMARY KEY (visit, idx)
 ) STRICT, WITHOUT ROWID;

@@ -1,0 +1,132 @@
+//! Which URL of a file is requested next: its one-time URL, or the one that it redirected to.
+//!
+//! A redirect may spend a one-time URL, while its target continues to serve the file. On the other hand, the target may
+//! expire or be the page of a network login, and the one-time URL then redirects to another target. Therefore both are
+//! requested in turn until one of them brings bytes, and the file is lost only after both were refused.
+
+use copresence_protocol::DownloadUrl;
+
+/// One of the two URLs of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum UrlChoice {
+    /// The one-time URL of the delivery.
+    OneTime,
+    /// Where the one-time URL last redirected.
+    RedirectTarget,
+}
+
+/// The URLs of a file, and which of them was refused.
+pub(super) struct FileUrls<'a> {
+    one_time: &'a DownloadUrl,
+    /// `None` if the one-time URL did not redirect, or if the target was refused.
+    redirect_target: Option<DownloadUrl>,
+    /// Why the one-time URL was refused, while its target was not. It is not requested again.
+    one_time_refusal: Option<String>,
+    prefers_target: bool,
+}
+
+impl<'a> FileUrls<'a> {
+    /// The URLs at the start of a run. `redirect_target` is that of an earlier run.
+    pub(super) fn new(one_time: &'a DownloadUrl, redirect_target: Option<DownloadUrl>) -> Self {
+        Self { one_time, redirect_target, one_time_refusal: None, prefers_target: true }
+    }
+
+    /// The URL to request next.
+    pub(super) fn choose_next_url(&self) -> UrlChoice {
+        let requests_target =
+            self.redirect_target.is_some() && (self.prefers_target || self.one_time_refusal.is_some());
+        if requests_target { UrlChoice::RedirectTarget } else { UrlChoice::OneTime }
+    }
+
+    /// The chosen URL.
+    pub(super) fn chosen_url(&self, choice: UrlChoice) -> &DownloadUrl {
+        match (choice, &self.redirect_target) {
+            (UrlChoice::RedirectTarget, Some(target)) => target,
+            _ => self.one_time,
+        }
+    }
+
+    /// The target of the last redirect, unless it was refused.
+    pub(super) fn redirect_target(&self) -> Option<&DownloadUrl> {
+        self.redirect_target.as_ref()
+    }
+
+    /// Sets the target of the last redirect. Returns whether it changed.
+    pub(super) fn set_redirect_target(&mut self, target: DownloadUrl) -> bool {
+        let is_new = target != *self.one_time && self.redirect_target.as_ref() != Some(&target);
+        if is_new {
+            self.redirect_target = Some(target);
+        }
+        is_new
+    }
+
+    /// Whether the file may be available at the other URL.
+    pub(super) fn has_alternative_to(&self, choice: UrlChoice) -> bool {
+        match choice {
+            UrlChoice::OneTime => self.redirect_target.is_some(),
+            UrlChoice::RedirectTarget => self.one_time_refusal.is_none(),
+        }
+    }
+
+    /// Records that the server refused a URL. Returns the reason for the file's loss if no URL is left.
+    pub(super) fn record_refusal(&mut self, choice: UrlChoice, why: String) -> Option<String> {
+        match choice {
+            UrlChoice::OneTime if self.redirect_target.is_some() => {
+                self.one_time_refusal = Some(why);
+                None
+            }
+            UrlChoice::OneTime => Some(why),
+            UrlChoice::RedirectTarget => {
+                self.redirect_target = None;
+                self.one_time_refusal.take().map(|refusal| format!("{refusal}; {why}"))
+            }
+        }
+    }
+
+    /// Chooses the URL after a failed request: the target if the request brought bytes, otherwise the other one.
+    pub(super) fn alternate_after_failure(&mut self, choice: UrlChoice, has_progress: bool) {
+        self.prefers_target = choice == UrlChoice::OneTime || has_progress;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> DownloadUrl {
+        DownloadUrl::new(text).expect("a URL")
+    }
+
+    #[test]
+    fn both_urls_are_requested_in_turn_until_one_of_them_is_refused() {
+        let one_time = url("https://a.test/once");
+        let mut urls = FileUrls::new(&one_time, None);
+        let mut requested = urls.choose_next_url();
+        assert_eq!(requested, UrlChoice::OneTime);
+        assert!(urls.set_redirect_target(url("https://b.test/file")));
+        for expected in [UrlChoice::RedirectTarget, UrlChoice::OneTime, UrlChoice::RedirectTarget] {
+            urls.alternate_after_failure(requested, false);
+            requested = urls.choose_next_url();
+            assert_eq!(requested, expected);
+        }
+        urls.alternate_after_failure(UrlChoice::RedirectTarget, true);
+        assert_eq!(urls.choose_next_url(), UrlChoice::RedirectTarget, "it brought bytes");
+        assert_eq!(urls.record_refusal(UrlChoice::OneTime, "gone".to_owned()), None);
+        urls.alternate_after_failure(UrlChoice::RedirectTarget, false);
+        assert_eq!(urls.choose_next_url(), UrlChoice::RedirectTarget, "the only one that was not refused");
+        assert!(!urls.has_alternative_to(UrlChoice::RedirectTarget));
+        let why = urls.record_refusal(UrlChoice::RedirectTarget, "expired".to_owned());
+        assert_eq!(why.as_deref(), Some("gone; expired"));
+    }
+
+    #[test]
+    fn a_refused_target_leads_back_to_the_one_time_url() {
+        let one_time = url("https://a.test/once");
+        let mut urls = FileUrls::new(&one_time, Some(url("https://b.test/file")));
+        assert_eq!(urls.chosen_url(urls.choose_next_url()), &url("https://b.test/file"), "as an earlier run left it");
+        assert_eq!(urls.record_refusal(UrlChoice::RedirectTarget, "expired".to_owned()), None);
+        assert_eq!((urls.choose_next_url(), urls.redirect_target()), (UrlChoice::OneTime, None));
+        assert!(!urls.set_redirect_target(one_time.clone()), "a redirect to itself");
+        assert_eq!(urls.record_refusal(UrlChoice::OneTime, "gone".to_owned()).as_deref(), Some("gone"));
+    }
+}
