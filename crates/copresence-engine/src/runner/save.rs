@@ -211,7 +211,8 @@ async fn download_all_files(
     futures_util::future::join_all(downloads).await
 }
 
-/// Copies files whose one-time URL was refused because another export has the same URL and its file.
+/// Copies files whose one-time URL was refused because another export has the same URL and its file. A copy that fails
+/// is left to a later run: the file is not lost.
 async fn copy_files_of_repeated_urls(
     context: &VisitContext,
     job: &SaveJob,
@@ -241,7 +242,10 @@ async fn copy_files_of_repeated_urls(
                 }
                 results[index] = Ok(whole);
             }
-            Err(error) => tracing::error!(%error, file = name, "cannot copy the file of the same URL"),
+            Err(error) => {
+                tracing::error!(%error, file = name, "cannot copy the file of the same URL");
+                results[index] = Err(error.into());
+            }
         }
     }
 }

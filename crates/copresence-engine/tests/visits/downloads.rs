@@ -545,6 +545,37 @@ async fn the_same_one_time_url_twice_in_a_delivery_is_one_file_under_two_names()
     assert!(files.iter().all(|file| std::fs::read(directory.join(&file.path)).expect("saved") == glb(1000)));
 }
 
+/// Case L19, on a disk that cannot hold the copy.
+#[tokio::test]
+async fn a_file_whose_copy_failed_is_copied_by_recovery() {
+    let root = tempfile::tempdir().expect("a folder");
+    let out = root.path().join("out");
+    let blocked = Arc::new(std::sync::Mutex::new(None));
+    let folder_in_the_way = blocked.clone();
+    let script = move |nth: usize, ask: &Request| match (ask.path.as_str(), nth) {
+        (REDEEM_PATH, _) => ask.ready_response(&[("glb", "one"), ("glb", "one")]),
+        ("/files/one", 1) => Response::file(&glb(1000)),
+        ("/files/one", _) => {
+            let partial =
+                std::fs::read_dir(&out).expect("a folder").next().expect("the partial folder").expect("reads");
+            let path = partial.path().join("avatar-2.glb");
+            std::fs::create_dir(&path).expect("made");
+            *folder_in_the_way.lock().expect("no panic") = Some(path);
+            Response::status(403)
+        }
+        _ => Response::default(),
+    };
+    let fixture = Fixture::with_root(root, super::backend::Backend::start(script).await);
+    let ended = fixture.run_visit_with_limits(|limits| limits.parallel_downloads = 1).await;
+    assert_eq!((ended.outcome.exit_code(), ended.outcome.code(), &ended.directory), (7, "storage_failed", &None));
+    assert!(fixture.only_visit().await.visit.is_unfinished);
+    let path = blocked.lock().expect("no panic").take().expect("the second request came");
+    std::fs::remove_dir(path).expect("removed");
+    let all = recover_fixture_visits(&fixture).await;
+    assert_eq!(all[0].outcome.exit_code(), 0, "{all:?}");
+    assert_eq!(fixture.backend.count_requests("/files/one"), 2, "nothing is requested again");
+}
+
 /// Cases U1 and U8.
 #[tokio::test]
 async fn a_file_whose_completeness_could_not_be_checked_has_a_note() {
