@@ -150,6 +150,59 @@ async fn steps_that_are_not_allowed_are_refused() {
     assert!(is_refused(journal.reopen_visit(&id).await), "nothing was retained");
 }
 
+/// Calls a step while the WAL cannot be flushed, and once more when it can. The first call commits and fails.
+async fn repeat_after_failed_flush<T: std::fmt::Debug, F: Future<Output = Result<T, StoreError>>>(
+    root: &std::path::Path,
+    step: impl Fn() -> F,
+) -> Result<T, StoreError> {
+    let (wal, hidden) = (root.join("journal.sqlite-wal"), root.join("hidden"));
+    std::fs::rename(&wal, &hidden).expect("hidden");
+    let failed = step().await.expect_err("not durable");
+    assert!(!is_refused::<T>(Err(failed)));
+    std::fs::rename(&hidden, &wal).expect("there again");
+    step().await
+}
+
+#[tokio::test]
+async fn a_step_whose_flush_failed_can_be_repeated() {
+    let (root, data) = temp_data_dir();
+    let (root, journal) = (root.path(), data.create_or_open_journal().expect("a journal"));
+    let id = visit_with_token(&journal).await;
+    let next = || journal.record_redeem_intent(&id, time_at(2));
+    let poll = AnswerWithoutUrls { status: 200, body_size: 9, kind: AnswerKind::Progress, completion_status: None };
+
+    let intent = repeat_after_failed_flush(root, next).await;
+    assert!(is_refused(intent), "whether the first was sent is not for the journal to say");
+    journal.queue_dropped_redeem_end(&id, None, false, time_at(2));
+    let no = next().await.expect("an intent");
+    let never = || journal.record_redeem_never_sent(&id, no, "no route", time_at(3));
+    repeat_after_failed_flush(root, never).await.expect("repeated");
+    let no = next().await.expect("an intent");
+    let answer = || journal.record_answer_without_urls(&id, no, &poll, time_at(3));
+    repeat_after_failed_flush(root, answer).await.expect("repeated");
+    assert!(is_refused(journal.record_answer_without_urls(&id, no, &poll, time_at(4)).await), "another end");
+    let no = next().await.expect("an intent");
+    let lost = || journal.record_lost_answer(&id, no, "reset", BODY, time_at(3));
+    repeat_after_failed_flush(root, lost).await.expect("repeated");
+    let kind = || journal.record_answer_kind_erasing_obsolete(&id, no, AnswerKind::Truncated);
+    repeat_after_failed_flush(root, kind).await.expect("repeated");
+    let used = || journal.record_truncated_response_as_delivery(&id, no);
+    repeat_after_failed_flush(root, used).await.expect("repeated");
+
+    let id = visit_with_token(&journal).await;
+    let no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
+    let raw = || journal.record_raw_answer(&id, no, 200, BODY, time_at(3));
+    repeat_after_failed_flush(root, raw).await.expect("repeated");
+    assert!(is_refused(journal.record_raw_answer(&id, no, 200, b"other", time_at(3)).await), "another answer");
+    let kind = || journal.record_answer_kind_erasing_obsolete(&id, no, AnswerKind::Delivery);
+    repeat_after_failed_flush(root, kind).await.expect("repeated");
+    let files = [planned_file(0, "avatar.glb"), planned_file(1, "avatar-2.glb")];
+    repeat_after_failed_flush(root, || journal.record_planned_files(&id, &files)).await.expect("repeated");
+    assert!(is_refused(journal.record_planned_files(&id, &files[..1]).await), "another plan");
+    let detail = journal.load_detailed_visit_record(&id).await.expect("read").expect("a record");
+    assert_eq!((detail.redeems.len(), detail.files.len()), (1, 2));
+}
+
 #[tokio::test]
 async fn a_raw_response_survives_a_crash() {
     let (_root, data) = temp_data_dir();
@@ -423,11 +476,11 @@ async fn a_poll_is_one_step_without_a_body() {
     }
     journal.record_answer_without_urls(&id, no, &progress_answer("in_queue"), time_at(3)).await.expect("written");
     assert!(
-        is_refused(journal.record_answer_without_urls(&id, no, &progress_answer("in_queue"), time_at(3)).await),
+        is_refused(journal.record_answer_without_urls(&id, no, &progress_answer("in_queue"), time_at(4)).await),
         "no redeem in flight"
     );
     assert!(
-        is_refused(journal.record_answer_kind_erasing_obsolete(&id, no, AnswerKind::Progress).await),
+        is_refused(journal.record_answer_kind_erasing_obsolete(&id, no, AnswerKind::Failed).await),
         "already parsed"
     );
     let no = journal.record_redeem_intent(&id, time_at(4)).await.expect("the next");
@@ -548,10 +601,7 @@ async fn a_lost_answer_without_a_body_can_be_known_to_be_unreadable() {
         "there is no body to keep"
     );
     journal.record_answer_kind_erasing_obsolete(&id, no, AnswerKind::Unreadable).await.expect("read");
-    assert!(
-        is_refused(journal.record_answer_kind_erasing_obsolete(&id, no, AnswerKind::Unreadable).await),
-        "parsed twice"
-    );
+    assert!(is_refused(journal.record_answer_kind_erasing_obsolete(&id, no, AnswerKind::Failed).await), "parsed twice");
     let redeems = journal.load_unfinished_visit(&id).await.expect("read").expect("unfinished").redeems;
     let kind = match &redeems[0].outcome {
         RedeemState::Unanswered { kind, .. } => *kind,
@@ -684,6 +734,8 @@ struct ExpectedState {
     unread: Option<RedeemNumber>,
     /// The last response was lost and is not parsed.
     lost: bool,
+    /// The last response is parsed: whether it had URLs.
+    read: Option<bool>,
     last: Option<RedeemNumber>,
     delivered: bool,
     ended: bool,
@@ -703,7 +755,9 @@ proptest! {
             let id = VisitId::new();
             journal.record_visit_start(&visit_start(id, false)).await.expect("begun");
             let mut expected = ExpectedState::default();
-            for call in calls {
+            for (step, call) in (3..).zip(calls) {
+                // Never twice the same, because the same end may be recorded twice.
+                let at = time_at(step);
                 match call {
                     Call::Issue => {
                         let done = journal.record_issued_token(&id, &export_token(TOKEN), "link", None, time_at(1)).await.is_ok();
@@ -716,16 +770,16 @@ proptest! {
                         prop_assert_eq!(done.is_ok(), may, "{:?} {:?}", done, expected);
                         if let Ok(no) = done {
                             prop_assert!(Some(no) > expected.last);
-                            (expected.open, expected.last, expected.lost) = (Some(no), Some(no), false);
+                            (expected.open, expected.last, expected.lost, expected.read) = (Some(no), Some(no), false, None);
                         }
                     }
                     Call::NeverSent | Call::Unanswered | Call::Answered | Call::Poll => {
                         let Some(no) = expected.last else { continue };
                         let done = match call {
-                            Call::NeverSent => journal.record_redeem_never_sent(&id, no, "no route", time_at(3)).await,
-                            Call::Unanswered => journal.record_lost_answer(&id, no, "cut", b"", time_at(3)).await,
-                            Call::Poll => journal.record_answer_without_urls(&id, no, &progress_answer("in_queue"), time_at(3)).await,
-                            _ => journal.record_raw_answer(&id, no, 200, BODY, time_at(3)).await,
+                            Call::NeverSent => journal.record_redeem_never_sent(&id, no, "no route", at).await,
+                            Call::Unanswered => journal.record_lost_answer(&id, no, "cut", b"", at).await,
+                            Call::Poll => journal.record_answer_without_urls(&id, no, &progress_answer("in_queue"), at).await,
+                            _ => journal.record_raw_answer(&id, no, 200, BODY, at).await,
                         };
                         let may = expected.open.is_some() && (!expected.ended || expected.kept);
                         prop_assert_eq!(done.is_ok(), may, "{:?} {:?}", done, expected);
@@ -737,12 +791,13 @@ proptest! {
                     }
                     Call::Read(urls) => {
                         let kind = if urls { AnswerKind::Delivery } else { AnswerKind::Failed };
-                        let Some(no) = expected.last else { continue };
+                        let Some(no) = expected.last.filter(|_| expected.read != Some(urls)) else { continue };
                         let done = journal.record_answer_kind_erasing_obsolete(&id, no, kind).await.is_ok();
                         // The lost response has no body, so it cannot have URLs.
                         prop_assert_eq!(done, expected.unread.is_some() || (expected.lost && !urls));
                         expected.delivered |= done && urls;
                         (expected.unread, expected.lost) = (None, expected.lost && !done);
+                        expected.read = if done { Some(urls) } else { expected.read };
                     }
                     Call::Plan => {
                         let done = journal.record_planned_files(&id, &planned_files(1)).await.is_ok();

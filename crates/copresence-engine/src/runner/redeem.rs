@@ -119,7 +119,8 @@ pub(crate) async fn redeem_and_journal(
     let no = match context.journal.record_redeem_intent(&id, context.clock.wall_clock_time()).await {
         Ok(no) => no,
         Err(error) => {
-            intent.is_open = false;
+            // An intent that could not be flushed is in the journal, and would block every further redeem.
+            intent.is_open = !matches!(error, StoreError::StepRefused { .. });
             return unsent(failure::failure_of_store_error(&error), None);
         }
     };

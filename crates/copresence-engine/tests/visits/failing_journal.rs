@@ -1,10 +1,17 @@
 //! A journal that refuses some writes for a while: what is paid for is not lost.
 
 use super::backend::{Response, glb};
+use super::earlier_visits::recover_fixture_visits;
 use super::fixture::{Fixture, GENERATE_PATH, REDEEM_PATH};
 use copresence_engine::Outcome;
+use copresence_engine::events::VisitEvent;
+use copresence_engine::runner::{VisitContext, VisitResult, run_visit};
 use copresence_store::RedeemState;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 /// The journal refuses this from now on, as a full disk would.
 fn make_journal_refuse(data: &Path, what: &str) {
@@ -18,6 +25,46 @@ fn make_journal_accept(data: &Path) {
 
 fn open_database(data: &Path) -> rusqlite::Connection {
     rusqlite::Connection::open(data.join("journal.sqlite")).expect("opens")
+}
+
+/// A WAL that can be hidden: until it is shown again, transactions are committed, and no flush succeeds.
+#[derive(Clone)]
+struct HideableWal {
+    path: PathBuf,
+    hidden: PathBuf,
+}
+
+impl HideableWal {
+    fn wal_of_data_folder(data: &Path) -> Self {
+        Self { path: data.join("journal.sqlite-wal"), hidden: data.with_file_name("hidden-wal") }
+    }
+
+    fn hide(&self) {
+        std::fs::rename(&self.path, &self.hidden).expect("hidden");
+    }
+
+    fn show_if_hidden(&self) {
+        if self.hidden.exists() {
+            std::fs::rename(&self.hidden, &self.path).expect("there again");
+        }
+    }
+}
+
+/// Runs a visit, and calls `react` with the name of each event before the visit goes on.
+async fn run_visit_reacting_to_events(
+    fixture: &Fixture,
+    patience: Duration,
+    react: impl Fn(&str) + Send + Sync + 'static,
+) -> VisitResult {
+    let context = fixture.visit_context();
+    let sink = context.event_sink.clone();
+    let event_sink = Arc::new(move |event: VisitEvent| {
+        react(event.kind.event_name());
+        sink(event);
+    });
+    let mut config = fixture.visit_config().await;
+    config.limits.patience = patience;
+    run_visit(config, VisitContext { event_sink, ..context }, CancellationToken::new()).await
 }
 
 async fn fixture_with_data(script: impl Fn(&Path, &str, usize) -> Option<Response> + Send + Sync + 'static) -> Fixture {
@@ -118,4 +165,76 @@ async fn a_delivery_is_saved_although_the_journal_fails() {
         assert!(ended.directory.is_some_and(|directory| directory.join("avatar.glb").is_file()));
         assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 1, "{what}");
     }
+}
+
+#[tokio::test]
+async fn a_redeem_whose_intent_cannot_be_flushed_blocks_no_later_one() {
+    let fixture =
+        fixture_with_data(|_, path, nth| (path == REDEEM_PATH && nth == 1).then(|| Response::not_ready("processing")))
+            .await;
+    let wal = HideableWal::wal_of_data_folder(&fixture.root.path().join("data"));
+    let was_hidden = AtomicBool::new(false);
+    let ended = run_visit_reacting_to_events(&fixture, Duration::from_mins(3), move |event| match event {
+        "status" if !was_hidden.swap(true, Ordering::SeqCst) => wal.hide(),
+        "retrying" => wal.show_if_hidden(),
+        _ => {}
+    })
+    .await;
+    assert_eq!(ended.outcome, Outcome::Saved);
+    let redeems = fixture.only_visit().await.redeems;
+    let outcomes: Vec<_> = redeems.iter().map(|redeem| &redeem.outcome).collect();
+    assert!(
+        matches!(
+            outcomes[..],
+            [
+                RedeemState::Answered { delivered: Some(false), .. },
+                RedeemState::NeverSent { .. },
+                RedeemState::Answered { delivered: Some(true), .. }
+            ]
+        ),
+        "{outcomes:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_redeem_that_was_not_sent_is_no_evidence_of_a_consumed_token() {
+    let fixture = fixture_with_data(|_, path, nth| {
+        (path == REDEEM_PATH).then(|| if nth == 1 { Response::not_ready("processing") } else { Response::status(400) })
+    })
+    .await;
+    let wal = HideableWal::wal_of_data_folder(&fixture.root.path().join("data"));
+    let hidden = wal.clone();
+    let was_hidden = AtomicBool::new(false);
+    let ended = run_visit_reacting_to_events(&fixture, Duration::from_millis(300), move |event| {
+        if event == "status" && !was_hidden.swap(true, Ordering::SeqCst) {
+            hidden.hide();
+        }
+    })
+    .await;
+    assert_eq!(ended.outcome.exit_code(), 2, "{ended:?}");
+    assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 1);
+    wal.show_if_hidden();
+    assert_eq!(recover_fixture_visits(&fixture).await.remove(0).outcome.exit_code(), 4);
+    let redeems = fixture.only_visit().await.redeems;
+    assert!(!redeems.iter().any(|redeem| matches!(redeem.outcome, RedeemState::Unanswered { .. })), "{redeems:?}");
+}
+
+#[tokio::test]
+async fn an_answer_that_cannot_be_flushed_is_journalled_before_the_next_poll() {
+    let fixture = fixture_with_data(|data, path, nth| {
+        (path == REDEEM_PATH && nth == 1).then(|| {
+            HideableWal::wal_of_data_folder(data).hide();
+            Response::not_ready("processing")
+        })
+    })
+    .await;
+    let wal = HideableWal::wal_of_data_folder(&fixture.root.path().join("data"));
+    let ended = run_visit_reacting_to_events(&fixture, Duration::from_mins(3), move |event| {
+        if event == "retrying" {
+            wal.show_if_hidden();
+        }
+    })
+    .await;
+    assert_eq!(ended.outcome, Outcome::Saved);
+    assert_eq!(fixture.only_visit().await.redeems.len(), 2);
 }

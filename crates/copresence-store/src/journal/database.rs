@@ -1,9 +1,11 @@
 //! The open database of the journal, its transactions, and how commits become durable.
 
+use super::damaged_files::wal_path;
 use crate::crash_point::{self, CommitCrashPoints, CrashPoint};
 use crate::error::StoreError;
 use rusqlite::{CachedStatement, Connection, Params, Row, Transaction, TransactionBehavior};
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 /// Number of parsed statements that are kept: more than the journal has.
@@ -11,10 +13,17 @@ const CACHED_STATEMENTS: usize = 128;
 
 /// The open database, on the journal's thread.
 pub(super) struct JournalDatabase {
+    /// The WAL. It stays open, because the system reports a failed write only to files that were open before it.
+    wal: Option<File>,
     connection: Connection,
     path: PathBuf,
     flush: CommitFlushPolicy,
     has_unflushed_commits: bool,
+    /// Whether a flush failed and no later one made good for it.
+    has_failed_flush: bool,
+    /// Number of the next flushes that fail.
+    #[cfg(test)]
+    flushes_to_fail: u32,
 }
 
 /// How commits become durable.
@@ -44,12 +53,27 @@ impl CommitFlushPolicy {
 impl JournalDatabase {
     pub(super) fn new(connection: Connection, path: &Path, flush: CommitFlushPolicy) -> Self {
         connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
-        Self { connection, path: path.to_owned(), flush, has_unflushed_commits: false }
+        Self {
+            wal: None,
+            connection,
+            path: path.to_owned(),
+            flush,
+            has_unflushed_commits: false,
+            has_failed_flush: false,
+            #[cfg(test)]
+            flushes_to_fail: 0,
+        }
     }
 
     /// The database file.
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Lets the next flushes fail.
+    #[cfg(test)]
+    pub(super) fn fail_next_flushes(&mut self, count: u32) {
+        self.flushes_to_fail = count;
     }
 
     /// Runs statements without parameters.
@@ -58,18 +82,72 @@ impl JournalDatabase {
         self.connection.execute_batch(statements).map_err(|error| StoreError::from_sqlite(&self.path, error))
     }
 
-    /// Makes all commits durable.
+    /// Makes all commits durable. A flush that fails is repeated once, with the WAL written again.
     ///
     /// # Errors
-    /// The WAL cannot be flushed. Then it is unknown which commits are durable.
+    /// The WAL cannot be flushed. Then it is unknown which commits are durable, and the next call writes the WAL again.
     pub(super) fn flush_commits(&mut self) -> io::Result<()> {
         if self.has_unflushed_commits && self.flush == CommitFlushPolicy::FlushWal {
-            let mut wal = self.path.clone().into_os_string();
-            wal.push("-wal");
-            std::fs::OpenOptions::new().write(true).open(wal)?.sync_data()?;
+            if !self.has_failed_flush
+                && let Err(error) = self.sync_wal()
+            {
+                tracing::warn!(%error, path = %self.path.display(), "the journal could not be flushed; its WAL is written again");
+                self.has_failed_flush = true;
+            }
+            if self.has_failed_flush {
+                self.rewrite_wal()?;
+                self.sync_wal()?;
+                self.has_failed_flush = false;
+            }
         }
         self.has_unflushed_commits = false;
         Ok(())
+    }
+
+    /// Flushes the WAL.
+    fn sync_wal(&mut self) -> io::Result<()> {
+        #[cfg(test)]
+        if self.flushes_to_fail > 0 {
+            self.flushes_to_fail -= 1;
+            return Err(io::Error::other("a test lets this flush fail"));
+        }
+        self.open_wal()?.sync_data()
+    }
+
+    /// Writes the bytes of the WAL again where they are. After a failed flush, the system may take them for written,
+    /// and a further flush would succeed without writing them. No connection writes to the WAL meanwhile.
+    fn rewrite_wal(&mut self) -> io::Result<()> {
+        self.open_wal()?;
+        let Some(wal) = &mut self.wal else { return Ok(()) };
+        let write_lock =
+            self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(io::Error::other)?;
+        let (mut buffer, mut offset) = (vec![0; 64 * 1024], 0);
+        loop {
+            wal.seek(SeekFrom::Start(offset))?;
+            let count = wal.read(&mut buffer)?;
+            if count == 0 {
+                break;
+            }
+            wal.seek(SeekFrom::Start(offset))?;
+            wal.write_all(&buffer[..count])?;
+            offset += count as u64;
+        }
+        write_lock.rollback().map_err(io::Error::other)
+    }
+
+    /// The open WAL. Fails if it was removed or replaced: `SQLite` would not find these commits again.
+    fn open_wal(&mut self) -> io::Result<&File> {
+        let path = wal_path(&self.path);
+        let wal = match self.wal.take() {
+            Some(wal) => wal,
+            None => File::options().read(true).write(true).open(&path)?,
+        };
+        let wal = &*self.wal.insert(wal);
+        if is_same_file(&wal.metadata()?, &std::fs::metadata(&path)?) {
+            Ok(wal)
+        } else {
+            Err(io::Error::new(io::ErrorKind::NotFound, format!("{} was replaced", path.display())))
+        }
     }
 
     /// Runs a guarded transaction: all of it or nothing. It is durable after the next
@@ -137,15 +215,31 @@ impl JournalDatabase {
         copied.map_err(|error| StoreError::from_sqlite(from, error))
     }
 
-    /// Writes the WAL back and truncates it, so that no erased secret stays in it. While another program reads, this
-    /// is left to the next time.
-    pub(super) fn truncate_wal(&self) {
+    /// Writes the WAL back and truncates it, so that no erased secret stays in it. While another program reads, or the
+    /// WAL cannot be flushed, this is left to the next time.
+    pub(super) fn truncate_wal(&mut self) {
+        // `SQLite` would take a WAL for durable whose flush failed before.
+        if self.has_failed_flush && self.flush_commits().is_err() {
+            return;
+        }
         let busy = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
         if !matches!(busy, Ok(false)) {
             tracing::debug!(?busy, "the journal's WAL is truncated next time");
         }
         crash_point::reach_crash_point(CrashPoint::WalTruncated);
     }
+}
+
+/// Whether two descriptions are of one file. Where the system has no numbers of files, they are taken to be.
+#[cfg_attr(not(unix), expect(unused_variables, reason = "only Unix has numbers of files"))]
+fn is_same_file(one: &std::fs::Metadata, other: &std::fs::Metadata) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        (one.dev(), one.ino()) == (other.dev(), other.ino())
+    }
+    #[cfg(not(unix))]
+    true
 }
 
 /// A transaction of the journal. Its statements are parsed once per connection.

@@ -25,11 +25,18 @@ impl Journal {
             let visit = VisitRowState::load_row_state(tx, &id)?;
             visit.require_not_ended()?;
             refuse_step_unless(visit.has_delivery, id, "no answer with URLs was read")?;
-            let planned: bool =
-                tx.query_row("SELECT EXISTS (SELECT 1 FROM files WHERE visit = ?1)", [id.to_string()], |row| {
-                    row.get(0)
-                })?;
-            refuse_step_unless(!planned, id, "its files are planned already")?;
+            let planned = load_planned_files(tx, &id)?;
+            let is_same = |(index, name, kind): &(usize, String, String), file: &PlannedFile| {
+                (*index, name, kind.as_str()) == (file.index, &file.name, file.export_type.as_str())
+            };
+            // An earlier call may have failed to flush them.
+            if !planned.is_empty()
+                && planned.len() == files.len()
+                && planned.iter().zip(&files).all(|(known, file)| is_same(known, file))
+            {
+                return Ok(());
+            }
+            refuse_step_unless(planned.is_empty(), id, "its files are planned already")?;
             let mut insert = tx.prepare_statement(
                 "INSERT INTO files (visit, idx, name, export_type, url, state) VALUES (?1, ?2, ?3, ?4, ?5, 'planned')",
             )?;
@@ -217,6 +224,19 @@ impl Journal {
         })
         .await
     }
+}
+
+/// Index, name and export type of each file of a visit, in order.
+fn load_planned_files(
+    tx: &JournalTransaction<'_>,
+    id: &VisitId,
+) -> Result<Vec<(usize, String, String)>, TransactionError> {
+    let mut query = tx.prepare_statement("SELECT idx, name, export_type FROM files WHERE visit = ?1 ORDER BY idx")?;
+    let rows = query.query_map([id.to_string()], |row| {
+        let index: i64 = row.get(0)?;
+        Ok((usize::try_from(index).unwrap_or(usize::MAX), row.get(1)?, row.get(2)?))
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 /// Notes as JSON; `None` without notes.

@@ -29,6 +29,9 @@
 //! | `record_end_and_erase_secrets` | a second time |
 //! | `reopen_visit` | when the ending retained nothing |
 //!
+//! A step whose commit could not be flushed fails although it is in the database. Each step may therefore be repeated: a
+//! redeem's end, the kind of an answer and the plan of the files are accepted if the journal has exactly them already.
+//!
 //! An answer to an intent that is still open is accepted after the end too, if the ending retained something: the
 //! answer is worth more than the order of calls.
 //!

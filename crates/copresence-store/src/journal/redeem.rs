@@ -135,6 +135,18 @@ impl Journal {
         self.queue_write_transaction(
             CommitCrashPoints(CrashPoint::AnswerWriting, CrashPoint::AnswerWritten),
             move |tx| {
+                let end = RedeemEndToRecord {
+                    state: "answered",
+                    at,
+                    status: Some(status),
+                    evidence: None,
+                    body: Some(&body),
+                    size: Some(body.len() as u64),
+                    kind: None,
+                };
+                if end.is_recorded_already(tx, &id, no)? {
+                    return Ok(());
+                }
                 require_redeem_in_flight(tx, &id, no)?;
                 tx.execute_statement(
                     "UPDATE redeems SET state = 'answered', ended_at = ?3, status = ?4, body = ?5, body_size = ?6
@@ -170,6 +182,18 @@ impl Journal {
         let (id, answer) = (*id, answer.clone());
         self.queue_write_transaction(CommitCrashPoints(CrashPoint::PollWriting, CrashPoint::PollWritten), move |tx| {
             refuse_step_unless(!answer.kind.requires_body(), id, "the body of that answer has to be kept")?;
+            let end = RedeemEndToRecord {
+                state: "answered",
+                at,
+                status: Some(answer.status),
+                evidence: None,
+                body: None,
+                size: Some(answer.body_size),
+                kind: Some(answer.kind),
+            };
+            if end.is_recorded_already(tx, &id, no)? {
+                return Ok(());
+            }
             require_redeem_in_flight(tx, &id, no)?;
             tx.execute_statement(
                 "UPDATE redeems SET state = 'answered', ended_at = ?3, status = ?4, body_size = ?5, delivered = 0,
@@ -225,6 +249,9 @@ impl Journal {
                         kind.requires_body()
                     ],
                 )?;
+                if read == 0 && is_read_with_kind(tx, &id, no, kind)? {
+                    return Ok(());
+                }
                 refuse_step_unless(read == 1, id, "that redeem has no unread answer")?;
                 erase_data_obsoleted_by_answer(tx, &id, no, kind)
             },
@@ -249,6 +276,9 @@ impl Journal {
             move |tx| {
                 let visit = VisitRowState::load_row_state(tx, &id)?;
                 visit.require_not_ended()?;
+                if visit.has_delivery && is_truncated_response_used(tx, &id, no)? {
+                    return Ok(());
+                }
                 refuse_step_unless(!visit.has_delivery, id, "its token was spent on an answer with URLs")?;
                 let used = tx.execute_statement(
                 "UPDATE redeems SET delivered = 1 WHERE visit = ?1 AND no = ?2 AND delivered = 0 AND body IS NOT NULL",
@@ -272,6 +302,47 @@ impl Journal {
     }
 }
 
+/// The end of a redeem, to compare it with the one that the journal has.
+struct RedeemEndToRecord<'a> {
+    state: &'static str,
+    at: Timestamp,
+    status: Option<u16>,
+    evidence: Option<&'a str>,
+    body: Option<&'a [u8]>,
+    /// Size of the body in bytes, also of one that is not stored.
+    size: Option<u64>,
+    kind: Option<AnswerKind>,
+}
+
+impl RedeemEndToRecord<'_> {
+    /// Whether the journal has exactly this end of the redeem. An earlier call may have committed it and failed to flush
+    /// it, so recording it again is no second end.
+    fn is_recorded_already(
+        &self,
+        tx: &JournalTransaction<'_>,
+        id: &VisitId,
+        no: RedeemNumber,
+    ) -> Result<bool, TransactionError> {
+        let recorded = tx.query_row(
+            "SELECT EXISTS (SELECT 1 FROM redeems WHERE visit = ?1 AND no = ?2 AND state = ?3 AND ended_at = ?4
+                 AND status IS ?5 AND evidence IS ?6 AND body IS ?7 AND body_size IS ?8 AND answer_kind IS ?9)",
+            params![
+                id.to_string(),
+                no.redeem_number_as_u32(),
+                self.state,
+                column::timestamp_to_micros(self.at),
+                self.status,
+                self.evidence,
+                self.body,
+                self.size.map(column::size_to_integer),
+                self.kind.map(AnswerKind::as_database_word)
+            ],
+            |row| row.get(0),
+        )?;
+        Ok(recorded)
+    }
+}
+
 const LOSS_STEP: CommitCrashPoints = CommitCrashPoints(CrashPoint::LostAnswerWriting, CrashPoint::LostAnswerWritten);
 
 /// Writes the end of a redeem without a complete response, in an open transaction.
@@ -281,6 +352,19 @@ fn finish_redeem_without_response(
     no: RedeemNumber,
     end: &RedeemWithoutResponse,
 ) -> Result<(), TransactionError> {
+    let size = end.body.as_ref().map(|body| body.len() as u64);
+    let recorded = RedeemEndToRecord {
+        state: end.state,
+        at: end.at,
+        status: None,
+        evidence: Some(&end.evidence),
+        body: end.body.as_deref(),
+        size,
+        kind: None,
+    };
+    if recorded.is_recorded_already(tx, id, no)? {
+        return Ok(());
+    }
     require_redeem_in_flight(tx, id, no)?;
     tx.execute_statement(
         "UPDATE redeems SET state = ?3, ended_at = ?4, evidence = ?5, body = ?6, body_size = ?7
@@ -292,10 +376,40 @@ fn finish_redeem_without_response(
             column::timestamp_to_micros(end.at),
             end.evidence,
             end.body,
-            end.body.as_ref().map(|body| column::size_to_integer(body.len() as u64))
+            size.map(column::size_to_integer)
         ],
     )?;
     Ok(())
+}
+
+/// Whether the answer of a redeem was read with this kind: an earlier call may have failed to flush that.
+fn is_read_with_kind(
+    tx: &JournalTransaction<'_>,
+    id: &VisitId,
+    no: RedeemNumber,
+    kind: AnswerKind,
+) -> Result<bool, TransactionError> {
+    let is_read = tx.query_row(
+        "SELECT EXISTS (SELECT 1 FROM redeems WHERE visit = ?1 AND no = ?2 AND delivered = ?3 AND answer_kind = ?4)",
+        params![id.to_string(), no.redeem_number_as_u32(), kind == AnswerKind::Delivery, kind.as_database_word()],
+        |row| row.get(0),
+    )?;
+    Ok(is_read)
+}
+
+/// Whether the truncated response of this redeem is the delivery already: an earlier call may have failed to flush that.
+fn is_truncated_response_used(
+    tx: &JournalTransaction<'_>,
+    id: &VisitId,
+    no: RedeemNumber,
+) -> Result<bool, TransactionError> {
+    let is_used = tx.query_row(
+        "SELECT EXISTS (SELECT 1 FROM redeems WHERE visit = ?1 AND no = ?2 AND delivered = 1
+             AND answer_kind IS NOT 'delivery')",
+        params![id.to_string(), no.redeem_number_as_u32()],
+        |row| row.get(0),
+    )?;
+    Ok(is_used)
 }
 
 /// Erases what an answer of this kind makes useless: the token, or the bodies of other redeems.

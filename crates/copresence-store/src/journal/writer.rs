@@ -281,6 +281,39 @@ mod tests {
         assert!(numbers.is_err(), "commits that cannot be flushed are reported until they can: {numbers:?}");
     }
 
+    #[tokio::test]
+    async fn a_flush_that_fails_once_is_repeated_after_the_wal_is_written_again() {
+        let (thread, _folder, path) = thread_over_file();
+        thread.queue_and_await_request(|database| insert(database, 1)).await.expect("flushed");
+        let wal = path.with_file_name("journal-wal");
+        let inserted = thread
+            .queue_and_await_request(|database| {
+                database.fail_next_flushes(1);
+                insert(database, 2)
+            })
+            .await;
+        inserted.expect("the second flush succeeded");
+        let before = std::fs::read(&wal).expect("read");
+        let failed = thread
+            .queue_and_await_request(|database| {
+                database.fail_next_flushes(2);
+                numbers(database)
+            })
+            .await;
+        assert_eq!(failed.expect("nothing was to be flushed"), [1, 2]);
+        let failed = thread.queue_and_await_request(|database| insert(database, 3)).await;
+        assert!(failed.is_err(), "both flushes failed");
+        thread.queue_and_await_request(|database| insert(database, 4)).await.expect("flushed");
+        assert_eq!(thread.queue_and_await_request(numbers).await.expect("reads"), [1, 2, 3, 4]);
+        assert!(std::fs::read(&wal).expect("read").starts_with(&before), "the same bytes were written");
+        let copy = path.with_file_name("copy");
+        std::fs::copy(&path, &copy).expect("copied");
+        std::fs::copy(&wal, path.with_file_name("copy-wal")).expect("copied");
+        let other = Connection::open(&copy).expect("opens");
+        let count: i64 = other.query_row("SELECT count(*) FROM t", [], |row| row.get(0)).expect("reads");
+        assert_eq!(count, 4, "what another process finds after a crash");
+    }
+
     #[test]
     fn dropping_the_last_handle_runs_what_is_queued() {
         let thread = thread();
