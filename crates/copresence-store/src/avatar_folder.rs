@@ -11,6 +11,7 @@
 //! A crash leaves either a partial folder, which [`PartialAvatarFolder::create_or_reopen_folder`] opens again, or a
 //! complete folder, which [`crate::SavedAvatarOperations::find_avatar_with_manifest`] finds.
 
+use crate::boot_id::current_boot_time;
 use crate::crash_point::{self, CrashPoint};
 use crate::data_dir::DataDir;
 use crate::disk;
@@ -124,6 +125,13 @@ impl PartialAvatarFolder {
             return Err(StoreError::AlreadyExists { path });
         }
         PartialFile::open_keeping_durable_bytes(Arc::clone(&self.dir), self.partial_folder_path.clone(), name, durable)
+    }
+
+    /// Whether a partial file was last written since the system was started, so that all its bytes are right. False if
+    /// there is none, or if it is unknown.
+    pub fn was_partial_file_written_since_boot(&self, name: &str) -> bool {
+        let written = self.dir.metadata(format!("{name}{PART_SUFFIX}")).and_then(|file| file.modified()).ok();
+        written.zip(current_boot_time()).is_some_and(|(written, started)| written.into_std() >= started)
     }
 
     /// Hashes a complete file again from the disk, and makes its name durable. Returns `None` if it does not exist.

@@ -54,18 +54,21 @@ pub(crate) async fn download_file(
     if let Some(FileState::Failed { why, spent: true, .. }) = state {
         return Err(FileFailure::permanent_file_failure(why));
     }
+    // The journal could not be written when these bytes were received, so they are kept until a response replaces them.
+    let is_origin_unknown = file.earlier.is_none_or(|record| matches!(record.state, FileState::Planned));
+    let skips_range = is_origin_unknown && !folder.was_partial_file_written_since_boot(file.name);
     // After a power cut, bytes that were never flushed may be wrong.
     let usable = if has_other_content {
         0
+    } else if is_origin_unknown {
+        u64::MAX
     } else if file.earlier.is_some_and(|record| record.is_from_this_boot) {
         known.total.unwrap_or(u64::MAX)
     } else {
         known.bytes
     };
     let partial = open_and_truncate_partial_file(folder, file, usable)?;
-    if let Err(error) = context.journal.record_file_request(&file.id, file.index).await {
-        tracing::error!(%error, file = file.name, "cannot journal the request");
-    }
+    file.journal.record_file_request(file.index).await;
     let lacks_journalled_bytes = partial.resume_offset() < known.bytes;
     let furthest = partial.resume_offset();
     let mut download = FileDownload {
@@ -75,7 +78,8 @@ pub(crate) async fn download_file(
         last_event: None,
         known,
         furthest,
-        skips_range: false,
+        // They may be wrong, so the whole file is requested first.
+        skips_range,
         urls: FileUrls::new(file.url, file.earlier.and_then(|record| record.redirected_to.clone())),
         is_total_stated: false,
         undecodable: None,
@@ -290,8 +294,7 @@ impl FileDownload<'_> {
         }
         let mut keeps_undecodable = false;
         loop {
-            let finished =
-                finish_received_file(self.context, self.file, &mut self.known, partial, keeps_undecodable).await;
+            let finished = finish_received_file(self.file, &mut self.known, partial, keeps_undecodable).await;
             let (why, defect) = match finished {
                 Ok(whole) => return Ok(whole),
                 Err(FinishError::Disk(error)) => return Err(error.into()),

@@ -1,5 +1,6 @@
 //! One file to download, and why it was not saved.
 
+use super::delivery_journal::DeliveryJournal;
 use super::download_coordinator::DownloadCoordinator;
 use copresence_protocol::{DownloadUrl, ExportType};
 use copresence_store::{DownloadSpaceReservations, FileRecord, StoreError, VisitDownloadLimits, VisitId};
@@ -50,6 +51,8 @@ pub(crate) struct DownloadRequest<'a> {
     pub(crate) limits: VisitDownloadLimits,
     /// Space that all files in flight still need.
     pub(crate) room: &'a DownloadSpaceReservations,
+    /// Journals the state of the file.
+    pub(crate) journal: &'a DeliveryJournal,
     /// Shared by all files of the visit.
     pub(crate) coordinator: &'a DownloadCoordinator,
     /// First pause before a retry; doubled after each attempt without progress.

@@ -1,8 +1,8 @@
 //! Completes a file whose bytes were all received: removes its content encoding, and checks its content.
 
+use super::block_in_place;
 use super::error_page_detector::is_unencoded_content_start;
 use super::file_request::DownloadRequest;
-use super::{VisitContext, block_in_place};
 use copresence_client::{open_decoding_reader, split_content_encodings};
 use copresence_store::{
     CompleteFile, DecodeContentError, FileFormat, FileProgress, PartialFile, SavedFileNote, Sha256Digest, StoreError,
@@ -46,7 +46,6 @@ impl From<StoreError> for FinishError {
 /// The disk failed, or the content is not the whole file: it is an error page, truncated, or too large when it is
 /// decoded.
 pub(super) async fn finish_received_file(
-    context: &VisitContext,
     file: &DownloadRequest<'_>,
     progress: &mut FileProgress,
     mut partial: PartialFile,
@@ -63,9 +62,7 @@ pub(super) async fn finish_received_file(
     if notes != progress.notes {
         progress.notes = notes;
         // A crash may come between the rename of the file and its entry in the journal.
-        if let Err(error) = context.journal.record_file_progress(&file.id, file.index, progress).await {
-            tracing::error!(%error, file = file.name, "cannot journal the notes about the file");
-        }
+        file.journal.record_file_progress(file.index, progress).await;
     }
     // Without an await: a visit that is dropped must not rename a file after it released its lock.
     block_in_place(|| partial.finish_partial_file())?;

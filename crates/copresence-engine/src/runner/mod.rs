@@ -1,6 +1,7 @@
 //! Runs visits: one task owns a visit, has one call in flight, and feeds every event to the machine.
 
 mod config;
+mod delivery_journal;
 mod download;
 mod download_coordinator;
 mod error_page_detector;

@@ -389,10 +389,7 @@ impl FileDownload<'_> {
     /// Journals size and validator of a response before its first bytes are written, without waiting: after a crash in
     /// the first half second, the bytes on disk are continued by `Range` with `If-Range`.
     fn queue_journaling_response_head(&self) {
-        let (id, index) = (&self.file.id, self.file.index);
-        if let Some(Err(error)) = self.context.journal.record_file_progress(id, index, &self.known).now_or_never() {
-            tracing::error!(%error, file = self.file.name, "cannot journal the response of the file server");
-        }
+        _ = self.file.journal.record_file_progress(self.file.index, &self.known).now_or_never();
     }
 
     /// Discards the received bytes, in the journal too.
@@ -407,10 +404,7 @@ impl FileDownload<'_> {
         if let Some(total) = self.known.total {
             self.file.room.reduce_reservation_to_remaining(self.file.index, total.saturating_sub(self.known.bytes));
         }
-        let (id, index) = (&self.file.id, self.file.index);
-        if let Err(error) = self.context.journal.record_file_progress(id, index, &self.known).await {
-            tracing::error!(%error, file = self.file.name, "cannot journal the progress");
-        }
+        self.file.journal.record_file_progress(self.file.index, &self.known).await;
         Ok(())
     }
 

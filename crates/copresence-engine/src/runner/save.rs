@@ -1,5 +1,6 @@
 //! Saves a delivery: all files at once, into a folder that appears complete or not at all.
 
+use super::delivery_journal::DeliveryJournal;
 use super::download::download_file;
 use super::download_coordinator::DownloadCoordinator;
 use super::file_request::{DownloadRequest, FileFailure, FileFailureKind};
@@ -22,6 +23,7 @@ pub(crate) struct SaveJob {
     pub(crate) start: Arc<VisitStart>,
     pub(crate) limits: VisitDownloadLimits,
     pub(crate) coordinator: Arc<DownloadCoordinator>,
+    pub(crate) journal: Arc<DeliveryJournal>,
     /// As [`super::VisitConfig::download_pause`].
     pub(crate) pause: Duration,
     pub(crate) times: PhaseTimes,
@@ -119,14 +121,21 @@ async fn try_download_and_publish_delivery(
         .enumerate()
         .map(|(index, export)| folder.assign_file_name(index, &export.export_type))
         .collect();
-    if job.known_files.is_empty()
-        && let Err(error) = journal_planned_files(context, job, &delivery.exports, &names).await
-    {
-        // The URLs are in memory and will not be sent again, so the downloads start all the same.
-        tracing::error!(%error, "cannot journal the files");
+    if job.known_files.is_empty() {
+        job.journal.add_planned_files(plan_files(&delivery.exports, &names)).await;
     }
-    let mut results = download_all_files(context, job, &folder, &delivery.exports, &names).await;
-    copy_files_of_repeated_urls(context, job, &folder, &delivery.exports, &names, &mut results).await;
+    if let Err(error) = job.journal.write_missing().await {
+        // The URLs are in memory and will not be sent again, so the downloads start all the same.
+        tracing::error!(%error, visit = %start.id, "cannot journal the delivery; it is tried again meanwhile");
+    }
+    let mut results = tokio::select! {
+        results = download_all_files(context, job, &folder, &delivery.exports, &names) => results,
+        never = job.journal.keep_writing_missing() => match never {},
+    };
+    copy_files_of_repeated_urls(job, &folder, &delivery.exports, &names, &mut results).await;
+    if let Err(error) = job.journal.write_missing().await {
+        tracing::error!(%error, visit = %start.id, "cannot journal the files");
+    }
     let failures = || names.iter().zip(&results).filter_map(|(name, result)| Some((name, result.as_ref().err()?)));
     for (stop, kind) in EarlySavingStopReason::BY_KIND {
         let missing: Vec<String> = failures()
@@ -175,14 +184,9 @@ async fn try_download_and_publish_delivery(
     publish_or_set_aside_avatar(context, job, folder, files, missing).await
 }
 
-/// Journals the files of a delivery before the first one is requested.
-async fn journal_planned_files(
-    context: &VisitContext,
-    job: &SaveJob,
-    exports: &[DownloadableExport],
-    names: &[String],
-) -> Result<(), StoreError> {
-    let planned: Vec<PlannedFile> = exports
+/// The files of a delivery, for the journal.
+fn plan_files(exports: &[DownloadableExport], names: &[String]) -> Vec<PlannedFile> {
+    exports
         .iter()
         .zip(names)
         .enumerate()
@@ -192,8 +196,7 @@ async fn journal_planned_files(
             export_type: export.export_type.clone(),
             url: export.download_url.clone(),
         })
-        .collect();
-    context.journal.record_planned_files(&job.start.id, &planned).await
+        .collect()
 }
 
 /// Downloads all files. The coordinator limits the requests in flight. The results have the order of the exports.
@@ -214,7 +217,6 @@ async fn download_all_files(
 /// Copies files whose one-time URL was refused because another export has the same URL and its file. A copy that fails
 /// is left to a later run: the file is not lost.
 async fn copy_files_of_repeated_urls(
-    context: &VisitContext,
     job: &SaveJob,
     folder: &PartialAvatarFolder,
     exports: &[DownloadableExport],
@@ -233,13 +235,7 @@ async fn copy_files_of_repeated_urls(
         match block_in_place(|| folder.copy_file_for_duplicate_export(&same.name, name)) {
             Ok(whole) => {
                 let whole = CompleteFile { notes: same.notes, ..whole };
-                let (id, journal) = (&job.start.id, &context.journal);
-                let journalled = journal
-                    .record_complete_file(id, index, whole.bytes, &whole.sha256, whole.format, &whole.notes)
-                    .await;
-                if let Err(error) = journalled {
-                    tracing::error!(%error, file = name, "cannot journal the copy of a file");
-                }
+                job.journal.record_complete_file(index, &whole).await;
                 results[index] = Ok(whole);
             }
             Err(error) => {
@@ -285,6 +281,7 @@ async fn download_or_verify_journaled_file(
         url: &export.download_url,
         limits: job.limits,
         room,
+        journal: &job.journal,
         coordinator: &job.coordinator,
         pause: job.pause,
         earlier,
@@ -305,22 +302,14 @@ async fn download_or_verify_journaled_file(
         }
         return result;
     }
-    let journalled = match &result {
-        Ok(whole) => {
-            context
-                .journal
-                .record_complete_file(&id, index, whole.bytes, &whole.sha256, whole.format, &whole.notes)
-                .await
-        }
+    match &result {
+        Ok(whole) => job.journal.record_complete_file(index, whole).await,
         // The journal keeps the number of received bytes: the download continues there when there is space.
-        Err(failure) if failure.kind == FileFailureKind::DiskFull => Ok(()),
+        Err(failure) if failure.kind == FileFailureKind::DiskFull => {}
         Err(failure) => {
             let is_lost = failure.kind == FileFailureKind::Lost;
-            context.journal.record_file_failure(&id, index, &failure.why, is_lost).await
+            job.journal.record_file_failure(index, &failure.why, is_lost).await;
         }
-    };
-    if let Err(error) = journalled {
-        tracing::error!(%error, file = name, "cannot journal the end of the download");
     }
     result
 }

@@ -1,6 +1,7 @@
 //! Runs one visit, live or recovered: feeds events to the machine and performs its effects.
 
 use super::config::{DEFAULT_DOWNLOAD_PAUSE, VisitConfig, VisitContext};
+use super::delivery_journal::{DeliveryJournal, UnjournalledDelivery};
 use super::download_coordinator::{CoordinatorLimits, DownloadCoordinator};
 use super::issue::{IssueError, IssuedToken, issue_and_journal_token};
 use super::redeem::{PendingJournalWrite, RedeemResultAndPendingWrite, redeem_and_journal};
@@ -38,8 +39,12 @@ pub(crate) struct VisitRunner {
     downloads: Option<Arc<DownloadCoordinator>>,
     context: VisitContext,
     visit: Visit,
-    /// What is still to be journalled of the last redeem.
+    /// What is still to be journalled of the last redeem. It moves to the delivery's journal when saving starts.
     pending_write: Option<PendingJournalWrite>,
+    /// The redeem whose truncated response is used, until that is journalled.
+    unjournalled_truncated: Option<RedeemNumber>,
+    /// Journals the delivery once saving has started.
+    delivery_journal: Option<Arc<DeliveryJournal>>,
     /// The avatar's folder, complete or incomplete.
     directory: Option<PathBuf>,
     times: PhaseTimes,
@@ -100,6 +105,8 @@ impl VisitRunner {
             is_delivery_known: false,
             context,
             pending_write: None,
+            unjournalled_truncated: None,
+            delivery_journal: None,
             directory: None,
             in_flight: None,
             wake_at: None,
@@ -134,6 +141,8 @@ impl VisitRunner {
             is_resumed: true,
             context,
             pending_write: None,
+            unjournalled_truncated: None,
+            delivery_journal: None,
             directory: None,
             in_flight: None,
             wake_at: None,
@@ -257,10 +266,18 @@ impl VisitRunner {
             can_continue_later: !self.start.ephemeral,
         }));
         self.downloads = Some(coordinator.clone());
+        let missing = UnjournalledDelivery {
+            response: self.pending_write.take(),
+            used_truncated: self.unjournalled_truncated.take(),
+            planned: None,
+        };
+        let journal = Arc::new(DeliveryJournal::new(self.context.journal.clone(), self.start.id, missing));
+        self.delivery_journal = Some(journal.clone());
         let job = SaveJob {
             start: self.start.clone(),
             limits: self.limits,
             coordinator,
+            journal,
             pause: self.download_pause,
             times: self.times.clone(),
             known_files: std::mem::take(&mut self.known_files),
@@ -273,18 +290,21 @@ impl VisitRunner {
             ));
     }
 
-    /// Journals that a truncated response is used as the delivery.
+    /// Journals that a truncated response is used as the delivery. What fails is repeated while its files are saved.
     async fn journal_truncated_response_as_delivery(&mut self, redeem: u32) {
-        if let Some(mut write) = self.pending_write.take()
-            && let Err(error) = write.journal_redeem_response(&self.context.journal, self.start.id).await
-        {
-            tracing::error!(%error, visit = %self.start.id, "cannot journal the last redeem");
+        let (journal, id, no) = (&self.context.journal, self.start.id, RedeemNumber::new(redeem));
+        let mut written = match &mut self.pending_write {
+            Some(write) => write.journal_redeem_response(journal, id).await,
+            None => Ok(()),
+        };
+        if written.is_ok() {
+            self.pending_write = None;
+            written = journal.record_truncated_response_as_delivery(&id, no).await;
         }
-        if let Err(error) =
-            self.context.journal.record_truncated_response_as_delivery(&self.start.id, RedeemNumber::new(redeem)).await
-        {
+        if let Err(error) = written {
             // The URLs are in memory and will not be sent again, so the downloads start all the same.
-            tracing::error!(%error, visit = %self.start.id, "cannot journal the partial delivery");
+            tracing::error!(%error, visit = %id, "cannot journal the partial delivery");
+            self.unjournalled_truncated = Some(no);
         }
         self.record_when_delivery_spent_token().await;
     }
@@ -397,6 +417,11 @@ impl VisitRunner {
             && let Err(error) = write.journal_redeem_response(&self.context.journal, id).await
         {
             tracing::error!(%error, visit = %id, "cannot journal the last redeem");
+        }
+        if let Some(journal) = &self.delivery_journal
+            && let Err(error) = journal.write_missing().await
+        {
+            tracing::error!(%error, visit = %id, "cannot journal the delivery");
         }
         let end = self.visit.end_state_if_ended();
         let state = end.map_or(EndPhase::Issuing, |end| end.ended_in).as_str();

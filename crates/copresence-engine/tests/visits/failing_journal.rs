@@ -1,12 +1,12 @@
 //! A journal that refuses some writes for a while: what is paid for is not lost.
 
-use super::backend::{Response, glb};
+use super::backend::{Request, Response, glb};
 use super::earlier_visits::recover_fixture_visits;
 use super::fixture::{Fixture, GENERATE_PATH, REDEEM_PATH};
 use copresence_engine::Outcome;
 use copresence_engine::events::VisitEvent;
 use copresence_engine::runner::{VisitContext, VisitResult, run_visit};
-use copresence_store::RedeemState;
+use copresence_store::{FileState, RedeemState};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -65,6 +65,11 @@ async fn run_visit_reacting_to_events(
     let mut config = fixture.visit_config().await;
     config.limits.patience = patience;
     run_visit(config, VisitContext { event_sink, ..context }, CancellationToken::new()).await
+}
+
+/// The offset from which each request for a file was sent.
+fn range_starts(fixture: &Fixture, path: &str) -> Vec<usize> {
+    fixture.backend.requests().iter().filter(|ask| ask.path == path).map(Request::range_start).collect()
 }
 
 async fn fixture_with_data(script: impl Fn(&Path, &str, usize) -> Option<Response> + Send + Sync + 'static) -> Fixture {
@@ -237,4 +242,64 @@ async fn an_answer_that_cannot_be_flushed_is_journalled_before_the_next_poll() {
     .await;
     assert_eq!(ended.outcome, Outcome::Saved);
     assert_eq!(fixture.only_visit().await.redeems.len(), 2);
+}
+
+#[tokio::test]
+async fn a_delivery_that_cannot_be_flushed_is_journalled_while_it_is_saved() {
+    let fixture = fixture_with_data(|data, path, _| {
+        match path {
+            REDEEM_PATH => HideableWal::wal_of_data_folder(data).hide(),
+            "/files/one" => HideableWal::wal_of_data_folder(data).show_if_hidden(),
+            _ => {}
+        }
+        None
+    })
+    .await;
+    assert_eq!(fixture.run_visit().await.outcome, Outcome::Saved);
+    let visit = fixture.only_visit().await;
+    let [redeem] = &visit.redeems[..] else { panic!("{:?}", visit.redeems) };
+    assert!(matches!(redeem.outcome, RedeemState::Answered { delivered: Some(true), .. }), "{redeem:?}");
+    assert!(matches!(visit.files[0].state, FileState::Complete { .. }), "{:?}", visit.files);
+}
+
+#[tokio::test]
+async fn a_delivery_is_journalled_during_its_download_once_the_journal_can_be_written() {
+    for what in [
+        "UPDATE ON redeems WHEN NEW.state = 'answered'",
+        "UPDATE ON redeems WHEN NEW.delivered = 1",
+        "INSERT ON files",
+        "UPDATE ON files",
+    ] {
+        let root = tempfile::tempdir().expect("a folder");
+        let data = root.path().join("data");
+        let backend = super::backend::Backend::start(move |nth, ask| match (ask.path.as_str(), ask.range_start()) {
+            (REDEEM_PATH, _) => {
+                make_journal_refuse(&data, what);
+                ask.ready_response(&[("glb", "one")])
+            }
+            ("/files/one", 0) if nth == 1 => Response::file(&glb(5000)).stalling_at(1000),
+            ("/files/one", 0) => Response::status(410),
+            ("/files/one", from) => Response::range_response(&glb(5000), from),
+            _ => Response::default(),
+        });
+        let fixture = Fixture::with_root(root, backend.await);
+        let (visit, _) = fixture.spawn_visit().await;
+        fixture.backend.wait_for_requests("/files/one", 1).await;
+        make_journal_accept(&fixture.root.path().join("data"));
+        let received_bytes = async || match fixture.only_visit().await.files.first().map(|file| file.state.clone()) {
+            Some(FileState::Requested(progress)) => progress.bytes,
+            _ => 0,
+        };
+        let journalled = async {
+            while received_bytes().await < 1000 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), journalled).await.expect(what);
+        visit.abort();
+        assert!(visit.await.expect_err("aborted").is_cancelled());
+        assert_eq!(recover_fixture_visits(&fixture).await.remove(0).outcome.exit_code(), 0, "{what}");
+        assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 1, "{what}");
+        assert_eq!(range_starts(&fixture, "/files/one"), [0, 1000], "{what}");
+    }
 }

@@ -426,6 +426,39 @@ async fn bytes_that_the_journal_does_not_know_are_not_used() {
     assert_eq!(fixture.backend.requests()[0].header("range"), None);
 }
 
+/// A delivery that was journalled, and received bytes of which the journal knows nothing.
+#[tokio::test]
+async fn received_bytes_that_are_not_in_the_journal_are_continued() {
+    // Where the time of the boot is unknown, the bytes may be of an earlier one.
+    let requests_of_this_boot = if cfg!(target_os = "linux") { vec![300] } else { vec![0, 300] };
+    for (written_before_boot, requests) in [(false, requests_of_this_boot), (true, vec![0, 300])] {
+        let fixture = Fixture::new(|_, ask| match ask.range_start() {
+            0 => Response::status(410),
+            from => Response::range_response(&glb(500), from),
+        })
+        .await;
+        let body = delivery_body(&fixture, true, &[("glb", "one")]);
+        let id = journal_unread_answer(&fixture, 200, &body).await;
+        let day = now().to_zoned(jiff::tz::TimeZone::UTC).date();
+        let folder = PartialAvatarFolder::create_or_reopen_folder(&fixture.out_dir(), &id, day).expect("a folder");
+        folder.open_partial_file_keeping_all("avatar.glb").expect("opens").append_bytes(&glb(500)[..300]).expect("ok");
+        if written_before_boot {
+            let part = folder.partial_folder_path().join("avatar.glb.part");
+            let part = std::fs::File::options().write(true).open(part).expect("opens");
+            part.set_modified(std::time::SystemTime::UNIX_EPOCH).expect("set");
+        }
+        let RecoveryOutcome::Finished { outcome: Outcome::Saved, directory: Some(directory) } =
+            recover_only_visit(&fixture).await
+        else {
+            panic!("saved")
+        };
+        assert_eq!(std::fs::read(directory.join("avatar.glb")).expect("reads"), glb(500));
+        assert_eq!(manifest(&directory).files[0].notes[0].code, "joined_unverified");
+        let sent: Vec<_> = fixture.backend.requests().iter().map(Request::range_start).collect();
+        assert_eq!(sent, requests, "written before this boot: {written_before_boot}");
+    }
+}
+
 #[tokio::test]
 async fn a_truncated_glb_is_requested_again_after_a_crash() {
     let fixture = Fixture::new(|_, ask| serve_files(ask)).await;
