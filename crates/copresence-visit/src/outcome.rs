@@ -150,6 +150,11 @@ impl Outcome {
         }
     }
 
+    /// Whether saving stopped although files of the delivery may still be saved, so that a later run continues.
+    pub fn can_saving_continue(&self) -> bool {
+        matches!(self, Self::DownloadInterrupted(_) | Self::SavedUntilDiskFull(_) | Self::SavedUntilStorageFailed(_))
+    }
+
     /// The same outcome; its detail adds that no file of a truncated response could be downloaded.
     #[must_use]
     pub fn with_no_file_downloaded_detail(self, why: &str) -> Self {

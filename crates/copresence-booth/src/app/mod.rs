@@ -12,7 +12,6 @@ use crate::screen_state::VisitScreenState;
 use crate::view::{LocalizedTextView, Problem, Screen, Snapshot, VisitorScreenSettingsView};
 use backend_config::ActiveBackend;
 use copresence_client::SetupError;
-use copresence_engine::Outcome;
 use copresence_engine::clock::Clock;
 use copresence_engine::events::{EventKind, VisitEvent};
 use copresence_engine::problem;
@@ -358,8 +357,8 @@ impl Kiosk {
         });
     }
 
-    /// Waits until downloads that were interrupted are due again, and starts the next recovery. No visitor needs to
-    /// come for an avatar to be fetched when the network is back.
+    /// Waits until files that could not be saved are due again, and starts the next recovery. No visitor needs to come
+    /// for an avatar to be saved when the network or the disk is back.
     async fn recover_again_when_downloads_are_due(&self) {
         let Ok(once) = self.download_wait_lock.try_lock() else { return };
         let due = match load_earliest_download_time(&self.setup.data_store).await {
@@ -462,7 +461,7 @@ impl Kiosk {
             Ok(api) => {
                 let api = self.inspector.start_recording_and_build_client(id, &api, target, profile);
                 let context = setup.data_store.context_with_default_recovery_limits(api, self.clock, self.event_sink());
-                if let Outcome::DownloadInterrupted(_) = run_visit(config, context, leave).await.outcome {
+                if run_visit(config, context, leave).await.outcome.can_saving_continue() {
                     let running = self.lock_kiosk_state().unended_visits();
                     self.recover_visits_in_background(running);
                 }

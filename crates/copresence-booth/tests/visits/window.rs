@@ -307,6 +307,41 @@ async fn an_interrupted_download_is_finished_without_a_new_visitor_when_the_file
 }
 
 #[tokio::test]
+async fn an_avatar_whose_folder_was_unusable_is_saved_without_a_new_visitor() {
+    let fixture = Fixture::new(move |_, ask| match ask.path.as_str() {
+        REDEEM_PATH => ask.ready_response(&[("glb", "one")]),
+        "/files/one" => Response::file(&glb(5_000)),
+        _ => Response::default(),
+    })
+    .await;
+    // A file in place of the folder.
+    std::fs::write(fixture.out_dir(), "").expect("written");
+    let kiosk = kiosk(&fixture);
+    kiosk.start_visit_or_show_consent();
+    let ended = until(&kiosk, |screen| matches!(screen, Screen::Ended { .. })).await;
+    let Screen::Ended { problem, .. } = ended.screen else { unreachable!("waited for") };
+    assert_eq!(problem.code, "storage_failed");
+    // The first recovery fails too.
+    let attempts = async || fixture.data_store.journal.load_all_visits().await.expect("reads")[0].recovery_attempts;
+    let tried = async {
+        while attempts().await == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(1), tried).await.expect("tried without a further visitor");
+    std::fs::remove_file(fixture.out_dir()).expect("removed");
+    let saved = async {
+        while exits(&fixture).await != [Some(0)] {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(1), saved).await.expect("saved without a further visitor");
+    kiosk.stop_visits().await;
+    assert_eq!(file_names(&fixture.out_dir()).len(), 1);
+    assert_eq!((fixture.backend.count_requests(REDEEM_PATH), fixture.backend.count_requests("/files/one")), (1, 1));
+}
+
+#[tokio::test]
 async fn a_stop_does_not_wait_for_what_is_finished_unseen() {
     let (_never, closed) = release_signal();
     let fixture = Fixture::new(move |_, ask| match ask.path.as_str() {

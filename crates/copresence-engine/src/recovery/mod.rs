@@ -182,7 +182,7 @@ pub async fn recover_visits_capping_total_redeems(
     Ok(all)
 }
 
-/// When the files of an unfinished visit are due to be downloaded again; `None` if no visit waits for its files. For
+/// When the files of an unfinished visit are due to be saved again; `None` if no visit waits for its files. For
 /// programs that run for long: call [`recover_visits_capping_total_redeems`] then.
 ///
 /// # Errors
@@ -307,14 +307,16 @@ impl<'a> RecoveryRun<'a> {
                 self.unreachable.insert(api_url, why.clone());
             }
         }
-        let is_download_interrupted = matches!(result.outcome, Outcome::DownloadInterrupted(_));
-        self.was_download_interrupted |= is_download_interrupted;
+        self.was_download_interrupted |= matches!(result.outcome, Outcome::DownloadInterrupted(_));
+        let can_saving_continue = result.outcome.can_saving_continue();
         let outcome = recovery_outcome_from_result(result);
-        if matches!(outcome, RecoveryOutcome::StillActive { .. } | RecoveryOutcome::Postponed { .. }) {
+        if can_saving_continue
+            || matches!(outcome, RecoveryOutcome::StillActive { .. } | RecoveryOutcome::Postponed { .. })
+        {
             let now = self.clock.wall_clock_time();
             // The attempts to redeem the token do not count for its files.
-            let attempts = if is_download_interrupted && redeems { 0 } else { attempts };
-            let next = if is_download_interrupted {
+            let attempts = if can_saving_continue && redeems { 0 } else { attempts };
+            let next = if can_saving_continue {
                 schedule::next_download_time(now, attempts)
             } else {
                 schedule::next_attempt_time(now, attempts, &outcome, expires_at)

@@ -63,7 +63,7 @@ pub(super) fn next_attempt_time(
     now.saturating_add(pause).unwrap_or(Timestamp::MAX)
 }
 
-/// When the downloads of a visit that were interrupted are tried again. `attempts` counts those before this one.
+/// When the files of a visit are saved again whose downloads were interrupted, or whose disk failed. `attempts` counts those before this one.
 pub(super) fn next_download_time(now: Timestamp, attempts: u32) -> Timestamp {
     let pause = FIRST_DOWNLOAD_PAUSE.saturating_mul(1 << attempts.min(16)).min(MAX_DOWNLOAD_PAUSE);
     now.saturating_add(pause).unwrap_or(Timestamp::MAX)

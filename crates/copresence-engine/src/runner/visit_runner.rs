@@ -447,11 +447,14 @@ impl VisitRunner {
             Ok(_) => {}
             Err(error) => tracing::error!(%error, visit = %id, "cannot journal the end of the visit"),
         }
-        if !self.is_resumed && matches!(outcome, Outcome::DownloadInterrupted(_)) {
-            // Due at once: programs that run for long look for such visits.
-            let due =
-                self.context.journal.record_next_recovery_time(&id, 0, self.context.clock.wall_clock_time()).await;
-            if let Err(error) = due {
+        if !self.is_resumed && outcome.can_saving_continue() {
+            // Programs that run for long look for such visits.
+            let pause = match outcome {
+                Outcome::DownloadInterrupted(_) => SignedDuration::ZERO,
+                _ => PAUSE_AFTER_DISK_FAILURE,
+            };
+            let due = self.context.clock.wall_clock_time().saturating_add(pause).unwrap_or(Timestamp::MAX);
+            if let Err(error) = self.context.journal.record_next_recovery_time(&id, 0, due).await {
                 tracing::warn!(%error, visit = %id, "cannot journal the next recovery");
             }
         }
@@ -492,6 +495,8 @@ async fn record_phase_start(journal: &Journal, id: VisitId, phase: VisitPhase, a
     }
 }
 
+/// Pause after a failure of the disk before recovery first tries again to save the avatar.
+const PAUSE_AFTER_DISK_FAILURE: SignedDuration = SignedDuration::from_secs(5);
 /// An age of a delivery beyond this is more likely a wrong clock.
 const MAX_PLAUSIBLE_DELIVERY_AGE: SignedDuration = SignedDuration::from_hours(60 * 24);
 /// Attempts of recovery before which no delivery is too old: the clock alone, which may be wrong, cannot decide. They
