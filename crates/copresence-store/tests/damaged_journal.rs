@@ -4,8 +4,8 @@
 
 mod common;
 
-use common::{export_token, temp_data_dir, time_at, visit_start};
-use copresence_store::{DataDir, Journal, RedeemState, UnfinishedVisit, VisitId};
+use common::{export_token, planned_files, temp_data_dir, time_at, visit_ending, visit_start};
+use copresence_store::{AnswerKind, DataDir, Journal, RedeemRecord, RedeemState, UnfinishedVisit, VisitId};
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -387,6 +387,41 @@ async fn garbage_in_any_page_of_the_database_is_set_aside_and_the_program_goes_o
         kept += found.len();
     }
     assert!(kept >= VISITS * (pages - 1), "only the page of the visits loses any: {kept} in {pages}");
+}
+
+/// A visit that waits for its files, also after it has ended for now.
+#[tokio::test]
+async fn files_whose_response_is_damaged_can_still_be_downloaded() {
+    for has_ended in [false, true] {
+        let (root, data) = temp_data_dir();
+        let path = root.path().join("journal.sqlite");
+        let journal = data.create_or_open_journal().expect("a journal");
+        let id = VisitId::new();
+        journal.record_visit_start(&visit_start(id, false)).await.expect("begun");
+        journal.record_issued_token(&id, &export_token("one"), "link", None, time_at(1)).await.expect("issued");
+        let no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
+        journal.record_raw_answer(&id, no, 200, b"[\"https://files.test/one\"]", time_at(3)).await.expect("noted");
+        journal.record_answer_kind_erasing_obsolete(&id, no, AnswerKind::Delivery).await.expect("read");
+        journal.record_planned_files(&id, &planned_files(1)).await.expect("planned");
+        if has_ended {
+            journal.record_end_and_erase_secrets(&id, &visit_ending(6)).await.expect("ended");
+        }
+        drop(journal);
+        let table = "SELECT rootpage FROM sqlite_schema WHERE name = 'redeems'";
+        let connection = rusqlite::Connection::open(&path).expect("opens");
+        let page: u32 = connection.query_row(table, [], |row| row.get(0)).expect("a page");
+        connection.close().expect("closed");
+        let mut database = std::fs::read(&path).expect("reads");
+        database[(page as usize - 1) * 4096..][..4096].fill(0xa5);
+        std::fs::write(&path, database).expect("written");
+
+        let journal = data.create_or_open_journal().expect("a journal opens");
+        let unfinished = journal.load_recoverable_visits().await.expect("reads").pop().expect("the visit");
+        assert!(unfinished.files[0].url.is_some(), "{:?}", unfinished.files);
+        let is_delivery =
+            |redeem: &RedeemRecord| matches!(redeem.outcome, RedeemState::Answered { delivered: Some(true), .. });
+        assert!(unfinished.redeems.iter().any(is_delivery), "ended: {has_ended}, {:?}", unfinished.redeems);
+    }
 }
 
 #[tokio::test]

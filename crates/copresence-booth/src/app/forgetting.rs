@@ -124,15 +124,18 @@ impl Kiosk {
 
 /// Whether a visit has been kept for `hours` at `now`; with 0, until its visitor leaves. The hours count from the time
 /// when the avatar was saved or the visit ended. A visit that recovery can still finish is kept for the time in which
-/// its files can be downloaded, too.
+/// its files can be downloaded, too; each attempt ends it again, so it counts from its delivery or its start.
 fn is_retention_over(visit: &VisitRecord, hours: u32, now: Timestamp) -> bool {
     if hours == 0 {
         return true;
     }
-    let ended_at = visit.ending.as_ref().map(|ending| ending.at);
-    let kept_since = visit.times.saved.max(ended_at).unwrap_or(visit.start.started_at);
-    let keep_trying = visit.start.limits.unwrap_or_default().keep_trying;
-    let recoverable_for = if visit.is_unfinished { keep_trying } else { Duration::ZERO };
+    let started_at = visit.start.started_at;
+    let (kept_since, recoverable_for) = if visit.is_unfinished {
+        (visit.times.redeemed.unwrap_or(started_at), visit.start.limits.unwrap_or_default().keep_trying)
+    } else {
+        let ended_at = visit.ending.as_ref().map(|ending| ending.at);
+        (visit.times.saved.max(ended_at).unwrap_or(started_at), Duration::ZERO)
+    };
     let kept_for = SignedDuration::from_hours(i64::from(hours))
         .saturating_add(SignedDuration::try_from(recoverable_for).unwrap_or(SignedDuration::MAX));
     now.duration_since(kept_since) >= kept_for
@@ -217,8 +220,12 @@ mod tests {
     /// Its URLs and the bytes received are not deleted while recovery still tries.
     #[test]
     fn a_visit_that_recovery_can_finish_is_kept_while_its_files_can_be_downloaded() {
-        let visit = ended_visit(true);
-        assert!(!is_retention_over(&visit, 1, at_hour(25)));
-        assert!(is_retention_over(&visit, 1, at_hour(26)));
+        let mut visit = ended_visit(true);
+        visit.times.redeemed = Some(at_hour(1));
+        for last_attempt in [1, 25] {
+            visit.ending.as_mut().expect("it ended").at = at_hour(last_attempt);
+            assert!(!is_retention_over(&visit, 1, at_hour(25)));
+            assert!(is_retention_over(&visit, 1, at_hour(26)));
+        }
     }
 }

@@ -16,7 +16,9 @@ use copresence_engine::clock::Clock;
 use copresence_engine::events::{EventKind, VisitEvent};
 use copresence_engine::problem;
 use copresence_engine::profile::Profile;
-use copresence_engine::recovery::{UnfinishedVisit, load_earliest_download_time, recover_visits_capping_total_redeems};
+use copresence_engine::recovery::{
+    EarliestDownload, UnfinishedVisit, load_earliest_download_time, recover_visits_capping_total_redeems,
+};
 use copresence_engine::runner::{EventSink, VisitConfig, VisitContext, VisitStopSignals, run_visit};
 use copresence_engine::setup::{DataStore, ProfileOrSandboxBackend, VisitOverrides, build_config_using_visit_history};
 use copresence_store::VisitId;
@@ -39,6 +41,8 @@ const MAX_CLOCK_WAIT: Duration = Duration::from_secs(30);
 const MIN_DOWNLOAD_WAIT: Duration = Duration::from_secs(1);
 /// Maximum wait before interrupted downloads are looked at again, because more may have been interrupted meanwhile.
 const MAX_DOWNLOAD_WAIT: Duration = Duration::from_secs(10);
+/// Pause before the next recovery if the journal cannot say when downloads are due: it may be on a disk that failed.
+const UNKNOWN_DOWNLOAD_WAIT: Duration = Duration::from_mins(1);
 
 /// What the application starts with.
 #[derive(Debug, Clone)]
@@ -361,15 +365,26 @@ impl Kiosk {
     /// for an avatar to be saved when the network or the disk is back.
     async fn recover_again_when_downloads_are_due(&self) {
         let Ok(once) = self.download_wait_lock.try_lock() else { return };
-        let due = match load_earliest_download_time(&self.setup.data_store).await {
-            Ok(Some(due)) => due,
-            Ok(None) => return,
-            Err(error) => return tracing::error!(%error, "it is unknown when downloads are due again"),
+        let skip = |id: &VisitId| {
+            let state = self.lock_kiosk_state();
+            state.unended_visits().contains(id) || state.to_forget.contains(id)
         };
-        let until_due = Duration::try_from(due.duration_since(self.clock.wall_clock_time())).unwrap_or_default();
+        let wait = match load_earliest_download_time(&self.setup.data_store, skip).await {
+            Ok(EarliestDownload::NoneWaiting) => return,
+            Ok(EarliestDownload::At(due)) => {
+                let until_due =
+                    Duration::try_from(due.duration_since(self.clock.wall_clock_time())).unwrap_or_default();
+                until_due.clamp(MIN_DOWNLOAD_WAIT, MAX_DOWNLOAD_WAIT)
+            }
+            Ok(EarliestDownload::Unknown) => UNKNOWN_DOWNLOAD_WAIT,
+            Err(error) => {
+                tracing::error!(%error, "it is unknown when downloads are due again");
+                UNKNOWN_DOWNLOAD_WAIT
+            }
+        };
         tokio::select! {
             () = self.stopping.cancelled() => return,
-            () = tokio::time::sleep(until_due.clamp(MIN_DOWNLOAD_WAIT, MAX_DOWNLOAD_WAIT)) => {}
+            () = tokio::time::sleep(wait) => {}
         }
         drop(once);
         self.spawn_recovery_of_earlier_visits();

@@ -182,15 +182,34 @@ pub async fn recover_visits_capping_total_redeems(
     Ok(all)
 }
 
-/// When the files of an unfinished visit are due to be saved again; `None` if no visit waits for its files. For
+/// When the files of unfinished visits are due to be saved again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EarliestDownload {
+    /// No visit waits for its files.
+    NoneWaiting,
+    /// At this time.
+    At(Timestamp),
+    /// A visit waits, and the journal has no time for it: it could not be written, as on a disk that failed.
+    Unknown,
+}
+
+/// Loads when the files of an unfinished visit are due to be saved again. `skip` says which visits are running. For
 /// programs that run for long: call [`recover_visits_capping_total_redeems`] then.
 ///
 /// # Errors
 /// When the journal cannot be read.
-pub async fn load_earliest_download_time(data_store: &DataStore) -> Result<Option<Timestamp>, StoreError> {
+pub async fn load_earliest_download_time(
+    data_store: &DataStore,
+    skip: impl Fn(&VisitId) -> bool,
+) -> Result<EarliestDownload, StoreError> {
     let unfinished = data_store.journal.load_unfinished_visit_summaries().await?;
-    let waiting = unfinished.iter().filter(|visit| visit.has_answer && !visit.ephemeral);
-    Ok(waiting.filter_map(|visit| visit.next_attempt_at).min())
+    let waiting = unfinished.iter().filter(|visit| visit.has_answer && !visit.ephemeral && !skip(&visit.id));
+    let times: Vec<Option<Timestamp>> = waiting.map(|visit| visit.next_attempt_at).collect();
+    Ok(match times.iter().flatten().min() {
+        Some(earliest) => EarliestDownload::At(*earliest),
+        None if times.is_empty() => EarliestDownload::NoneWaiting,
+        None => EarliestDownload::Unknown,
+    })
 }
 
 /// Context of one pass over the unfinished visits, and what this pass has found so far.

@@ -187,8 +187,9 @@ fn delivery_from_planned_files(files: &[FileRecordWithUrl]) -> Option<DeliveredE
     let exports: Option<Vec<DownloadableExport>> = files
         .iter()
         .map(|file| {
-            // A file without a URL is complete or lost, and is not requested.
-            let download_url = file.url.clone().or_else(|| DownloadUrl::new("https://url-not-kept.invalid/"))?;
+            // A file without a URL is complete or lost, and is not requested. Equal URLs would be of one file.
+            let placeholder = || DownloadUrl::new(&format!("https://url-not-kept.invalid/{}", file.record.index));
+            let download_url = file.url.clone().or_else(placeholder)?;
             Some(DownloadableExport { download_url, export_type: file.record.export_type.clone() })
         })
         .collect();
@@ -218,5 +219,36 @@ fn guess_unrecorded_answer_kind(status: u16, unfinished: &UnfinishedVisit) -> An
         200 => AnswerKind::Progress,
         400 => AnswerKind::Refused,
         _ => AnswerKind::Failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use copresence_protocol::ExportType;
+    use copresence_store::{FileRecord, FileState};
+
+    /// Files with equal URLs are one file: its bytes would be copied.
+    #[test]
+    fn files_without_a_url_do_not_share_one() {
+        let files: Vec<FileRecordWithUrl> = ["glb", "fbx"]
+            .into_iter()
+            .enumerate()
+            .map(|(index, word)| {
+                let (name, export_type) = (format!("avatar.{word}"), ExportType::new(word));
+                let record = FileRecord {
+                    index,
+                    name,
+                    export_type,
+                    state: FileState::Planned,
+                    is_from_this_boot: true,
+                    redirected_to: None,
+                };
+                FileRecordWithUrl { record, url: None }
+            })
+            .collect();
+        let delivery = delivery_from_planned_files(&files).expect("a delivery");
+        assert_ne!(delivery.exports[0].download_url, delivery.exports[1].download_url);
+        assert!(delivery_from_planned_files(&files[1..]).is_none(), "a file is missing");
     }
 }

@@ -5,6 +5,7 @@
 //! lose the URLs and the received bytes. While anything is missing, the downloads do not wait for the journal.
 
 use super::redeem::PendingJournalWrite;
+use copresence_protocol::DownloadUrl;
 use copresence_store::{CompleteFile, FileProgress, Journal, PlannedFile, RedeemNumber, StoreError, VisitId};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -46,8 +47,16 @@ struct UnjournalledFiles {
 #[derive(Default)]
 struct UnjournalledFile {
     is_requested: bool,
+    redirect: Option<RedirectChange>,
     progress: Option<FileProgress>,
     end: Option<FileEnd>,
+}
+
+/// A changed redirect target of a file.
+#[derive(Clone)]
+struct RedirectChange {
+    /// Where its URL redirected; `None` after the target refused.
+    target: Option<DownloadUrl>,
 }
 
 /// How the download of a file ended.
@@ -61,6 +70,7 @@ enum FileEnd {
 #[derive(Clone)]
 enum FileChange {
     Requested,
+    Redirected(RedirectChange),
     Progress(FileProgress),
     Ended(FileEnd),
 }
@@ -70,6 +80,7 @@ impl UnjournalledFile {
     fn add_change(&mut self, change: FileChange) {
         match change {
             FileChange::Requested => self.is_requested = true,
+            FileChange::Redirected(change) => self.redirect = Some(change),
             FileChange::Progress(progress) => self.progress = Some(progress),
             FileChange::Ended(end) => self.end = Some(end),
         }
@@ -80,6 +91,9 @@ impl UnjournalledFile {
         if std::mem::take(&mut self.is_requested) {
             return Some(FileChange::Requested);
         }
+        if let Some(change) = self.redirect.take() {
+            return Some(FileChange::Redirected(change));
+        }
         let progress = self.progress.take().map(FileChange::Progress);
         progress.or_else(|| self.end.take().map(FileChange::Ended))
     }
@@ -88,6 +102,7 @@ impl UnjournalledFile {
     fn restore_change(&mut self, change: FileChange) {
         match change {
             FileChange::Requested => self.is_requested = true,
+            FileChange::Redirected(change) => _ = self.redirect.get_or_insert(change),
             FileChange::Progress(progress) => _ = self.progress.get_or_insert(progress),
             FileChange::Ended(end) => _ = self.end.get_or_insert(end),
         }
@@ -185,6 +200,11 @@ impl DeliveryJournal {
         self.write_or_keep_change(index, FileChange::Requested).await;
     }
 
+    /// Journals where the URL of a file redirected; `None` after the target refused.
+    pub(crate) async fn record_redirect_target(&self, index: usize, target: Option<&DownloadUrl>) {
+        self.write_or_keep_change(index, FileChange::Redirected(RedirectChange { target: target.cloned() })).await;
+    }
+
     /// Journals how much of a file is durable.
     pub(crate) async fn record_file_progress(&self, index: usize, progress: &FileProgress) {
         self.write_or_keep_change(index, FileChange::Progress(progress.clone())).await;
@@ -223,6 +243,7 @@ impl DeliveryJournal {
         let (journal, id) = (&self.journal, &self.id);
         match change {
             FileChange::Requested => journal.record_file_request(id, index).await,
+            FileChange::Redirected(change) => journal.record_redirect_target(id, index, change.target.as_ref()).await,
             FileChange::Progress(progress) => journal.record_file_progress(id, index, &progress).await,
             FileChange::Ended(FileEnd::Complete(file)) => {
                 journal.record_complete_file(id, index, file.bytes, &file.sha256, file.format, &file.notes).await

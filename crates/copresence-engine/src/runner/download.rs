@@ -197,7 +197,7 @@ impl FileDownload<'_> {
                 AttemptError::Disk(_) => {}
                 // The received bytes may still be continued by range, or by the URL itself.
                 AttemptError::Download(refused) if refused.is_refusal_of_url() && !skipped_range => {
-                    self.record_refusal(choice, refused)?;
+                    self.record_refusal(choice, refused).await?;
                 }
                 AttemptError::Download(failure) => {
                     self.skips_range = has_bytes && !skipped_range && should_retry_without_range(failure);
@@ -245,11 +245,11 @@ impl FileDownload<'_> {
     ///
     /// # Errors
     /// The file is lost, or its bytes are missing on disk: no other URL is left.
-    fn record_refusal(&mut self, choice: UrlChoice, refused: &DownloadError) -> Result<(), FileFailure> {
+    async fn record_refusal(&mut self, choice: UrlChoice, refused: &DownloadError) -> Result<(), FileFailure> {
         let refusal = self.urls.record_refusal(choice, refused.to_string());
         let Some(refusal) = refusal else {
             if choice == UrlChoice::RedirectTarget {
-                self.queue_journaling_redirect_target();
+                self.journal_redirect_target().await;
             }
             return Ok(());
         };

@@ -118,7 +118,7 @@ impl FileDownload<'_> {
                     && (offset == 0 || self.urls.redirect_target().is_none())
                     && let Some(target) = failure.redirected_to.take()
                 {
-                    self.remember_redirect_target(*target);
+                    self.remember_redirect_target(*target).await;
                 }
                 return Err(AttemptError::Download(failure));
             }
@@ -128,19 +128,15 @@ impl FileDownload<'_> {
     }
 
     /// Keeps the target of a redirect, in the journal too.
-    fn remember_redirect_target(&mut self, target: DownloadUrl) {
+    async fn remember_redirect_target(&mut self, target: DownloadUrl) {
         if self.urls.set_redirect_target(target) {
-            self.queue_journaling_redirect_target();
+            self.journal_redirect_target().await;
         }
     }
 
-    /// Journals the target of the last redirect, or that it was refused, without waiting.
-    pub(super) fn queue_journaling_redirect_target(&self) {
-        let (id, index) = (&self.file.id, self.file.index);
-        let target = self.urls.redirect_target();
-        if let Some(Err(error)) = self.context.journal.record_redirect_target(id, index, target).now_or_never() {
-            tracing::error!(%error, file = self.file.name, "cannot journal the redirect of the file server");
-        }
+    /// Journals the target of the last redirect, or that it was refused.
+    pub(super) async fn journal_redirect_target(&self) {
+        self.file.journal.record_redirect_target(self.file.index, self.urls.redirect_target()).await;
     }
 
     /// Checks the head of a response, and writes its body to the partial file.
@@ -152,7 +148,7 @@ impl FileDownload<'_> {
         let is_same_version = self.known.validator.is_some() && self.known.validator == download.validator;
         self.refuse_changed_file_or_error_page(&mut download, partial.resume_offset() > 0, is_same_version).await?;
         if let Some(target) = download.redirected_to.take() {
-            self.remember_redirect_target(target);
+            self.remember_redirect_target(target).await;
         }
         if self.lacks_journalled_bytes {
             // The journal must not describe earlier bytes when new ones are written.

@@ -7,7 +7,7 @@ use copresence_engine::Outcome;
 use copresence_engine::clock::Clock;
 use copresence_engine::profile::Profile;
 use copresence_engine::recovery::{
-    RecoveryOutcome, UnfinishedVisit, load_earliest_download_time, recover_all_visits,
+    EarliestDownload, RecoveryOutcome, UnfinishedVisit, load_earliest_download_time, recover_all_visits,
     recover_visits_capping_total_redeems,
 };
 use copresence_engine::runner::VisitContext;
@@ -385,13 +385,15 @@ async fn recovery_before_the_network_is_up_keeps_everything() {
         let context = |_: &UnfinishedVisit| Ok(fixture.visit_context().with_profile_recovery_limits(&fixture.profile));
         recover_all_visits(&fixture.data_store, &context).await.expect("the journal reads").remove(0).outcome
     };
-    assert_eq!(load_earliest_download_time(&fixture.data_store).await.expect("reads"), None, "due at once");
+    let earliest = || async { load_earliest_download_time(&fixture.data_store, |_| false).await.expect("reads") };
+    assert_eq!(earliest().await, EarliestDownload::Unknown, "due at once");
+    let skipping = load_earliest_download_time(&fixture.data_store, |_| true).await.expect("reads");
+    assert_eq!(skipping, EarliestDownload::NoneWaiting, "it runs");
     for _ in 0..3 {
         let RecoveryOutcome::Postponed { exit: 6, why } = recover(&fixture).await else { panic!("not now") };
         assert!(why.contains(&port.to_string()) && why.contains("refused"), "{why}");
     }
-    let next =
-        load_earliest_download_time(&fixture.data_store).await.expect("reads").expect("the next attempt is planned");
+    let EarliestDownload::At(next) = earliest().await else { panic!("the next attempt is planned") };
     assert!(next > now());
     let skip_none = |_: &VisitId| false;
     let context = |_: &UnfinishedVisit| Ok(fixture.visit_context());
@@ -408,7 +410,7 @@ async fn recovery_before_the_network_is_up_keeps_everything() {
     assert_eq!(recover(&fixture).await.exit_code(), 0);
     assert_eq!(server.count_requests("/files/one"), 1);
     assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 0);
-    assert_eq!(load_earliest_download_time(&fixture.data_store).await.expect("reads"), None);
+    assert_eq!(earliest().await, EarliestDownload::NoneWaiting);
 }
 
 #[tokio::test]

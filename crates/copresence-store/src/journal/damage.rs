@@ -186,9 +186,8 @@ fn rebuild_damaged_journal(path: &Path, why: &str) -> Result<JournalDatabase, St
     for (image, tables) in [(&consistent, &TABLES[..1]), (&newest, &TABLES[..]), (&consistent, &TABLES[1..])] {
         for image in [image.clone(), with_first_page_of_new_journal(image, path)] {
             remove_temporary_database(&draft);
-            let rows = write_private_file(&draft, &image).and_then(|()| {
-                database.run_copy_with_attached_database(&draft, &|open| copy_readable_rows(open, tables))
-            });
+            let rows =
+                write_private_file(&draft, &image).and_then(|()| copy_readable_rows(&draft, tables, &mut database));
             match rows {
                 Ok(rows) => copied += rows,
                 Err(error) => tracing::warn!(%error, "a part of the damaged journal cannot be read"),
@@ -213,10 +212,10 @@ fn rebuild_damaged_journal(path: &Path, why: &str) -> Result<JournalDatabase, St
 /// other row says that the token is spent, and that the files can be downloaded.
 fn add_deliveries_of_planned_files(tx: &JournalTransaction<'_>) -> Result<(), TransactionError> {
     tx.execute_statement(
-        "INSERT INTO redeems (visit, no, state, intent_at, ended_at, status, delivered, answer_kind)
-         SELECT id, coalesce((SELECT max(no) FROM redeems WHERE visit = id), 0) + 1, 'answered', ?1, ?1, 200, 1, 'delivery'
+        "INSERT INTO redeems (visit, no, state, intent_at, ended_at, status, body_size, delivered, answer_kind)
+         SELECT id, coalesce((SELECT max(no) FROM redeems WHERE visit = id), 0) + 1, 'answered', ?1, ?1, 200, 0, 1, 'delivery'
          FROM visits
-         WHERE ended_at IS NULL
+         WHERE (ended_at IS NULL OR recoverable)
              AND EXISTS (SELECT 1 FROM files WHERE visit = id)
              AND NOT EXISTS (SELECT 1 FROM redeems WHERE visit = id AND delivered = 1)",
         params![column::timestamp_to_micros(Timestamp::now())],
@@ -255,44 +254,65 @@ fn with_first_page_of_new_journal(image: &[u8], path: &Path) -> Vec<u8> {
     image
 }
 
-/// Copies the rows of these tables that can be read from the attached database `damaged`, and that are not there yet.
-/// Returns their number.
-fn copy_readable_rows(connection: &Connection, tables: &[(&str, &str)]) -> rusqlite::Result<usize> {
+/// Copies the rows of these tables that can be read from the database `damaged`, and that are not there yet. Returns their
+/// number.
+fn copy_readable_rows(
+    damaged: &Path,
+    tables: &[(&str, &str)],
+    database: &mut JournalDatabase,
+) -> Result<usize, StoreError> {
+    // Not attached to the new one: damage in one table would undo the transaction with the rows of all.
+    let damaged = Connection::open(damaged).map_err(|error| StoreError::from_sqlite(damaged, error))?;
     let mut copied = 0;
     for (table, key) in tables {
-        let columns = common_columns(connection, table)?;
+        let found = column_names(&damaged, table);
+        let columns = database.run_read_transaction(|tx| {
+            let mut query = tx.prepare_statement(COLUMN_NAMES)?;
+            let known = query.query_map([table], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()?;
+            Ok(known.into_iter().filter(|column| found.contains(column)).collect::<Vec<_>>())
+        })?;
         if columns.is_empty() {
             continue;
         }
-        let list = columns.join(", ");
-        let places = vec!["?"; columns.len()].join(", ");
-        let mut insert =
-            connection.prepare(&format!("INSERT OR IGNORE INTO main.{table} ({list}) VALUES ({places})"))?;
-        // A damaged page ends a scan. The rows behind it are read from the other end.
-        let backwards = key.split(", ").map(|column| format!("{column} DESC")).collect::<Vec<_>>().join(", ");
-        for order in [*key, &backwards] {
-            let select = format!("SELECT {list} FROM damaged.{table} ORDER BY {order}");
-            let Ok(mut select) = connection.prepare(&select) else { continue };
-            let Ok(mut rows) = select.query([]) else { continue };
-            while let Ok(Some(row)) = rows.next() {
-                let values: rusqlite::Result<Vec<Value>> = (0..columns.len()).map(|index| row.get(index)).collect();
-                // A row that breaks a rule of the new tables is left out.
-                copied += values.and_then(|values| insert.execute(params_from_iter(values))).unwrap_or_default();
-            }
-        }
+        let rows = read_rows_from_both_ends(&damaged, table, key, &columns);
+        let (list, places) = (columns.join(", "), vec!["?"; columns.len()].join(", "));
+        let insert = format!("INSERT OR IGNORE INTO {table} ({list}) VALUES ({places})");
+        let points = CommitCrashPoints(CrashPoint::BeginWriting, CrashPoint::BeginWritten);
+        copied += database.run_write_transaction(points, |tx| {
+            let mut insert = tx.prepare_statement(&insert)?;
+            // A row that breaks a rule of the new tables is left out.
+            Ok(rows.into_iter().map(|row| insert.execute(params_from_iter(row)).unwrap_or_default()).sum::<usize>())
+        })?;
     }
     Ok(copied)
 }
 
-/// The columns that a table has in both databases.
-fn common_columns(connection: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
-    let columns = |database: &str| -> rusqlite::Result<Vec<String>> {
-        let mut query = connection.prepare("SELECT name FROM pragma_table_info(?1, ?2)")?;
-        let names = query.query_map([table, database], |row| row.get(0))?;
-        names.collect()
+/// The query for the names of a table's columns.
+const COLUMN_NAMES: &str = "SELECT name FROM pragma_table_info(?1)";
+
+/// The names of a table's columns; none if they cannot be read.
+fn column_names(damaged: &Connection, table: &str) -> Vec<String> {
+    let names = || -> rusqlite::Result<Vec<String>> {
+        damaged.prepare(COLUMN_NAMES)?.query_map([table], |row| row.get(0))?.collect()
     };
-    let damaged = columns("damaged").unwrap_or_default();
-    Ok(columns("main")?.into_iter().filter(|column| damaged.contains(column)).collect())
+    names().unwrap_or_default()
+}
+
+/// Reads all rows of a table that can be read, some of them twice: a damaged page ends a scan, and the rows behind it are
+/// read from the other end.
+fn read_rows_from_both_ends(damaged: &Connection, table: &str, key: &str, columns: &[String]) -> Vec<Vec<Value>> {
+    let list = columns.join(", ");
+    let backwards = key.split(", ").map(|column| format!("{column} DESC")).collect::<Vec<_>>().join(", ");
+    let mut all = Vec::new();
+    for order in [key, &backwards] {
+        let Ok(mut select) = damaged.prepare(&format!("SELECT {list} FROM {table} ORDER BY {order}")) else { continue };
+        let Ok(mut rows) = select.query([]) else { continue };
+        while let Ok(Some(row)) = rows.next() {
+            let values: rusqlite::Result<Vec<Value>> = (0..columns.len()).map(|index| row.get(index)).collect();
+            all.extend(values.ok());
+        }
+    }
+    all
 }
 
 /// Renames the database and its WAL to the next free name. Returns the new path of the database.

@@ -190,31 +190,6 @@ impl JournalDatabase {
         found.map_err(|error| StoreError::from_sqlite(&self.path, error))
     }
 
-    /// Runs `copy` in one transaction, with the database at `from` attached as `damaged`.
-    ///
-    /// # Errors
-    /// Those of the databases. Then nothing is copied.
-    pub(super) fn run_copy_with_attached_database<T>(
-        &mut self,
-        from: &Path,
-        copy: &dyn Fn(&Connection) -> rusqlite::Result<T>,
-    ) -> Result<T, StoreError> {
-        let mut run = || -> rusqlite::Result<T> {
-            self.connection.execute("ATTACH ?1 AS damaged", [from.to_string_lossy()])?;
-            let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let value = copy(&tx)?;
-            tx.commit()?;
-            Ok(value)
-        };
-        let copied = run();
-        if let Err(error) = self.connection.execute("DETACH damaged", []) {
-            tracing::debug!(%error, "the damaged journal was not attached");
-        }
-        self.has_unflushed_commits = true;
-        self.flush_commits().map_err(|error| StoreError::from_io("flush", &self.path, error))?;
-        copied.map_err(|error| StoreError::from_sqlite(from, error))
-    }
-
     /// Writes the WAL back and truncates it, so that no erased secret stays in it. While another program reads, or the
     /// WAL cannot be flushed, this is left to the next time.
     pub(super) fn truncate_wal(&mut self) {
