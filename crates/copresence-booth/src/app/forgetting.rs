@@ -1,12 +1,12 @@
 //! Forgetting visits: because a visitor asks for it, or because the retention time is over.
 
 use super::Kiosk;
+use super::retention::is_retention_over;
 use super::state::{KioskState, ShownScreen};
 use crate::view::{ForgettingState, Problem};
 use copresence_engine::history::{self, ForgetResult};
 use copresence_engine::problem::problem_for_code;
 use copresence_store::{StoreError, VisitId, VisitRecord};
-use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -30,15 +30,15 @@ impl Kiosk {
     /// visits on the screen or in progress. Call it at the start of the program and then periodically. Needs a
     /// tokio runtime. If files are kept until their visitor leaves, forgets every visit that is not in progress.
     pub fn spawn_forgetting_of_due_visits(&self) {
-        let (hours, to_forget) = {
-            let state = self.lock_kiosk_state();
-            (state.booth_settings.keep_hours, state.to_forget.clone())
+        let (hours, now, to_forget) = {
+            let mut state = self.lock_kiosk_state();
+            let hours = state.booth_settings.keep_hours;
+            let now = state.retention_clock.trusted_time(self.clock, hours.unwrap_or_default());
+            (hours, now, state.to_forget.clone())
         };
         if hours.is_none() && to_forget.is_empty() {
             return;
         }
-        // The earlier one: a clock that is set forward deletes nothing.
-        let now = self.clock.wall_clock_time().min(self.clock.monotonic_timestamp());
         let kiosk = self.clone();
         self.tasks.spawn(async move {
             let is_due = |visit: &VisitRecord| {
@@ -122,25 +122,6 @@ impl Kiosk {
     }
 }
 
-/// Whether a visit has been kept for `hours` at `now`; with 0, until its visitor leaves. The hours count from the time
-/// when the avatar was saved or the visit ended. A visit that recovery can still finish is kept for the time in which
-/// its files can be downloaded, too; each attempt ends it again, so it counts from its delivery or its start.
-fn is_retention_over(visit: &VisitRecord, hours: u32, now: Timestamp) -> bool {
-    if hours == 0 {
-        return true;
-    }
-    let started_at = visit.start.started_at;
-    let (kept_since, recoverable_for) = if visit.is_unfinished {
-        (visit.times.redeemed.unwrap_or(started_at), visit.start.limits.unwrap_or_default().keep_trying)
-    } else {
-        let ended_at = visit.ending.as_ref().map(|ending| ending.at);
-        (visit.times.saved.max(ended_at).unwrap_or(started_at), Duration::ZERO)
-    };
-    let kept_for = SignedDuration::from_hours(i64::from(hours))
-        .saturating_add(SignedDuration::try_from(recoverable_for).unwrap_or(SignedDuration::MAX));
-    now.duration_since(kept_since) >= kept_for
-}
-
 /// The problem with what could not be forgotten, if any.
 pub(crate) fn incomplete_forget_problem(forgotten: Result<ForgetResult, String>) -> Option<Problem> {
     let detail = match forgotten {
@@ -157,75 +138,4 @@ pub(crate) fn incomplete_forget_problem(forgotten: Result<ForgetResult, String>)
         Err(error) => error,
     };
     Some(problem_for_code("forget_incomplete", Some(&detail)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use copresence_store::{PhaseTimes, VisitEnding, VisitStart};
-    use std::path::PathBuf;
-
-    fn at_hour(hour: i64) -> Timestamp {
-        Timestamp::UNIX_EPOCH + SignedDuration::from_hours(100_000 + hour)
-    }
-
-    /// A visit that began at hour 0 and ended at hour 1.
-    fn ended_visit(is_unfinished: bool) -> VisitRecord {
-        VisitRecord {
-            start: VisitStart {
-                id: VisitId::new(),
-                profile: "test".into(),
-                api_url: "https://api.test/".into(),
-                backend_host: "api.test".into(),
-                ephemeral: false,
-                out_dir: PathBuf::new(),
-                required_exports: Vec::new(),
-                started_at: at_hour(0),
-                limits: None,
-            },
-            times: PhaseTimes { started: at_hour(0), ..PhaseTimes::default() },
-            token_expires_at: None,
-            ending: Some(VisitEnding {
-                code: "saved".into(),
-                exit: 0,
-                message: String::new(),
-                visit_state: "saved".into(),
-                directory: None,
-                at: at_hour(1),
-            }),
-            is_unfinished,
-            reopened_count: 0,
-            redeems: 1,
-            complete_files: 1,
-            planned_files: 1,
-            last_status: None,
-            recovery_attempts: 0,
-            recovery_next_attempt_at: None,
-        }
-    }
-
-    #[test]
-    fn the_retention_time_counts_from_the_end_of_a_visit() {
-        let visit = ended_visit(false);
-        assert!(!is_retention_over(&visit, 2, at_hour(2)));
-        assert!(is_retention_over(&visit, 2, at_hour(3)));
-        // Saved by recovery, three hours later.
-        let times = PhaseTimes { saved: Some(at_hour(4)), ..visit.times };
-        let recovered = VisitRecord { times, ..visit };
-        assert!(!is_retention_over(&recovered, 2, at_hour(5)));
-        assert!(is_retention_over(&recovered, 2, at_hour(6)));
-        assert!(is_retention_over(&recovered, 0, at_hour(0)), "until its visitor leaves");
-    }
-
-    /// Its URLs and the bytes received are not deleted while recovery still tries.
-    #[test]
-    fn a_visit_that_recovery_can_finish_is_kept_while_its_files_can_be_downloaded() {
-        let mut visit = ended_visit(true);
-        visit.times.redeemed = Some(at_hour(1));
-        for last_attempt in [1, 25] {
-            visit.ending.as_mut().expect("it ended").at = at_hour(last_attempt);
-            assert!(!is_retention_over(&visit, 1, at_hour(25)));
-            assert!(is_retention_over(&visit, 1, at_hour(26)));
-        }
-    }
 }

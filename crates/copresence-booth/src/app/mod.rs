@@ -2,6 +2,7 @@
 
 mod backend_config;
 mod forgetting;
+mod retention;
 mod state;
 
 pub use backend_config::BackendConfig;

@@ -1,6 +1,7 @@
 //! The visits of this process, and what the screen shows.
 
 use super::backend_config::ActiveBackend;
+use super::retention::RetentionClock;
 use crate::screen_state::{ScreenDataFromHost, VisitScreenState};
 use crate::view::{ForgettingState, LocalizedTextView, Problem, Screen, VisitorScreenSettingsView};
 use copresence_engine::events::{EventKind, VisitEvent};
@@ -48,6 +49,8 @@ pub(super) struct KioskState {
     pub(super) screen_since: u64,
     /// Visits that are being forgotten, or could not be yet: recovery leaves them alone.
     pub(super) to_forget: HashSet<VisitId>,
+    /// The time of day for the retention of files.
+    pub(super) retention_clock: RetentionClock,
     /// The last problem, for the operator.
     pub(super) last_problem: Option<(Timestamp, Problem)>,
 }
@@ -62,6 +65,7 @@ impl KioskState {
             consent: LocalizedTextView::default(),
             screen_since: 0,
             to_forget: HashSet::new(),
+            retention_clock: RetentionClock::default(),
             last_problem: None,
         }
     }
