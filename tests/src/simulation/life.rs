@@ -100,15 +100,15 @@ impl Life {
             let first = self.draw_errand();
             let crash = self.draw_crash();
             let process = self.next_process();
-            let (world, folder) = (self.world.clone(), self.folder.clone());
-            let console = run_process(world.clone(), folder.clone(), process, first, crash);
+            let (world, folder, observer) = (self.world.clone(), self.folder.clone(), self.observer.journal.clone());
+            let console = run_process(world.clone(), folder.clone(), observer.clone(), process, first, crash);
             let crashed = if self.has(Disturbance::TwoConsoles) {
                 let (second, second_crash, second_process) =
                     (self.draw_errand(), self.draw_crash(), self.next_process());
                 let delay = self.millis(0, 60_000);
                 let other = async {
                     sleep(delay).await;
-                    run_process(world.clone(), folder.clone(), second_process, second, second_crash).await
+                    run_process(world.clone(), folder.clone(), observer, second_process, second, second_crash).await
                 };
                 let (one, other) = tokio::join!(console, other);
                 // Evaluated both: each may have crashed.
@@ -143,7 +143,9 @@ impl Life {
             let errand = Errand { recovers_due: !recovers_all, recovers_all, visits: Vec::new() };
             let crash = if round < 4 { self.draw_crash() } else { None };
             let process = self.next_process();
-            let crashed = run_process(self.world.clone(), self.folder.clone(), process, errand, crash).await?;
+            let observer = self.observer.journal.clone();
+            let crashed =
+                run_process(self.world.clone(), self.folder.clone(), observer, process, errand, crash).await?;
             self.after_processes(crashed).await?;
         }
         let left = self.unfinished_visits().await?;
@@ -199,10 +201,7 @@ impl Life {
         for visit in self.observer.journal.load_all_visits().await? {
             let id = visit.start.id;
             let mut truth = self.world.lock();
-            let Some(record) = truth.visits.get_mut(&id) else { continue };
-            if crashed && visit.is_unfinished {
-                record.crashes += 1;
-            }
+            let Some(record) = truth.visits.get(&id) else { continue };
             if let Some(ending) = &visit.ending
                 && record.judged_endings.last() != Some(&(ending.code.clone(), ending.exit))
             {

@@ -15,7 +15,7 @@ use copresence_engine::runner::{
 use copresence_engine::setup::DataStore;
 use copresence_protocol::{ApiKey, Password, Username};
 use copresence_store::simulation::{SimulatedJournalDatabase, SimulatedProcessEndSignal};
-use copresence_store::{DataDir, StoreError, VisitDownloadLimits, VisitId};
+use copresence_store::{DataDir, Journal, StoreError, VisitDownloadLimits, VisitId};
 use copresence_visit::PollingConfig;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -83,10 +83,11 @@ impl Folder {
     }
 }
 
-/// Runs a process to its end. Returns whether it ended by a crash.
+/// Runs a process to its end. Returns whether it ended by a crash. `observer` reads the journal afterwards.
 pub(crate) async fn run_process(
     world: World,
     folder: Folder,
+    observer: Journal,
     process: u32,
     errand: Errand,
     crash: Option<Crash>,
@@ -119,6 +120,14 @@ pub(crate) async fn run_process(
     let work = Box::pin(run_errand(world.clone(), folder, data_store, process, errand, first_download));
     let crashed = Mortal { work: Some(work), end, polls_left, death }.await;
     world.lock().note(|| format!("p{process} {}", if crashed { "crashes" } else { "is done" }));
+    if crashed {
+        // At once: another console may recover a visit before the next group of processes.
+        for visit in observer.load_all_visits().await?.iter().filter(|visit| visit.is_unfinished) {
+            if let Some(record) = world.lock().visits.get_mut(&visit.start.id) {
+                record.crashes += 1;
+            }
+        }
+    }
     Ok(crashed)
 }
 
