@@ -89,8 +89,8 @@ mod tests {
 
     #[test]
     fn windows_path_of_the_program_is_valid_json() {
-        let config = config_with_program(Path::new(r"C:\work\target\copresence"));
-        assert_eq!(config, "{\"bundle\":{\"externalBin\":[\"C:/work/target/copresence\"]}}\n");
+        let config = config_with_program(Path::new(r"C:\kiosk\target\copresence"));
+        assert_eq!(config, "{\"bundle\":{\"externalBin\":[\"C:/kiosk/target/copresence\"]}}\n");
     }
 
     #[test]

@@ -50,7 +50,7 @@ impl HideableWal {
     }
 }
 
-/// Runs a visit, and calls `react` with the name of each event before the visit goes on.
+/// Runs a visit. Calls `react` with the name of each event; the visit continues after it returns.
 async fn run_visit_reacting_to_events(
     fixture: &Fixture,
     patience: Duration,
