@@ -23,6 +23,7 @@ attract-any =
        *[pointer] oder klick irgendwohin
     }
 
+closed-until = Wieder geöffnet: { $when }
 closed-staff =
     { $device ->
         [gamepad] Für das Personal: Start und Select gedrückt halten öffnet die Einstellungen.
@@ -39,7 +40,7 @@ consent-onward = dann wählen
 preparing-title = Einen Moment.
 preparing-line = Wir holen einen Code nur für dich.
 invite-title = Scann mit dem Handy.
-invite-demo-title = Probier es ohne Handy.
+invite-demo-title = So funktioniert es.
 invite-step-1 = Richte die Handykamera auf den Code.
 invite-step-2 = Nimm dein Gesicht auf oder wähl einen Avatar, den du schon hast.
 invite-step-3 = Schau wieder hierher: Gleich siehst du deinen Avatar.
@@ -49,8 +50,9 @@ invite-time-left = Dieser Code gilt noch { $clock }
 invite-expired-title = Dieser Code ist abgelaufen.
 invite-expired-line = Kein Problem. Ein neuer ist sofort da.
 invite-new-code = Neuer Code
-invite-play-phone = Handy simulieren
-invite-phones-cannot = Handys erreichen diese Demo noch nicht. Simulier einfach eines hier auf dem Bildschirm.
+invite-play-phone = Demo abspielen
+invite-open-phone = Handyseite
+invite-phones-cannot = Handys erreichen diese Demo noch nicht. Dieses hier springt für deins ein.
 
 making-found-title = Da bist du!
 making-found-line = Dein Handy ist verbunden. Schau hierher.
@@ -62,7 +64,7 @@ making-processing-title = Dein Avatar entsteht.
 making-processing-line = Zug um Zug wirst das du.
 making-failed-title = Mit der Aufnahme hat es nicht geklappt.
 making-failed-line = Das kommt vor. Scann den Code und versuch es noch einmal: Schau ins Licht und halt still.
-making-failed-line-demo = Das kommt vor. Simulier das Handy noch einmal für eine neue Aufnahme.
+making-failed-line-demo = Das kommt vor. Probier es gleich noch einmal.
 making-unknown-title = Dein Avatar ist unterwegs.
 making-unknown-line = Bleib in der Nähe. Dein Avatar erscheint genau hier.
 making-left = Noch etwa { $time }
@@ -71,6 +73,74 @@ making-turn = In etwa { $time } bist du dran
 making-turn-soon = Du bist gleich dran
 making-stalled = Das dauert länger als sonst. Wir sind dran.
 making-queue-stalled = Die Schlange steht gerade. Dein Platz bleibt dir.
+
+lanes-next = Der Nächste, bitte
+lanes-next-line = Du musst hier nicht warten: Gib den Bildschirm frei und hol deinen Avatar mit einem Ticket ab.
+lanes-scanned = Ticket holen
+lanes-full = Gerade sind alle Tickets vergeben. Dein Avatar bleibt auf diesem Bildschirm.
+ticket-name =
+    { $colour ->
+            [blue] Blau
+            [red] Rot
+            [green] Grün
+            [yellow] Gelb
+            [orange] Orangen
+            [purple] Violett
+            [pink] Pink
+           *[white] Weiß
+        }{ $symbol ->
+            [bell] e
+            [leaf] es
+            [crown] e
+            [rocket] e
+            [cloud] e
+            [feather] e
+           *[other] er
+        } { $symbol ->
+            [comet] Komet
+            [moon] Mond
+            [anchor] Anker
+            [bell] Glocke
+            [kite] Drachen
+            [key] Schlüssel
+            [leaf] Blatt
+            [crown] Krone
+            [rocket] Rakete
+            [cloud] Wolke
+            [feather] Feder
+           *[mountain] Berg
+        }
+ticket-title = Dein Ticket.
+ticket-line = Mach ein Foto davon. Sobald dein Avatar fertig ist, wähl hier dein Ticket und gib den Code ein.
+ticket-on-phone = Auf deinem Handy steht es auch.
+ticket-code = Dein Code
+ticket-done = Alles klar
+tickets = Tickets
+ticket-ready = Fertig
+ticket-being-made = { $name }: noch in Arbeit
+ticket-being-recorded = { $name }: nimmt noch auf
+ticket-announced = { $name } ist fertig!
+pickup-title = Gib deinen Code ein.
+pickup-line = { $name }: Die vier Ziffern stehen auf deinem Ticket.
+pickup-making-title = Noch nicht ganz.
+pickup-making-line = { $name } ist noch in Arbeit. Komm in ein paar Minuten wieder.
+pickup-closed-title = Dieses Ticket gilt nicht mehr.
+pickup-closed-line = Bitte frag das Personal.
+pickup-wrong =
+    Das ist nicht der Code dieses Tickets. { $tries ->
+            [one] Noch ein Versuch.
+           *[other] Noch { $tries } Versuche.
+        }
+pickup-blocked = Zu viele falsche Codes. Bitte warte { $clock }.
+pickup-checking = Einen Moment …
+pickup-forgotten = Code vergessen? Das Personal kann dein Ticket öffnen.
+pickup-keys = Ziffern
+pickup-delete = Letzte Ziffer löschen
+pickup-entered =
+    { $count ->
+        [one] Eine Ziffer eingegeben
+       *[other] { $count } Ziffern eingegeben
+    }
 
 saving-title = Gleich geschafft.
 saving-line = Dein Avatar ist fertig und kommt jetzt hierher.
@@ -206,6 +276,8 @@ problem-forget-incomplete = Es konnte nicht alles gelöscht werden.
     .do = Bitte sag dem Personal Bescheid.
 problem-interrupted = Bis bald!
     .do = Fang noch einmal an, wann du magst.
+problem-outside-hours = Gerade ist geschlossen.
+    .do = Bis später!
 problem-configuration = Diese Konsole ist noch nicht eingerichtet.
     .do = Bitte sag dem Personal Bescheid.
 problem-window-lost = Hier klemmt etwas.

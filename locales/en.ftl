@@ -32,6 +32,8 @@ attract-any =
 
 ## While no visit can start
 
+# $when: day and time of the next opening
+closed-until = Open again: { $when }
 # $device: the input device used last; with a mouse, there may or may not be a keyboard
 closed-staff =
     { $device ->
@@ -54,7 +56,7 @@ consent-onward = then choose
 preparing-title = One moment.
 preparing-line = We’re getting a code just for you.
 invite-title = Scan with your phone.
-invite-demo-title = Try it without a phone.
+invite-demo-title = See how it works.
 invite-step-1 = Point your phone’s camera at the code.
 invite-step-2 = Record your face, or pick an avatar you have.
 invite-step-3 = Look up here and meet your avatar.
@@ -65,8 +67,9 @@ invite-time-left = This code works for another { $clock }
 invite-expired-title = This code expired.
 invite-expired-line = No problem. A new one only takes a second.
 invite-new-code = New code
-invite-play-phone = Simulate the phone
-invite-phones-cannot = Phones can’t reach this demo yet. Simulate one on this screen instead.
+invite-play-phone = Play the demo
+invite-open-phone = Phone page
+invite-phones-cannot = Phones can’t reach this demo yet, so this one stands in for yours.
 
 ## The avatar is being made
 
@@ -81,7 +84,7 @@ making-processing-title = Shaping your avatar.
 making-processing-line = Feature by feature, this is becoming you.
 making-failed-title = We couldn’t use that recording.
 making-failed-line = It happens. Scan the code to try again: face the light and hold still.
-making-failed-line-demo = It happens. Simulate the phone again for a new recording.
+making-failed-line-demo = It happens. Try again for a new recording.
 making-unknown-title = Your avatar’s on the way.
 making-unknown-line = Stay close. You’ll see your avatar right here.
 # $time: a range of seconds or minutes with its unit
@@ -91,6 +94,73 @@ making-turn = Your turn in about { $time }
 making-turn-soon = You’re up in a moment
 making-stalled = This is taking longer than usual. We’re still on it.
 making-queue-stalled = The line isn’t moving right now. You won’t lose your place.
+
+## Lanes: a visit goes on in the background, and its visitor has a ticket
+
+lanes-next = Next visitor
+lanes-next-line = You don’t have to wait here: free the screen, and pick your avatar up with a ticket.
+lanes-scanned = Get a ticket
+lanes-full = All tickets are taken right now, so your avatar stays on this screen.
+# $colour and $symbol of a ticket: two words that a person remembers
+ticket-name =
+    { $colour ->
+            [blue] Blue
+            [red] Red
+            [green] Green
+            [yellow] Yellow
+            [orange] Orange
+            [purple] Purple
+            [pink] Pink
+           *[white] White
+        } { $symbol ->
+            [comet] Comet
+            [moon] Moon
+            [anchor] Anchor
+            [bell] Bell
+            [kite] Kite
+            [key] Key
+            [leaf] Leaf
+            [crown] Crown
+            [rocket] Rocket
+            [cloud] Cloud
+            [feather] Feather
+           *[mountain] Mountain
+        }
+ticket-title = Your ticket.
+ticket-line = Take a photo of it. When your avatar’s ready, choose your ticket on this screen and enter the code.
+ticket-on-phone = It’s on your phone, too.
+ticket-code = Your code
+ticket-done = Got it
+tickets = Tickets to pick up
+ticket-ready = Ready
+# $name: the name of a ticket
+ticket-being-made = { $name }: still being made
+ticket-being-recorded = { $name }: still recording
+ticket-announced = { $name } is ready!
+pickup-title = Enter your code.
+pickup-line = { $name }: the four digits are on your ticket.
+pickup-making-title = Not quite there yet.
+pickup-making-line = { $name } is still being made. Come back in a little while.
+pickup-closed-title = This ticket’s no longer valid.
+pickup-closed-line = Please ask the staff.
+# $tries: tries left before a wait, a number
+pickup-wrong =
+    That’s not the code of this ticket. { $tries ->
+            [one] One try left.
+           *[other] { $tries } tries left.
+        }
+# $clock: minutes and seconds, as in 4:05
+pickup-blocked = Too many wrong codes. Please wait { $clock }.
+pickup-checking = One moment…
+pickup-forgotten = Forgot the code? The staff can open your ticket.
+pickup-keys = Digits
+pickup-delete = Delete the last digit
+# $count: digits entered, a number
+pickup-entered =
+    { $count ->
+        [one] One digit entered
+       *[other] { $count } digits entered
+    }
 
 ## The files are being downloaded
 
@@ -249,6 +319,8 @@ problem-forget-incomplete = We couldn’t delete everything.
     .do = Please tell the staff.
 problem-interrupted = See you!
     .do = Start again whenever you like.
+problem-outside-hours = We’re closed right now.
+    .do = See you later!
 problem-configuration = This console isn’t set up yet.
     .do = Please tell the staff.
 problem-window-lost = Something went wrong.

@@ -23,6 +23,7 @@ attract-any =
        *[pointer] o haz clic donde quieras
     }
 
+closed-until = Abre de nuevo: { $when }
 closed-staff =
     { $device ->
         [gamepad] Para el personal: mantén pulsados Start y Select para abrir los ajustes.
@@ -39,7 +40,7 @@ consent-onward = y luego elige
 preparing-title = Un momento.
 preparing-line = Estamos pidiendo un código solo para ti.
 invite-title = Escanea con tu móvil.
-invite-demo-title = Pruébalo sin móvil.
+invite-demo-title = Mira cómo funciona.
 invite-step-1 = Apunta al código con la cámara del móvil.
 invite-step-2 = Graba tu cara o elige un avatar que ya tengas.
 invite-step-3 = Vuelve a mirar aquí y conoce a tu avatar.
@@ -49,8 +50,9 @@ invite-time-left = El código caduca en { $clock }
 invite-expired-title = Este código ha caducado.
 invite-expired-line = No pasa nada. Otro nuevo llega en un segundo.
 invite-new-code = Otro código
-invite-play-phone = Simular el móvil
-invite-phones-cannot = Los móviles aún no llegan a esta demo. Simula uno en esta pantalla.
+invite-play-phone = Ver la demo
+invite-open-phone = Página del móvil
+invite-phones-cannot = Los móviles aún no llegan a esta demo. Este hace las veces del tuyo.
 
 making-found-title = ¡Te encontramos!
 making-found-line = Tu móvil está conectado. Mira aquí.
@@ -62,7 +64,7 @@ making-processing-title = Tu avatar toma forma.
 making-processing-line = Rasgo a rasgo, va siendo tú.
 making-failed-title = Esa grabación no nos sirve.
 making-failed-line = A veces pasa. Escanea el código e inténtalo otra vez, de cara a la luz y sin moverte.
-making-failed-line-demo = A veces pasa. Simula otra vez el móvil para grabar de nuevo.
+making-failed-line-demo = A veces pasa. Prueba otra vez.
 making-unknown-title = Tu avatar está en camino.
 making-unknown-line = No te alejes. Verás a tu avatar aquí mismo.
 making-left = Tiempo restante: { $time } aprox.
@@ -71,6 +73,82 @@ making-turn = Te toca en { $time } más o menos
 making-turn-soon = Te toca en un momento
 making-stalled = Tarda más de lo normal. Seguimos en ello.
 making-queue-stalled = La cola está parada un momento. No pierdes tu lugar.
+
+lanes-next = Siguiente visitante
+lanes-next-line = No hace falta que esperes: deja libre la pantalla y recoge tu avatar con un tique.
+lanes-scanned = Pedir un tique
+lanes-full = Ahora mismo no quedan tiques. Tu avatar se queda en esta pantalla.
+ticket-name =
+    { $symbol ->
+            [comet] Meteoro
+            [moon] Luna
+            [anchor] Ancla
+            [bell] Campana
+            [kite] Cometa
+            [key] Llave
+            [leaf] Hoja
+            [crown] Corona
+            [rocket] Cohete
+            [cloud] Nube
+            [feather] Pluma
+           *[mountain] Montaña
+        } { $colour ->
+            [blue] azul
+            [red] { $symbol ->
+                [comet] rojo
+                [rocket] rojo
+               *[other] roja
+            }
+            [green] verde
+            [yellow] { $symbol ->
+                [comet] amarillo
+                [rocket] amarillo
+               *[other] amarilla
+            }
+            [orange] naranja
+            [purple] { $symbol ->
+                [comet] morado
+                [rocket] morado
+               *[other] morada
+            }
+            [pink] rosa
+           *[white] { $symbol ->
+                [comet] blanco
+                [rocket] blanco
+               *[other] blanca
+            }
+        }
+ticket-title = Tu tique.
+ticket-line = Hazle una foto. Cuando tu avatar esté listo, elige tu tique aquí e introduce el código.
+ticket-on-phone = También está en tu móvil.
+ticket-code = Tu código
+ticket-done = Entendido
+tickets = Tiques
+ticket-ready = Listo
+ticket-being-made = { $name }: aún en proceso
+ticket-being-recorded = { $name }: aún grabando
+ticket-announced = ¡{ $name } ya está!
+pickup-title = Introduce tu código.
+pickup-line = { $name }: las cuatro cifras están en tu tique.
+pickup-making-title = Todavía no.
+pickup-making-line = { $name } aún está en proceso. Vuelve dentro de un rato.
+pickup-closed-title = Este tique ya no vale.
+pickup-closed-line = Pregunta al personal, por favor.
+pickup-wrong =
+    Ese no es el código de este tique. { $tries ->
+            [one] Queda un intento.
+           *[other] Quedan { $tries } intentos.
+        }
+pickup-blocked = Demasiados códigos incorrectos. Espera { $clock }.
+pickup-checking = Un momento…
+pickup-forgotten = ¿Olvidaste el código? El personal puede abrir tu tique.
+pickup-keys = Cifras
+pickup-delete = Borrar la última cifra
+pickup-entered =
+    { $count ->
+        [one] Una cifra introducida
+       *[other] { $count } cifras introducidas
+    }
 
 saving-title = Ya casi está.
 saving-line = Tu avatar está listo y viene a esta pantalla.
@@ -208,6 +286,8 @@ problem-forget-incomplete = No se ha podido borrar todo.
     .do = Avisa al personal, por favor.
 problem-interrupted = ¡Hasta pronto!
     .do = Empieza otra vez cuando quieras.
+problem-outside-hours = Ahora está cerrado.
+    .do = ¡Hasta luego!
 problem-configuration = Esta consola aún no está lista.
     .do = Avisa al personal, por favor.
 problem-window-lost = Algo se ha atascado.

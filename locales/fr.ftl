@@ -23,6 +23,7 @@ attract-any =
        *[pointer] ou cliquez n’importe où
     }
 
+closed-until = Réouverture : { $when }
 closed-staff =
     { $device ->
         [gamepad] Pour l’équipe : maintenez Start et Select pour ouvrir les réglages.
@@ -39,7 +40,7 @@ consent-onward = puis choisissez
 preparing-title = Un instant.
 preparing-line = Nous demandons un code rien que pour vous.
 invite-title = Scannez avec votre téléphone.
-invite-demo-title = Essayez sans téléphone.
+invite-demo-title = Voyez comment ça marche.
 invite-step-1 = Visez le code avec l’appareil photo du téléphone.
 invite-step-2 = Filmez votre visage ou choisissez un avatar que vous avez déjà.
 invite-step-3 = Revenez à cet écran et rencontrez votre avatar.
@@ -49,8 +50,9 @@ invite-time-left = Ce code est encore valable { $clock }
 invite-expired-title = Ce code a expiré.
 invite-expired-line = Pas de souci. Un nouveau code arrive tout de suite.
 invite-new-code = Nouveau code
-invite-play-phone = Simuler le téléphone
-invite-phones-cannot = Les téléphones ne peuvent pas encore joindre cette démo. Simulez-en un sur cet écran.
+invite-play-phone = Lancer la démo
+invite-open-phone = Page du téléphone
+invite-phones-cannot = Les téléphones n’ont pas encore accès à cette démo. Celui-ci remplace le vôtre.
 
 making-found-title = Vous voilà !
 making-found-line = Votre téléphone est connecté. Regardez ici.
@@ -62,7 +64,7 @@ making-processing-title = Votre avatar prend forme.
 making-processing-line = Trait après trait, il vous ressemble.
 making-failed-title = Cette vidéo ne convient pas.
 making-failed-line = Ça arrive. Scannez le code et réessayez, face à la lumière et sans bouger.
-making-failed-line-demo = Ça arrive. Simulez encore une fois le téléphone pour refaire la vidéo.
+making-failed-line-demo = Ça arrive. Essayez encore une fois.
 making-unknown-title = Votre avatar est en route.
 making-unknown-line = Restez dans les parages. Votre avatar apparaîtra ici.
 making-left = Encore { $time } environ
@@ -71,6 +73,82 @@ making-turn = À vous dans { $time } environ
 making-turn-soon = À vous dans un instant
 making-stalled = C’est plus long que d’habitude. On s’en occupe.
 making-queue-stalled = La file n’avance pas pour le moment. Vous gardez votre place.
+
+lanes-next = Visiteur suivant
+lanes-next-line = Inutile d’attendre ici : laissez la place et venez chercher votre avatar avec un ticket.
+lanes-scanned = Avoir un ticket
+lanes-full = Tous les tickets sont pris pour l’instant. Votre avatar reste sur cet écran.
+ticket-name =
+    { $symbol ->
+            [comet] Comète
+            [moon] Lune
+            [anchor] Ancre
+            [bell] Cloche
+            [kite] Cerf-volant
+            [key] Clé
+            [leaf] Feuille
+            [crown] Couronne
+            [rocket] Fusée
+            [cloud] Nuage
+            [feather] Plume
+           *[mountain] Montagne
+        } { $colour ->
+            [blue] { $symbol ->
+                [kite] bleu
+                [cloud] bleu
+               *[other] bleue
+            }
+            [red] rouge
+            [green] { $symbol ->
+                [kite] vert
+                [cloud] vert
+               *[other] verte
+            }
+            [yellow] jaune
+            [orange] orange
+            [purple] { $symbol ->
+                [kite] violet
+                [cloud] violet
+               *[other] violette
+            }
+            [pink] rose
+           *[white] { $symbol ->
+                [kite] blanc
+                [cloud] blanc
+               *[other] blanche
+            }
+        }
+ticket-title = Votre ticket.
+ticket-line = Prenez-le en photo. Quand votre avatar sera prêt, choisissez votre ticket ici et saisissez le code.
+ticket-on-phone = Il est aussi sur votre téléphone.
+ticket-code = Votre code
+ticket-done = C’est noté
+tickets = Tickets
+ticket-ready = Prêt
+ticket-being-made = { $name } : en cours
+ticket-being-recorded = { $name } : tournage en cours
+ticket-announced = { $name } : c’est prêt !
+pickup-title = Saisissez votre code.
+pickup-line = { $name } : les quatre chiffres sont sur votre ticket.
+pickup-making-title = Pas encore tout à fait.
+pickup-making-line = { $name } : c’est encore en cours. Revenez dans quelques minutes.
+pickup-closed-title = Ce ticket n’est plus valable.
+pickup-closed-line = Adressez-vous à l’équipe.
+pickup-wrong =
+    Ce n’est pas le code de ce ticket. { $tries ->
+            [one] Il reste un essai.
+           *[other] Il reste { $tries } essais.
+        }
+pickup-blocked = Trop de codes erronés. Patientez { $clock }.
+pickup-checking = Un instant…
+pickup-forgotten = Code oublié ? L’équipe peut ouvrir votre ticket.
+pickup-keys = Chiffres
+pickup-delete = Effacer le dernier chiffre
+pickup-entered =
+    { $count ->
+        [one] Un chiffre saisi
+       *[other] { $count } chiffres saisis
+    }
 
 saving-title = On y est presque.
 saving-line = Votre avatar est prêt et arrive sur cet écran.
@@ -208,6 +286,8 @@ problem-forget-incomplete = Tout n’a pas pu être effacé.
     .do = Prévenez l’équipe, s’il vous plaît.
 problem-interrupted = À bientôt !
     .do = Recommencez quand vous voulez.
+problem-outside-hours = C’est fermé pour l’instant.
+    .do = À plus tard !
 problem-configuration = Cette console n’est pas encore prête.
     .do = Prévenez l’équipe, s’il vous plaît.
 problem-window-lost = Quelque chose est bloqué.

@@ -24,6 +24,7 @@ attract-any =
        *[pointer] どこを​クリックしても​はじめられます
     }
 
+closed-until = 次の​開場：{ $when }
 closed-staff =
     { $device ->
         [gamepad] スタッフの​方へ：Start と Select の​長押しで​設定を​開けます。
@@ -40,7 +41,7 @@ consent-onward = で選択へ
 preparing-title = 少々​お待ちください
 preparing-line = あなた​専用の​コードを​用意しています。
 invite-title = スマホで​読み取ってください
-invite-demo-title = スマホなしで​試せます
+invite-demo-title = 使い方を​見てみましょう
 invite-step-1 = スマホの​カメラを​コードに​向けます。
 invite-step-2 = 顔を​撮影するか、​お持ちの​アバターを​選びます。
 invite-step-3 = この​画面に​戻って、​アバターに​出会いましょう。
@@ -50,8 +51,9 @@ invite-time-left = この​コードの​有効時間は​あと { $clock }
 invite-expired-title = コードの​期限が​切れました
 invite-expired-line = 大丈夫です。​新しい​コードは​すぐに​出せます。
 invite-new-code = 新しいコード
-invite-play-phone = スマホなしで試す
-invite-phones-cannot = この​デモには、​まだ​スマホから​つながりません。​代わりに、​この​画面で​スマホの​操作を​試せます。
+invite-play-phone = デモを再生
+invite-open-phone = スマホのページ
+invite-phones-cannot = この​デモには、​まだ​スマホから​つながりません。​画面の​スマホが​代わりに​操作します。
 
 making-found-title = つながりました！
 making-found-line = スマホと​接続しました。​こちらを​ご覧ください。
@@ -63,7 +65,7 @@ making-processing-title = アバターを​作っています
 making-processing-line = 少しずつ、​あなたに​近づいています。
 making-failed-title = うまく​撮影できませんでした
 making-failed-line = よく​ある​ことです。​コードを​読み取り、​明るいほうを​向いて、​動かずに​もう​一度​撮影してください。
-making-failed-line-demo = よく​ある​ことです。​もう​一度​スマホの​操作を​試して、​撮影し直してください。
+making-failed-line-demo = よく​ある​ことです。​もう​一度​お試しください。
 making-unknown-title = アバターを​準備しています
 making-unknown-line = 近くで​お待ちください。​アバターは​この​画面に​表示されます。
 making-left = あと { $time }ほど
@@ -72,6 +74,64 @@ making-turn = あと { $time }ほどで​順番です
 making-turn-soon = まもなく順番です
 making-stalled = 少し​時間が​かかっています。​作業は​続いています。
 making-queue-stalled = 列が​少し​止まっています。​順番は​そのままです。
+
+lanes-next = 次の方へ
+lanes-next-line = ここで​待たなくても​大丈夫。​画面を​次の方に​ゆずり、​引換券で​アバターを​受け取れます。
+lanes-scanned = 引換券をもらう
+lanes-full = ただいま​引換券は​すべて​使用中です。​アバターは​この​画面に​表示されます。
+ticket-name =
+    { $colour ->
+            [blue] 青い
+            [red] 赤い
+            [green] 緑の
+            [yellow] 黄色い
+            [orange] オレンジの
+            [purple] 紫の
+            [pink] ピンクの
+           *[white] 白い
+        }{ $symbol ->
+            [comet] 彗星
+            [moon] 月
+            [anchor] いかり
+            [bell] ベル
+            [kite] 凧
+            [key] カギ
+            [leaf] 葉っぱ
+            [crown] 王冠
+            [rocket] ロケット
+            [cloud] 雲
+            [feather] 羽根
+           *[mountain] 山
+        }
+ticket-title = 引換券です
+ticket-line = 写真に​撮っておいてください。​アバターが​できたら、​この​画面で​引換券を​選び、​番号を​入力します。
+ticket-on-phone = スマホにも​表示されています。
+ticket-code = 受け取り番号
+ticket-done = わかりました
+tickets = 引換券
+ticket-ready = 完成
+ticket-being-made = { $name }：作成中
+ticket-being-recorded = { $name }：撮影中
+ticket-announced = 「{ $name }」の​方、​できました！
+pickup-title = 番号を​入力してください
+pickup-line = 「{ $name }」の​引換券に​ある​4 桁の​番号です。
+pickup-making-title = もう​少しです
+pickup-making-line = 「{ $name }」は​作成中です。​しばらくしてから​お越しください。
+pickup-closed-title = この​引換券は​無効です
+pickup-closed-line = スタッフに​お声がけください。
+pickup-wrong =
+    番号が​違います。 { $tries ->
+           *[other] あと { $tries } 回​入力できます。
+        }
+pickup-blocked = 入力の​まちがいが​続きました。​{ $clock } お待ちください。
+pickup-checking = 確認しています…
+pickup-forgotten = 番号を​お忘れの​ときは、​スタッフが​お開けします。
+pickup-keys = 数字
+pickup-delete = 最後の数字を消す
+pickup-entered =
+    { $count ->
+       *[other] { $count } 桁入力しました
+    }
 
 saving-title = もう​少しです
 saving-line = アバターが​完成し、​この​画面に​届きます。
@@ -191,6 +251,8 @@ problem-forget-incomplete = 削除できない​ものが​ありました
     .do = お近くの​スタッフに​お知らせ​ください。
 problem-interrupted = また​お会いしましょう！
     .do = いつでも、​もう​一度​はじめられます。
+problem-outside-hours = ただいま​閉まっています。
+    .do = また​お越しください。
 problem-configuration = この​端末は​まだ​準備中です
     .do = お近くの​スタッフに​お知らせ​ください。
 problem-window-lost = 画面が​止まってしまいました

@@ -23,6 +23,7 @@ attract-any =
        *[pointer] 点击任意位置也可以开始
     }
 
+closed-until = 下次开放：{ $when }
 closed-staff =
     { $device ->
         [gamepad] 工作人员：同时按住 Start 和 Select，即可打开设置。
@@ -39,7 +40,7 @@ consent-onward = 再选择
 preparing-title = 请稍候
 preparing-line = 正在为你准备专属二维码。
 invite-title = 用手机扫一扫
-invite-demo-title = 没有手机也能体验
+invite-demo-title = 看看怎么玩
 invite-step-1 = 用手机相机对准二维码。
 invite-step-2 = 拍下你的脸，或选择已有的虚拟形象。
 invite-step-3 = 抬头看这里，遇见你的虚拟形象。
@@ -49,8 +50,9 @@ invite-time-left = 二维码有效时间还剩 { $clock }
 invite-expired-title = 二维码已过期
 invite-expired-line = 没关系，新的马上就来。
 invite-new-code = 换一个码
-invite-play-phone = 模拟手机
-invite-phones-cannot = 手机暂时打不开这个演示，请在这块屏幕上模拟手机。
+invite-play-phone = 播放演示
+invite-open-phone = 手机页面
+invite-phones-cannot = 手机暂时打不开这个演示，由屏幕上的手机来代替。
 
 making-found-title = 找到你了！
 making-found-line = 手机已连接，请看这里。
@@ -62,7 +64,7 @@ making-processing-title = 正在塑造你的虚拟形象
 making-processing-line = 一点一点，越来越像你。
 making-failed-title = 这段录像不能用
 making-failed-line = 这很常见。面向光线，保持不动，扫码再试一次。
-making-failed-line-demo = 这很常见。请再模拟一次手机，重新录像。
+making-failed-line-demo = 这很常见，请再试一次。
 making-unknown-title = 你的虚拟形象正在路上
 making-unknown-line = 请别走远，你的虚拟形象会出现在这里。
 making-left = 大约还需 { $time }
@@ -71,6 +73,64 @@ making-turn = 大约 { $time }后轮到你
 making-turn-soon = 马上轮到你
 making-stalled = 比平时久一些，仍在进行。
 making-queue-stalled = 队伍暂时没有前进，你的位置不变。
+
+lanes-next = 下一位
+lanes-next-line = 不用在这里等：让出屏幕，之后凭取件票来取你的虚拟形象。
+lanes-scanned = 领取件票
+lanes-full = 取件票暂时发完了，你的虚拟形象会留在这块屏幕上。
+ticket-name =
+    { $colour ->
+            [blue] 蓝色
+            [red] 红色
+            [green] 绿色
+            [yellow] 黄色
+            [orange] 橙色
+            [purple] 紫色
+            [pink] 粉色
+           *[white] 白色
+        }{ $symbol ->
+            [comet] 彗星
+            [moon] 月亮
+            [anchor] 船锚
+            [bell] 铃铛
+            [kite] 风筝
+            [key] 钥匙
+            [leaf] 叶子
+            [crown] 皇冠
+            [rocket] 火箭
+            [cloud] 云朵
+            [feather] 羽毛
+           *[mountain] 高山
+        }
+ticket-title = 你的取件票
+ticket-line = 请拍张照。虚拟形象做好后，在这里选择你的取件票并输入取件码。
+ticket-on-phone = 手机上也能看到。
+ticket-code = 取件码
+ticket-done = 知道了
+tickets = 取件票
+ticket-ready = 已完成
+ticket-being-made = { $name }：制作中
+ticket-being-recorded = { $name }：录制中
+ticket-announced = { $name }已经做好了！
+pickup-title = 请输入取件码
+pickup-line = { $name }：取件票上的四位数字。
+pickup-making-title = 还差一点
+pickup-making-line = { $name }还在制作中，请稍后再来。
+pickup-closed-title = 这张取件票已失效
+pickup-closed-line = 请联系工作人员。
+pickup-wrong =
+    取件码不对。 { $tries ->
+           *[other] 还可以试 { $tries } 次。
+        }
+pickup-blocked = 输错次数太多，请等待 { $clock }。
+pickup-checking = 请稍候……
+pickup-forgotten = 忘了取件码？工作人员可以帮你打开。
+pickup-keys = 数字
+pickup-delete = 删除最后一位
+pickup-entered =
+    { $count ->
+       *[other] 已输入 { $count } 位
+    }
 
 saving-title = 马上就好
 saving-line = 你的虚拟形象已完成，正在来到这块屏幕。
@@ -190,6 +250,8 @@ problem-forget-incomplete = 未能全部删除
     .do = 请告诉工作人员。
 problem-interrupted = 下次见！
     .do = 随时可以重新开始。
+problem-outside-hours = 现在已经关闭。
+    .do = 稍后见！
 problem-configuration = 这台设备还没有设置好
     .do = 请告诉工作人员。
 problem-window-lost = 屏幕卡住了

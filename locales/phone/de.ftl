@@ -46,3 +46,8 @@ live-offline = Keine Verbindung zur Sandbox. Neuer Versuch läuft.
 live-picture-unreadable = Diese Datei ist kein Bild, das dein Handy öffnen kann. Mach ein anderes.
 live-picture-refused = Dieses Bild geht nicht. Mach ein anderes, oder nimm ohne Bild auf.
 live-not-sent = Das kam nicht an. Prüfe die Verbindung und versuche es noch einmal.
+
+ticket = Dein Ticket
+live-ticket-making-text = Du musst nicht hier warten. Lass diese Seite offen: Sie sagt dir, wann du wiederkommen kannst.
+live-ticket-ready-head = Dein Avatar ist fertig
+live-ticket-ready-text = Komm zurück zum Bildschirm, wähl dein Ticket und gib deinen Code ein.

@@ -67,3 +67,10 @@ live-offline = No connection to the sandbox. Trying again.
 live-picture-unreadable = This file is no picture that your phone can open. Take another.
 live-picture-refused = This picture cannot be used. Take another, or record without one.
 live-not-sent = That did not get through. Check the connection and try again.
+
+## The ticket of a visit that goes on in the background
+
+ticket = Your ticket
+live-ticket-making-text = You don’t have to wait here. Keep this page open: it tells you when to come back.
+live-ticket-ready-head = Your avatar is ready
+live-ticket-ready-text = Come back to the screen, choose your ticket and enter your code.

@@ -46,3 +46,8 @@ live-offline = Sin conexión con la sandbox. Volviendo a intentar.
 live-picture-unreadable = Tu teléfono no puede abrir este archivo como foto. Haz otra.
 live-picture-refused = Esta foto no sirve. Haz otra, o sigue sin foto.
 live-not-sent = No se pudo enviar. Comprueba la conexión e inténtalo de nuevo.
+
+ticket = Tu tique
+live-ticket-making-text = No hace falta que esperes aquí. Deja esta página abierta: te avisará cuando puedas volver.
+live-ticket-ready-head = Tu avatar está listo
+live-ticket-ready-text = Vuelve a la pantalla, elige tu tique e introduce tu código.

@@ -46,3 +46,8 @@ live-offline = Pas de connexion avec la sandbox. Nouvel essai en cours.
 live-picture-unreadable = Votre téléphone ne peut pas ouvrir ce fichier comme photo. Prenez-en une autre.
 live-picture-refused = Cette photo est inutilisable. Prenez-en une autre, ou continuez sans photo.
 live-not-sent = L’envoi n’a pas abouti. Vérifiez la connexion et réessayez.
+
+ticket = Votre ticket
+live-ticket-making-text = Inutile d’attendre ici. Gardez cette page ouverte : elle vous dira quand revenir.
+live-ticket-ready-head = Votre avatar est prêt
+live-ticket-ready-text = Revenez à l’écran, choisissez votre ticket et saisissez votre code.

@@ -46,3 +46,8 @@ live-offline = サンドボックスに接続できません。再接続して�
 live-picture-unreadable = このファイルは写真として開けません。別の写真にしてください。
 live-picture-refused = この写真は使えません。撮り直すか、写真なしで作ってください。
 live-not-sent = 送信できませんでした。接続を確かめて、もう一度お試しください。
+
+ticket = あなたの引換券
+live-ticket-making-text = ここで待つ必要はありません。このページを開いたままにしておくと、できたときにお知らせします。
+live-ticket-ready-head = アバターができました
+live-ticket-ready-text = 画面に戻って引換券を選び、受け取り番号を入力してください。

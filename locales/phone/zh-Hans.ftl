@@ -46,3 +46,8 @@ live-offline = 与沙盒的连接已断开，正在重试。
 live-picture-unreadable = 手机无法把此文件作为照片打开。请换一张。
 live-picture-refused = 这张照片无法使用。请换一张，或者不用照片。
 live-not-sent = 未能发送。请检查网络连接后再试。
+
+ticket = 你的取件票
+live-ticket-making-text = 不用在这里等。请保持此页面打开，做好后会通知你。
+live-ticket-ready-head = 你的虚拟形象做好了
+live-ticket-ready-text = 请回到屏幕前，选择你的取件票并输入取件码。

@@ -3,7 +3,8 @@
 use clap::Parser;
 use copresence_engine::logging::LevelFilter;
 use copresence_engine::setup::DataStore;
-use copresence_sandbox::TokenScenario;
+use copresence_sandbox::{Scenario, TokenScenario};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// The Copresence kiosk in a window. Without options it starts its own simulated backend.
@@ -39,12 +40,23 @@ pub(crate) struct Args {
     /// Show start errors on the screen too, as the desktop menu entry does
     #[arg(long)]
     pub(crate) errors_on_screen: bool,
+    /// Serve metrics for Prometheus at http://ADDRESS:PORT/metrics [default: `listen` below [metrics] in settings.toml,
+    /// else none]
+    #[arg(long, value_name = "ADDRESS:PORT", env = "COPRESENCE_METRICS")]
+    pub(crate) metrics: Option<SocketAddr>,
+    /// A file with the token that reading the metrics needs, in its first line; required unless ADDRESS is a loopback
+    /// address
+    #[arg(long, value_name = "FILE", env = "COPRESENCE_METRICS_TOKEN_FILE")]
+    pub(crate) metrics_token_file: Option<PathBuf>,
     /// Sandbox: let phones on this network reach its phone page
     #[arg(long)]
     pub(crate) let_phones_in: bool,
     /// Sandbox: how it treats tokens
-    #[arg(long, value_name = "NAME", default_value_t = TokenScenario::Happy)]
+    #[arg(long, value_name = "NAME", default_value_t = TokenScenario::Happy, conflicts_with = "scenario_file")]
     pub(crate) scenario: TokenScenario,
+    /// Sandbox: how it treats tokens, in a file (`copresence sandbox --print-scenario happy` prints one to start from)
+    #[arg(long, value_name = "FILE.toml", value_parser = read_scenario_file)]
+    pub(crate) scenario_file: Option<Scenario>,
     /// Sandbox: simulated seconds per real second
     #[arg(long, value_name = "N", default_value_t = 1.0)]
     pub(crate) speed: f64,
@@ -69,6 +81,12 @@ impl Args {
             _ => LevelFilter::INFO,
         }
     }
+}
+
+/// Reads and checks a scenario. The error names the line and the column.
+fn read_scenario_file(path: &str) -> Result<Scenario, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("the file cannot be read: {error}"))?;
+    Scenario::parse_scenario_file(&text).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

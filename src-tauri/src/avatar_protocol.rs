@@ -62,7 +62,7 @@ pub(crate) enum RequestedFile {
 
 /// How much of a file is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum RequestedPart {
+pub(crate) enum RequestedFilePart {
     WholeFile,
     /// At most [`MAX_PIECE_BYTES`] from this offset.
     PieceFrom(u64),
@@ -78,10 +78,10 @@ pub(crate) struct FileContent {
 }
 
 /// The part that a query asks for; `None` if the query has another form.
-fn parse_file_part_from_query(query: Option<&str>) -> Option<RequestedPart> {
+fn parse_file_part_from_query(query: Option<&str>) -> Option<RequestedFilePart> {
     match query {
-        None | Some("") => Some(RequestedPart::WholeFile),
-        Some(query) => query.strip_prefix("from=")?.parse().ok().map(RequestedPart::PieceFrom),
+        None | Some("") => Some(RequestedFilePart::WholeFile),
+        Some(query) => query.strip_prefix("from=")?.parse().ok().map(RequestedFilePart::PieceFrom),
     }
 }
 
@@ -103,7 +103,7 @@ fn parse_request_path(path: &str) -> Option<RequestedFile> {
 pub(crate) async fn read_permitted_byte_range<R: Runtime>(
     app: &AppHandle<R>,
     asked: &RequestedFile,
-    part: RequestedPart,
+    part: RequestedFilePart,
 ) -> Option<FileContent> {
     let path = match asked {
         RequestedFile::ShownVisit { visit, name } => app.state::<Kiosk>().shown_visit_file_path(visit, name)?,
@@ -142,21 +142,21 @@ async fn run_off_thread<T: Send + 'static>(read: impl FnOnce() -> Option<T> + Se
 ///
 /// # Errors
 /// If the file cannot be read, or is too large to be read whole.
-fn read_file_part(path: &Path, part: RequestedPart) -> std::io::Result<(Vec<u8>, u64)> {
+fn read_file_part(path: &Path, part: RequestedFilePart) -> std::io::Result<(Vec<u8>, u64)> {
     let mut file = std::fs::File::open(path)?;
     let file_size = file.metadata()?.len();
     let limit = match part {
-        RequestedPart::PieceFrom(offset) => {
+        RequestedFilePart::PieceFrom(offset) => {
             file.seek(SeekFrom::Start(offset))?;
             MAX_PIECE_BYTES
         }
-        RequestedPart::WholeFile if file_size > MAX_WHOLE_FILE_BYTES => {
+        RequestedFilePart::WholeFile if file_size > MAX_WHOLE_FILE_BYTES => {
             return Err(std::io::Error::new(
                 std::io::ErrorKind::FileTooLarge,
                 format!("the file has {file_size} bytes, and at most {MAX_WHOLE_FILE_BYTES} are read at once"),
             ));
         }
-        RequestedPart::WholeFile => MAX_WHOLE_FILE_BYTES,
+        RequestedFilePart::WholeFile => MAX_WHOLE_FILE_BYTES,
     };
     let mut bytes = Vec::new();
     file.take(limit).read_to_end(&mut bytes)?;
@@ -220,8 +220,8 @@ mod tests {
 
     #[test]
     fn queries_are_parsed_into_parts() {
-        assert_eq!(parse_file_part_from_query(None), Some(RequestedPart::WholeFile));
-        assert_eq!(parse_file_part_from_query(Some("from=4194304")), Some(RequestedPart::PieceFrom(4 << 20)));
+        assert_eq!(parse_file_part_from_query(None), Some(RequestedFilePart::WholeFile));
+        assert_eq!(parse_file_part_from_query(Some("from=4194304")), Some(RequestedFilePart::PieceFrom(4 << 20)));
         for other in ["from=", "from=-1", "from=1&to=2", "to=1"] {
             assert_eq!(parse_file_part_from_query(Some(other)), None, "{other}");
         }
@@ -236,22 +236,22 @@ mod tests {
         std::fs::write(&path, &content).expect("a file");
         let mut read = Vec::new();
         while read.len() < content.len() {
-            let piece = RequestedPart::PieceFrom(read.len() as u64);
+            let piece = RequestedFilePart::PieceFrom(read.len() as u64);
             let (bytes, file_size) = read_file_part(&path, piece).expect("a piece");
             assert!(!bytes.is_empty() && bytes.len() as u64 <= MAX_PIECE_BYTES);
             assert_eq!(file_size, content.len() as u64);
             read.extend(bytes);
         }
         assert!(read == content);
-        let past_the_end = RequestedPart::PieceFrom(content.len() as u64 + 1);
+        let past_the_end = RequestedFilePart::PieceFrom(content.len() as u64 + 1);
         assert!(read_file_part(&path, past_the_end).expect("no bytes").0.is_empty());
 
         let huge = std::fs::File::options().write(true).open(&path).expect("the file");
         huge.set_len(MAX_WHOLE_FILE_BYTES + 1).expect("a sparse file");
-        let error = read_file_part(&path, RequestedPart::WholeFile).expect_err("too large");
+        let error = read_file_part(&path, RequestedFilePart::WholeFile).expect_err("too large");
         assert!(error.to_string().contains("67108865 bytes"), "{error}");
         assert_eq!(
-            read_file_part(&path, RequestedPart::PieceFrom(0)).expect("a piece").0.len() as u64,
+            read_file_part(&path, RequestedFilePart::PieceFrom(0)).expect("a piece").0.len() as u64,
             MAX_PIECE_BYTES
         );
     }

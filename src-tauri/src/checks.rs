@@ -175,7 +175,7 @@ async fn resolve_run_target_and_options(
     };
     let checked = CheckTarget {
         name: profile.name.clone(),
-        backend: target.api_routes(profile),
+        backend: target.backend_with_profile_routes(profile),
         credentials: target.credentials.clone(),
         link_template: target.link.clone(),
         time_outs: profile.timeouts,

@@ -3,10 +3,12 @@
 
 mod args;
 mod avatar_protocol;
+mod awake;
 mod backend;
 mod checks;
 mod commands;
 mod display;
+mod graphics;
 mod shell;
 mod simulator;
 #[cfg(test)]
@@ -15,6 +17,7 @@ mod window;
 
 use args::Args;
 use clap::Parser;
+use copresence_engine::credentials::EnvironmentCredentials;
 use copresence_engine::logging::{self, LogConfig};
 use std::fmt::Display;
 use std::io::IsTerminal as _;
@@ -22,6 +25,8 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let args = Args::parse();
+    copresence_engine::credentials::disable_core_dumps();
+    copresence_engine::make_new_files_private();
     copresence_engine::install_crypto_provider();
     let data_dir = args.data_dir_or_default();
     let _log_file = logging::start_logging(&LogConfig {
@@ -31,13 +36,17 @@ fn main() -> ExitCode {
         has_color: std::io::stderr().is_terminal(),
         has_time: true,
     });
+    let environment = EnvironmentCredentials::take_from_environment();
+    if !args.forget_pin && !args.set_pin {
+        restart_program_if_needed(&environment);
+    }
     copresence_sandbox::raise_open_file_limit();
     let done = if args.forget_pin {
         shell::forget_pin(&args)
     } else if args.set_pin {
         shell::set_pin(&args)
     } else {
-        display::check_display().and_then(|()| shell::run_window(&args))
+        display::check_display().and_then(|()| shell::run_window_until_closed(&args, environment))
     };
     match done {
         Ok(exit) => ExitCode::from(exit),
@@ -48,6 +57,20 @@ fn main() -> ExitCode {
             }
             ExitCode::from(failure.exit)
         }
+    }
+}
+
+/// Starts the program again if the web view's processes would inherit credentials, or need the graphics workaround.
+fn restart_program_if_needed(environment: &EnvironmentCredentials) {
+    let variables = graphics::variables_needed_by_driver();
+    if environment.are_inherited_by_children() || !variables.is_empty() {
+        let error = environment.restart_program(&variables);
+        tracing::warn!(
+            %error,
+            inherits_credentials = environment.are_inherited_by_children(),
+            missing_graphics_workaround = !variables.is_empty(),
+            "the program cannot start itself again for the processes of the web view"
+        );
     }
 }
 

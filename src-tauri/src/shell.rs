@@ -1,15 +1,17 @@
 //! The life of the window, from start to exit.
 
 use crate::args::Args;
+use crate::awake::ScreenAwakeController;
 use crate::backend;
 use crate::checks::CheckRunner;
 use crate::simulator::EmbeddedSandbox;
-use crate::window::KIOSK_WINDOW;
-use crate::{StartError, avatar_protocol, commands, window};
+use crate::window::{KIOSK_WINDOW, PageWatchdog};
+use crate::{StartError, avatar_protocol, commands, graphics, window};
 use copresence_booth::app::{Kiosk, KioskSetup};
 use copresence_booth::panel::{OpenedBackend, Panel, PinLock, ProfileAndCredentialSources, SettingsFile};
 use copresence_engine::clock::Clock;
-use copresence_engine::credentials::CredentialStore;
+use copresence_engine::credentials::{CredentialStore, EnvironmentCredentials};
+use copresence_engine::health::qr_distance::check_qr_distance;
 use copresence_engine::setup::{DataStore, VisitOverrides};
 use copresence_engine::{ExistingContent, open_private_file};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -17,7 +19,7 @@ use std::fs::{File, TryLockError};
 use std::io::{self, BufRead as _, IsTerminal as _, Read as _};
 use std::sync::Arc;
 use std::time::Duration;
-use tauri::{AppHandle, Builder, RunEvent, Runtime};
+use tauri::{AppHandle, Builder, Manager as _, RunEvent, Runtime};
 
 /// How long visits may take to write their end when the program is closed. A redeem in flight is awaited, with the
 /// default timeouts of a profile for up to 40 s until its headers.
@@ -26,11 +28,11 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(45);
 /// Most bytes that are read of a PIN from a pipe. Longer than any PIN that is allowed.
 const MAX_PIN_LINE_BYTES: u64 = 256;
 
-/// Opens the window and returns when it is closed.
+/// Opens the window and returns when it is closed. Credentials and all other variables are read from `environment`.
 ///
 /// # Errors
 /// When the data folder, the backend or the window cannot be opened, and when another window uses the data folder.
-pub(crate) fn run_window(args: &Args) -> Result<u8, StartError> {
+pub(crate) fn run_window_until_closed(args: &Args, environment: EnvironmentCredentials) -> Result<u8, StartError> {
     let data_store = open_data_store(args)?;
     let _only_one = lock_data_folder(&data_store)?;
     let settings = SettingsFile::read_settings_file(data_store.data.clone());
@@ -38,7 +40,10 @@ pub(crate) fn run_window(args: &Args) -> Result<u8, StartError> {
     let sources = ProfileAndCredentialSources {
         config: args.config.clone(),
         credential_store: CredentialStore::keychain_backed_store(),
-        env: Arc::new(|name| std::env::var(name).ok()),
+        env: Arc::new({
+            let environment = environment.clone();
+            move |name| environment.read_variable(name)
+        }),
         simulator: simulator.clone(),
     };
     let (profile, opened) = tauri::async_runtime::block_on(backend::open_startup_backend(args, &settings, &sources))?;
@@ -70,13 +75,27 @@ pub(crate) fn run_window(args: &Args) -> Result<u8, StartError> {
         .build(tauri::generate_context!())
         .map_err(|error| StartError::usage(format!("the window cannot be opened: {error}")))?;
     // Its tasks need the runtime.
-    tauri::async_runtime::block_on(async { kiosk.spawn_recovery_of_earlier_visits() });
+    tauri::async_runtime::block_on(async {
+        kiosk.restore_live_tickets().await;
+        panel.start_metrics_endpoint(args.metrics, args.metrics_token_file.clone()).await;
+        kiosk.spawn_recovery_of_earlier_visits();
+    });
     window::open_kiosk_window(app.handle(), args.full_screen)
         .map_err(|error| StartError::usage(format!("the window cannot be opened: {error}")))?;
     if let Err(error) = window::apply_window_mode(app.handle(), &panel) {
         tracing::error!(%error, "the window is not as the operator set it");
     }
+    let awake = ScreenAwakeController::default();
+    set_host_health_checks(&panel, awake.clone());
+    {
+        let panel = panel.clone();
+        tauri::async_runtime::spawn(async move { awake.keep_screen_awake_by_settings(panel).await });
+    }
     tauri::async_runtime::spawn(async move { panel.run_retention_and_booth_reopening().await });
+    tauri::async_runtime::spawn({
+        let (simulator, tickets) = (simulator.clone(), kiosk.subscribe_sandbox_tickets());
+        async move { simulator.show_tickets_on_phones(tickets).await }
+    });
     exit_on_signal(app.handle().clone());
     app.run(move |app, event| match event {
         // The program ends with the visitor's window, also while the phone's window is open.
@@ -91,10 +110,23 @@ pub(crate) fn run_window(args: &Args) -> Result<u8, StartError> {
                 }
                 simulator.stop_sandbox().await;
             });
+            if app.state::<PageWatchdog>().should_restart_with_graphics_workaround() {
+                let variables = graphics::workaround_variables("no frame was drawn without it");
+                let error = environment.restart_program(&variables);
+                tracing::error!(%error, "the program cannot be started again with the graphics workaround");
+            }
         }
         _ => {}
     });
     Ok(0)
+}
+
+/// Adds the checks of screen and graphics to the panel's *Health*.
+fn set_host_health_checks(panel: &Panel, awake: ScreenAwakeController) {
+    panel.set_host_health_checks(Arc::new(move |panel| {
+        let link = panel.read_link_template_of_new_visits();
+        vec![awake.report_awake_health(panel), graphics::report_graphics_health(), check_qr_distance(&link)]
+    }));
 }
 
 /// Removes the PIN, for an operator who forgot it and has a shell on this machine.

@@ -2,14 +2,16 @@
 //! never changes, so that visits in progress are not affected.
 
 use crate::args::Args;
+use copresence_booth::app::SandboxTicketWithLink;
 use copresence_booth::panel::{EmbeddedSandboxBackend, EmbeddedSandboxControl};
+use copresence_booth::view::TicketState;
 use copresence_booth::view::panel::{FaultView, SandboxControlsView, SandboxOptionView};
 use copresence_engine::setup::ProfileOrSandboxBackend;
 use copresence_sandbox::faults::{self, Endpoint, FaultWithCounts, NthRequests};
-use copresence_sandbox::scenario::{self, TokenScenario};
-use copresence_sandbox::{ClockChange, Sandbox, SandboxSettings, Server};
+use copresence_sandbox::{AvatarChoice, ClockChange, PhoneTicket, PhoneTicketState, Sandbox, SandboxSettings, Server};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::sync::watch;
 
 /// The embedded sandbox, started on first use.
 pub(crate) struct EmbeddedSandbox {
@@ -30,7 +32,7 @@ impl EmbeddedSandbox {
     pub(crate) fn new(args: &Args) -> Self {
         let defaults = SandboxSettings::default();
         Self::sandbox_with_settings(SandboxSettings {
-            scenario: args.scenario,
+            scenario: args.scenario_file.clone().unwrap_or_else(|| args.scenario.into()),
             speed: args.speed,
             seed: args.seed.unwrap_or(defaults.seed),
             ..defaults
@@ -50,6 +52,19 @@ impl EmbeddedSandbox {
                 open.shut_down_server().await;
             }
             own.shut_down_server().await;
+        }
+    }
+
+    /// Shows the live tickets of the kiosk on the phone pages of their tokens, until the kiosk is dropped.
+    pub(crate) async fn show_tickets_on_phones(&self, mut tickets: watch::Receiver<Vec<SandboxTicketWithLink>>) {
+        loop {
+            let by_token = tickets.borrow_and_update().iter().filter_map(pair_token_with_phone_ticket).collect();
+            if let Some(running) = self.lock_running().as_ref() {
+                running.local_server.sandbox().replace_phone_tickets(by_token);
+            }
+            if tickets.changed().await.is_err() {
+                return;
+            }
         }
     }
 
@@ -97,15 +112,25 @@ impl EmbeddedSandboxControl for EmbeddedSandbox {
         running.to_backend()
     }
 
+    /// Gives the Export Token in `link` a new avatar of the embedded sandbox.
+    fn record_new_avatar(&self, link: &str) -> Result<(), String> {
+        let link: url::Url = link.parse().map_err(|_| "the link is no URL")?;
+        let token = link.query_pairs().find(|(name, _)| name == "exportToken").ok_or("the link has no Export Token")?.1;
+        self.with_sandbox(|sandbox| {
+            sandbox.associate_avatar(&token, &AvatarChoice::New, None).map_err(|error| error.to_string())
+        })
+    }
+
     fn sandbox_view(&self) -> Option<SandboxControlsView> {
         let running = self.lock_running();
         let RunningSandbox { local_server: own, phone_server: open } = running.as_ref()?;
         let sandbox = own.sandbox();
         Some(SandboxControlsView {
-            scenario: sandbox.sandbox_state().scenario.to_string(),
-            scenarios: scenario::CATALOGUE
+            scenario: sandbox.new_token_scenario().name().to_owned(),
+            scenarios: sandbox
+                .scenarios()
                 .iter()
-                .map(|entry| option_view(entry.name, entry.does, Vec::new()))
+                .map(|scenario| option_view(scenario.name(), scenario.summary_sentence(), Vec::new()))
                 .collect(),
             speed: sandbox.clock_state().speed,
             faults: sandbox.active_faults_with_counts().iter().map(fault_view).collect(),
@@ -123,9 +148,8 @@ impl EmbeddedSandboxControl for EmbeddedSandbox {
     }
 
     fn set_scenario(&self, name: &str) -> Result<(), String> {
-        let scenario: TokenScenario =
-            name.parse().map_err(|error: copresence_sandbox::UnknownScenario| error.to_string())?;
         self.with_sandbox(|sandbox| {
+            let scenario = sandbox.find_scenario(name).map_err(|error| error.to_string())?.clone();
             sandbox.set_new_token_scenario(scenario);
             Ok(())
         })
@@ -170,6 +194,22 @@ impl RunningSandbox {
             phone_url: self.phone_server.as_ref().map(|open| open.phone_url().to_string()),
         })
     }
+}
+
+/// The Export Token of a ticket's visit, and the ticket for the phone page. `None` if the link has no token.
+fn pair_token_with_phone_ticket(
+    SandboxTicketWithLink { link, ticket }: &SandboxTicketWithLink,
+) -> Option<(String, PhoneTicket)> {
+    let link: url::Url = link.parse().ok()?;
+    let (_, token) = link.query_pairs().find(|(name, _)| name == "exportToken")?;
+    let state = match ticket.state {
+        TicketState::Recording => PhoneTicketState::Recording,
+        TicketState::Making => PhoneTicketState::Making,
+        TicketState::Ready => PhoneTicketState::Ready,
+        TicketState::Failed | TicketState::Closed => PhoneTicketState::Failed,
+    };
+    let (colour, symbol) = (ticket.name.colour.as_word().to_owned(), ticket.name.symbol.as_word().to_owned());
+    Some((token.into_owned(), PhoneTicket { colour, symbol, state }))
 }
 
 fn start_server(sandbox: &Sandbox, address: Ipv4Addr) -> Result<Server, String> {

@@ -5,6 +5,7 @@
 
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readAssimpModels } from './assimp.mjs';
 import { judgeModel } from './khronos.mjs';
 import { buildModels } from './models.mjs';
 import { fetchModels } from './fetched.mjs';
@@ -17,7 +18,7 @@ if (!headFile || !folder) {
 }
 await mkdir(folder, { recursive: true });
 const own = await buildModels(await readFile(headFile));
-const files = [...own.map((file) => ({ origin: 'made here', ...file })), ...(await fetchModels())];
+const files = [...own.map((file) => ({ origin: 'made here', ...file })), ...(await fetchModels()), ...(await readAssimpModels())];
 const listed = [];
 for (const { name, feature, origin, figure = null, bytes, model, resources, expected } of files) {
   await writeFile(join(folder, name), bytes);

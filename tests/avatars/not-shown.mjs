@@ -2,6 +2,9 @@
 
 const NO_GLTF = 'The zip archive contains no glTF file (.glb, .gltf, .vrm)';
 
+const NOTHING_TO_SEE = 'The file contains nothing to see';
+const NO_MESH = 'The file contains no mesh';
+
 export const REASONS = {
   'unknown-extension.glb': 'The file needs EXAMPLE_hair_physics, which this screen cannot show',
   'broken-cut-off.glb': 'The file is shorter than its description says',
@@ -21,6 +24,13 @@ export const REASONS = {
   'broken-external-buffer.glb': 'The file needs “head.bin”, which was not delivered with it',
   'broken-separate.gltf': 'The file needs “head%20data.bin”, which was not delivered with it',
   'broken-gltf.zip': 'The file needs “head%20data.bin”, which was not delivered with it',
+  'points.zip': NOTHING_TO_SEE,
+  'no-nodes.zip': NO_MESH,
+  'broken-infinite-positions.glb': NOTHING_TO_SEE,
+  'broken-all-indices.zip': NOTHING_TO_SEE,
+  'broken-recursive-nodes.zip': NO_MESH,
+  'broken-scene-type.zip': 'The file needs “BoxTextured0.bin”, which was not delivered with it',
+  'broken-missing-file.zip': 'The file needs “BoxTextured0.bin”, which was not delivered with it',
   'only-fbx.zip': NO_GLTF,
   'deflate64.zip': NO_GLTF,
   'lzma.zip': NO_GLTF,

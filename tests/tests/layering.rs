@@ -16,6 +16,7 @@ const CLI: &str = "copresence-cli";
 const CLIENT: &str = "copresence-client";
 const CREDENTIALS: &str = "copresence-credentials";
 const ENGINE: &str = "copresence-engine";
+const LOAD: &str = "copresence-load";
 const PROTOCOL: &str = "copresence-protocol";
 const SANDBOX: &str = "copresence-sandbox";
 const SHELL: &str = "copresence-kiosk";
@@ -39,8 +40,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     (ENGINE, &[VISIT, CLIENT, STORE, CREDENTIALS, PROTOCOL]),
     // Never the application: it judges backends by the wire alone.
     (VALIDATE, &[CLIENT, PROTOCOL]),
+    // The engine for what the answers mean; never its runner's journal and disk.
+    (LOAD, &[ENGINE, CLIENT, VISIT, PROTOCOL]),
     (BOOTH, &[ENGINE, VISIT, CLIENT, STORE, CREDENTIALS, PROTOCOL]),
-    (CLI, &[ENGINE, SANDBOX, VALIDATE]),
+    (CLI, &[ENGINE, SANDBOX, VALIDATE, LOAD]),
     (SHELL, &[BOOTH, ENGINE, SANDBOX, VALIDATE]),
     // The product is tested from outside: programs are started, or reached over the network.
     (TESTS, &[CLIENT, ENGINE, PROTOCOL, SANDBOX, STORE, TEST_PORT, VISIT]),
@@ -60,6 +63,9 @@ const EXCLUSIVE_LIBRARIES: &[(&str, &[&str])] = &[
     ("rusqlite", &[STORE, TESTS]),
     ("cap-std", &[STORE]),
     ("tauri", &[SHELL]),
+    ("keepawake", &[SHELL]),
+    ("prometheus", &[BOOTH]),
+    ("hyper", &[BOOTH]),
     ("qrcode", &[ENGINE, SANDBOX]),
 ];
 

@@ -32,8 +32,8 @@ async fn a_visitor_scans_the_qr_code_chooses_an_avatar_and_sees_it() -> Result<(
     take_named_screenshot(&desktop, &screen, "attract")?;
     app.click_element("[data-testid=start]", RENDER_TIMEOUT).await?;
 
-    // Phones of visitors cannot reach the demo backend: the screen offers a simulated phone, and only operators see the
-    // code.
+    // Phones of visitors cannot reach the demo backend: the screen draws one over the code, and only operators see the
+    // whole code.
     app.await_element("[data-screen=invite] [data-testid=play-phone]", RENDER_TIMEOUT).await?;
     app.await_animations().await?;
     let invite = take_named_screenshot(&desktop, &screen, "invite")?;
@@ -73,6 +73,8 @@ async fn a_visitor_scans_the_qr_code_chooses_an_avatar_and_sees_it() -> Result<(
 
     let canvas = app.await_element("[data-testid=turntable][data-ready=true]", RENDER_TIMEOUT).await?;
     let area = app.element_rect(&canvas, &screen).await?;
+    app.await_element("[data-testid=this-is-me]", RENDER_TIMEOUT).await?;
+    app.await_animations().await?;
     let reveal = take_named_screenshot(&desktop, &screen, "reveal")?;
     let colours = count_colours(&reveal, area)?;
     assert!(colours > 1000, "no lit avatar: only {colours} colours");

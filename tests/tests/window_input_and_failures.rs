@@ -6,7 +6,8 @@ mod paths;
 
 use copresence_sandbox::{ForcedState, TokenScenario};
 use paths::{kiosk_path, log_folder};
-use product_tests::window::{DrivenKiosk, HarnessError, KioskSetup, RENDER_TIMEOUT};
+use product_tests::window::processes::environment_by_process;
+use product_tests::window::{Backend, DrivenKiosk, HarnessError, KioskSetup, RENDER_TIMEOUT};
 use std::time::Duration;
 use thirtyfour::prelude::*;
 
@@ -24,11 +25,25 @@ async fn visits_work_by_keyboard_by_pointer_and_by_gamepad_alone_and_survive_rel
     let setup = KioskSetup { profile: Some("patience = \"1m\""), ..KioskSetup::default() };
     let kiosk = DrivenKiosk::open(&kiosk_path(), &log_folder("input"), setup).await?;
     kiosk.await_screen("attract").await?;
+    check_no_process_inherits_credentials(&kiosk)?;
     visit_by_keyboard(&kiosk).await?;
     visit_by_pointer(&kiosk).await?;
     visit_by_gamepad(&kiosk).await?;
     reload_every_screen(&kiosk).await?;
     kiosk.close().await
+}
+
+/// The processes of the web view decode the files of strangers. Whoever takes one over must not find the credentials there.
+fn check_no_process_inherits_credentials(kiosk: &DrivenKiosk) -> Result<(), HarnessError> {
+    let environments = environment_by_process(kiosk.desktop.app_process(&kiosk_path())?);
+    assert!(environments.iter().any(|(name, _)| name.starts_with("WebKit")), "{environments:?}");
+    assert!(environments.iter().all(|(_, environment)| environment.contains("HOME=")), "{environments:?}");
+    for secret in Backend::credentials() {
+        for (name, environment) in &environments {
+            assert!(!environment.contains(secret), "the environment of {name} has a credential");
+        }
+    }
+    Ok(())
 }
 
 async fn visit_by_keyboard(kiosk: &DrivenKiosk) -> Result<(), HarnessError> {

@@ -9,9 +9,13 @@ const { open } = useBrowser();
 /** One screen per light, and those with a background of their own. */
 const MEASURED_SCREENS: readonly ScreenName[] = [
   'attract',
+  'attract-tickets',
+  'invite',
   'invite-trouble',
   'invite-real',
-  'making',
+  'making-offer-automatic',
+  'ticket',
+  'pick-up-wrong',
   'saving-open',
   'consent-dense',
   'attract-closed',
@@ -28,14 +32,19 @@ interface MeasuredText {
   box: [x: number, y: number, width: number, height: number];
 }
 
-/** Collects every visible text with its colour and position, and makes the text transparent. */
-function hideAndMeasureTexts(): MeasuredText[] {
+/**
+ * Collects every visible text with its colour and position, and makes the text transparent. With `around`, only the
+ * texts of the focused element and of its neighbours.
+ */
+function hideAndMeasureTexts(around: boolean): MeasuredText[] {
   const words: MeasuredText[] = [];
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const group = document.activeElement?.closest('.actions, .kept, ul, [role=group]');
+  const root = around ? (group ?? document.activeElement ?? document.body) : document.body;
+  const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
   for (let node = walker.nextNode(); node; node = walker.nextNode()) {
     const parent = node.parentElement;
     const text = node.textContent?.trim();
-    if (!parent || !text || parent.closest('.spent')) continue;
+    if (!parent || !text || parent.closest('.spent, [aria-disabled=true]:not(:focus)')) continue;
     const style = getComputedStyle(parent);
     const range = document.createRange();
     range.selectNodeContents(node);
@@ -84,9 +93,9 @@ async function lowContrasts([picture, words]: readonly [string, MeasuredText[]])
   });
 }
 
-async function contrastFaultsOf(page: Page): Promise<string[]> {
-  const words = await page.evaluate(hideAndMeasureTexts);
-  expect(words.length).toBeGreaterThan(3);
+async function contrastFaultsOf(page: Page, around = false): Promise<string[]> {
+  const words = await page.evaluate(hideAndMeasureTexts, around);
+  expect(words.length).toBeGreaterThan(around ? 0 : 3);
   const picture = await page.screenshot({ timeout: 100_000 });
   return page.evaluate(lowContrasts, [picture.toString('base64'), words] as const);
 }
@@ -101,6 +110,47 @@ it.each([
     await showScreen(page, name);
     await finishAnimations(page);
     for (const fault of await contrastFaultsOf(page)) found.push(`${name}: ${fault}`);
+  }
+  expect(found).toEqual([]);
+  await page.close();
+});
+
+/** Screens that have every kind of button, also next to each other. */
+const SCREENS_WITH_BUTTONS: readonly ScreenName[] = [
+  'attract-tickets',
+  'attract-tickets-full',
+  'invite',
+  'invite-real',
+  'pick-up',
+  'pick-up-blocked',
+  'making-offer',
+  'reveal-card',
+  'ended-kept',
+];
+
+it('every button is legible with the focus, and does not cover its neighbours', async () => {
+  const { page } = await open({ size: [1280, 720], withoutStage: true });
+  const found: string[] = [];
+  for (const name of SCREENS_WITH_BUTTONS) {
+    await showScreen(page, name);
+    const buttons = await page.locator('.stage button:visible').all();
+    expect(buttons.length, name).toBeGreaterThan(0);
+    const measured = new Set<string>();
+    for (const button of buttons) {
+      // One of each kind: the keys of a pad look the same.
+      const { kind, text } = await button.evaluate((el) => ({
+        kind: el.closest('.actions')
+          ? el.outerHTML
+          : `${el.className} ${el.closest('[data-testid]:not(button)')?.outerHTML.slice(0, 60)}`,
+        text: el.textContent?.trim(),
+      }));
+      if (measured.has(kind) || !text) continue;
+      measured.add(kind);
+      await button.focus();
+      await finishAnimations(page);
+      for (const fault of await contrastFaultsOf(page, true))
+        found.push(`${name}, focus on “${text}”: ${fault}`);
+    }
   }
   expect(found).toEqual([]);
   await page.close();

@@ -18,7 +18,9 @@ const atSection = (
 ): DeskState['reach'] => {
   return async (page) => {
     await page.locator('[data-testid=section]').waitFor();
-    await page.keyboard.press(numberKeyOfSection(section));
+    const key = numberKeyOfSection(section);
+    if (key) await page.keyboard.press(key);
+    else await clickTestId(page, `section-${section}`);
     await page.locator(`[data-section=${section}]`).waitFor();
     await more(page);
   };

@@ -101,7 +101,7 @@ describe('by keyboard alone', () => {
     await page.keyboard.press('Enter');
     await page.getByText('New visits use “booth” from now on.').waitFor();
     expect(await focused()).toBe('profile-booth');
-    await page.keyboard.press('5');
+    await page.keyboard.press('6');
     await page.getByTestId('keep').waitFor();
     await page.keyboard.press('ArrowRight');
     expect(await focused()).toBe('keep-none');
@@ -268,7 +268,7 @@ describe.each(['light', 'dark'] as const)('with the %s colours of a high-contras
       return { outlineStyle, isReadable: backgroundColor !== color };
     });
     expect(focus).toEqual({ outlineStyle: 'solid', isReadable: true });
-    await page.keyboard.press('7');
+    await page.keyboard.press('8');
     const bad = page.locator('[data-testid=health] [data-stand=bad]');
     await bad.waitFor();
     // Filled for what is known, hollow for what is doubtful.

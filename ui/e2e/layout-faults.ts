@@ -14,7 +14,7 @@ export async function checkInEveryLocale(
   await page.evaluate(`window.layoutFaults = ${layoutFaults.toString()}`);
   return page.evaluate(
     async ([all, languages, stays]) => {
-      const { fake, layoutFaults } = window as Window & { layoutFaults?: () => string[] };
+      const { fake, layoutFaults } = window as Window & { layoutFaults?: (isLonger: boolean) => string[] };
       if (!fake || !layoutFaults) throw new Error('the page is not over the scripted host');
       const settled = () => new Promise((resolve) => setTimeout(resolve));
       const found: string[] = [];
@@ -30,7 +30,8 @@ export async function checkInEveryLocale(
           await settled();
           await settled();
           await document.fonts.ready;
-          for (const fault of layoutFaults()) found.push(`${name}, ${language}: ${fault}`);
+          for (const fault of layoutFaults(language === 'long' || language === 'mirrored'))
+            found.push(`${name}, ${language}: ${fault}`);
         }
       }
       return found;
@@ -40,9 +41,9 @@ export async function checkInEveryLocale(
 }
 
 /**
- * Runs in the page. Elements that leave the title-safe frame, overlap, are clipped or too small, and a lost focus.
+ * Runs in the page. `isLonger`: the words are longer than in any language. Elements that leave the title-safe frame, overlap, are clipped or too small, and a lost focus.
  */
-export function layoutFaults(): string[] {
+export function layoutFaults(isLonger = false): string[] {
   const faults: string[] = [];
   const safe = { x: innerWidth * 0.05 - 1, y: innerHeight * 0.05 - 1 };
   const rem = Number.parseFloat(getComputedStyle(document.documentElement).fontSize);
@@ -91,6 +92,30 @@ export function layoutFaults(): string[] {
       const wide = Math.min(a.right, b.right) - Math.max(a.left, b.left);
       const high = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
       if (wide > 1 && high > 1) faults.push(`${name(one)} overlaps ${name(other)}`);
+    }
+  }
+  // The actions are at the same height on every screen: a column that is too full pushes them onto what is below.
+  const column = document.querySelector('.words');
+  const foot = column?.querySelector(':scope > .actions');
+  if (!isLonger && column && foot && shown(foot)) {
+    const inside = Number.parseFloat(getComputedStyle(column).paddingBottom);
+    const beyond = foot.getBoundingClientRect().bottom - (column.getBoundingClientRect().bottom - inside);
+    if (Math.abs(beyond) > 2) faults.push(`the actions are ${Math.round(beyond)} px below their place`);
+  }
+  // A finger on the edge of one button must not press its neighbour. The operator’s detail lies over the screen.
+  const buttons = [...top.querySelectorAll('button')].filter(
+    (el) => shown(el) && !el.closest('.detail') && getComputedStyle(el).pointerEvents !== 'none',
+  );
+  for (let i = 0; i < buttons.length; i += 1) {
+    const a = (buttons[i] as Element).getBoundingClientRect();
+    for (const other of buttons.slice(i + 1)) {
+      const b = other.getBoundingClientRect();
+      const wide = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+      const high = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+      if (wide > 1 && high > 1)
+        faults.push(
+          `${name(buttons[i] as Element)} and ${name(other)} share ${Math.round(wide)} × ${Math.round(high)} px`,
+        );
     }
   }
   const active = document.activeElement;

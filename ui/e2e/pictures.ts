@@ -37,7 +37,7 @@ for (const sizeName of chosen(sizeNames, flat ? ['1920x1080'] : sizeNames)) {
         path,
         ...(flat ? { type: 'jpeg', quality: 88 } : {}),
       });
-      for (const what of [...(await opened.page.evaluate(layoutFaults)), ...opened.faults.splice(0)]) {
+      for (const what of [...(await opened.page.evaluate(layoutFaults, false)), ...opened.faults.splice(0)]) {
         faults += 1;
         console.error(`${where}: ${what}`);
       }

@@ -1,6 +1,7 @@
 // The reveal on a real (or simulated) graphics card: it releases its resources, and every failure has a fallback.
 import { describe, expect, it } from 'vitest';
 import { generateGlb, SMALL_GLB } from './generated-glb';
+import { checkInEveryLocale } from './layout-faults';
 import { finishAnimations, showScreen } from './pages';
 import { useBrowser } from './test-browser';
 
@@ -63,6 +64,15 @@ describe('twenty reveals', () => {
     expect(faults).toEqual([]);
     await page.close();
   }, 200_000);
+});
+
+it('the faces and the buttons below them fit in every language', async () => {
+  const { page, faults } = await open({ size: [1280, 720], glb: 'small.glb' });
+  await showScreen(page, 'reveal');
+  await page.locator('.faces button').first().waitFor();
+  expect(await checkInEveryLocale(page, ['reveal'], true)).toEqual([]);
+  expect(faults).toEqual([]);
+  await page.close();
 });
 
 it('a large texture is uploaded with at most 2048 pixels, and then released', async () => {

@@ -122,6 +122,8 @@ export async function showState(
   const over = OVERLAYS[name as keyof typeof OVERLAYS] as OverlayState | undefined;
   await showScreen(page, over?.on ?? (name as ScreenName));
   await over?.by(page);
+  // An avatar that the state before has announced is no part of this one.
+  await page.locator('[data-testid=ticket-announcement] p').waitFor({ state: 'detached' });
   await page.evaluate(() => document.fonts.ready);
   await finishAnimations(page);
 }

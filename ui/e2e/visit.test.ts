@@ -48,6 +48,26 @@ const at = (screen: string) =>
 const on = (id: string) =>
   page.waitForFunction((which) => document.activeElement?.getAttribute('data-testid') === which, id, SOON);
 
+/** Presses what is really under a finger or a mouse. */
+async function press(id: string, hand: string): Promise<void> {
+  const there = page.getByTestId(id);
+  await there.waitFor(SOON);
+  const hit = await there.evaluate(
+    (element, kind) => {
+      const box = element.getBoundingClientRect();
+      const [clientX, clientY] = [box.x + box.width / 2, box.y + box.height / 2];
+      const beneath = document.elementFromPoint(clientX, clientY);
+      const how = { bubbles: true, cancelable: true, clientX, clientY, detail: 1, pointerType: kind };
+      beneath?.dispatchEvent(new PointerEvent('pointerdown', how));
+      beneath?.dispatchEvent(new PointerEvent('pointerup', how));
+      beneath?.dispatchEvent(new PointerEvent('click', how));
+      return element.contains(beneath);
+    },
+    hand === 'touch' ? 'touch' : 'mouse',
+  );
+  expect(hit, id).toBe(true);
+}
+
 /** Presses a button of the gamepad until the page has read it, and releases it. */
 async function button(index: number): Promise<void> {
   await page.evaluate(async (which) => {
@@ -98,15 +118,18 @@ describe('a whole visit', () => {
     expect(await page.evaluate(() => document.documentElement.lang)).toBe('en');
     await on('play-phone');
     await page.keyboard.press('ArrowRight');
+    expect(await focused()).toBe('open-phone');
+    await page.keyboard.press('ArrowRight');
     expect(await focused()).toBe('back');
+    await page.keyboard.press('ArrowLeft');
     await page.keyboard.press('ArrowLeft');
     await page.keyboard.press('Enter');
     await at('making');
-    await on('back');
+    await on('next-visitor');
     await page.keyboard.press('Escape');
     await on('stay');
     await page.keyboard.press('Enter');
-    await on('back');
+    await on('next-visitor');
     await release();
     await at('reveal');
     await on('this-is-me');
@@ -147,7 +170,7 @@ describe('a whole visit', () => {
       'cancelVisit',
       'startVisit',
       'agreeToConsent',
-      'simulatePhone',
+      'recordWithSandbox',
       'returnToAttract',
     ]);
     // The text in the language that was chosen first.
@@ -193,11 +216,11 @@ describe('a whole visit', () => {
     await on('play-phone');
     await button(A);
     await at('making');
-    await on('back');
+    await on('next-visitor');
     await button(B);
     await on('stay');
     await button(B);
-    await on('back');
+    await on('next-visitor');
     await release();
     await at('reveal');
     await on('this-is-me');
@@ -227,7 +250,7 @@ describe('a whole visit', () => {
       'cancelVisit',
       'startVisit',
       'agreeToConsent',
-      'simulatePhone',
+      'recordWithSandbox',
       'forgetVisit',
       'returnToAttract',
     ]);
@@ -239,42 +262,132 @@ describe('a whole visit', () => {
     const opened = await open({ screen: '', size: [1280, 720], pace: 0.15, before: watchFocus });
     page = opened.page;
     await on('start');
-    const press = async (id: string) => {
-      const there = page.getByTestId(id);
-      await there.waitFor(SOON);
-      // Clicks what is really under the finger.
-      const hit = await there.evaluate(
-        (element, kind) => {
-          const box = element.getBoundingClientRect();
-          const [clientX, clientY] = [box.x + box.width / 2, box.y + box.height / 2];
-          const beneath = document.elementFromPoint(clientX, clientY);
-          const how = { bubbles: true, cancelable: true, clientX, clientY, detail: 1, pointerType: kind };
-          beneath?.dispatchEvent(new PointerEvent('pointerdown', how));
-          beneath?.dispatchEvent(new PointerEvent('pointerup', how));
-          beneath?.dispatchEvent(new PointerEvent('click', how));
-          return element.contains(beneath);
-        },
-        hand === 'touch' ? 'touch' : 'mouse',
-      );
-      expect(hit, id).toBe(true);
-    };
-    await press('start');
-    await press('agree');
-    await press('play-phone');
+    await press('start', hand);
+    await press('agree', hand);
+    await press('play-phone', hand);
     await at('reveal');
     await page.locator('[data-testid=turntable][data-ready=true]').waitFor(SOON);
-    await press('forget');
-    await press('forget-yes');
+    await press('forget', hand);
+    await press('forget-yes', hand);
     await page.locator('[data-stand=done]').waitFor({ ...SOON, state: 'attached' });
-    await press('again');
+    await press('again', hand);
     await at('attract');
     expect(await asked()).toEqual([
       'startVisit',
       'agreeToConsent',
-      'simulatePhone',
+      'recordWithSandbox',
       'forgetVisit',
       'returnToAttract',
     ]);
     expect(opened.faults).toEqual([]);
+  });
+});
+
+describe('two visitors at once', () => {
+  /** Opens the first screen, where everything takes a fraction of the usual time. */
+  async function openStage(before: string): Promise<string[]> {
+    const opened = await open({ screen: '', size: [1280, 720], pace: 0.15, hold: true, before });
+    page = opened.page;
+    await on('start');
+    return opened.faults;
+  }
+
+  const awaitReady = (id: string) =>
+    page.locator(`[data-testid=${id}][data-state=ready]`).waitFor({ ...SOON, state: 'attached' });
+  const ticketIds = ['ticket-blue-comet', 'ticket-orange-rocket'] as const;
+
+  it('by keyboard', async () => {
+    const faults = await openStage(`(${watchFocus.toString()})();`);
+    for (const _ of ticketIds) {
+      await page.keyboard.press('Enter');
+      await on('consent-text');
+      await page.keyboard.press('ArrowDown');
+      await on('agree');
+      await page.keyboard.press('Enter');
+      await on('play-phone');
+      await page.keyboard.press('Enter');
+      await on('next-visitor');
+      await page.keyboard.press('Enter');
+      await on('ticket-done');
+      await page.keyboard.press('Enter');
+      await on('start');
+    }
+    await release();
+    for (const id of ticketIds) await awaitReady(id);
+    // The second visitor comes first.
+    await page.keyboard.press('ArrowRight');
+    await on('ticket-blue-comet');
+    await page.keyboard.press('ArrowRight');
+    await on('ticket-orange-rocket');
+    await page.keyboard.press('Enter');
+    await on('digit-5');
+    await page.keyboard.type('9999');
+    await page.getByText('2 tries left').waitFor(SOON);
+    expect(await page.locator('canvas').count()).toBe(0);
+    await page.keyboard.type('0417');
+    await on('this-is-me');
+    expect(await page.getByTestId('ticket-orange-rocket').count()).toBe(0);
+    expect(await asked()).toEqual([
+      ...ticketIds.flatMap(() => [
+        'startVisit',
+        'agreeToConsent',
+        'recordWithSandbox',
+        'handOverVisit',
+        'returnToAttract',
+      ]),
+      'chooseTicket',
+      'enterPickupCode',
+      'enterPickupCode',
+    ]);
+    expect(await lostFocus()).toEqual([]);
+    expect(faults).toEqual([]);
+  });
+
+  it('by gamepad', async () => {
+    const faults = await openStage(`(${watchFocus.toString()})(); (${holdGamepad.toString()})();`);
+    const [A, B, DOWN, UP, LEFT, RIGHT] = [0, 1, 13, 12, 14, 15] as const;
+    await button(A);
+    await on('consent-text');
+    await button(DOWN);
+    await button(A);
+    await on('play-phone');
+    await button(A);
+    await on('next-visitor');
+    await button(A);
+    await on('ticket-done');
+    await button(B);
+    await on('start');
+    await release();
+    await awaitReady('ticket-blue-comet');
+    await button(RIGHT);
+    await on('ticket-blue-comet');
+    await button(A);
+    await on('digit-5');
+    // 0, 4, 1, 7 from the middle of the pad.
+    const ways: [string, readonly number[]][] = [
+      ['digit-0', [DOWN, DOWN]],
+      ['digit-4', [UP, UP, LEFT]],
+      ['digit-1', [UP]],
+      ['digit-7', [DOWN, DOWN]],
+    ];
+    for (const [id, way] of ways) {
+      for (const step of way) await button(step);
+      expect(await focused()).toBe(id);
+      await button(A);
+    }
+    await on('this-is-me');
+    expect(await lostFocus()).toEqual([]);
+    expect(faults).toEqual([]);
+  });
+
+  it.each(['pointer', 'touch'])('by %s', async (hand) => {
+    const faults = await openStage(`(${watchFocus.toString()})();`);
+    for (const id of ['start', 'agree', 'play-phone', 'next-visitor', 'ticket-done']) await press(id, hand);
+    await release();
+    await awaitReady('ticket-blue-comet');
+    await press('ticket-blue-comet', hand);
+    for (const digit of ['9', 'delete', '0', '4', '1', '7']) await press(`digit-${digit}`, hand);
+    await at('reveal');
+    expect(faults).toEqual([]);
   });
 });

@@ -10,7 +10,7 @@ import type {
 } from '../src/generated/view';
 import CHECKS from './desk-checks.json';
 import { AVATAR_BYTES } from './desk-timeline';
-import { realBackend, sandboxBackend } from './fixtures';
+import { createTickets, realBackend, sandboxBackend } from './fixtures';
 
 export const lockedProblem: Problem = {
   code: 'panel_locked',
@@ -29,6 +29,8 @@ export const displaySettings: AppearanceAndLanguageSettings = {
   monitor: null,
   language: null,
   idle_seconds: 90,
+  opening_hours: null,
+  keep_awake: true,
   attract_text: {},
   consent: {},
   voice: false,
@@ -202,6 +204,16 @@ export const panelView: PanelView = {
   keep_hours: null,
   visits_kept: 7,
   visits_live: 1,
+  lanes: {
+    settings: { count: 8, automatic_seconds: null, ticket_minutes: 30 },
+    tickets: createTickets(4, 2).map((ticket, i) => ({
+      ticket,
+      handed_over_at: `2026-11-22T15:3${i}:05Z`,
+      expires_at: ticket.state === 'ready' ? `2026-11-22T16:0${i}:40Z` : null,
+      wrong_codes: i === 1 ? 4 : 0,
+    })),
+    tokens: { issued: 9, active: 1, spent: 6, abandoned: 2 },
+  },
 };
 
 export const keychainLockedProblem: Problem = createProblem(
@@ -259,6 +271,8 @@ export function createPastVisits(now: number, portraits: readonly string[] = [])
       bytes,
       portrait: bytes > 0 ? (portraits[faces++ % portraits.length] ?? null) : null,
       live: ended === null,
+      token: ended === null ? 'active' : bytes > 0 ? 'spent' : 'abandoned',
+      ticket: null,
     };
   });
 }

@@ -6,6 +6,7 @@ import type {
   CheckView,
   InspectorView,
   LocalizedTextView,
+  OperatorTicketView,
   PanelAction,
   PanelView,
   PartHealthView,
@@ -419,6 +420,19 @@ export class FakeDesk implements DeskHost {
       case 'set_keep':
         view.keep_hours = act.hours;
         return;
+      case 'set_lanes':
+        view.lanes.settings = act.lanes;
+        return;
+      case 'open_ticket':
+      case 'forget_ticket':
+        this.#checkTicket(act.visit);
+        view.lanes.tickets = view.lanes.tickets.filter(({ ticket }) => ticket.visit !== act.visit);
+        return;
+      case 'move_ticket': {
+        const moved = this.#checkTicket(act.visit);
+        view.lanes.tickets = view.lanes.tickets.filter((one) => one !== moved).toSpliced(act.place, 0, moved);
+        return;
+      }
       case 'wipe_now':
         this.#retainVisits(({ live }) => live);
         return;
@@ -441,6 +455,12 @@ export class FakeDesk implements DeskHost {
       case 'quit':
         this.isOpen = false;
     }
+  }
+
+  #checkTicket(visit: string): OperatorTicketView {
+    const found = this.panelView.lanes.tickets.find(({ ticket }) => ticket.visit === visit);
+    if (!found) throw createProblem('ticket_unknown', 'There is no such ticket', 'Look at the list again');
+    return found;
   }
 
   #setCredential(slot: string, ends_in: string | null, origin: string | null): void {

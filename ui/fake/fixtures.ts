@@ -5,6 +5,7 @@ import type {
   Problem,
   Screen,
   Snapshot,
+  TicketView,
   VisitorScreenSettingsView,
 } from '../src/generated/view';
 
@@ -44,7 +45,9 @@ export const defaultBooth: VisitorScreenSettingsView = {
   sounds: false,
   keep_hours: null,
   kiosk_mode: false,
+  lanes: { count: 8, automatic_seconds: null, ticket_minutes: 30 },
   closed: null,
+  closed_until: null,
 };
 
 export const backendUnreachable: Problem = {
@@ -71,6 +74,7 @@ const invite: ScreenOfKind<'invite'> = {
   expires_at: null,
   expired: false,
   can_play_phone: true,
+  next_visitor: null,
   trouble: null,
 };
 
@@ -84,6 +88,7 @@ const making: ScreenOfKind<'making'> = {
   link: exportLink,
   qr_svg: qrSvg,
   can_play_phone: false,
+  next_visitor: null,
   trouble: null,
 };
 
@@ -121,11 +126,53 @@ const denseConsent =
     .repeat(9)
     .slice(0, 600);
 
+/** The pickup code of every ticket here. */
+export const PICKUP_CODE = '0417';
+
+const ticket: TicketView = {
+  visit: visitId,
+  name: { colour: 'blue', symbol: 'comet' },
+  state: 'ready',
+  progress: null,
+};
+
+const ticketNames: TicketView['name'][] = [
+  ticket.name,
+  { colour: 'orange', symbol: 'rocket' },
+  { colour: 'green', symbol: 'kite' },
+  { colour: 'pink', symbol: 'bell' },
+  { colour: 'yellow', symbol: 'crown' },
+  { colour: 'purple', symbol: 'moon' },
+  { colour: 'white', symbol: 'feather' },
+  { colour: 'red', symbol: 'anchor' },
+];
+
+/** Tickets of as many visits, the first `ready` of which wait for their visitors. */
+export function createTickets(count: number, ready: number): TicketView[] {
+  return ticketNames.slice(0, count).map((name, i) => ({
+    visit: `019365d2-7c1a-7b60-9d0e-5a0f4c1b2e${i}0`,
+    name,
+    // The newest visitor still records with the phone.
+    state: i < ready ? 'ready' : i === count - 1 ? 'recording' : 'making',
+    progress: i < ready || i === count - 1 ? null : 12 + 11 * i,
+  }));
+}
+
+const pickUp: ScreenOfKind<'pick_up'> = {
+  kind: 'pick_up',
+  visit: visitId,
+  ticket,
+  entry: { checking: false, wrong: false, tries_left: 3, blocked_until: null },
+};
+
 /** Every screen and state by name. */
 export const screens = {
   attract: { kind: 'attract' },
   'attract-own': { kind: 'attract' },
+  'attract-tickets': { kind: 'attract' },
+  'attract-tickets-full': { kind: 'attract' },
   'attract-closed': { kind: 'attract' },
+  'attract-night': { kind: 'attract' },
   consent: { kind: 'consent', texts: { en: consent, de: consentInGerman, fr: consentInFrench } },
   'consent-long': { kind: 'consent', texts: { en: longConsent, de: longConsentInGerman } },
   'consent-dense': { kind: 'consent', texts: { ja: denseConsent } },
@@ -138,6 +185,12 @@ export const screens = {
     can_play_phone: false,
     expires_at: new Date(Date.now() + 245_000).toISOString(),
   },
+  'invite-offer': {
+    ...invite,
+    can_play_phone: false,
+    expires_at: new Date(Date.now() + 245_000).toISOString(),
+    next_visitor: { has_free_lane: true, automatic_seconds: null },
+  },
   'invite-expired': { ...invite, can_play_phone: false, expired: true, expires_at: '2020-01-01T00:00:00Z' },
   'invite-trouble': { ...invite, trouble: backendUnreachable },
   'making-found': { ...making, status: 'in_queue', progress: null, queue_position: 3 },
@@ -146,6 +199,28 @@ export const screens = {
   'making-queue': { ...making, status: 'in_queue', progress: null, queue_position: 3 },
   making,
   'making-stalled': making,
+  'making-offer': { ...making, next_visitor: { has_free_lane: true, automatic_seconds: null } },
+  'making-offer-automatic': { ...making, next_visitor: { has_free_lane: true, automatic_seconds: 30 } },
+  'making-offer-full': { ...making, next_visitor: { has_free_lane: false, automatic_seconds: null } },
+  ticket: {
+    kind: 'ticket',
+    visit: visitId,
+    ticket: { ...ticket, state: 'making' },
+    pickup_code: PICKUP_CODE,
+  },
+  'pick-up': pickUp,
+  'pick-up-wrong': { ...pickUp, entry: { ...pickUp.entry, wrong: true, tries_left: 2 } },
+  'pick-up-blocked': {
+    ...pickUp,
+    entry: {
+      checking: false,
+      wrong: true,
+      tries_left: 1,
+      blocked_until: new Date(Date.now() + 250_000).toISOString(),
+    },
+  },
+  'pick-up-making': { ...pickUp, ticket: { ...ticket, state: 'making', progress: 64 } },
+  'pick-up-closed': { ...pickUp, ticket: { ...ticket, state: 'closed' } },
   'making-open': { ...making, progress: null },
   'making-failed': { ...making, status: 'failed', progress: null },
   'making-failed-sandbox': { ...making, status: 'failed', progress: null, can_play_phone: true },
@@ -243,10 +318,26 @@ export const boothsByScreen: Partial<Record<ScreenName, Partial<VisitorScreenSet
       retry_helps: false,
     },
   },
+  'attract-night': {
+    closed: {
+      code: 'outside_hours',
+      visitor: 'We are closed right now.',
+      operator: 'The booth is closed until Monday 09:00: its opening hours are Mon-Fri 09:00-18:00.',
+      hint: 'Change `opening_hours` below [machine] in settings.toml if that is wrong',
+      retry_helps: false,
+    },
+    closed_until: '2026-11-30T09:00:00',
+  },
   consent: { keep_hours: 48 },
   'consent-long': { keep_hours: 24 },
   'reveal-portrait': { keep_hours: 0 },
   'reveal-card': { keep_hours: 48 },
+};
+
+/** The tickets of a state. */
+export const ticketsByScreen: Partial<Record<ScreenName, TicketView[]>> = {
+  'attract-tickets': createTickets(5, 2),
+  'attract-tickets-full': createTickets(8, 7),
 };
 
 /** The samples that the program has kept for screens with an estimate, relative to `now`. */
@@ -282,6 +373,7 @@ export function createSnapshot(
   revision = 1,
   of: BackendView = sandboxBackend,
   around: VisitorScreenSettingsView = defaultBooth,
+  tickets: TicketView[] = [],
 ): Snapshot {
-  return { revision, backend: of, booth: around, screen };
+  return { revision, backend: of, booth: around, tickets, screen };
 }

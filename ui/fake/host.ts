@@ -5,6 +5,7 @@ import type {
   BackendView,
   Screen,
   Snapshot,
+  TicketView,
   VisitorScreenSettingsView,
 } from '../src/generated/view';
 import type { ExpectedScreen, Host, HostAction } from '../src/host/host';
@@ -23,7 +24,9 @@ import {
   type ScreenName,
   sandboxBackend,
   screens,
+  ticketsByScreen,
 } from './fixtures';
+import { FakeLanes } from './lanes';
 
 /** A host that shows given screens and records its calls. */
 export class FakeHost implements Host {
@@ -33,6 +36,9 @@ export class FakeHost implements Host {
   readonly targets: (ExpectedScreen | undefined)[] = [];
   /** The texts that were agreed to, in order. */
   readonly agreedTexts: string[] = [];
+  /** The tickets that were chosen, and the codes that were entered, in order. */
+  readonly chosenTickets: string[] = [];
+  readonly enteredCodes: string[] = [];
   /** Makes the next call of an action fail with this. */
   readonly refusals = new Map<HostAction, unknown>();
   /** The desk behind the PIN. */
@@ -43,16 +49,22 @@ export class FakeHost implements Host {
   #listeners = new Set<(snapshot: Snapshot) => void>();
   #revision = 0;
   #snapshot: Snapshot;
-  readonly #screenAfter: Partial<Record<HostAction, () => Screen>>;
+  readonly #screenAfter: Partial<Record<HostAction, () => Screen | null>>;
 
   constructor(
     first: Screen,
-    next: Partial<Record<HostAction, () => Screen>> = {},
+    next: Partial<Record<HostAction, () => Screen | null>> = {},
     of: BackendView = sandboxBackend,
     around: Partial<VisitorScreenSettingsView> = {},
+    tickets: TicketView[] = [],
   ) {
-    this.#snapshot = createSnapshot(first, this.#revision, of, { ...defaultBooth, ...around });
+    this.#snapshot = createSnapshot(first, this.#revision, of, { ...defaultBooth, ...around }, tickets);
     this.#screenAfter = next;
+  }
+
+  /** The kind of the screen. */
+  get screenKind(): Screen['kind'] {
+    return this.#snapshot.screen.kind;
   }
 
   /** The number of subscribers. */
@@ -64,6 +76,12 @@ export class FakeHost implements Host {
   showScreen(screen: Screen, revision = this.#revision + 1, of = this.#snapshot.backend): void {
     this.#revision = Math.max(this.#revision, revision);
     this.#publish({ ...this.#snapshot, backend: of, revision, screen });
+  }
+
+  /** Changes the tickets on the same screen. */
+  setTickets(tickets: TicketView[]): void {
+    this.#revision += 1;
+    this.#publish({ ...this.#snapshot, revision: this.#revision, tickets });
   }
 
   /** Changes booth settings on the same screen. */
@@ -88,12 +106,22 @@ export class FakeHost implements Host {
   cancelVisit = (target?: ExpectedScreen) => this.#recordAction('cancelVisit', target);
   requestNewCode = (target?: ExpectedScreen) => this.#recordAction('requestNewCode', target);
   simulatePhone = (target?: ExpectedScreen) => this.#recordAction('simulatePhone', target);
+  recordWithSandbox = (target?: ExpectedScreen) => this.#recordAction('recordWithSandbox', target);
   returnToAttract = (target?: ExpectedScreen) => this.#recordAction('returnToAttract', target);
   agreeToConsent = (to: string, target?: ExpectedScreen) => {
     this.agreedTexts.push(to);
     return this.#recordAction('agreeToConsent', target);
   };
   forgetVisit = (target?: ExpectedScreen) => this.#recordAction('forgetVisit', target);
+  handOverVisit = (target?: ExpectedScreen) => this.#recordAction('handOverVisit', target);
+  chooseTicket = (ticket: string, target?: ExpectedScreen) => {
+    this.chosenTickets.push(ticket);
+    return this.#recordAction('chooseTicket', target);
+  };
+  enterPickupCode = (code: string, target?: ExpectedScreen) => {
+    this.enteredCodes.push(code);
+    return this.#recordAction('enterPickupCode', target);
+  };
 
   async #recordAction(action: HostAction, target?: ExpectedScreen): Promise<void> {
     this.calledActions.push(action);
@@ -103,8 +131,8 @@ export class FakeHost implements Host {
       this.refusals.delete(action);
       throw refusal;
     }
-    const next = this.#screenAfter[action];
-    if (next) this.showScreen(next());
+    const next = this.#screenAfter[action]?.();
+    if (next) this.showScreen(next);
   }
 }
 
@@ -167,6 +195,7 @@ export async function createFakeHostFromUrl(address: { search: string }): Promis
     showScreen: (name) => {
       // In one step, so that no screen is rendered with the settings of another.
       host.setBooth(boothForScreen(name, media.createLogoUrl));
+      host.setTickets(ticketsByScreen[name] ?? []);
       if (name === 'reveal-gate') host.showScreen(screens.saving);
       setAttendance(name);
       if (name === 'saving') replayDownload(host, backendForScreen(name));
@@ -216,7 +245,13 @@ function createScriptedHost(
   if (name in screens) {
     const screen = screenByName(name as ScreenName, reveal);
     const next = { returnToAttract: attract, cancelVisit: attract, agreeToConsent: () => screens.preparing };
-    return new FakeHost(screen, next, backendForScreen(name), boothForScreen(name as ScreenName, logo));
+    return new FakeHost(
+      screen,
+      next,
+      backendForScreen(name),
+      boothForScreen(name as ScreenName, logo),
+      ticketsByScreen[name as ScreenName],
+    );
   }
   const host: FakeHost = new FakeHost(screens.attract, {
     startVisit: () => screens.consent,
@@ -228,20 +263,26 @@ function createScriptedHost(
       setTimeout(() => host.showScreen(screens.forgotten), 1500 * pace);
       return screens.forgetting;
     },
-    simulatePhone: () => {
+    simulatePhone: () => screens.invite,
+    recordWithSandbox: () => {
       void playVisit(host, reveal, { pace, made });
       return screens.invite;
     },
     requestNewCode: () => screens.invite,
     cancelVisit: attract,
     returnToAttract: attract,
+    handOverVisit: () => lanes.handOver(),
+    chooseTicket: () => lanes.choose(host.chosenTickets.at(-1) ?? ''),
+    enterPickupCode: () =>
+      lanes.enter(host.enteredCodes.at(-1) ?? '', host.targets.at(-1)?.visit ?? '', reveal),
   });
+  const lanes = new FakeLanes((tickets) => host.setTickets(tickets), pace, made);
   return host;
 }
 
 function backendForScreen(name: string): BackendView {
   if (name === 'invite-phones') return lanBackend;
-  const real = ['invite-real', 'invite-expired', 'making-failed'];
+  const real = ['invite-real', 'invite-offer', 'invite-expired', 'making-failed', 'ticket'];
   return real.includes(name) ? realBackend : sandboxBackend;
 }
 
@@ -292,20 +333,34 @@ interface PlaybackOptions {
 
 async function playVisit(host: FakeHost, reveal: Screen, { pace, made }: PlaybackOptions): Promise<void> {
   const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms * pace));
+  const next_visitor = { has_free_lane: true, automatic_seconds: null };
+  // Another screen, or that of another visitor, means that the visitor has left or has a ticket.
+  const visitorCount = () => host.calledActions.filter((action) => action === 'startVisit').length;
+  const visitor = visitorCount();
+  const isStillShown = () =>
+    visitor === visitorCount() && ['invite', 'making', 'saving'].includes(host.screenKind);
   const seen: AvatarStatusChange[] = [];
   const saw = (progress: number | null, queue_position: number | null) => {
     seen.push({ at_ms: Date.now(), progress, queue_position });
     return [...seen];
   };
   for (const place of [3, 2, 1]) {
-    host.showScreen({ ...screens['making-queue'], queue_position: place, seen: saw(null, place) });
+    host.showScreen({
+      ...screens['making-queue'],
+      next_visitor,
+      queue_position: place,
+      seen: saw(null, place),
+    });
     await pause(1500);
+    if (!isStillShown()) return;
   }
   for (let progress = 0; progress <= 100; progress += 4) {
-    host.showScreen({ ...screens.making, progress, seen: saw(progress, null) });
+    host.showScreen({ ...screens.making, next_visitor, progress, seen: saw(progress, null) });
     await pause(250);
+    if (!isStillShown()) return;
   }
   await made;
+  if (!isStillShown()) return;
   for (let part = 0; part <= 10; part += 1) {
     const files = screens.saving.files.map((file) => {
       const bytes = Math.round((file.total * part) / 10);

@@ -342,3 +342,40 @@ test('nothing moves with reduced motion', async () => {
   const other = await openScannedPhone({ motion: true });
   expect(await other.phone.page.evaluate(() => document.getAnimations().length)).toBeGreaterThan(0);
 });
+
+test('a ticket is shown beside the progress, and its visitor is called when the avatar is ready', async () => {
+  const { phone, token } = await openScannedPhone();
+  let ticket: { colour: string; symbol: string; state: string } | null = null;
+  // The booth behind the big screen hands the visit over.
+  await phone.page.route('**/phone/status?*', async (route) => {
+    const answer = await route.fetch();
+    await route.fulfill({ response: answer, json: { ...(await answer.json()), ticket } });
+  });
+  await phone.page.evaluate(() => {
+    Object.assign(window, { calls: [] });
+    navigator.vibrate = (pattern) => (window as unknown as { calls: unknown[] }).calls.push(pattern) > 0;
+  });
+  const calls = () => phone.page.evaluate(() => (window as unknown as { calls: unknown[] }).calls.length);
+  await phone.clickTestId('skip-picture');
+  await phone.waitForStatus();
+  expect(await phone.page.getByTestId('ticket').isVisible()).toBe(false);
+  ticket = { colour: 'blue', symbol: 'comet', state: 'making' };
+  await phone.page.getByTestId('ticket').waitFor();
+  expect(await phone.textOf('ticket-name')).toBe('Blue Comet');
+  expect(await phone.textOf('status-text')).toContain('Keep this page open');
+  await sandbox.forceState(token, 'complete');
+  await sandbox.redeem(token);
+  // The files are on the way to the screen: the page goes on.
+  await phone.page.locator('#status[data-state=processing]').waitFor();
+  expect(await calls()).toBe(0);
+  ticket = { ...ticket, state: 'ready' };
+  await phone.waitForScreen('status', 'ready');
+  expect(await phone.textOf('status-head')).toBe('Your avatar is ready');
+  expect(await calls()).toBe(1);
+  // Picked up.
+  ticket = null;
+  await phone.waitForScreen('status', 'spent');
+  expect(await phone.page.getByTestId('ticket').isVisible()).toBe(false);
+  expect(await calls()).toBe(1);
+  expect(phone.complaints).toEqual([]);
+});

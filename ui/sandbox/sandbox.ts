@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 /** The URL and the credentials of a running sandbox: the first line of its output. */
-interface SandboxAccess {
+interface SandboxUrlAndCredentials {
   url: string;
   api_key: string;
   session_token: string;
@@ -22,7 +22,7 @@ export interface DownloadableFile {
 export class SandboxProcess {
   private constructor(
     private readonly child: ChildProcess,
-    private readonly address: SandboxAccess,
+    private readonly address: SandboxUrlAndCredentials,
   ) {}
 
   /** Starts a sandbox on a free port. `COPRESENCE_CLI` names the program when it is not in `target/debug`. */
@@ -40,7 +40,7 @@ export class SandboxProcess {
     // After the first line its exit is expected.
     ended.catch(() => {});
     const [first] = (await Promise.race([once(lines, 'line'), ended])) as [string];
-    return new SandboxProcess(child, JSON.parse(first) as SandboxAccess);
+    return new SandboxProcess(child, JSON.parse(first) as SandboxUrlAndCredentials);
   }
 
   async stop(): Promise<void> {

@@ -23,6 +23,13 @@ describe('every screen', () => {
     ['making-queue', 'back'],
     ['making', 'back'],
     ['making-open', 'back'],
+    ['making-offer', 'next-visitor'],
+    ['making-offer-full', 'back'],
+    ['invite-offer', 'code'],
+    ['ticket', 'ticket-done'],
+    ['pick-up', 'digit-5'],
+    ['pick-up-making', 'back'],
+    ['pick-up-closed', 'back'],
     ['making-failed', 'code'],
     ['making-failed-sandbox', 'play-phone'],
     ['making-unknown', 'back'],
@@ -35,7 +42,9 @@ describe('every screen', () => {
     ['ended-kept', 'once-more'],
   ])('%s has words, and the focus on %s', async (name, primary) => {
     // A real backend simulates nothing, and its code can be scanned.
-    const of = ['invite-real', 'invite-expired'].includes(name) ? realBackend : sandboxBackend;
+    const of = ['invite-real', 'invite-offer', 'invite-expired'].includes(name)
+      ? realBackend
+      : sandboxBackend;
     await renderScreen(screens[name], new FakeHost(screens[name], {}, of));
     expect(byTestId('status-title').textContent?.trim()).not.toBe('');
     expect(focusedTestId()).toBe(primary);
@@ -162,17 +171,19 @@ describe('a gamepad', () => {
     });
     vi.stubGlobal('navigator', Object.assign(Object.create(navigator), { getGamepads: () => [pad()] }));
     const host = await renderScreen(screens.attract);
-    const press = async (button: number, ...asked: string[]) => {
+    const pressUntil = async (button: number, check: () => void) => {
       pressed = [button];
-      await waitFor(() => expect(host.calledActions).toEqual(asked));
+      await waitFor(check);
       pressed = [];
       await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
     };
+    const press = (button: number, ...asked: string[]) =>
+      pressUntil(button, () => expect(host.calledActions).toEqual(asked));
     await press(6, 'startVisit');
     host.showScreen(screens.invite);
     await waitFor(() => expect(focusedTestId()).toBe('play-phone'));
-    await press(0, 'startVisit', 'simulatePhone');
-    await press(1, 'startVisit', 'simulatePhone', 'cancelVisit');
+    await pressUntil(0, () => expect(byTestId('demo-phone').dataset.phase).toBe('scan'));
+    await press(1, 'startVisit', 'cancelVisit');
     vi.unstubAllGlobals();
   });
 });

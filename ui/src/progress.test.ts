@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
-  progressWhileMaking,
+  overallProgressWhileMaking,
   progressWhileSaving,
   ringDashOffset,
   secondsUntil,
@@ -11,9 +11,9 @@ const file = (bytes: number, total: number | null, whole = false) => ({ file: 'a
 
 describe('the whole', () => {
   it('is mostly the making, and never goes back when the files come', () => {
-    expect(progressWhileMaking(0)).toBe(0);
-    expect(progressWhileMaking(50)).toBeCloseTo(0.45);
-    expect(progressWhileMaking(100)).toBeLessThanOrEqual(progressWhileSaving([file(0, 100)]));
+    expect(overallProgressWhileMaking(0)).toBe(0);
+    expect(overallProgressWhileMaking(50)).toBeCloseTo(0.45);
+    expect(overallProgressWhileMaking(100)).toBeLessThanOrEqual(progressWhileSaving([file(0, 100)]));
     expect(progressWhileSaving([file(50, 100)])).toBeCloseTo(0.95);
     expect(progressWhileSaving([file(100, 100, true)])).toBeCloseTo(1);
   });
@@ -21,8 +21,8 @@ describe('the whole', () => {
     expect(progressWhileSaving([file(50, null)])).toBeCloseTo(0.9);
   });
   it('clamps what a service may say', () => {
-    expect(progressWhileMaking(700)).toBeCloseTo(0.9);
-    expect(progressWhileMaking(-3)).toBe(0);
+    expect(overallProgressWhileMaking(700)).toBeCloseTo(0.9);
+    expect(overallProgressWhileMaking(-3)).toBe(0);
   });
 });
 

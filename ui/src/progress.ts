@@ -22,15 +22,15 @@ export function totalDownloadProgress(files: readonly FileDownloadView[]): {
   }
   if (files.length === 0) return { bytes, total: null, share: null };
   if (files.every((file) => file.whole)) return { bytes, total: bytes, share: 1 };
-  return { bytes, total, share: total === null ? null : total === 0 ? 0 : clampShare(bytes / total) };
+  return { bytes, total, share: total === null ? null : total === 0 ? 0 : clampToZeroToOne(bytes / total) };
 }
 
 /** The part of the whole progress that making the avatar takes; its files are the rest. */
 const MAKING_SHARE = 0.9;
 
 /** The progress of the whole, while the service reports `percent` of the avatar. */
-export function progressWhileMaking(percent: number): number {
-  return MAKING_SHARE * clampShare(percent / 100);
+export function overallProgressWhileMaking(percent: number): number {
+  return MAKING_SHARE * clampToZeroToOne(percent / 100);
 }
 
 /** The progress of the whole, while the files arrive. Of files of unknown size only the beginning is known. */
@@ -40,7 +40,7 @@ export function progressWhileSaving(files: readonly FileDownloadView[]): number 
 
 /** The `stroke-dashoffset` with which a circle shows `share` of its outline. */
 export function ringDashOffset(share: number, radius: number): number {
-  return 2 * Math.PI * radius * (1 - clampShare(share));
+  return 2 * Math.PI * radius * (1 - clampToZeroToOne(share));
 }
 
 /** Whole seconds until an RFC 3339 instant, at least 0; null when it is absent or cannot be parsed. */
@@ -51,6 +51,6 @@ export function secondsUntil(until: string | null, now: number): number | null {
 }
 
 /** Limits a share to 0 to 1. */
-function clampShare(value: number): number {
+function clampToZeroToOne(value: number): number {
   return Number.isFinite(value) ? Math.min(1, Math.max(0, value)) : 0;
 }

@@ -1,6 +1,6 @@
 //! `cargo xtask demo`: from a fresh clone to the window.
 
-use crate::prerequisites::{self, Purpose};
+use crate::prerequisites::{self, PrerequisitePurpose};
 use crate::steps::{self, StepFailure, StepPlan};
 use crate::{Options, display, project, ui};
 use std::process::Command;
@@ -20,7 +20,7 @@ pub(crate) fn run_demo(options: &Options, app_args: &[String]) -> Result<(), Ste
 /// Builds the app and runs it in a window until it is closed.
 fn run_demo_in_window(options: &Options, app_args: &[String]) -> Result<(), StepFailure> {
     let mut plan = StepPlan::default();
-    prerequisites::add_prerequisite_steps(&mut plan, options, Purpose::Window);
+    prerequisites::add_prerequisite_steps(&mut plan, options, PrerequisitePurpose::Window);
     ui::add_npm_install(&mut plan);
     ui::add_ui_build_if_stale(&mut plan);
     // The development profile builds in about half the time, and optimises what would be slow otherwise (pictures,
@@ -41,7 +41,7 @@ fn run_demo_in_window(options: &Options, app_args: &[String]) -> Result<(), Step
 fn run_demo_in_terminal(options: &Options, app_args: &[String], reason: &str) -> Result<(), StepFailure> {
     eprintln!("No window ({reason}): running one visit in the terminal, with a simulated phone.");
     let mut plan = StepPlan::default();
-    prerequisites::add_prerequisite_steps(&mut plan, options, Purpose::Terminal);
+    prerequisites::add_prerequisite_steps(&mut plan, options, PrerequisitePurpose::Terminal);
     plan.add_program_step(
         "the command line (a first build takes some minutes)",
         project::cargo_command(&["build", "--package", "copresence-cli"]),

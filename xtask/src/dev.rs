@@ -1,6 +1,6 @@
 //! `cargo xtask dev`: the window with the UI's development server; both follow changes of the sources.
 
-use crate::prerequisites::{self, Purpose};
+use crate::prerequisites::{self, PrerequisitePurpose};
 use crate::process_group::{ProcessGroup, is_interrupted};
 use crate::project::{self, newest_change_time};
 use crate::steps::{self, StepFailure, StepPlan, shell_command_line};
@@ -26,7 +26,7 @@ pub(crate) fn run_dev_app(options: &Options, app_args: &[String]) -> Result<(), 
         return Err(StepFailure::new(format!("no window can be opened: {reason}"), remedy));
     }
     let mut plan = StepPlan::default();
-    prerequisites::add_prerequisite_steps(&mut plan, options, Purpose::Window);
+    prerequisites::add_prerequisite_steps(&mut plan, options, PrerequisitePurpose::Window);
     ui::add_npm_install(&mut plan);
     // The app compiles only with a built UI, although the window loads the development server's.
     ui::add_ui_build_if_stale(&mut plan);

@@ -107,6 +107,38 @@ mod tests {
         }
     }
 
+    /// The text of a Markdown document without its code blocks.
+    fn read_prose(path: &Path) -> String {
+        let text = fs::read_to_string(repository_root().join(path)).expect("text");
+        text.split("```").step_by(2).collect()
+    }
+
+    /// The anchors that a code host gives the headings of a document.
+    fn heading_anchors(prose: &str) -> BTreeSet<String> {
+        let mut anchors = BTreeSet::new();
+        for heading in prose.lines().filter(|line| line.starts_with('#')) {
+            let kept = heading.trim_start_matches('#').trim().to_lowercase();
+            let kept = kept.chars().filter(|letter| letter.is_alphanumeric() || matches!(letter, ' ' | '-' | '_'));
+            anchors.insert(kept.map(|letter| if letter == ' ' { '-' } else { letter }).collect());
+        }
+        anchors
+    }
+
+    #[test]
+    fn links_to_headings_lead_to_a_heading() {
+        let mut checked = 0;
+        for path in packaged_documents().into_iter().filter(|path| path.extension().is_some_and(|end| end == "md")) {
+            for link in read_prose(&path).split("](").skip(1).filter_map(|rest| rest.split([')', ' ']).next()) {
+                let Some((document, anchor)) = link.split_once('#').filter(|_| !link.contains("://")) else { continue };
+                let target = if document.is_empty() { Some(path.clone()) } else { resolve_link(&path, document) };
+                let target = target.expect("within the repository");
+                assert!(heading_anchors(&read_prose(&target)).contains(anchor), "{} links to {link}", path.display());
+                checked += 1;
+            }
+        }
+        assert!(checked > 20, "{checked} links");
+    }
+
     /// Appends the text of all source files below a folder.
     fn append_sources(folder: &Path, sources: &mut String) {
         for entry in fs::read_dir(folder).expect("a folder") {

@@ -60,8 +60,17 @@ enum Task {
     Package,
     /// Measure cold start, memory and processor time of the optimised app
     Measure,
-    /// Measure how late and how often the polling policies poll, and how long an avatar takes
-    Bench,
+    /// Measure: the polling policies and lanes, avatars, the sandbox under load, downloads, ten thousand consoles; all of
+    /// them without a name
+    Bench(BenchmarkNames),
+}
+
+/// The benchmarks to run.
+#[derive(Debug, PartialEq, Args)]
+struct BenchmarkNames {
+    /// The benchmarks; all of them if none is named
+    #[arg(value_enum)]
+    names: Vec<test::Benchmark>,
 }
 
 /// The arguments that a task passes on to the program that it starts.
@@ -91,7 +100,7 @@ fn main() -> ExitCode {
         Task::Test => test::run_all_tests(&options),
         Task::Dev(app) => dev::run_dev_app(&options, &app.args),
         Task::Setup => setup::install_all_prerequisites(&options),
-        Task::Bench => test::run_benchmarks(),
+        Task::Bench(benchmarks) => test::run_benchmarks(&benchmarks.names),
         Task::Soak(matrices) => test::run_soak_tests(&options, &matrices.args),
         Task::Screenshots => screenshots::take_screenshots(&options),
         Task::Package => package::build_packages(&options),
@@ -123,6 +132,17 @@ mod tests {
     fn options_are_accepted_on_either_side_of_the_task() {
         let options = parse("--no-install test --no-window").expect("valid");
         assert_eq!(options, Options { task: Task::Test, no_install: true, no_window: true, peers: false });
+    }
+
+    #[test]
+    fn benchmarks_can_be_named() {
+        let names = |line| match parse(line).expect("valid").task {
+            Task::Bench(benchmarks) => benchmarks.names,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(names("bench"), []);
+        assert_eq!(names("bench -- sandbox"), [test::Benchmark::Sandbox]);
+        assert!(parse("bench nothing").is_err());
     }
 
     #[test]

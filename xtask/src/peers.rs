@@ -1,5 +1,5 @@
-//! Visits with servers that are not ours: Parse Server on `PostgreSQL`, nginx, moto (S3) and mitmproxy. See
-//! `tests/peers`.
+//! Visits with servers that are not ours: Parse Server on `PostgreSQL`, nginx, moto (S3), mitmproxy and
+//! Prometheus. See `tests/peers`.
 
 use crate::project::{repository_root, target_dir};
 use crate::python::SourcePackageFile;
@@ -36,9 +36,16 @@ pub(crate) fn add_peer_test_steps(
     plan.add_function_step("Parse Server (npm ci)", move || {
         npm::ensure_locked_packages_installed(&repository_root().join("tests/peers/parse"), install)
     });
-    plan.add_function_step("moto and mitmproxy", move || {
+    plan.add_function_step("moto, mitmproxy and pytest", move || {
         let requirements = repository_root().join("tests/peers/requirements.txt");
         python::ensure_requirements_installed(&requirements, &target_dir().join("peers"), install)
+    });
+    plan.add_function_step("Vitest and Jest, for integrations/vitest-copresence (npm ci)", move || {
+        npm::ensure_locked_packages_installed(&repository_root().join("integrations/vitest-copresence"), install)
+    });
+    plan.add_function_step("Locust", move || {
+        let requirements = repository_root().join("tests/peers/locust/requirements.txt");
+        python::ensure_requirements_installed(&requirements, &target_dir().join("peers-locust"), install)
     });
     plan.add_function_step("tools that read the reports of validate", move || {
         npm::ensure_locked_packages_installed(&repository_root().join("tests/peers/reports"), install)
@@ -51,7 +58,7 @@ pub(crate) fn add_peer_test_steps(
     if which == PeerTestSelection::Short {
         cargo.args(["--skip", "::long_"]);
     }
-    plan.add_function_step("visits with Parse Server, nginx, an S3 server and a proxy", move || {
+    plan.add_function_step("visits with Parse Server, nginx, an S3 server and a proxy, and Prometheus", move || {
         run_program(&mut cargo, "fix the tests named above; the output of their servers is printed with them")
     });
 }

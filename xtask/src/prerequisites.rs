@@ -6,7 +6,7 @@ use crate::{Options, apt};
 
 /// What something is needed for. Each purpose includes those before it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Purpose {
+pub(crate) enum PrerequisitePurpose {
     /// To build the programs without a window.
     Terminal,
     /// To build the app.
@@ -19,7 +19,7 @@ pub(crate) enum Purpose {
 
 /// A prerequisite of a build: a system package that must be installed.
 struct Prerequisite {
-    purpose: Purpose,
+    purpose: PrerequisitePurpose,
     /// Its name in Debian.
     package: &'static str,
     probe: PresenceProbe,
@@ -41,65 +41,150 @@ enum PresenceProbe {
 }
 
 const PREREQUISITES: &[Prerequisite] = &[
-    prerequisite_with_programs(Purpose::Terminal, "gcc", &["cc"], "compiles SQLite and the cryptography"),
-    prerequisite_with_programs(Purpose::Window, "pkg-config", &["pkg-config"], "finds WebKit"),
+    prerequisite_with_programs(PrerequisitePurpose::Terminal, "gcc", &["cc"], "compiles SQLite and the cryptography"),
+    prerequisite_with_programs(PrerequisitePurpose::Window, "pkg-config", &["pkg-config"], "finds WebKit"),
     Prerequisite {
-        purpose: Purpose::Window,
+        purpose: PrerequisitePurpose::Window,
         package: "libwebkit2gtk-4.1-dev",
         probe: PresenceProbe::Library("webkit2gtk-4.1"),
         reason: "shows the window's content",
     },
     prerequisite_with_programs(
-        Purpose::Package,
+        PrerequisitePurpose::Package,
         "dpkg-dev",
         &["dpkg-shlibdeps", "dpkg-deb"],
         "finds the packages that the programs depend on",
     ),
-    prerequisite_with_programs(Purpose::Tests, "xvfb", &["Xvfb"], "a screen without a monitor"),
-    prerequisite_with_programs(Purpose::Tests, "webkit2gtk-driver", &["WebKitWebDriver"], "drives the real window"),
+    prerequisite_with_programs(PrerequisitePurpose::Tests, "xvfb", &["Xvfb"], "a screen without a monitor"),
     prerequisite_with_programs(
-        Purpose::Tests,
+        PrerequisitePurpose::Tests,
+        "webkit2gtk-driver",
+        &["WebKitWebDriver"],
+        "drives the real window",
+    ),
+    prerequisite_with_programs(
+        PrerequisitePurpose::Tests,
         "dbus",
         &["dbus-run-session", "dbus-daemon", "dbus-send"],
         "a session for the keychain",
     ),
-    prerequisite_with_programs(Purpose::Tests, "gnome-keyring", &["gnome-keyring-daemon"], "a real keychain"),
-    prerequisite_with_programs(Purpose::Tests, "libsecret-tools", &["secret-tool"], "reads the keychain independently"),
-    prerequisite_with_programs(Purpose::Tests, "zbar-tools", &["zbarimg"], "reads the QR code from a screenshot"),
-    prerequisite_with_programs(Purpose::Tests, "chromium", &["chromium"], "shows every screen at every size"),
+    prerequisite_with_programs(
+        PrerequisitePurpose::Tests,
+        "gnome-keyring",
+        &["gnome-keyring-daemon"],
+        "a real keychain",
+    ),
+    prerequisite_with_programs(
+        PrerequisitePurpose::Tests,
+        "libsecret-tools",
+        &["secret-tool"],
+        "reads the keychain independently",
+    ),
+    prerequisite_with_programs(
+        PrerequisitePurpose::Tests,
+        "zbar-tools",
+        &["zbarimg"],
+        "reads the QR code from a screenshot",
+    ),
+    prerequisite_with_programs(
+        PrerequisitePurpose::Tests,
+        "chromium",
+        &["chromium"],
+        "shows every screen at every size",
+    ),
     Prerequisite {
-        purpose: Purpose::Tests,
+        purpose: PrerequisitePurpose::Tests,
         package: "fonts-noto-cjk",
         probe: PresenceProbe::Font("ja"),
         reason: "draws Japanese and Chinese text",
     },
-    prerequisite_with_programs(Purpose::Tests, "openbox", &["openbox"], "a window manager, which closes windows"),
-    prerequisite_with_programs(Purpose::Tests, "xdotool", &["xdotool"], "presses real keys"),
-    prerequisite_with_programs(Purpose::Tests, "x11-utils", &["xprop", "xwininfo"], "reads the properties of windows"),
-    prerequisite_with_programs(Purpose::Tests, "x11-xserver-utils", &["xrandr"], "arranges a second monitor"),
-    prerequisite_with_programs(Purpose::Tests, "imagemagick", &["import"], "takes the screenshots"),
-    prerequisite_with_programs(Purpose::Tests, "iproute2", &["ip"], "connects the network of attackers to a kiosk"),
-    prerequisite_with_programs(Purpose::Tests, "strace", &["strace"], "records the order of writes to disk"),
-    prerequisite_with_programs(Purpose::Tests, "curl", &["curl"], "runs the requests of the sandbox's guide"),
-    prerequisite_with_programs(Purpose::Tests, "zsh", &["zsh"], "loads the completions of the command line"),
-    prerequisite_with_programs(Purpose::Tests, "fish", &["fish"], "loads the completions of the command line"),
-    prerequisite_with_programs(Purpose::Tests, "man-db", &["man"], "shows the man pages of the command line"),
-    prerequisite_with_programs(Purpose::Tests, "groff", &["groff"], "formats these man pages"),
+    prerequisite_with_programs(
+        PrerequisitePurpose::Tests,
+        "openbox",
+        &["openbox"],
+        "a window manager, which closes windows",
+    ),
+    prerequisite_with_programs(PrerequisitePurpose::Tests, "xdotool", &["xdotool"], "presses real keys"),
+    prerequisite_with_programs(
+        PrerequisitePurpose::Tests,
+        "x11-utils",
+        &["xprop", "xwininfo"],
+        "reads the properties of windows",
+    ),
+    prerequisite_with_programs(
+        PrerequisitePurpose::Tests,
+        "x11-xserver-utils",
+        &["xrandr"],
+        "arranges a second monitor",
+    ),
+    prerequisite_with_programs(PrerequisitePurpose::Tests, "imagemagick", &["import"], "takes the screenshots"),
+    prerequisite_with_programs(
+        PrerequisitePurpose::Tests,
+        "iproute2",
+        &["ip"],
+        "connects the network of attackers to a kiosk",
+    ),
+    prerequisite_with_programs(
+        PrerequisitePurpose::Tests,
+        "strace",
+        &["strace"],
+        "records the order of writes to disk",
+    ),
+    prerequisite_with_programs(
+        PrerequisitePurpose::Tests,
+        "curl",
+        &["curl"],
+        "runs the requests of the sandbox's guide",
+    ),
+    prerequisite_with_programs(
+        PrerequisitePurpose::Tests,
+        "zsh",
+        &["zsh"],
+        "loads the completions of the command line",
+    ),
+    prerequisite_with_programs(
+        PrerequisitePurpose::Tests,
+        "fish",
+        &["fish"],
+        "loads the completions of the command line",
+    ),
+    prerequisite_with_programs(
+        PrerequisitePurpose::Tests,
+        "man-db",
+        &["man"],
+        "shows the man pages of the command line",
+    ),
+    prerequisite_with_programs(PrerequisitePurpose::Tests, "groff", &["groff"], "formats these man pages"),
     Prerequisite {
-        purpose: Purpose::Tests,
+        purpose: PrerequisitePurpose::Tests,
         package: "python3-venv",
         probe: PresenceProbe::PythonModule("ensurepip"),
         reason: "for Schemathesis, which tests the sandbox against its OpenAPI document, and for moto and mitmproxy",
     },
     Prerequisite {
-        purpose: Purpose::Tests,
+        purpose: PrerequisitePurpose::Tests,
         package: "postgresql",
         probe: PresenceProbe::FileInSubfolder { folder: "/usr/lib/postgresql", file: "bin/postgres" },
         reason: "the database of Parse Server in the visits with servers that are not ours",
     },
-    prerequisite_with_programs(Purpose::Tests, "nginx-light", &["nginx"], "a file host in these visits"),
+    Prerequisite {
+        purpose: PrerequisitePurpose::Tests,
+        package: "assimp-testmodels",
+        probe: PresenceProbe::FileInSubfolder {
+            folder: "/usr/share/assimp/models",
+            file: "RecursiveNodes/RecursiveNodes.gltf",
+        },
+        reason: "avatar files that are not made here",
+    },
+    prerequisite_with_programs(PrerequisitePurpose::Tests, "nginx-light", &["nginx"], "a file host in these visits"),
     prerequisite_with_programs(
-        Purpose::Tests,
+        PrerequisitePurpose::Tests,
+        "prometheus",
+        &["prometheus", "promtool"],
+        "scrapes two booths",
+    ),
+    prerequisite_with_programs(
+        PrerequisitePurpose::Tests,
         "util-linux",
         &["setpriv", "unshare", "nsenter"],
         "ends these servers with their tests, and gives tests a network of their own",
@@ -108,7 +193,7 @@ const PREREQUISITES: &[Prerequisite] = &[
 
 /// A package that counts as present when all these programs are found.
 const fn prerequisite_with_programs(
-    purpose: Purpose,
+    purpose: PrerequisitePurpose,
     package: &'static str,
     programs: &'static [&'static str],
     reason: &'static str,
@@ -120,18 +205,18 @@ const fn prerequisite_with_programs(
 const MIN_NODE_VERSION: (u32, u32) = (20, 19);
 
 /// Adds the steps for the prerequisites: they check for what is missing, and install it if that is allowed.
-pub(crate) fn add_prerequisite_steps(plan: &mut StepPlan<'_>, options: &Options, purpose: Purpose) {
+pub(crate) fn add_prerequisite_steps(plan: &mut StepPlan<'_>, options: &Options, purpose: PrerequisitePurpose) {
     let install = !options.no_install;
     plan.add_function_step("system packages", move || install_or_report_missing_packages(purpose, install));
-    if purpose >= Purpose::Window {
+    if purpose >= PrerequisitePurpose::Window {
         plan.add_function_step("Node", check_node_and_npm);
     }
-    if purpose == Purpose::Package && cfg!(target_os = "linux") {
+    if purpose == PrerequisitePurpose::Package && cfg!(target_os = "linux") {
         plan.add_function_step("cargo-deb, which writes the Debian package", move || {
             install_or_report_cargo_tool("cargo-deb", "^3.8", install)
         });
     }
-    if purpose >= Purpose::Tests && cfg!(target_os = "linux") {
+    if purpose >= PrerequisitePurpose::Tests && cfg!(target_os = "linux") {
         plan.add_function_step("tauri-driver, which lets WebDriver start the app", move || {
             install_or_report_cargo_tool("tauri-driver", "^2", install)
         });
@@ -139,7 +224,7 @@ pub(crate) fn add_prerequisite_steps(plan: &mut StepPlan<'_>, options: &Options,
 }
 
 /// Installs the system packages that are missing for `purpose`, or fails if that is not allowed.
-fn install_or_report_missing_packages(purpose: Purpose, install: bool) -> Result<StepSuccess, StepFailure> {
+fn install_or_report_missing_packages(purpose: PrerequisitePurpose, install: bool) -> Result<StepSuccess, StepFailure> {
     if !cfg!(target_os = "linux") {
         return Ok(StepSuccess::Skipped("this system includes a web view, a display and a keychain".to_owned()));
     }
@@ -244,7 +329,10 @@ mod tests {
     #[test]
     fn each_purpose_includes_those_before_it() {
         let count = |purpose| PREREQUISITES.iter().filter(|one| one.purpose <= purpose).count();
-        assert!(count(Purpose::Terminal) < count(Purpose::Window) && count(Purpose::Window) < count(Purpose::Tests));
+        assert!(
+            count(PrerequisitePurpose::Terminal) < count(PrerequisitePurpose::Window)
+                && count(PrerequisitePurpose::Window) < count(PrerequisitePurpose::Tests)
+        );
     }
 
     #[test]
@@ -252,16 +340,17 @@ mod tests {
         let root = env!("CARGO_MANIFEST_DIR");
         let is_present = |file| {
             let probe = PresenceProbe::FileInSubfolder { folder: root, file };
-            Prerequisite { purpose: Purpose::Tests, package: "x", probe, reason: "" }.is_prerequisite_present()
+            Prerequisite { purpose: PrerequisitePurpose::Tests, package: "x", probe, reason: "" }
+                .is_prerequisite_present()
         };
         assert!(is_present("main.rs") && !is_present("no-such-file"));
     }
 
     #[test]
     fn prerequisite_is_present_only_with_all_its_programs() {
-        assert!(prerequisite_with_programs(Purpose::Tests, "x", &["cargo"], "").is_prerequisite_present());
+        assert!(prerequisite_with_programs(PrerequisitePurpose::Tests, "x", &["cargo"], "").is_prerequisite_present());
         assert!(
-            !prerequisite_with_programs(Purpose::Tests, "x", &["cargo", "no-such-program-here"], "")
+            !prerequisite_with_programs(PrerequisitePurpose::Tests, "x", &["cargo", "no-such-program-here"], "")
                 .is_prerequisite_present()
         );
     }

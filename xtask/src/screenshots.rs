@@ -1,6 +1,6 @@
 //! `cargo xtask screenshots`: the pictures of the documentation.
 
-use crate::prerequisites::{self, Purpose};
+use crate::prerequisites::{self, PrerequisitePurpose};
 use crate::project::{cargo_command, debug_example_path, debug_program_path, repository_root, target_dir};
 use crate::steps::{StepFailure, StepPlan};
 use crate::ui::{self, npm_command_in_ui_folder};
@@ -14,7 +14,7 @@ use crate::{Options, avatars};
 /// If a step fails.
 pub(crate) fn take_screenshots(options: &Options) -> Result<(), StepFailure> {
     let mut plan = StepPlan::default();
-    prerequisites::add_prerequisite_steps(&mut plan, options, Purpose::Tests);
+    prerequisites::add_prerequisite_steps(&mut plan, options, PrerequisitePurpose::Tests);
     ui::add_npm_install(&mut plan);
     // Beside the photographs that the tests in the real window take.
     let folder = repository_root().join("docs/screens/states");

@@ -1,6 +1,6 @@
 //! `cargo xtask setup`: installs what the other commands need.
 
-use crate::prerequisites::{self, Purpose};
+use crate::prerequisites::{self, PrerequisitePurpose};
 use crate::steps::{StepFailure, StepPlan};
 use crate::{Options, ui};
 
@@ -10,7 +10,7 @@ use crate::{Options, ui};
 /// If something is missing and cannot be installed.
 pub(crate) fn install_all_prerequisites(options: &Options) -> Result<(), StepFailure> {
     let mut plan = StepPlan::default();
-    prerequisites::add_prerequisite_steps(&mut plan, options, Purpose::Tests);
+    prerequisites::add_prerequisite_steps(&mut plan, options, PrerequisitePurpose::Tests);
     ui::add_npm_install(&mut plan);
     plan.run_steps()
 }

@@ -1,17 +1,18 @@
 //! `cargo xtask test`: everything that must pass before a change is merged; and the long tests and measurements.
 
 use crate::peers::{self, PeerTestSelection};
-use crate::prerequisites::{self, Purpose};
+use crate::prerequisites::{self, PrerequisitePurpose};
 use crate::project::{self, cargo_command, command_output, find_program};
 use crate::steps::{self, StepFailure, StepPlan};
 use crate::{Options, avatars, schemathesis, ui};
 use std::process::Command;
 
 /// The tests in the real window, which take turns at the machine's keyboard and pointer.
-const WINDOW_TESTS: [&str; 8] = [
+const WINDOW_TESTS: [&str; 9] = [
     "window_complete_visit",
     "window_avatar_files",
     "window_input_and_failures",
+    "window_lanes",
     "window_recovery",
     "window_operator_setup",
     "window_kiosk_mode",
@@ -29,7 +30,7 @@ const PROPERTY_ROUNDS: u32 = 20;
 pub(crate) fn run_all_tests(options: &Options) -> Result<(), StepFailure> {
     let linux = cfg!(target_os = "linux");
     let mut plan = StepPlan::default();
-    prerequisites::add_prerequisite_steps(&mut plan, options, Purpose::Tests);
+    prerequisites::add_prerequisite_steps(&mut plan, options, PrerequisitePurpose::Tests);
     plan.add_program_step("formatting", cargo_command(&["fmt", "--all", "--check"]), "cargo fmt --all");
     // Nothing later needs a registry; and the duration of a download is not counted as that of a build.
     plan.add_program_step(
@@ -81,7 +82,7 @@ pub(crate) fn run_all_tests(options: &Options) -> Result<(), StepFailure> {
     }
     let window = linux && !options.no_window;
     if window {
-        plan.add_function_step("visits in the real window, by keyboard, pointer and gamepad", run_window_tests);
+        plan.add_function_step("visits in the real window, by keyboard, pointer, touch and gamepad", run_window_tests);
     }
     plan.run_steps_with_summary()?;
     if !linux {
@@ -106,7 +107,7 @@ pub(crate) fn run_tests_with_foreign_servers(options: &Options) -> Result<(), St
         return Err(StepFailure::new("the visits with servers that are not ours run on Linux only", remedy));
     }
     let mut plan = StepPlan::default();
-    prerequisites::add_prerequisite_steps(&mut plan, options, Purpose::Tests);
+    prerequisites::add_prerequisite_steps(&mut plan, options, PrerequisitePurpose::Tests);
     let programs = build_programs_command(&["copresence"]);
     plan.add_program_step("build of the program under test", programs, "fix what the compiler reports above");
     peers::add_peer_test_steps(&mut plan, options, workspace_cargo_command(&["test"]), PeerTestSelection::All);
@@ -126,24 +127,68 @@ fn run_window_tests() -> Result<steps::StepSuccess, StepFailure> {
     steps::run_program(&mut test, &remedy)
 }
 
-/// `cargo xtask bench`.
+/// A benchmark of `cargo xtask bench`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Benchmark {
+    /// Delay and number of polls of the polling policies, and visitors that booths with lanes serve
+    Polling,
+    /// Time to generate an avatar
+    Avatars,
+    /// Redeems per second of the sandbox, compared with a bare handler
+    Sandbox,
+    /// Time of downloads, compared with curl (Linux)
+    Downloads,
+    /// Memory and counts of ten thousand consoles in one process, for ten minutes (Linux)
+    Consoles,
+}
+
+impl Benchmark {
+    const ALL: [Self; 5] = [Self::Polling, Self::Avatars, Self::Sandbox, Self::Downloads, Self::Consoles];
+}
+
+/// `cargo xtask bench`: the named benchmarks, or all of them.
 ///
 /// # Errors
 /// If a benchmark cannot be built or fails.
-pub(crate) fn run_benchmarks() -> Result<(), StepFailure> {
+pub(crate) fn run_benchmarks(names: &[Benchmark]) -> Result<(), StepFailure> {
     let mut plan = StepPlan::default();
-    let polling = cargo_command(&["bench", "--package", "copresence-visit"]);
-    plan.add_program_step("the polling policies", polling, "fix the build");
-    let avatars = cargo_command(&["bench", "--package", "copresence-avatar"]);
-    plan.add_program_step("generated avatars", avatars, "fix the build");
-    if cfg!(target_os = "linux") {
-        let program = cargo_command(&["build", "--release", "--package", "copresence-cli"]);
-        plan.add_program_step("release build of `copresence`", program, "fix the build");
-        let downloads =
-            cargo_command(&["bench", "--package", "product-tests", "--features", "peers", "--bench", "downloads"]);
-        plan.add_program_step("downloads, against curl", downloads, "`cargo xtask setup` installs nginx and curl");
+    let selected = if names.is_empty() { &Benchmark::ALL } else { names };
+    for benchmark in selected {
+        match benchmark {
+            Benchmark::Polling => {
+                let polling = cargo_command(&["bench", "--package", "copresence-visit"]);
+                plan.add_program_step("the polling policies, and booths with lanes", polling, "fix the build");
+            }
+            Benchmark::Avatars => {
+                let avatars = cargo_command(&["bench", "--package", "copresence-avatar"]);
+                plan.add_program_step("generated avatars", avatars, "fix the build");
+            }
+            Benchmark::Sandbox => {
+                let sandbox =
+                    cargo_command(&["bench", "--package", "copresence-sandbox", "--bench", "redeem_throughput"]);
+                plan.add_program_step("the sandbox under load", sandbox, "fix the build");
+            }
+            Benchmark::Downloads if cfg!(target_os = "linux") => {
+                let remedy = "`cargo xtask setup` installs nginx and curl";
+                add_benchmark_of_release_build(&mut plan, "downloads", "downloads, against curl", remedy);
+            }
+            Benchmark::Consoles if cfg!(target_os = "linux") => {
+                let remedy = "the differences are above; other programs that use all processors can cause them";
+                let title = "ten thousand consoles for ten minutes";
+                add_benchmark_of_release_build(&mut plan, "consoles", title, remedy);
+            }
+            Benchmark::Downloads | Benchmark::Consoles => {}
+        }
     }
     plan.run_steps()
+}
+
+/// Adds a benchmark of `tests/benches`, and the optimised build of `copresence` that it measures.
+fn add_benchmark_of_release_build<'a>(plan: &mut StepPlan<'a>, name: &str, title: &str, remedy: &'a str) {
+    let program = cargo_command(&["build", "--release", "--package", "copresence-cli"]);
+    plan.add_program_step("release build of `copresence`", program, "fix the build");
+    let bench = cargo_command(&["bench", "--package", "product-tests", "--features", "peers", "--bench", name]);
+    plan.add_program_step(title, bench, remedy);
 }
 
 /// `cargo xtask soak`.
@@ -155,7 +200,7 @@ pub(crate) fn run_soak_tests(options: &Options, matrix_args: &[String]) -> Resul
         return Err(StepFailure::new("the matrices run on Linux only", "run them there, or in a container"));
     }
     let mut plan = StepPlan::default();
-    prerequisites::add_prerequisite_steps(&mut plan, options, Purpose::Tests);
+    prerequisites::add_prerequisite_steps(&mut plan, options, PrerequisitePurpose::Tests);
     let programs = build_programs_command(&["copresence", "matrices"]);
     plan.add_program_step("build of the programs under test", programs, "fix what the compiler reports above");
     let mut words = vec!["--long".to_owned()];
@@ -168,6 +213,9 @@ pub(crate) fn run_soak_tests(options: &Options, matrix_args: &[String]) -> Resul
         hostile.args(["--test", "hostile"]);
         hostile.env("HOSTILE_EXPORTS", "10000").env("HOSTILE_CASES", "300");
         plan.add_program_step("a hostile backend, in the long form", hostile, "fix the tests named above");
+        let mut drill = workspace_cargo_command(&["test"]);
+        drill.args(["--test", "contract", "--", "--ignored", "drill::"]);
+        plan.add_program_step("the drill of a healthy machine", drill, "fix the promises named above");
         for round in 1..=PROPERTY_ROUNDS {
             let properties = workspace_test_command(&["--no-fail-fast"]);
             let title = format!("properties with new random cases, round {round} of {PROPERTY_ROUNDS}");
@@ -187,7 +235,7 @@ pub(crate) fn measure_packaged_app(options: &Options) -> Result<(), StepFailure>
         return Err(StepFailure::new("the window is measured on Linux only", remedy));
     }
     let mut plan = StepPlan::default();
-    prerequisites::add_prerequisite_steps(&mut plan, options, Purpose::Tests);
+    prerequisites::add_prerequisite_steps(&mut plan, options, PrerequisitePurpose::Tests);
     ui::add_npm_install(&mut plan);
     ui::add_ui_build_if_stale(&mut plan);
     let mut app = cargo_command(&["build", "--release", "--package", "copresence-kiosk"]);

@@ -31,14 +31,14 @@ impl TexturePatch {
     }
 
     /// Texture coordinates of a position in the patch (0..=1 on each axis), kept half a pixel inside of its edges.
-    pub(super) fn uv_at(self, place: Vec2) -> Vec2 {
+    pub(super) fn uv_at_patch_position(self, place: Vec2) -> Vec2 {
         let size = vec2(self.width as f32 - 1.0, self.height as f32 - 1.0);
         (vec2(self.x as f32, self.y as f32) + 0.5 + place.clamp(Vec2::ZERO, Vec2::ONE) * size) / TEXTURE_SIZE as f32
     }
 
     /// Texture coordinates of the patch's middle.
-    pub(super) fn uv_at_middle(self) -> Vec2 {
-        self.uv_at(Vec2::splat(0.5))
+    pub(super) fn uv_at_patch_middle(self) -> Vec2 {
+        self.uv_at_patch_position(Vec2::splat(0.5))
     }
 
     /// The patch's pixels, each with its position in the patch (0..=1 on each axis).

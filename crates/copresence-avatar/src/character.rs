@@ -83,10 +83,10 @@ impl HeadTraits {
     pub(super) fn from_seed(seed: u64) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut between = |low: f32, high: f32| rng.random_range(low..high);
-        let skin_tone = interpolate_tones(&SKIN_TONES, between(0.0, 1.0));
+        let skin_tone = interpolate_tone_gradient(&SKIN_TONES, between(0.0, 1.0));
         let dark = if skin_tone.x < 0.62 { 1.0 } else { 0.0 };
         let hair_tone = if between(0.0, 1.0) < 0.62 + 0.3 * dark {
-            interpolate_tones(&DARK_HAIR_TONES, between(0.0, 1.0))
+            interpolate_tone_gradient(&DARK_HAIR_TONES, between(0.0, 1.0))
         } else {
             pick_tone_by_fraction(&BRIGHT_HAIR_TONES, between(0.0, 1.0))
         };
@@ -142,7 +142,7 @@ pub(super) fn color_from_hex(hex: u32) -> Color {
 }
 
 /// The colour at `at` (0..=1) of a gradient through all of `tones`.
-fn interpolate_tones(tones: &[u32], at: f32) -> Color {
+fn interpolate_tone_gradient(tones: &[u32], at: f32) -> Color {
     let place = at.clamp(0.0, 1.0) * (tones.len() - 1) as f32;
     let index = (place as usize).min(tones.len() - 2);
     color_from_hex(tones[index]).lerp(color_from_hex(tones[index + 1]), place - index as f32)

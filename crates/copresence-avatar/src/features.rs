@@ -28,7 +28,10 @@ pub(super) fn build_eyeball(sculpt: &HeadDistanceField, side: f32) -> Mesh {
             let (sin, cos) = polar.sin_cos();
             let p = vec3(round.x * sin, round.y * sin, cos) * sculpt.eye_radius * bulge;
             let spread = 0.5 * (polar / (PI * 0.72));
-            mesh.add_vertex(centre + p, atlas::EYE_PATCH.uv_at(vec2(0.5 + round.x * spread, 0.5 - round.y * spread)));
+            mesh.add_vertex(
+                centre + p,
+                atlas::EYE_PATCH.uv_at_patch_position(vec2(0.5 + round.x * spread, 0.5 - round.y * spread)),
+            );
         }
     }
     // Rings go outwards from the pole, so that column order is anticlockwise seen from the front.
@@ -91,7 +94,7 @@ pub(super) fn build_eyebrow(sculpt: &HeadDistanceField, side: f32) -> Mesh {
         let long = lerp(0.34, 0.58, chance(3)) * lerp(1.0, 0.5, t) * lerp(0.7, 1.0, who.brow_weight.min(1.0));
         let wide = lerp(0.019, 0.03, chance(4)) * lerp(0.8, 1.1, who.brow_weight.min(1.0));
         let beside = way.cross(out);
-        let uv = atlas::BROW_PATCH.uv_at(vec2(chance(5), chance(6)));
+        let uv = atlas::BROW_PATCH.uv_at_patch_position(vec2(chance(5), chance(6)));
         let mirrored = |p: Vec3| vec3(p.x * side, p.y, p.z);
         let first = mesh.positions.len() as u32;
         for corner in 0..3 {
@@ -137,7 +140,7 @@ pub(super) fn build_collar(sculpt: &HeadDistanceField, uv_row: f32) -> Mesh {
             let height = if sin > 0.0 { 0.5 * tall } else { 0.75 };
             let q = p + up * sin * height + out * (0.1 + 0.26 * cos + 0.05 * tall * sin.max(0.0) + 0.3 * sin.min(0.0));
             let u = column as f32 / columns as f32;
-            mesh.add_vertex(vec3(q.x * side, q.y, q.z), atlas::HEAD_PATCH.uv_at(vec2(u, uv_row)));
+            mesh.add_vertex(vec3(q.x * side, q.y, q.z), atlas::HEAD_PATCH.uv_at_patch_position(vec2(u, uv_row)));
         }
     }
     for column in 0..columns {
@@ -176,7 +179,7 @@ pub(super) fn build_teeth(sculpt: &HeadDistanceField, side: f32) -> Mesh {
             let y = if up < 0.0 { edge } else { edge + up * height };
             let depth = if up < 0.0 { 0.35 } else { 0.0 };
             let p = vec3(turn.sin() * (radius - depth), y, front - 2.9 + turn.cos() * (radius - depth) * 1.28);
-            mesh.add_vertex(p, atlas::TEETH_PATCH.uv_at(vec2(u, v)));
+            mesh.add_vertex(p, atlas::TEETH_PATCH.uv_at_patch_position(vec2(u, v)));
         }
     }
     mesh.add_grid_triangles(0, 6, columns);
@@ -204,7 +207,7 @@ pub(super) fn build_tongue(sculpt: &HeadDistanceField) -> Mesh {
             let high = 0.3 * cos - if cos > 0.0 { 0.09 * exp_of_negative_square(sin / 0.3) } else { 0.0 };
             mesh.add_vertex(
                 middle + vec3(sin * 1.15, high, 0.0) * round,
-                atlas::TONGUE_PATCH.uv_at(vec2(0.5 + 0.5 * sin, 1.0 - t)),
+                atlas::TONGUE_PATCH.uv_at_patch_position(vec2(0.5 + 0.5 * sin, 1.0 - t)),
             );
         }
     }
@@ -259,8 +262,10 @@ pub(super) fn build_ear(sculpt: &HeadDistanceField, side: f32) -> Mesh {
             p += vec3(root.x + 0.12, -0.7, root.z - 0.35);
             mesh.add_vertex(
                 vec3(p.x * side, p.y, p.z),
-                atlas::EAR_PATCH
-                    .uv_at(vec2(0.5 - cos * 0.5 * reach * if out > 1.0 { 0.98 } else { 1.0 }, 0.5 - sin * 0.5 * reach)),
+                atlas::EAR_PATCH.uv_at_patch_position(vec2(
+                    0.5 - cos * 0.5 * reach * if out > 1.0 { 0.98 } else { 1.0 },
+                    0.5 - sin * 0.5 * reach,
+                )),
             );
         }
     }

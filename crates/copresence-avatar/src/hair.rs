@@ -41,7 +41,10 @@ pub(super) fn build_hair(sculpt: &HeadDistanceField) -> Mesh {
             });
             let position =
                 cut.hair_surface_point(skull.scalp_distance_in_direction(column, line + over), azimuth, line + over);
-            mesh.add_vertex(position, atlas::HAIR_PATCH.uv_at(vec2(around, 1.0 - row as f32 / (HAIR_ROWS - 1) as f32)));
+            mesh.add_vertex(
+                position,
+                atlas::HAIR_PATCH.uv_at_patch_position(vec2(around, 1.0 - row as f32 / (HAIR_ROWS - 1) as f32)),
+            );
         }
     }
     mesh.add_grid_triangles(0, HAIR_ROWS, HAIR_COLUMNS + 1);
@@ -296,7 +299,7 @@ fn build_bun_knot(sculpt: &HeadDistanceField) -> Mesh {
             let swirl = 1.0 + 0.05 * (turn * 5.0 + polar * 4.0).sin();
             let p = vec3(polar.sin() * turn.sin(), -polar.cos() * 0.82, polar.sin() * turn.cos()) * 2.9 * swirl;
             let uv: Vec2 = vec2(segment as f32 / segments as f32, 0.2 + 0.6 * ring as f32 / rings as f32);
-            mesh.add_vertex(centre + p, atlas::HAIR_PATCH.uv_at(uv));
+            mesh.add_vertex(centre + p, atlas::HAIR_PATCH.uv_at_patch_position(uv));
         }
     }
     mesh.add_grid_triangles(0, rings + 1, segments + 1);

@@ -105,7 +105,7 @@ impl HeadMesh {
     }
 
     /// The `v` texture coordinate of a row of the grid, 0..=1.
-    pub(super) fn row_texture_v(&self, index: usize) -> f32 {
+    pub(super) fn texture_v_of_grid_row(&self, index: usize) -> f32 {
         // The two edges of a doubled row share a line of the texture.
         let doubled = self.grid_rows[..=index].iter().filter(|row| row.1 > 0.0).count();
         (index - doubled) as f32 / (self.grid_rows.len() - 3) as f32
@@ -116,7 +116,7 @@ impl HeadMesh {
         let (rows, columns) = (self.grid_rows.clone(), self.column_angles.clone());
         let last = columns.len() - 1;
         for (r, &(row, side)) in rows.iter().enumerate() {
-            let v = self.row_texture_v(r);
+            let v = self.texture_v_of_grid_row(r);
             // The head is symmetric: one half is computed, the other mirrored.
             let half: Vec<Vec3> = columns[..=last / 2]
                 .iter()
@@ -128,7 +128,7 @@ impl HeadMesh {
             for (c, &theta) in columns.iter().enumerate() {
                 let p = half[c.min(last - c)];
                 let p = if c > last / 2 { vec3(-p.x, p.y, p.z) } else { p };
-                self.mesh.add_vertex(p, atlas::HEAD_PATCH.uv_at(vec2(c as f32 / last as f32, 1.0 - v)));
+                self.mesh.add_vertex(p, atlas::HEAD_PATCH.uv_at_patch_position(vec2(c as f32 / last as f32, 1.0 - v)));
                 self.vertex_origins.push(HeadGridVertex { theta, row, edge_side: side, layer: HeadVertexPart::Skin });
             }
         }
@@ -152,7 +152,7 @@ impl HeadMesh {
 
     /// Adds a strip of triangles along one edge of a doubled row, with one line of vertices for each layer (for
     /// example the inside of a lip).
-    fn add_layers_along_edge(
+    fn add_layered_strip_along_edge(
         &mut self,
         sculpt: &HeadDistanceField,
         angles: &[f32],
@@ -181,12 +181,12 @@ impl HeadMesh {
         let angles: Vec<f32> = self.column_angles.iter().copied().filter(within).collect();
         for side in [1.0, -1.0] {
             // The upper rim, below the lashes, is darker.
-            let uv = atlas::LID_RIM_PATCH.uv_at(vec2(0.5 - 0.3 * side, 0.5));
+            let uv = atlas::LID_RIM_PATCH.uv_at_patch_position(vec2(0.5 - 0.3 * side, 0.5));
             let rim = [0, 1, 2].map(|depth| (HeadVertexPart::LidRim(depth), uv));
-            self.add_layers_along_edge(sculpt, &angles, EYE_ROW, side, &rim);
+            self.add_layered_strip_along_edge(sculpt, &angles, EYE_ROW, side, &rim);
         }
-        let lash = [0, 1, 2].map(|k| (HeadVertexPart::Lash(k), atlas::LASH_PATCH.uv_at_middle()));
-        self.add_layers_along_edge(sculpt, &angles, EYE_ROW, 1.0, &[lash[2], lash[1], lash[0]]);
+        let lash = [0, 1, 2].map(|k| (HeadVertexPart::Lash(k), atlas::LASH_PATCH.uv_at_patch_middle()));
+        self.add_layered_strip_along_edge(sculpt, &angles, EYE_ROW, 1.0, &[lash[2], lash[1], lash[0]]);
     }
 
     /// Adds the inner sides of the upper and lower lip.
@@ -196,9 +196,9 @@ impl HeadMesh {
         for side in [1.0, -1.0] {
             let into = [0, 1, 2, 3].map(|k| {
                 let depth = f32::from(k) / 3.0;
-                (HeadVertexPart::LipRim(k), atlas::MOUTH_PATCH.uv_at(vec2(0.5, lerp(0.1, 0.9, depth))))
+                (HeadVertexPart::LipRim(k), atlas::MOUTH_PATCH.uv_at_patch_position(vec2(0.5, lerp(0.1, 0.9, depth))))
             });
-            self.add_layers_along_edge(sculpt, &angles, MOUTH_ROW, side, &into);
+            self.add_layered_strip_along_edge(sculpt, &angles, MOUTH_ROW, side, &into);
         }
     }
 }

@@ -90,7 +90,7 @@ impl Avatar {
             head.append_part_mesh(&features::build_ear(&sculpt, side), HeadVertexPart::OnSkin, 0.0);
             head.append_part_mesh(&features::build_teeth(&sculpt, side), HeadVertexPart::Teeth, side);
         }
-        let collar = features::build_collar(&sculpt, 1.0 - head.row_texture_v(5));
+        let collar = features::build_collar(&sculpt, 1.0 - head.texture_v_of_grid_row(5));
         head.append_part_mesh(&collar, HeadVertexPart::OnSkin, 0.0);
         head.append_part_mesh(&features::build_tongue(&sculpt), HeadVertexPart::Tongue, -1.0);
         head.mesh.drop_degenerate_triangles();

@@ -19,7 +19,7 @@ pub(super) enum FaceLandmark {
 
 /// The region that a push moves: the whole face, or the part above or below the mouth.
 #[derive(Clone, Copy)]
-pub(super) enum PushRegion {
+pub(super) enum DisplacementRegion {
     WholeFace,
     AboveMouth,
     BelowMouth,
@@ -32,7 +32,7 @@ pub(super) struct FalloffDisplacement {
     pub(super) offset: Vec3,
     pub(super) radius: Vec3,
     pub(super) displacement: Vec3,
-    pub(super) mouth_gate: PushRegion,
+    pub(super) mouth_gate: DisplacementRegion,
 }
 
 /// The motion of one blendshape, or of a left and a right one. A row of the table.
@@ -50,13 +50,13 @@ pub(super) struct BlendshapeMotion {
 }
 
 /// A push of the same radius on all axes.
-const fn push_with_equal_radii(at: FaceLandmark, radius: f32, by: [f32; 3]) -> FalloffDisplacement {
+const fn displacement_with_equal_radii(at: FaceLandmark, radius: f32, by: [f32; 3]) -> FalloffDisplacement {
     FalloffDisplacement {
         landmark: at,
         offset: Vec3::ZERO,
         radius: vec3(radius, radius, radius),
         displacement: vec3(by[0], by[1], by[2]),
-        mouth_gate: PushRegion::WholeFace,
+        mouth_gate: DisplacementRegion::WholeFace,
     }
 }
 
@@ -67,7 +67,7 @@ const fn elliptical_displacement_in_region(
     wide: f32,
     tall: f32,
     by: [f32; 3],
-    gate: PushRegion,
+    gate: DisplacementRegion,
 ) -> FalloffDisplacement {
     FalloffDisplacement {
         landmark: at,
@@ -115,18 +115,43 @@ const fn jaw_only_blendshape(name: &'static str, turn: f32, shift: [f32; 3]) -> 
     }
 }
 
+use DisplacementRegion::{AboveMouth, BelowMouth};
 use FaceLandmark::{BrowInner, BrowOuter, CheekMiddle, ChinTip, MouthCorner, MouthMiddle, NoseWing, UnderEye};
-use PushRegion::{AboveMouth, BelowMouth};
 
 /// All blendshapes of the head, in the order of the exports.
 pub(super) const BLENDSHAPE_MOTIONS: &[BlendshapeMotion] = &[
-    left_right_motion_moving_lids("eyeBlink", -0.33, 0.345, &[push_with_equal_radii(UnderEye, 1.6, [0.0, 0.08, 0.02])]),
-    left_right_motion_moving_lids("eyeSquint", 0.56, 0.26, &[push_with_equal_radii(UnderEye, 1.7, [0.0, 0.26, 0.1])]),
-    left_right_motion_moving_lids("eyeWide", 1.12, 0.8, &[push_with_equal_radii(BrowOuter, 2.0, [0.0, 0.15, 0.0])]),
+    left_right_motion_moving_lids(
+        "eyeBlink",
+        -0.33,
+        0.345,
+        &[displacement_with_equal_radii(UnderEye, 1.6, [0.0, 0.08, 0.02])],
+    ),
+    left_right_motion_moving_lids(
+        "eyeSquint",
+        0.56,
+        0.26,
+        &[displacement_with_equal_radii(UnderEye, 1.7, [0.0, 0.26, 0.1])],
+    ),
+    left_right_motion_moving_lids(
+        "eyeWide",
+        1.12,
+        0.8,
+        &[displacement_with_equal_radii(BrowOuter, 2.0, [0.0, 0.15, 0.0])],
+    ),
     left_right_motion_moving_lids("eyeLookDown", 0.36, 0.64, &[]),
     left_right_motion_moving_lids("eyeLookUp", 0.98, 0.46, &[]),
-    left_right_motion_moving_lids("eyeLookIn", 0.76, 0.64, &[push_with_equal_radii(UnderEye, 1.3, [-0.12, 0.03, 0.0])]),
-    left_right_motion_moving_lids("eyeLookOut", 0.76, 0.64, &[push_with_equal_radii(UnderEye, 1.3, [0.12, 0.03, 0.0])]),
+    left_right_motion_moving_lids(
+        "eyeLookIn",
+        0.76,
+        0.64,
+        &[displacement_with_equal_radii(UnderEye, 1.3, [-0.12, 0.03, 0.0])],
+    ),
+    left_right_motion_moving_lids(
+        "eyeLookOut",
+        0.76,
+        0.64,
+        &[displacement_with_equal_radii(UnderEye, 1.3, [0.12, 0.03, 0.0])],
+    ),
     jaw_only_blendshape("jawOpen", 15.0, [0.0, 0.0, 0.0]),
     jaw_only_blendshape("jawForward", 0.0, [0.0, 0.0, 0.7]),
     jaw_only_blendshape("jawLeft", 0.0, [0.8, 0.0, 0.0]),
@@ -134,26 +159,26 @@ pub(super) const BLENDSHAPE_MOTIONS: &[BlendshapeMotion] = &[
     left_right_motion(
         "mouthSmile",
         &[
-            push_with_equal_radii(MouthCorner, 1.6, [0.72, 0.72, -0.42]),
-            push_with_equal_radii(CheekMiddle, 1.9, [0.1, 0.4, 0.3]),
-            push_with_equal_radii(UnderEye, 1.5, [0.0, 0.16, 0.08]),
+            displacement_with_equal_radii(MouthCorner, 1.6, [0.72, 0.72, -0.42]),
+            displacement_with_equal_radii(CheekMiddle, 1.9, [0.1, 0.4, 0.3]),
+            displacement_with_equal_radii(UnderEye, 1.5, [0.0, 0.16, 0.08]),
         ],
     ),
     left_right_motion(
         "mouthFrown",
         &[
-            push_with_equal_radii(MouthCorner, 1.8, [0.12, -0.75, -0.1]),
-            push_with_equal_radii(ChinTip, 1.6, [0.0, 0.12, 0.08]),
+            displacement_with_equal_radii(MouthCorner, 1.8, [0.12, -0.75, -0.1]),
+            displacement_with_equal_radii(ChinTip, 1.6, [0.0, 0.12, 0.08]),
         ],
     ),
-    left_right_motion("mouthDimple", &[push_with_equal_radii(MouthCorner, 1.5, [0.45, 0.12, -0.4])]),
-    left_right_motion("mouthStretch", &[push_with_equal_radii(MouthCorner, 1.9, [0.85, -0.28, -0.35])]),
-    left_right_motion("mouthPress", &[push_with_equal_radii(MouthCorner, 1.7, [0.12, 0.16, -0.22])]),
+    left_right_motion("mouthDimple", &[displacement_with_equal_radii(MouthCorner, 1.5, [0.45, 0.12, -0.4])]),
+    left_right_motion("mouthStretch", &[displacement_with_equal_radii(MouthCorner, 1.9, [0.85, -0.28, -0.35])]),
+    left_right_motion("mouthPress", &[displacement_with_equal_radii(MouthCorner, 1.7, [0.12, 0.16, -0.22])]),
     left_right_motion(
         "mouthUpperUp",
         &[
             elliptical_displacement_in_region(MouthMiddle, 2.2, 1.5, [0.0, 0.5, 0.1], AboveMouth),
-            push_with_equal_radii(NoseWing, 1.3, [0.08, 0.16, 0.0]),
+            displacement_with_equal_radii(NoseWing, 1.3, [0.08, 0.16, 0.0]),
         ],
     ),
     left_right_motion(
@@ -163,7 +188,7 @@ pub(super) const BLENDSHAPE_MOTIONS: &[BlendshapeMotion] = &[
     unpaired_shape_motion(
         "mouthFunnel",
         &[
-            push_with_equal_radii(MouthCorner, 1.6, [-0.75, 0.0, 0.45]),
+            displacement_with_equal_radii(MouthCorner, 1.6, [-0.75, 0.0, 0.45]),
             elliptical_displacement_in_region(MouthMiddle, 2.0, 1.3, [0.0, 0.42, 0.5], AboveMouth),
             elliptical_displacement_in_region(MouthMiddle, 2.0, 1.5, [0.0, -0.5, 0.5], BelowMouth),
         ],
@@ -171,17 +196,17 @@ pub(super) const BLENDSHAPE_MOTIONS: &[BlendshapeMotion] = &[
     unpaired_shape_motion(
         "mouthPucker",
         &[
-            push_with_equal_radii(MouthCorner, 1.8, [-1.15, 0.0, 0.45]),
-            push_with_equal_radii(MouthMiddle, 1.8, [0.0, 0.0, 0.62]),
+            displacement_with_equal_radii(MouthCorner, 1.8, [-1.15, 0.0, 0.45]),
+            displacement_with_equal_radii(MouthMiddle, 1.8, [0.0, 0.0, 0.62]),
         ],
     ),
     unpaired_shape_motion(
         "mouthLeft",
-        &[elliptical_displacement_in_region(MouthMiddle, 3.0, 2.0, [0.8, 0.05, 0.0], PushRegion::WholeFace)],
+        &[elliptical_displacement_in_region(MouthMiddle, 3.0, 2.0, [0.8, 0.05, 0.0], DisplacementRegion::WholeFace)],
     ),
     unpaired_shape_motion(
         "mouthRight",
-        &[elliptical_displacement_in_region(MouthMiddle, 3.0, 2.0, [-0.8, 0.05, 0.0], PushRegion::WholeFace)],
+        &[elliptical_displacement_in_region(MouthMiddle, 3.0, 2.0, [-0.8, 0.05, 0.0], DisplacementRegion::WholeFace)],
     ),
     unpaired_shape_motion(
         "mouthRollUpper",
@@ -199,7 +224,7 @@ pub(super) const BLENDSHAPE_MOTIONS: &[BlendshapeMotion] = &[
         "mouthShrugLower",
         &[
             elliptical_displacement_in_region(MouthMiddle, 2.4, 1.5, [0.0, 0.2, 0.32], BelowMouth),
-            push_with_equal_radii(ChinTip, 1.7, [0.0, 0.35, 0.12]),
+            displacement_with_equal_radii(ChinTip, 1.7, [0.0, 0.35, 0.12]),
         ],
     ),
     unpaired_shape_motion(
@@ -212,25 +237,25 @@ pub(super) const BLENDSHAPE_MOTIONS: &[BlendshapeMotion] = &[
     left_right_motion(
         "browDown",
         &[
-            push_with_equal_radii(BrowInner, 1.5, [-0.12, -0.45, 0.1]),
-            push_with_equal_radii(BrowOuter, 1.7, [-0.05, -0.34, 0.05]),
+            displacement_with_equal_radii(BrowInner, 1.5, [-0.12, -0.45, 0.1]),
+            displacement_with_equal_radii(BrowOuter, 1.7, [-0.05, -0.34, 0.05]),
         ],
     ),
-    unpaired_shape_motion("browInnerUp", &[push_with_equal_radii(BrowInner, 1.7, [0.0, 0.8, 0.05])]),
-    left_right_motion("browOuterUp", &[push_with_equal_radii(BrowOuter, 1.9, [0.05, 0.75, 0.0])]),
-    unpaired_shape_motion("cheekPuff", &[push_with_equal_radii(CheekMiddle, 2.6, [0.75, -0.25, 0.55])]),
+    unpaired_shape_motion("browInnerUp", &[displacement_with_equal_radii(BrowInner, 1.7, [0.0, 0.8, 0.05])]),
+    left_right_motion("browOuterUp", &[displacement_with_equal_radii(BrowOuter, 1.9, [0.05, 0.75, 0.0])]),
+    unpaired_shape_motion("cheekPuff", &[displacement_with_equal_radii(CheekMiddle, 2.6, [0.75, -0.25, 0.55])]),
     left_right_motion(
         "cheekSquint",
         &[
-            push_with_equal_radii(CheekMiddle, 2.0, [0.05, 0.4, 0.28]),
-            push_with_equal_radii(UnderEye, 1.5, [0.0, 0.22, 0.08]),
+            displacement_with_equal_radii(CheekMiddle, 2.0, [0.05, 0.4, 0.28]),
+            displacement_with_equal_radii(UnderEye, 1.5, [0.0, 0.22, 0.08]),
         ],
     ),
     BlendshapeMotion { jaw_degrees: 7.0, tongue_reach: 2.9, ..unpaired_shape_motion("tongueOut", &[]) },
     left_right_motion(
         "noseSneer",
         &[
-            push_with_equal_radii(NoseWing, 1.3, [0.12, 0.36, -0.04]),
+            displacement_with_equal_radii(NoseWing, 1.3, [0.12, 0.36, -0.04]),
             elliptical_displacement_in_region(MouthMiddle, 1.9, 1.2, [0.0, 0.16, 0.0], AboveMouth),
         ],
     ),

@@ -10,7 +10,7 @@ use super::head::{HeadGridVertex, HeadMesh, HeadVertexPart, LidDistancesFromEyeR
 use super::maths::{lerp, smoothstep};
 use super::mesh::{CoincidentVertexGroups, Mesh};
 use super::sculpt::{EYE_ROW, HeadDistanceField, MOUTH_ROW};
-use super::shape_table::{BLENDSHAPE_MOTIONS, BlendshapeMotion, FaceLandmark, PushRegion};
+use super::shape_table::{BLENDSHAPE_MOTIONS, BlendshapeMotion, DisplacementRegion, FaceLandmark};
 
 /// One blendshape at full weight: the changes of the vertices that it moves.
 pub(super) struct Blendshape {
@@ -49,7 +49,7 @@ pub(super) fn build_face_blendshapes(
                 rest_position: rest,
                 below_mouth: below,
                 jaw_share: jaw,
-                push_share: vertex_push_share(sculpt, source),
+                push_share: displacement_share_of_vertex(sculpt, source),
             }
         })
         .collect();
@@ -159,9 +159,9 @@ fn vertex_displacement(
     }
     for (push, at) in motion.pushes.iter().zip(places) {
         let gate = match push.mouth_gate {
-            PushRegion::WholeFace => 1.0,
-            PushRegion::AboveMouth => 1.0 - below,
-            PushRegion::BelowMouth => below,
+            DisplacementRegion::WholeFace => 1.0,
+            DisplacementRegion::AboveMouth => 1.0 - below,
+            DisplacementRegion::BelowMouth => below,
         };
         // A landmark that is not in the middle also exists on the other side.
         let mirrored: &[f32] = if at.x.abs() < 0.01 { &[1.0] } else { &[1.0, -1.0] };
@@ -207,7 +207,7 @@ fn displacement_by_lid_motion(
 }
 
 /// Share of a displacement of the skin that a vertex takes, by its part of the head, 0..=1.
-fn vertex_push_share(sculpt: &HeadDistanceField, source: &HeadGridVertex) -> f32 {
+fn displacement_share_of_vertex(sculpt: &HeadDistanceField, source: &HeadGridVertex) -> f32 {
     match source.layer {
         HeadVertexPart::Skin | HeadVertexPart::OnSkin | HeadVertexPart::LipRim(0 | 1) => {
             displacement_share_near_eye(sculpt, source)

@@ -138,10 +138,11 @@ fn paint_head_patch(
     let lines: Vec<(usize, f32)> = (0..atlas::HEAD_PATCH.height)
         .map(|y| {
             let v = 1.0 - y as f32 / (atlas::HEAD_PATCH.height - 1) as f32;
-            let upper = (1..head.grid_rows.len())
-                .find(|&r| head.row_texture_v(r) >= v && head.row_texture_v(r) > head.row_texture_v(r - 1));
+            let upper = (1..head.grid_rows.len()).find(|&r| {
+                head.texture_v_of_grid_row(r) >= v && head.texture_v_of_grid_row(r) > head.texture_v_of_grid_row(r - 1)
+            });
             let upper = upper.unwrap_or(head.grid_rows.len() - 1);
-            let (low, high) = (head.row_texture_v(upper - 1), head.row_texture_v(upper));
+            let (low, high) = (head.texture_v_of_grid_row(upper - 1), head.texture_v_of_grid_row(upper));
             (upper - 1, ((v - low) / (high - low)).clamp(0.0, 1.0))
         })
         .collect();

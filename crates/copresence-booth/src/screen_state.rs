@@ -1,6 +1,8 @@
 //! Screen state of one visit, built from its events. The window and the command line therefore show the same story.
 
-use crate::view::{AvatarStatusChange, FileDownloadView, Problem, SavedFileView, Screen};
+use crate::view::{
+    AvatarStatusChange, FileDownloadView, NextVisitorOffer, Problem, SavedFileView, Screen, TicketState,
+};
 use copresence_engine::events::{EventKind, SavedFile, VisitEvent, format_rfc3339};
 use copresence_engine::home_path::abbreviate_home;
 use copresence_engine::problem::problem_for_code;
@@ -18,6 +20,10 @@ pub(crate) struct ScreenDataFromHost {
     pub(crate) can_play_phone: bool,
     /// Home folder, abbreviated to `~`.
     pub(crate) home: Option<PathBuf>,
+    /// Whether phones reach the backend: not the sandbox that is kept to this machine.
+    pub(crate) can_phones_scan: bool,
+    /// The offer to hand the visit over; none without lanes.
+    pub(crate) next_visitor: Option<NextVisitorOffer>,
 }
 
 /// Screen state of one visit, updated by [`apply_event`](Self::apply_event).
@@ -40,6 +46,13 @@ struct ShownQrCode {
     expires_at: Option<Timestamp>,
 }
 
+impl ShownQrCode {
+    /// Whether the token in the code has expired, if its lifetime is known.
+    fn is_token_expired(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|at| at <= now)
+    }
+}
+
 /// The last status word and the samples since it began.
 #[derive(Debug, Clone)]
 struct StatusWithSamples {
@@ -54,6 +67,11 @@ impl StatusWithSamples {
     /// Whether a phone is associated. True for every status except `no_associated_avatar`, also for unknown ones.
     fn has_associated_phone(&self) -> bool {
         self.status_word != CompletionStatus::NoAssociatedAvatar.as_str()
+    }
+
+    /// Whether the backend reported that the avatar failed. The visitor can record again.
+    fn has_avatar_failed(&self) -> bool {
+        self.status_word == CompletionStatus::Failed.as_str()
     }
 }
 
@@ -70,9 +88,53 @@ impl VisitScreenState {
         self.shown_code.as_ref().map(|invite| invite.link.as_str())
     }
 
+    /// Whether a code was shown, or may still be issued, and no phone was seen that scanned it.
+    pub(crate) fn may_have_unscanned_code(&self) -> bool {
+        let is_used = self.last_status.as_ref().is_some_and(StatusWithSamples::has_associated_phone);
+        let may_have_code = self.shown_code.is_some() || self.ended.is_none();
+        may_have_code && !is_used && self.downloads.is_none() && self.saved.is_none()
+    }
+
     /// Whether the visit has ended.
     pub(crate) fn has_ended(&self) -> bool {
         self.ended.is_some()
+    }
+
+    /// Whether nobody has to wait at the screen: the visitor can record with the phone, or the avatar is queued or being
+    /// made. `can_phones_scan`: whether phones reach the backend.
+    pub(crate) fn can_continue_in_background(&self, can_phones_scan: bool, now: Timestamp) -> bool {
+        let Some(code) = &self.shown_code else { return false };
+        if self.saved.is_some() || self.ended.is_some() || self.downloads.is_some() {
+            return false;
+        }
+        match &self.last_status {
+            Some(status) if status.has_associated_phone() => !status.has_avatar_failed(),
+            _ => can_phones_scan && !code.is_token_expired(now),
+        }
+    }
+
+    /// Whether the visit ended, and no visitor can have used its code: there is nothing to show to anybody.
+    pub(crate) fn has_ended_without_scan(&self) -> bool {
+        let is_used = self.last_status.as_ref().is_some_and(StatusWithSamples::has_associated_phone);
+        self.saved.is_none() && self.ended.is_some() && !is_used && !self.is_code_possibly_scanned()
+    }
+
+    /// The state of the visit's ticket, and the progress of its avatar while it is being made.
+    pub(crate) fn derive_ticket_state_and_progress(&self) -> (TicketState, Option<u8>) {
+        if self.saved.is_some() {
+            return (TicketState::Ready, None);
+        }
+        if self.ended.is_some()
+            || self.downloads.is_none() && self.last_status.as_ref().is_some_and(StatusWithSamples::has_avatar_failed)
+        {
+            return (TicketState::Failed, None);
+        }
+        let is_used =
+            self.downloads.is_some() || self.last_status.as_ref().is_some_and(StatusWithSamples::has_associated_phone);
+        if !is_used {
+            return (TicketState::Recording, None);
+        }
+        (TicketState::Making, self.last_status.as_ref().and_then(|status| status.progress))
     }
 
     /// Updates the screen by an event of the visit.
@@ -98,6 +160,8 @@ impl VisitScreenState {
             }
             EventKind::Redeemed { .. } => {
                 self.trouble = None;
+                // Of a visit that recovery continues: its first end is past.
+                self.ended = None;
                 self.downloads = Some(Vec::new());
             }
             EventKind::Progress { file, bytes, total } => {
@@ -160,7 +224,8 @@ impl VisitScreenState {
                 seen: status.samples.clone(),
                 link: invite.link.clone(),
                 qr_svg: invite.qr_svg.clone(),
-                can_play_phone: host.can_play_phone && status.status_word == CompletionStatus::Failed.as_str(),
+                can_play_phone: host.can_play_phone && status.has_avatar_failed(),
+                next_visitor: host.next_visitor.clone().filter(|_| !status.has_avatar_failed()),
                 trouble,
             },
             _ => Screen::Invite {
@@ -168,8 +233,13 @@ impl VisitScreenState {
                 qr_svg: invite.qr_svg.clone(),
                 link: invite.link.clone(),
                 expires_at: invite.expires_at.map(format_rfc3339),
-                expired: invite.expires_at.is_some_and(|at| at <= now),
+                expired: invite.is_token_expired(now),
                 can_play_phone: host.can_play_phone,
+                next_visitor: host
+                    .next_visitor
+                    .clone()
+                    .filter(|_| host.can_phones_scan && !invite.is_token_expired(now))
+                    .map(|offer| NextVisitorOffer { automatic_seconds: None, ..offer }),
                 trouble,
             },
         }
@@ -232,6 +302,8 @@ mod tests {
             asset_base: "avatar://localhost".into(),
             can_play_phone: true,
             home: Some("/home/me".into()),
+            can_phones_scan: true,
+            next_visitor: Some(NextVisitorOffer { has_free_lane: true, automatic_seconds: None }),
         }
     }
 

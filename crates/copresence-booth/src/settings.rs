@@ -3,19 +3,21 @@
 
 use crate::language;
 use crate::pin::PinHash;
-use crate::view::LocalizedTextView;
 use crate::view::panel::AppearanceAndLanguageSettings;
+use crate::view::{LaneSettings, LocalizedTextView};
 use copresence_engine::settings_toml::{
     self, LANGUAGES, LoadedSettingsFile, LocalizedText, SettingsToml, UsableSettings,
 };
 use copresence_store::{DataDir, SettingsOrLogoFile, StoreError};
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The operator's settings.
 ///
 /// # Defaults
 /// No PIN, no profile, no phone access, files kept for ever, kiosk mode off, 90 idle seconds, no texts, no voice, no
-/// sounds.
+/// sounds, always open, kept awake, no metrics endpoint, and the default lanes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OperatorSettings {
     /// Hash of the PIN, if one is set.
@@ -32,6 +34,12 @@ pub struct OperatorSettings {
     pub kiosk_mode: bool,
     /// Appearance and language of the window. `logo` is always false here: the logo is a file of its own.
     pub display: AppearanceAndLanguageSettings,
+    /// Settings of the lanes.
+    pub lanes: LaneSettings,
+    /// Address and port of the metrics endpoint; `None` for no endpoint.
+    pub metrics_listen: Option<SocketAddr>,
+    /// The file with the bearer token of the metrics endpoint.
+    pub metrics_token_file: Option<PathBuf>,
 }
 
 impl Default for OperatorSettings {
@@ -51,8 +59,13 @@ impl Default for OperatorSettings {
                 consent: LocalizedTextView::default(),
                 voice: false,
                 sounds: false,
+                opening_hours: None,
+                keep_awake: true,
                 logo: false,
             },
+            lanes: LaneSettings::default(),
+            metrics_listen: None,
+            metrics_token_file: None,
         }
     }
 }
@@ -81,7 +94,7 @@ struct SettingsAndFileState {
 }
 
 impl SettingsFile {
-    /// Reads the settings file. Problems are reported by [`load_error`](Self::load_error). Blocks on the disk.
+    /// Reads the settings file. Problems are reported by [`settings_file_problem`](Self::settings_file_problem). Blocks on the disk.
     pub fn read_settings_file(data: Arc<DataDir>) -> Self {
         let state = read_settings_state(&data);
         Self(Arc::new(SettingsFileInner { data, state: Mutex::new(state) }))
@@ -93,7 +106,7 @@ impl SettingsFile {
     }
 
     /// What is wrong with the file, and what was done about it.
-    pub fn load_error(&self) -> Option<String> {
+    pub fn settings_file_problem(&self) -> Option<String> {
         self.lock_settings_state().load_error.clone()
     }
 
@@ -122,7 +135,7 @@ impl SettingsFile {
             let path = self.0.data.operator_file_path(SettingsOrLogoFile::Settings);
             return Err(StoreError::Io { doing: "change", path, source });
         }
-        self.change_and_write(&mut state, change)
+        self.change_settings_and_write_file(&mut state, change)
     }
 
     /// Sets or removes the PIN. Unlike [`update_and_save_settings`](Self::update_and_save_settings), replaces a file that does not tell
@@ -130,10 +143,10 @@ impl SettingsFile {
     ///
     /// # Errors
     /// The file cannot be read or written.
-    pub(crate) fn replace_pin_from_shell(&self, pin: Option<PinHash>) -> Result<(), StoreError> {
+    pub(crate) fn replace_pin_despite_unusable_file(&self, pin: Option<PinHash>) -> Result<(), StoreError> {
         let mut state = self.lock_settings_state();
         self.reread_if_pin_is_unknown(&mut state)?;
-        self.change_and_write(&mut state, |settings| {
+        self.change_settings_and_write_file(&mut state, |settings| {
             settings.pin = pin;
             settings.failed_pin_attempts = 0;
         })?;
@@ -151,7 +164,7 @@ impl SettingsFile {
     }
 
     /// Changes the settings and writes the file.
-    fn change_and_write(
+    fn change_settings_and_write_file(
         &self,
         state: &mut SettingsAndFileState,
         change: impl FnOnce(&mut OperatorSettings),
@@ -202,8 +215,17 @@ fn settings_from_values(values: UsableSettings) -> OperatorSettings {
             voice: values.voice.unwrap_or(defaults.display.voice),
             sounds: values.sounds.unwrap_or(defaults.display.sounds),
             language,
+            opening_hours: values.opening_hours.map(|hours| hours.to_string()),
+            keep_awake: values.keep_awake.unwrap_or(defaults.display.keep_awake),
             logo: false,
         },
+        lanes: LaneSettings {
+            count: values.lane_count.unwrap_or(defaults.lanes.count),
+            automatic_seconds: values.automatic_hand_over_seconds,
+            ticket_minutes: values.ticket_minutes.unwrap_or(defaults.lanes.ticket_minutes),
+        },
+        metrics_listen: values.metrics_listen,
+        metrics_token_file: values.metrics_token_file,
     }
 }
 
@@ -224,6 +246,15 @@ fn settings_to_toml_values(settings: &OperatorSettings) -> UsableSettings {
         consent: texts_by_language_to_toml(&display.consent),
         voice: Some(display.voice),
         sounds: Some(display.sounds),
+        lane_count: Some(settings.lanes.count),
+        automatic_hand_over_seconds: settings.lanes.automatic_seconds,
+        ticket_minutes: Some(settings.lanes.ticket_minutes),
+        // Only usable hours become a setting.
+        opening_hours: display.opening_hours.as_ref().and_then(|hours| hours.parse().ok()),
+        // Written only if it is not the default, so that older versions' files stay as they are.
+        keep_awake: (!display.keep_awake).then_some(false),
+        metrics_listen: settings.metrics_listen,
+        metrics_token_file: settings.metrics_token_file.clone(),
     }
 }
 
@@ -271,7 +302,7 @@ mod tests {
         let (_root, data) = open_data_dir();
         let file = SettingsFile::read_settings_file(data);
         assert_eq!(
-            (file.current_settings(), file.load_error(), file.is_pin_unknown()),
+            (file.current_settings(), file.settings_file_problem(), file.is_pin_unknown()),
             (OperatorSettings::default(), None, false)
         );
     }
@@ -281,7 +312,7 @@ mod tests {
         let text = "lights = 3\nsince = 2026-11-22T10:00:00Z\n[display]\nvoice = true\nshape = 'round'\n\
                     days = [2026-11-22]\n[fleet]\nname = 'a'\n[[lamps]]\nat = 10:00:00\n";
         let (root, file) = open_settings(text);
-        assert!(file.current_settings().display.voice && file.load_error().is_none());
+        assert!(file.current_settings().display.voice && file.settings_file_problem().is_none());
         file.update_and_save_settings(|settings| settings.keep_hours = Some(24)).expect("written");
         let written = std::fs::read_to_string(root.path().join("settings.toml")).expect("there");
         let written: Table = written.parse().expect("TOML");
@@ -305,7 +336,7 @@ mod tests {
             (settings.display.idle_seconds, settings.display.voice, settings.failed_pin_attempts),
             (90, true, 4)
         );
-        let load_error = file.load_error().expect("two");
+        let load_error = file.settings_file_problem().expect("two");
         assert!(load_error.contains("`keep_hours`") && load_error.contains("[display] `idle_seconds`"), "{load_error}");
         let [kept] = backup_names(&root).try_into().expect("one");
         assert_eq!(std::fs::read_to_string(root.path().join(kept)).expect("there"), text);
@@ -316,13 +347,13 @@ mod tests {
         let (root, file) = open_settings("[display\nvoice");
         assert_eq!(file.current_settings(), OperatorSettings { kiosk_mode: true, ..OperatorSettings::default() });
         assert!(
-            file.load_error()
+            file.settings_file_problem()
                 .is_some_and(|load_error| load_error.contains("not TOML") && load_error.contains("broken-"))
         );
         SettingsFile::read_settings_file(file.0.data.clone());
         assert_eq!(backup_names(&root).len(), 1, "not once a start");
-        file.replace_pin_from_shell(None).expect("written");
-        assert_eq!(SettingsFile::read_settings_file(file.0.data.clone()).load_error(), None);
+        file.replace_pin_despite_unusable_file(None).expect("written");
+        assert_eq!(SettingsFile::read_settings_file(file.0.data.clone()).settings_file_problem(), None);
     }
 
     #[test]
@@ -365,7 +396,7 @@ mod tests {
         std::fs::write(&elsewhere, "keep_hours = 5\n").expect("written");
         std::os::unix::fs::symlink(&elsewhere, root.path().join("settings.toml")).expect("linked");
         let file = SettingsFile::read_settings_file(data);
-        assert!(file.is_pin_unknown() && file.load_error().is_some());
+        assert!(file.is_pin_unknown() && file.settings_file_problem().is_some());
         assert!(file.current_settings().kiosk_mode, "it may have been on");
         file.update_and_save_settings(|settings| settings.phone_access = true).expect_err("refused");
         std::fs::remove_file(root.path().join("settings.toml")).expect("removed");
@@ -391,7 +422,7 @@ mod tests {
         let display = file.current_settings().display;
         assert_eq!(display.attract_text, LocalizedTextView::from_iter([("fr", "Entrez")]));
         assert_eq!(display.consent, LocalizedTextView::from_iter([("fr", "Nous filmons.")]));
-        assert_eq!(file.load_error(), None);
+        assert_eq!(file.settings_file_problem(), None);
         file.update_and_save_settings(|settings| settings.display.language = Some("de".into())).expect("written");
         let text = std::fs::read_to_string(root.path().join("settings.toml")).expect("there");
         assert!(text.contains("[display.consent]\nfr = \"Nous filmons.\""), "{text}");
@@ -410,7 +441,7 @@ mod tests {
     fn an_unusable_text_is_ignored_for_its_language_only() {
         let (root, file) = open_settings("[display.consent]\nde = 'Wir filmen.'\nfr = 3\nit = 'Filmiamo.'\nja = ' '\n");
         assert_eq!(file.current_settings().display.consent, LocalizedTextView::from_iter([("de", "Wir filmen.")]));
-        let load_error = file.load_error().expect("one");
+        let load_error = file.settings_file_problem().expect("one");
         assert!(load_error.contains("[display] [consent] `fr`") && !load_error.contains("`ja`"), "{load_error}");
         file.update_and_save_settings(|settings| settings.display.consent = LocalizedTextView::default())
             .expect("written");
@@ -435,21 +466,29 @@ mod tests {
 
     fn some_settings() -> impl Strategy<Value = OperatorSettings> {
         let text = || proptest::option::of("[ -~äß\n\"']{0,40}");
-        let display = (text(), text(), IDLE_SECONDS_RANGE, some_texts(), some_texts(), any::<bool>(), any::<bool>())
-            .prop_map(|(monitor, language, idle_seconds, attract_text, consent, voice, sounds)| {
-                AppearanceAndLanguageSettings {
-                    monitor,
-                    language,
-                    idle_seconds,
-                    attract_text,
-                    consent,
-                    voice,
-                    sounds,
-                    logo: false,
-                }
-            });
-        let whole = (any::<u32>(), text(), any::<bool>(), any::<Option<u32>>(), any::<bool>(), display);
-        whole.prop_map(|(wrong_pins, profile, phones, keep_hours, kiosk_mode, display)| OperatorSettings {
+        let display =
+            (text(), text(), IDLE_SECONDS_RANGE, some_texts(), some_texts(), any::<bool>(), any::<[bool; 3]>())
+                .prop_map(
+                    |(monitor, language, idle_seconds, attract_text, consent, voice, [sounds, keep_awake, hours])| {
+                        AppearanceAndLanguageSettings {
+                            monitor,
+                            language,
+                            idle_seconds,
+                            attract_text,
+                            consent,
+                            voice,
+                            sounds,
+                            opening_hours: hours.then(|| "Mon-Fri 09:00-18:00".to_owned()),
+                            keep_awake,
+                            logo: false,
+                        }
+                    },
+                );
+        let whole =
+            (any::<u32>(), text(), any::<bool>(), any::<Option<u32>>(), any::<bool>(), display, any::<Option<u16>>());
+        whole.prop_map(|(wrong_pins, profile, phones, keep_hours, kiosk_mode, display, port)| OperatorSettings {
+            metrics_listen: port.map(|port| SocketAddr::from(([127, 0, 0, 1], port))),
+            metrics_token_file: port.map(|_| PathBuf::from("/etc/token")),
             pin: None,
             failed_pin_attempts: wrong_pins,
             profile,
@@ -457,6 +496,11 @@ mod tests {
             keep_hours,
             kiosk_mode,
             display,
+            lanes: LaneSettings {
+                count: wrong_pins % 9,
+                automatic_seconds: None,
+                ticket_minutes: 1 + wrong_pins % 1440,
+            },
         })
     }
 

@@ -13,8 +13,10 @@ use copresence_booth::view::panel::{
     PartHealthState, PartHealthView, PastVisit, PinLockView, ProfileChoice, SandboxControlsView, SandboxOptionView,
 };
 use copresence_booth::view::{
-    AvatarStatusChange, BackendView, FileDownloadView, ForgettingState, LocalizedTextView,
-    ProblemTypescriptDeclaration, SavedFileView, Screen, Snapshot, VisitorScreenSettingsView,
+    AvatarStatusChange, BackendView, FileDownloadView, ForgettingState, LaneSettings, LanesPanelView,
+    LocalizedTextView, NextVisitorOffer, OperatorTicketView, PastTicketView, PickupEntryView,
+    ProblemTypescriptDeclaration, SavedFileView, Screen, Snapshot, TicketClosing, TicketColour, TicketName,
+    TicketState, TicketSymbol, TicketView, TokenCountsView, TokenUse, VisitorScreenSettingsView,
 };
 use std::path::Path;
 use ts_rs::{Config, TS};
@@ -31,6 +33,20 @@ fn declarations() -> String {
         AvatarStatusChange::decl(&config),
         FileDownloadView::decl(&config),
         SavedFileView::decl(&config),
+        LaneSettings::decl(&config),
+        TicketView::decl(&config),
+        TicketName::decl(&config),
+        TicketColour::decl(&config),
+        TicketSymbol::decl(&config),
+        TicketState::decl(&config),
+        NextVisitorOffer::decl(&config),
+        PickupEntryView::decl(&config),
+        LanesPanelView::decl(&config),
+        OperatorTicketView::decl(&config),
+        TokenCountsView::decl(&config),
+        TokenUse::decl(&config),
+        PastTicketView::decl(&config),
+        TicketClosing::decl(&config),
         ProblemTypescriptDeclaration::decl(&config),
         PinLockView::decl(&config),
         PanelView::decl(&config),

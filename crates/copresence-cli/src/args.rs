@@ -1,6 +1,7 @@
 //! Command-line arguments of `copresence`.
 
 use crate::common_options::{CommonOptions, parse_http_url};
+use crate::simulation_options::{SimulatedBackendOptions, parse_poll_interval};
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 use copresence_sandbox::TokenScenario;
@@ -18,11 +19,13 @@ use url::Url;
   copresence sandbox            run a simulated backend to write a client against
   copresence credentials set    store a profile's credentials in the OS keychain
   copresence validate           check a backend (here: the sandbox) and write reports
+  copresence load               load a backend (here: the sandbox) with many virtual consoles
   copresence doctor             check this machine, with a remedy for each problem
 
 Exit codes:
     0  the avatar is saved completely (or: the checks passed; nothing to recover; no problem found)
-    1  validate: at least one required check failed
+    1  validate: at least one required check failed; load: a threshold is not satisfied;
+       doctor --drill: a promise is broken
     2  usage or configuration
     3  credentials missing or refused
     4  the Export Token was refused or expired before an avatar was delivered
@@ -33,6 +36,8 @@ Exit codes:
     9  the backend broke the protocol
    10  possibly consumed: a redeem was sent without a clear result, and the token is now
        refused or given up
+11-14  validate --verify: the passport was changed, is somebody else's, contradicts its
+       evidence, or is outdated
   130  interrupted; `copresence recover` finishes what was redeemed")]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -49,6 +54,8 @@ pub(crate) enum Command {
     Sandbox(SandboxOptions),
     /// Check a backend (Copresence's or a partner's own) and write reports
     Validate(crate::validate::ValidateOptions),
+    /// Load a backend with many virtual consoles, and report latencies, failures and what became of the tokens
+    Load(Box<crate::load::LoadOptions>),
     /// Finish visits that a crash or power cut interrupted; `visit` also does this at its start
     Recover,
     /// List, show or forget past visits
@@ -67,7 +74,7 @@ pub(crate) enum Command {
         command: ProfileCommand,
     },
     /// Check this machine: keychain, network, clock, disk, display, web view; each with a remedy
-    Doctor,
+    Doctor(crate::doctor::DoctorOptions),
     /// Print the completion script of a shell
     Completions {
         /// The shell
@@ -108,28 +115,8 @@ pub(crate) struct VisitOptions {
     pub(crate) world: SimulatedBackendOptions,
 }
 
-/// Options of the simulated backend, shared by `sandbox` and `visit`.
 #[derive(Debug, Clone, clap::Args)]
-#[command(next_help_heading = "Sandbox")]
-pub(crate) struct SimulatedBackendOptions {
-    /// Scenario to simulate (`copresence sandbox --list-scenarios`)
-    #[arg(long, value_name = "NAME", default_value_t = TokenScenario::Happy)]
-    pub(crate) scenario: TokenScenario,
-    /// Simulated seconds per real second; tokens live at least two minutes and URLs one minute of real time
-    #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = parse_speed_factor)]
-    pub(crate) speed: f64,
-    /// Seed for timings and avatars: the same seed gives the same run
-    #[arg(long, value_name = "N")]
-    pub(crate) seed: Option<u64>,
-    /// Serve files from this directory instead of generated avatars: one sub-folder per avatar
-    #[arg(long, value_name = "DIR")]
-    pub(crate) assets: Option<PathBuf>,
-    /// Faults to inject, as a JSON list (`copresence sandbox --list-faults`)
-    #[arg(long, value_name = "FILE.json")]
-    pub(crate) faults: Option<PathBuf>,
-}
-
-#[derive(Debug, Clone, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 #[command(
     after_help = "With COMMAND, as in `copresence sandbox -- npm test`, its environment has COPRESENCE_SANDBOX_URL,
 COPRESENCE_SANDBOX_PHONE_URL, COPRESENCE_API_KEY, COPRESENCE_SESSION_TOKEN, COPRESENCE_USERNAME, COPRESENCE_PASSWORD
@@ -165,14 +152,23 @@ pub(crate) struct SandboxOptions {
     /// Maximum requests per second from one address on the network; 0 means no limit
     #[arg(long, value_name = "N", default_value_t = copresence_sandbox::DEFAULT_RATE_LIMIT)]
     pub(crate) rate_limit: u32,
+    /// Time after which a world of `POST /sandbox/worlds` ends, if it is not used
+    #[arg(long, value_name = "DUR", default_value = "10m", value_parser = humantime::parse_duration)]
+    pub(crate) world_idle_limit: Duration,
+    /// Stop when stdin is closed, as it is when the program that started the sandbox ends
+    #[arg(long, conflicts_with = "command")]
+    pub(crate) until_stdin_closes: bool,
     /// List the scenarios and exit
     #[arg(long)]
     pub(crate) list_scenarios: bool,
+    /// Print the file of a scenario and exit
+    #[arg(long, value_name = "NAME")]
+    pub(crate) print_scenario: Option<TokenScenario>,
     /// List the faults with an example of each and exit
     #[arg(long)]
     pub(crate) list_faults: bool,
     /// Run this command once the sandbox is ready, and end with its exit code
-    #[arg(last = true, num_args = 1.., value_name = "COMMAND", conflicts_with_all = ["list_scenarios", "list_faults"], value_hint = clap::ValueHint::CommandWithArguments)]
+    #[arg(last = true, num_args = 1.., value_name = "COMMAND", conflicts_with_all = ["list_scenarios", "print_scenario", "list_faults"], value_hint = clap::ValueHint::CommandWithArguments)]
     pub(crate) command: Vec<OsString>,
     #[command(flatten)]
     pub(crate) world: SimulatedBackendOptions,
@@ -183,12 +179,19 @@ pub(crate) enum HistoryCommand {
     /// List all visits, newest first
     #[default]
     List,
-    /// Show one visit with its redeems and files
+    /// Show one visit with its ticket, redeems and files
     Show {
         /// The visit's id, or its beginning
         id: String,
     },
-    /// Remove visits and their files
+    /// Print what is or was stored of a visit, where, and when each thing was deleted, for the visitor's question
+    Receipt {
+        /// The visit's id, its beginning or its end, also of a forgotten visit (default: all forgotten visits)
+        id: Option<String>,
+    },
+    /// Count the Export Tokens by what became of them, those of forgotten visits included
+    Tokens,
+    /// Remove visits and their files; a receipt with dates and paths stays
     #[command(group = clap::ArgGroup::new("which").required(true))]
     Forget {
         /// The visit's id, or its beginning
@@ -200,6 +203,12 @@ pub(crate) enum HistoryCommand {
         /// All visits
         #[arg(long, group = "which")]
         all: bool,
+        /// The receipts of visits that were removed before
+        #[arg(long, group = "which")]
+        receipts: bool,
+        /// Also forget visits whose files cannot be removed because their disk is not mounted; the files stay
+        #[arg(long, conflicts_with = "receipts")]
+        without_files: bool,
     },
 }
 
@@ -231,22 +240,4 @@ fn parse_file_size(text: &str) -> Result<bytesize::ByteSize, String> {
         Ok(_) => Err("a size above 0 is needed".to_owned()),
         Err(error) => Err(format!("{error}; a size is needed, as in 500MiB")),
     }
-}
-
-/// Shortest poll interval; also the lower bound for a profile.
-const SHORTEST_POLL: Duration = Duration::from_millis(50);
-
-/// Parses the duration of `--poll`; it must be at least 50 ms.
-fn parse_poll_interval(text: &str) -> Result<Duration, String> {
-    let every = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-    if every < SHORTEST_POLL {
-        return Err("at least 50ms, to protect the backend".to_owned());
-    }
-    Ok(every)
-}
-
-/// Parses a speed: a finite number above 0.
-fn parse_speed_factor(text: &str) -> Result<f64, String> {
-    let speed: f64 = text.parse().map_err(|_| "a number is needed".to_owned())?;
-    if speed.is_finite() && speed > 0.0 { Ok(speed) } else { Err("a number above 0 is needed".to_owned()) }
 }

@@ -73,7 +73,7 @@ fn create_and_check_folder_writable(folder: &Path) -> std::io::Result<()> {
 }
 
 /// Makes a path absolute, relative to the working directory. The path need not exist.
-fn absolute_path(path: &Path) -> Result<PathBuf, CommandFailure> {
+pub(crate) fn absolute_path(path: &Path) -> Result<PathBuf, CommandFailure> {
     std::path::absolute(path).map_err(|error| CommandFailure::usage_error(format!("{}: {error}", path.display())))
 }
 

@@ -25,8 +25,8 @@ pub(crate) enum CredentialsCommand {
     Status,
     /// Remove credentials from the keychain
     Remove {
-        /// Credentials to remove (default: all)
-        #[arg(value_name = "WHICH", value_parser = parse_credential_kind)]
+        /// Credentials to remove (default: all of the profile), or passport-key, which signs passports for all profiles
+        #[arg(value_name = "WHICH", value_parser = parse_removable_kind)]
         which: Vec<CredentialKind>,
     },
 }
@@ -221,7 +221,16 @@ fn remove_credentials(
     Ok(0)
 }
 
-/// Parses the name of a credential kind. The error lists the names.
+/// Parses the name of a credential kind, also of the user's own key. The error lists the names.
+fn parse_removable_kind(word: &str) -> Result<CredentialKind, String> {
+    let passport_key = CredentialKind::PassportKey;
+    if word == passport_key.as_str() {
+        return Ok(passport_key);
+    }
+    parse_credential_kind(word).map_err(|names| format!("{names}, {}", passport_key.as_str()))
+}
+
+/// Parses the name of a credential kind of a profile. The error lists the names.
 fn parse_credential_kind(word: &str) -> Result<CredentialKind, String> {
     let all = CredentialKind::ALL;
     all.into_iter().find(|slot| slot.as_str() == word).ok_or_else(|| {

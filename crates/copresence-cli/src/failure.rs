@@ -53,6 +53,12 @@ impl CommandFailure {
         self
     }
 
+    /// Adds a remedy.
+    pub(crate) fn with_remedy(mut self, remedy: String) -> Self {
+        self.remedies.push(remedy);
+        self
+    }
+
     /// One line that says what happened.
     pub(crate) fn message(&self) -> &str {
         &self.message

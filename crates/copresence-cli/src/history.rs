@@ -1,13 +1,16 @@
 //! `copresence history`: lists, shows and forgets past visits.
 
+mod receipt;
+mod tickets_and_tokens;
+
 use crate::args::HistoryCommand;
 use crate::common_options::CommonOptions;
 use crate::failure::CommandFailure;
 use crate::{context, output};
 use copresence_engine::events::format_rfc3339;
 use copresence_engine::history::{
-    DetailedVisitRecord, FileState, ForgetResult, RedeemState, VisitId, VisitRecord, forget_visit,
-    forget_visits_started_before,
+    DetailedVisitRecord, FileState, FilesOnMissingDisk, ForgetResult, RedeemState, TicketRecord, TokenUse, VisitId,
+    VisitRecord, forget_matching_visits_with_policy,
 };
 use copresence_engine::setup::DataStore;
 use jiff::Timestamp;
@@ -19,18 +22,24 @@ pub(crate) async fn run_history_command(common: &CommonOptions, command: History
     match command {
         HistoryCommand::List => print_visit_list(common, &data_store).await?,
         HistoryCommand::Show { id } => print_visit_details(common, &data_store, &id).await?,
-        HistoryCommand::Forget { id: Some(id), .. } => {
-            let id = find_visit_id(&data_store, &id).await?;
-            print_forget_result(common, &forget_visit(&data_store, &id).await?.unwrap_or_default());
-        }
-        HistoryCommand::Forget { older_than: Some(age), .. } => {
-            let before = Timestamp::now()
-                .checked_sub(age)
+        HistoryCommand::Tokens => tickets_and_tokens::print_token_counts(common, &data_store).await?,
+        HistoryCommand::Receipt { id } => receipt::print_receipts(common, &data_store, id.as_deref()).await?,
+        HistoryCommand::Forget { receipts: true, .. } => receipt::remove_receipts(common, &data_store).await?,
+        HistoryCommand::Forget { id, older_than, without_files, .. } => {
+            let id = match id {
+                Some(id) => Some(find_visit_id(&data_store, &id).await?),
+                None => None,
+            };
+            let before = older_than
+                .map(|age| Timestamp::now().checked_sub(age))
+                .transpose()
                 .map_err(|error| CommandFailure::usage_error(format!("--older-than: {error}")))?;
-            print_forget_result(common, &forget_visits_started_before(&data_store, Some(before)).await?);
-        }
-        HistoryCommand::Forget { .. } => {
-            print_forget_result(common, &forget_visits_started_before(&data_store, None).await?);
+            let is_chosen = |visit: &VisitRecord| {
+                id.is_none_or(|id| visit.start.id == id) && before.is_none_or(|before| visit.start.started_at < before)
+            };
+            let policy =
+                if without_files { FilesOnMissingDisk::ForgetWithoutFiles } else { FilesOnMissingDisk::KeepVisit };
+            print_forget_result(common, &forget_matching_visits_with_policy(&data_store, policy, is_chosen).await?);
         }
     }
     Ok(0)
@@ -39,9 +48,10 @@ pub(crate) async fn run_history_command(common: &CommonOptions, command: History
 /// Prints all visits of the journal as a table, or with `--json` one object per line.
 async fn print_visit_list(common: &CommonOptions, data_store: &DataStore) -> Result<(), CommandFailure> {
     let visits = data_store.journal.load_all_visits().await?;
+    let tickets = tickets_and_tokens::load_tickets_by_visit(data_store).await?;
     if common.json {
         for visit in &visits {
-            output::print_json_line(&visit_to_json(visit));
+            output::print_json_line(&visit_to_json(visit, tickets.get(&visit.start.id)));
         }
         return Ok(());
     }
@@ -65,7 +75,7 @@ async fn print_visit_list(common: &CommonOptions, data_store: &DataStore) -> Res
         );
         output::print_stdout_line(format_args!("{}", output::sanitize_for_terminal(&row)));
     }
-    Ok(())
+    tickets_and_tokens::print_token_and_ticket_counts(data_store, &tickets).await
 }
 
 /// Prints one visit with its redeems and files.
@@ -74,10 +84,11 @@ async fn print_visit_details(common: &CommonOptions, data_store: &DataStore, id:
     let Some(detail) = data_store.journal.load_detailed_visit_record(&id).await? else {
         return Err(CommandFailure::usage_error(format!("there is no visit {id} in the history")));
     };
+    let ticket = tickets_and_tokens::load_tickets_by_visit(data_store).await?.remove(&id);
     if common.json {
-        let mut whole = visit_to_json(&detail.visit);
-        whole["redeems"] = detail.redeems.iter().map(|r| redeem_json(&r.outcome, r.intent_at)).collect();
-        whole["files"] = files_json(&detail);
+        let mut whole = visit_to_json(&detail.visit, ticket.as_ref());
+        whole["redeems"] = detail.redeems.iter().map(|r| redeem_to_json(&r.outcome, r.intent_at)).collect();
+        whole["files"] = files_to_json(&detail);
         output::print_json_line(&whole);
         return Ok(());
     }
@@ -92,6 +103,12 @@ async fn print_visit_details(common: &CommonOptions, data_store: &DataStore, id:
         row("ended", format!("{} {} (exit {})", format_rfc3339(ending.at), ending.code, ending.exit));
         row("", ending.message.clone());
     }
+    if let Some(token_use) = visit.token_use() {
+        row("token", tickets_and_tokens::describe_token_use(token_use).to_owned());
+    }
+    if let Some(ticket) = &ticket {
+        row("ticket", tickets_and_tokens::describe_ticket(ticket));
+    }
     row("files in", display_saved_directory(visit));
     for redeem in &detail.redeems {
         row("redeem", format!("{} {}", format_rfc3339(redeem.intent_at), describe_redeem_outcome(&redeem.outcome)));
@@ -102,11 +119,16 @@ async fn print_visit_details(common: &CommonOptions, data_store: &DataStore, id:
     Ok(())
 }
 
-/// Finds a visit by its whole id, by a unique prefix, or by a unique suffix of at least 4 characters.
+/// Finds a visit in the history by its whole id, by a unique prefix, or by a unique suffix of at least 4 characters.
 async fn find_visit_id(data_store: &DataStore, text: &str) -> Result<VisitId, CommandFailure> {
-    let wanted = text.to_ascii_lowercase();
     let all = data_store.journal.load_all_visits().await?;
-    let mut matching = all.iter().map(|visit| visit.start.id).filter(|id| {
+    find_matching_visit_id(all.iter().map(|visit| visit.start.id), text)
+}
+
+/// Finds an id among others by its whole text, by a unique prefix, or by a unique suffix of at least 4 characters.
+fn find_matching_visit_id(all: impl Iterator<Item = VisitId>, text: &str) -> Result<VisitId, CommandFailure> {
+    let wanted = text.to_ascii_lowercase();
+    let mut matching = all.filter(|id| {
         let id = id.to_string();
         id.starts_with(&wanted) || (wanted.len() >= 4 && id.ends_with(&wanted))
     });
@@ -155,18 +177,19 @@ fn display_saved_directory(visit: &VisitRecord) -> String {
     directory.map_or_else(|| "-".to_owned(), |directory| directory.display().to_string())
 }
 
-/// Converts a visit of the journal to JSON.
-fn visit_to_json(visit: &VisitRecord) -> serde_json::Value {
+/// Converts a visit of the journal, and its ticket if it was handed over, to JSON.
+fn visit_to_json(visit: &VisitRecord, ticket: Option<&TicketRecord>) -> serde_json::Value {
     let ending = visit.ending.as_ref().map(|ending| {
         json!({"at": format_rfc3339(ending.at), "code": ending.code, "exit": ending.exit, "message": ending.message,
             "visit_state": ending.visit_state, "directory": ending.directory})
     });
     json!({"visit": visit.start.id.to_string(), "started_at": format_rfc3339(visit.start.started_at),
-        "profile": visit.start.profile, "api_url": visit.start.api_url, "ended": ending})
+        "profile": visit.start.profile, "api_url": visit.start.api_url, "ended": ending,
+        "token": visit.token_use().map(TokenUse::as_word), "ticket": ticket.map(tickets_and_tokens::ticket_to_json)})
 }
 
 /// One redeem of a visit as JSON: when it was sent, and its outcome in words.
-fn redeem_json(outcome: &RedeemState, at: Timestamp) -> serde_json::Value {
+fn redeem_to_json(outcome: &RedeemState, at: Timestamp) -> serde_json::Value {
     json!({"at": format_rfc3339(at), "outcome": describe_redeem_outcome(outcome)})
 }
 
@@ -189,7 +212,7 @@ fn describe_redeem_outcome(outcome: &RedeemState) -> String {
 }
 
 /// The files of a visit as a JSON list: path, export type and state in words.
-fn files_json(detail: &DetailedVisitRecord) -> serde_json::Value {
+fn files_to_json(detail: &DetailedVisitRecord) -> serde_json::Value {
     let file = |file: &copresence_engine::history::FileRecord| json!({"path": file.name, "export_type": file.export_type.as_str(), "state": describe_file_state(&file.state), "notes": notes_of_complete_file(&file.state)});
     detail.files.iter().map(file).collect()
 }

@@ -7,8 +7,10 @@ mod common_options;
 mod context;
 mod credentials;
 mod doctor;
+mod embedded_sandbox;
 mod failure;
 mod history;
+mod load;
 mod no_echo;
 mod output;
 mod output_file;
@@ -19,6 +21,7 @@ mod remote_target;
 mod sandbox;
 mod shell_files;
 mod signals;
+mod simulation_options;
 mod validate;
 mod visit;
 
@@ -33,10 +36,11 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     #[cfg(feature = "crash-points")]
     if std::env::var_os("COPRESENCE_CRASH_POINTS").is_some() {
-        copresence_engine::crash_points().for_each(|(name, words)| println!("{name}\t{words}"));
+        copresence_engine::list_crash_points().for_each(|(name, words)| println!("{name}\t{words}"));
         return ExitCode::SUCCESS;
     }
     let args = Args::parse();
+    copresence_engine::credentials::disable_core_dumps();
     // Packages are built with these: no log, and no other file.
     match &args.command {
         Command::Completions { shell } => {
@@ -91,11 +95,12 @@ async fn run_command(args: Args) -> Result<u8, CommandFailure> {
         Command::Visit(options) => visit::run_visit_command(&common, options).await,
         Command::Sandbox(options) => sandbox::run_sandbox_command(&common, options).await,
         Command::Validate(options) => validate::run_validate_command(&common, options).await,
+        Command::Load(options) => load::run_load_command(&common, *options).await,
         Command::Recover => recover::run_recover_command(&common).await,
         Command::History { command } => history::run_history_command(&common, command.unwrap_or_default()).await,
         Command::Credentials { command } => credentials::run_credentials_command(&common, &command),
         Command::Profile { command } => profile::run_profile_command(&common, &command),
-        Command::Doctor => doctor::run_doctor_command(&common).await,
+        Command::Doctor(options) => doctor::run_doctor_command(&common, options).await,
         // Done in `main`, without a runtime.
         Command::Completions { .. } | Command::Man { .. } => Ok(0),
     }

@@ -1,14 +1,16 @@
 //! Files that the program writes on request: reports, HTTP Archives, QR codes. A file is replaced by a complete one or
 //! not at all.
 
-use copresence_engine::{ExistingContent, open_private_file, refuse_symlink};
-use std::fs::{File, OpenOptions};
+use copresence_engine::{
+    ExistingContent, open_private_file, open_readable_file, refuse_pipe_of_another_user, refuse_symlink,
+};
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// Who may read an output file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum OutputFileReaders {
+pub(crate) enum OutputFileReadPermission {
     /// Its owner: the file contains exchanges or a live token.
     OwnerOnly,
     /// Everyone whom the umask, or the mode of the file that is replaced, allows to.
@@ -20,16 +22,19 @@ pub(crate) enum OutputFileReaders {
 pub(crate) struct DeferredOutputFile {
     /// As on the command line.
     path: PathBuf,
-    readers: OutputFileReaders,
+    readers: OutputFileReadPermission,
     /// Whether a complete file is renamed to the path. Otherwise the file is written in place.
     replaces: bool,
 }
 
 impl DeferredOutputFile {
     /// Checks that the file can be written, so that a wrong path is reported early. Does not change the file. A symlink is
-    /// refused: somebody else who can write to its folder may have made it.
-    pub(crate) fn check_output_file(path: &Path, readers: OutputFileReaders) -> io::Result<Self> {
+    /// refused: somebody else who can write to its folder may have made it. So is, for a secret, a pipe of another user.
+    pub(crate) fn check_output_file(path: &Path, readers: OutputFileReadPermission) -> io::Result<Self> {
         refuse_symlink(path)?;
+        if readers == OutputFileReadPermission::OwnerOnly {
+            refuse_pipe_of_another_user(path)?;
+        }
         let in_place = Self { path: path.to_owned(), readers, replaces: false };
         // A device, a pipe, or an inherited file that other writers share.
         let is_special = |about: &std::fs::Metadata| !about.is_file() && !about.is_dir();
@@ -38,7 +43,7 @@ impl DeferredOutputFile {
             return Ok(in_place);
         }
         if existing.is_some() {
-            OpenOptions::new().write(true).open(path)?;
+            open_readable_file(path, ExistingContent::Keep)?;
         }
         match tempfile::tempfile_in(folder_of_file(path)) {
             Ok(_) => Ok(Self { replaces: true, ..in_place }),
@@ -63,13 +68,14 @@ impl DeferredOutputFile {
         let mut builder = tempfile::Builder::new();
         builder.prefix(".copresence-").suffix(".part");
         #[cfg(unix)]
-        if self.readers == OutputFileReaders::Default {
+        if self.readers == OutputFileReadPermission::Default {
             // Before the umask.
             builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
         }
         let mut part = builder.tempfile_in(folder_of_file(target))?;
-        if self.readers == OutputFileReaders::Default
-            && let Ok(earlier) = std::fs::metadata(target)
+        if self.readers == OutputFileReadPermission::Default
+            && let Ok(earlier) = std::fs::symlink_metadata(target)
+            && earlier.is_file()
         {
             part.as_file().set_permissions(earlier.permissions())?;
         }
@@ -78,7 +84,7 @@ impl DeferredOutputFile {
         match part.persist(target) {
             // A single file that is mounted into a container cannot be replaced.
             Err(refused) if refused.error.kind() == io::ErrorKind::ResourceBusy => {
-                std::fs::copy(refused.file.path(), target).map(drop)
+                io::copy(&mut File::open(refused.file.path())?, &mut self.open_file_to_overwrite()?).map(drop)
             }
             renamed => renamed.map(drop).map_err(|refused| refused.error),
         }
@@ -91,15 +97,14 @@ impl DeferredOutputFile {
 
     /// Appends to the file, or makes it.
     pub(crate) fn append_output_bytes(&self, content: &[u8]) -> io::Result<()> {
-        refuse_symlink(&self.path)?;
-        OpenOptions::new().append(true).create(true).open(&self.path)?.write_all(content)
+        open_readable_file(&self.path, ExistingContent::AppendTo)?.write_all(content)
     }
 
     /// Opens the file to write in place. A regular file becomes private; a device or pipe keeps its mode.
     fn open_file_to_overwrite(&self) -> io::Result<File> {
         match self.readers {
-            OutputFileReaders::OwnerOnly => open_private_file(&self.path, ExistingContent::Truncate),
-            OutputFileReaders::Default => File::create(&self.path),
+            OutputFileReadPermission::OwnerOnly => open_private_file(&self.path, ExistingContent::Truncate),
+            OutputFileReadPermission::Default => open_readable_file(&self.path, ExistingContent::Truncate),
         }
     }
 }
@@ -123,7 +128,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("report.json");
         std::fs::write(&path, "earlier").expect("written");
-        let file = DeferredOutputFile::check_output_file(&path, OutputFileReaders::OwnerOnly).expect("writable");
+        let file = DeferredOutputFile::check_output_file(&path, OutputFileReadPermission::OwnerOnly).expect("writable");
         let failed = file.replace_output_file(|to| {
             to.write_all(b"half of a")?;
             Err(io::Error::other("the disk is full"))
@@ -139,7 +144,7 @@ mod tests {
     fn new_file_does_not_exist_before_it_is_complete() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("report.json");
-        let file = DeferredOutputFile::check_output_file(&path, OutputFileReaders::Default).expect("writable");
+        let file = DeferredOutputFile::check_output_file(&path, OutputFileReadPermission::Default).expect("writable");
         assert_eq!(file_names(folder.path()), Vec::<String>::new());
         file.replace_output_bytes(b"whole").expect("written");
         assert_eq!(file_names(folder.path()), ["report.json"]);
@@ -150,7 +155,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         for path in [folder.path().join("no/such/folder/report.json"), folder.path().to_owned()] {
             assert!(
-                DeferredOutputFile::check_output_file(&path, OutputFileReaders::Default).is_err(),
+                DeferredOutputFile::check_output_file(&path, OutputFileReadPermission::Default).is_err(),
                 "{}",
                 path.display()
             );
@@ -162,7 +167,9 @@ mod tests {
     fn readers_decide_the_mode_also_of_an_earlier_file() {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().expect("a folder");
-        for (readers, expected) in [(OutputFileReaders::OwnerOnly, 0o600), (OutputFileReaders::Default, 0o640)] {
+        for (readers, expected) in
+            [(OutputFileReadPermission::OwnerOnly, 0o600), (OutputFileReadPermission::Default, 0o640)]
+        {
             let path = folder.path().join("report.json");
             std::fs::write(&path, "earlier").expect("written");
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).expect("set");
@@ -179,12 +186,12 @@ mod tests {
         let (link, target) = (folder.path().join("latest.json"), folder.path().join("report.json"));
         std::fs::write(&target, "earlier").expect("written");
         std::os::unix::fs::symlink(&target, &link).expect("linked");
-        for readers in [OutputFileReaders::OwnerOnly, OutputFileReaders::Default] {
+        for readers in [OutputFileReadPermission::OwnerOnly, OutputFileReadPermission::Default] {
             let refused = DeferredOutputFile::check_output_file(&link, readers).expect_err("a symlink");
             assert!(refused.to_string().contains("symbolic link"), "{refused}");
         }
         assert_eq!(std::fs::read(&target).expect("there"), b"earlier");
-        let device = DeferredOutputFile::check_output_file(Path::new("/dev/null"), OutputFileReaders::OwnerOnly);
+        let device = DeferredOutputFile::check_output_file(Path::new("/dev/null"), OutputFileReadPermission::OwnerOnly);
         device.expect("writable").replace_output_bytes(b"later").expect("written");
         assert!(!std::fs::metadata("/dev/null").expect("there").is_file());
     }

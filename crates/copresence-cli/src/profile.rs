@@ -22,7 +22,7 @@ pub(crate) fn run_profile_command(common: &CommonOptions, command: &ProfileComma
         }
         ProfileCommand::Show { name } => {
             let profile = context::load_profiles(common)?.build_profile_by_name(name)?;
-            let rows = profile.to_key_value_rows();
+            let rows = profile.to_setting_rows();
             if common.json {
                 let object: serde_json::Map<String, Value> =
                     rows.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();

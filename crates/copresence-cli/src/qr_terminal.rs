@@ -10,7 +10,7 @@ pub(crate) fn qr_code_lines(link: &str, link_line: String, lively: bool, rows_be
             vec![with_white_on_black_colors(&code.to_half_blocks(), lively), String::new(), link_line, String::new()]
         }
         // In a small terminal the code is printed last, so that nothing scrolls it out of view.
-        Ok(code) => match QrCode::with_fewest_modules(link) {
+        Ok(code) => match QrCode::encode_with_fewest_modules(link) {
             Ok(small) if RequiredTerminalSize::required_size_for_code(&small, 1).fits_terminal_if_any() => {
                 vec![link_line, with_white_on_black_colors(&small.to_half_blocks(), lively)]
             }

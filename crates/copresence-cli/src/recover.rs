@@ -8,8 +8,8 @@ use copresence_engine::credentials::{CredentialStore, find_credentials, to_clien
 use copresence_engine::events::VisitEvent;
 use copresence_engine::profile::Profiles;
 use copresence_engine::recovery::{
-    RecoveryOutcome, UnfinishedVisit, VisitRecoveryResult, recover_all_visits_until_stopped,
-    recover_visits_capping_total_redeems,
+    RecoveryOutcome, UnfinishedVisit, VisitRecoveryResult, find_unknown_partial_folders,
+    recover_all_visits_until_stopped, recover_visits_capping_total_redeems,
 };
 use copresence_engine::runner::{EventSink, VisitContext};
 use copresence_engine::setup::{DataStore, ProfileOrSandboxBackend};
@@ -28,11 +28,38 @@ pub(crate) async fn run_recover_command(common: &CommonOptions) -> Result<u8, Co
     if stopping.is_cancelled() {
         return Ok(Outcome::Interrupted.exit_code());
     }
-    if all.is_empty() && !common.json {
+    let unknown = find_and_print_unknown_folders(common, &data_store).await?;
+    if all.is_empty() && unknown == 0 && !common.json {
         output::eprint_sanitized_line(format_args!("Nothing to recover."));
     }
+    let lost = (unknown > 0).then(|| Outcome::PossiblyConsumed(String::new()).exit_code());
     // The highest exit code, so that 0 means that nothing is left to do.
-    Ok(all.iter().map(|recovered| recovered.outcome.exit_code()).max().unwrap_or(0))
+    Ok(all.iter().map(|recovered| recovered.outcome.exit_code()).chain(lost).max().unwrap_or(0))
+}
+
+/// Prints where files of visits are that the journal does not know. Returns the number of these visits.
+async fn find_and_print_unknown_folders(
+    common: &CommonOptions,
+    data_store: &DataStore,
+) -> Result<usize, CommandFailure> {
+    let profiles = context::load_profiles(common)?;
+    let of_profiles = profiles.profile_names().into_iter().filter_map(|name| {
+        // A profile that cannot be used has no visits.
+        profiles.build_profile_by_name(&name).ok()?.out_dir
+    });
+    let out_dirs = of_profiles.chain(common.out.clone()).map(|out| context::absolute_path(&out).unwrap_or(out));
+    let unknown = find_unknown_partial_folders(data_store, out_dirs).await?;
+    for found in &unknown {
+        output::eprint_sanitized_line(format_args!(
+            "Visit {}: the journal does not know it, and files of its avatar are in {}: {}. The journal lost its last \
+             changes, so the Export Token may be consumed and the other files cannot be requested; or a program with \
+             another data folder (--data-dir) has this visit. Keep the files that you need, then remove the folder.",
+            found.visit,
+            found.path.display(),
+            found.files.join(", ")
+        ));
+    }
+    Ok(unknown.len())
 }
 
 /// Recovers earlier visits before a new one starts; a failure does not stop the new visit. Prints to stderr only,

@@ -13,12 +13,12 @@ pub(crate) fn token_cancelled_by_signal(asked: &'static str) -> CancellationToke
     // Register the handlers before the task is spawned, so that no signal is missed.
     let mut signals = TerminationSignals::listen_for_signals();
     tokio::spawn(async move {
-        signals.wait_for_first_signal().await;
+        signals.wait_for_first_ctrl_c_sigterm_or_sighup().await;
         cancelled.cancel();
         // After the `^C` that the terminal shows.
         output::eprint_sanitized_line(format_args!(""));
         output::eprint_sanitized_line(format_args!("{asked}"));
-        signals.wait_for_second_signal().await;
+        signals.wait_for_second_ctrl_c_or_sigterm().await;
         std::process::exit(130);
     });
     token
@@ -58,12 +58,12 @@ impl TerminationSignals {
     }
 
     /// Waits for the first signal: Ctrl-C, SIGTERM or SIGHUP.
-    async fn wait_for_first_signal(&mut self) {
+    async fn wait_for_first_ctrl_c_sigterm_or_sighup(&mut self) {
         wait_for_any_signal(self.stop.iter_mut().chain(&mut self.hangup).collect()).await;
     }
 
     /// Waits for a second Ctrl-C or SIGTERM. A SIGHUP does not count.
-    async fn wait_for_second_signal(&mut self) {
+    async fn wait_for_second_ctrl_c_or_sigterm(&mut self) {
         wait_for_any_signal(self.stop.iter_mut().collect()).await;
     }
 }
@@ -96,11 +96,11 @@ impl TerminationSignals {
         Self
     }
 
-    async fn wait_for_first_signal(&mut self) {
+    async fn wait_for_first_ctrl_c_sigterm_or_sighup(&mut self) {
         _ = tokio::signal::ctrl_c().await;
     }
 
-    async fn wait_for_second_signal(&mut self) {
+    async fn wait_for_second_ctrl_c_or_sigterm(&mut self) {
         _ = tokio::signal::ctrl_c().await;
     }
 }

@@ -3,7 +3,7 @@
 use crate::backend::{BackendWithRoutes, Credentials, Timeouts};
 use crate::download::{self, OpenedDownload, ResumePoint};
 use crate::download_error::DownloadError;
-use crate::download_target::{DownloadTargetRules, system_host_lookup};
+use crate::download_target::{DownloadTargetRules, create_system_host_lookup};
 use crate::error::{CallError, InvalidResponse};
 use crate::exchange::{CallKind, ExchangeRecorder};
 use crate::redact::Redactor;
@@ -13,12 +13,13 @@ use crate::setup_error::SetupError;
 use crate::transport::{ApiRequest, HttpTransport};
 use crate::transport_error::{ConnectErrorKind, RequestNotSentError};
 use bytes::Bytes;
+use copresence_protocol::headers::{EXPORT_TOKEN_NAME, SESSION_TOKEN_NAME};
 use copresence_protocol::{DownloadUrl, ExportToken, GenerateResponse, LoginResponse, SessionToken, SpecViolation};
-use http::HeaderName;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::Mutex;
+use url::Url;
 
 /// Maximum time of a logout. It is done at the end of a run, where somebody waits.
 const LOGOUT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -47,6 +48,8 @@ struct SessionState {
     token: Option<SessionToken>,
     /// Whether the token comes from a login of this client, which then has to log it out.
     is_from_login: bool,
+    /// Whether the token comes from a login and was not used yet: if it is refused, another login helps nothing.
+    is_unused: bool,
     /// The refusal of the user name and password. They are not sent again, because repeated refusals lock accounts.
     refused_login: Option<ErrorResponse>,
 }
@@ -85,7 +88,7 @@ impl ApiClient {
         let remedy_if_refused = credentials.remedy_if_refused.clone();
         let exceptions = backend.download_exceptions;
         let mut plan = PreparedBackendRoutes::new(backend, credentials, &time_outs)?;
-        let rules = DownloadTargetRules::new(plan.redeem_route.url.clone(), exceptions, system_host_lookup());
+        let rules = DownloadTargetRules::new(plan.redeem_route.url.clone(), exceptions, create_system_host_lookup());
         let transport = HttpTransport::new(time_outs, recorder, plan.has_https_call(), Some(rules))?;
         let session = match &mut plan.token_route {
             TokenRoute::Direct { session, .. } => session.take(),
@@ -148,6 +151,7 @@ impl ApiClient {
             }
             TokenRoute::Direct { generate, login, .. } => {
                 let (session, fresh) = self.acquire_session(login.as_deref(), None).await?;
+                self.shared.session.lock().await.is_unused = false;
                 match self.send_generate_with_session_token(generate, &session).await {
                     Err(CallError::ErrorResponse(refusal))
                         if refusal.should_retry_with_new_session() && !fresh && login.is_some() =>
@@ -159,6 +163,18 @@ impl ApiClient {
                     other => other,
                 }
             }
+        }
+    }
+
+    /// Logs in, if the next [`Self::generate_token`] needs a session and there is none. Requests no token, so
+    /// a caller that stops here leaves no unused token at the backend.
+    ///
+    /// # Errors
+    /// As [`Self::generate_token`].
+    pub async fn log_in_if_needed(&self) -> Result<(), CallError> {
+        match &self.shared.plan.token_route {
+            TokenRoute::Partner { .. } => Ok(()),
+            TokenRoute::Direct { login, .. } => self.acquire_session(login.as_deref(), None).await.map(drop),
         }
     }
 
@@ -179,7 +195,7 @@ impl ApiClient {
         let mut route = shared.plan.redeem_route.clone();
         let value =
             secret_header_value(token.expose(), "Export Token").map_err(|error| unsendable_request_error(&error))?;
-        route.headers.insert(HeaderName::from_static(EXPORT_TOKEN_HEADER), value);
+        route.headers.insert(EXPORT_TOKEN_NAME, value);
         let redactor = shared.known_secrets_redactor().with_secret(token.expose());
         let outgoing = ApiRequest { call: CallKind::Redeem, route, body: None, token_pointer: None, redactor };
         self.transport.send_call(outgoing).await
@@ -200,6 +216,11 @@ impl ApiClient {
     ) -> Result<OpenedDownload, DownloadError> {
         let known = self.shared.known_secrets_redactor();
         download::open_download(&self.transport, &known, &self.shared.plan.redeem_route.url, url, resume).await
+    }
+
+    /// The URL of `GET /redeemExportToken`.
+    pub fn redeem_url(&self) -> &Url {
+        &self.shared.plan.redeem_route.url
     }
 
     /// Masks every known secret in a text of the backend.
@@ -225,12 +246,12 @@ impl ApiClient {
         let mut route = route.clone();
         let value =
             secret_header_value(session.expose(), "session token").map_err(|error| unsendable_request_error(&error))?;
-        route.headers.insert(HeaderName::from_static(SESSION_TOKEN_HEADER), value);
+        route.headers.insert(SESSION_TOKEN_NAME, value);
         let answered = self.send_generate_request(CallKind::Generate, route, Some(session), "/token").await?;
         parse_export_token(&answered, "/token")
     }
 
-    /// The session token to use, and whether it comes from a login of this call. A `refused` token is not returned
+    /// The session token to use, and whether it comes from a login and was not used yet. A `refused` token is not returned
     /// again.
     async fn acquire_session(
         &self,
@@ -242,7 +263,7 @@ impl ApiClient {
         if let Some(session) = state.token.as_ref()
             && refused.is_none_or(|refused| refused.expose() != session.expose())
         {
-            return Ok((session.clone(), false));
+            return Ok((session.clone(), state.is_unused));
         }
         let Some(login) = login else {
             return Err(unsendable_request_error(&SetupError::MissingSession));
@@ -259,7 +280,7 @@ impl ApiClient {
             }
             CallError::LoginFailed(Box::new(error))
         })?;
-        (state.token, state.is_from_login) = (Some(session.clone()), true);
+        (state.token, state.is_from_login, state.is_unused) = (Some(session.clone()), true, true);
         Ok((session, true))
     }
 
@@ -299,7 +320,7 @@ impl ApiClient {
             let Some(session) = state.token.take() else { return };
             drop(state);
             let Ok(value) = secret_header_value(session.expose(), "session token") else { return };
-            route.headers.insert(HeaderName::from_static(SESSION_TOKEN_HEADER), value);
+            route.headers.insert(SESSION_TOKEN_NAME, value);
             let redactor = self.shared.known_secrets_redactor();
             let outgoing = ApiRequest { call: CallKind::Logout, route, body: None, token_pointer: None, redactor };
             match self.transport.send_call(outgoing).await {
@@ -330,10 +351,6 @@ impl ApiClient {
     }
 }
 
-// Header names in lower case, for `HeaderName::from_static`.
-const EXPORT_TOKEN_HEADER: &str = "x-copresence-export-token";
-const SESSION_TOKEN_HEADER: &str = "x-copresence-session-token";
-
 /// Checks for any 2xx status of the API itself. The specification lists no status codes of `/generateExportToken`.
 fn ensure_success_status(call: CallKind, answered: &ApiResponse) -> Result<(), CallError> {
     if let Some(gate) = ErrorResponse::classify_non_api_response(call, answered) {
@@ -363,16 +380,4 @@ fn invalid_response_error(answered: &ApiResponse, mismatch: SpecViolation) -> Ca
 /// The error for a request that could not be built.
 fn unsendable_request_error(error: &SetupError) -> CallError {
     CallError::NeverSent(RequestNotSentError { kind: ConnectErrorKind::Other, detail: error.to_string() })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use copresence_protocol::headers;
-
-    #[test]
-    fn the_headers_have_the_names_of_the_specification() {
-        assert!(EXPORT_TOKEN_HEADER.eq_ignore_ascii_case(headers::EXPORT_TOKEN));
-        assert!(SESSION_TOKEN_HEADER.eq_ignore_ascii_case(headers::SESSION_TOKEN));
-    }
 }

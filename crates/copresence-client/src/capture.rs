@@ -67,7 +67,7 @@ impl ExchangeCapture {
     }
 
     /// Ends the exchange with a complete response.
-    pub(crate) fn finish_complete(mut self) {
+    pub(crate) fn finish_with_complete_response(mut self) {
         self.raw.outcome = ExchangeOutcome::Complete;
     }
 
@@ -78,7 +78,7 @@ impl ExchangeCapture {
     }
 
     /// Ends the exchange without a sent request.
-    pub(crate) fn finish_never_sent(self, cause: &RequestNotSentError) {
+    pub(crate) fn finish_as_never_sent(self, cause: &RequestNotSentError) {
         self.finish_with_error(ExchangeOutcome::NeverSent, format!("never sent: {cause}"));
     }
 
@@ -94,6 +94,11 @@ impl Drop for ExchangeCapture {
         if self.raw.outcome == ExchangeOutcome::Cancelled {
             self.raw.error = Some("cancelled by the caller".to_owned());
         }
-        self.recorder.record_exchange(self.redactor.redact_exchange(&self.raw));
+        let exchange = if self.recorder.needs_exchange_contents() {
+            self.redactor.redact_exchange(&self.raw)
+        } else {
+            self.raw.to_exchange_without_contents()
+        };
+        self.recorder.record_exchange(exchange);
     }
 }

@@ -27,11 +27,15 @@ pub(crate) enum DecodeError {
 }
 
 /// Decodes a body by the encoding of its headers, at most [`MAX_BODY`] bytes. Without one, gzip is recognized by its
-/// first bytes, with which no JSON starts.
+/// first bytes, with which no JSON starts, and so is zlib. JSON in UTF-16 is converted, as an invalid response.
 pub(crate) fn decode_body(headers: &HeaderMap, body: Bytes) -> DecodedBody {
     let mut stated = encodings_other_than_identity(headers);
-    if stated.is_empty() && body.starts_with(b"\x1f\x8b") {
-        stated.push("gzip".to_owned());
+    if stated.is_empty() {
+        stated.extend(detect_unstated_encoding(&body).map(str::to_owned));
+    }
+    if let Some(text) = decode_utf16_json(&body) {
+        let violation = SpecViolation::new("", "JSON in UTF-8", "JSON in UTF-16");
+        return DecodedBody { body: text.into(), error: Some(DecodeError::InvalidEncoding(violation)) };
     }
     // Some proxies decode the body but keep the header.
     if stated.is_empty() || has_json_object_start(&body) {
@@ -61,6 +65,32 @@ pub(crate) fn decode_body(headers: &HeaderMap, body: Bytes) -> DecodedBody {
         Err(_) if decoded.is_empty() => invalid(body, does_not_conform),
         Err(_) => invalid(decoded.into(), does_not_conform),
     }
+}
+
+/// The content encoding of a body by its first bytes.
+fn detect_unstated_encoding(body: &[u8]) -> Option<&'static str> {
+    match body {
+        [0x1f, 0x8b, ..] => Some("gzip"),
+        // Method and check bits of the zlib header (RFC 1950, 2.2).
+        [0x78, flags, ..] if (0x7800 + u16::from(*flags)) % 31 == 0 => Some("deflate"),
+        _ => None,
+    }
+}
+
+/// Converts JSON in UTF-16 to UTF-8. It begins with a byte order mark, a bracket or a blank. `None` for any other
+/// body.
+fn decode_utf16_json(body: &[u8]) -> Option<String> {
+    let (units, is_big_endian) = match body {
+        [0xff, 0xfe, units @ ..] => (units, false),
+        [0xfe, 0xff, units @ ..] => (units, true),
+        [b'{' | b'[' | b' ' | b'\t' | b'\r' | b'\n', 0, ..] => (body, false),
+        [0, b'{' | b'[' | b' ' | b'\t' | b'\r' | b'\n', ..] => (body, true),
+        _ => return None,
+    };
+    let unit = if is_big_endian { u16::from_be_bytes } else { u16::from_le_bytes };
+    // A last byte alone is the rest of a truncated body.
+    let units: Vec<u16> = units.chunks_exact(2).map(|pair| unit([pair[0], pair[1]])).collect();
+    Some(String::from_utf16_lossy(&units))
 }
 
 /// The stated content encodings in lower case, without `identity`.
@@ -105,6 +135,30 @@ mod tests {
     }
 
     const BODY: &[u8] = br#"{"avatar_ready":false}"#;
+
+    #[test]
+    fn json_in_utf_16_is_converted_and_reported() {
+        let text = r#"{"note":"café 👋"}"#;
+        let encode = |bytes: fn(u16) -> [u8; 2], mark: bool| {
+            let mark = mark.then_some(0xfeff).into_iter();
+            mark.chain(text.encode_utf16()).flat_map(bytes).collect::<Vec<u8>>()
+        };
+        for (bytes, mark) in [(u16::to_le_bytes as fn(u16) -> [u8; 2], true), (u16::to_be_bytes, true)]
+            .into_iter()
+            .chain([(u16::to_le_bytes as fn(u16) -> [u8; 2], false), (u16::to_be_bytes, false)])
+        {
+            let decoded = decode_body(&HeaderMap::new(), encode(bytes, mark).into());
+            assert_eq!(decoded.body, text, "mark {mark}");
+            assert!(matches!(decoded.error, Some(DecodeError::InvalidEncoding(_))));
+        }
+        for other in [&b""[..], b"{", b"{}", b"\xff", b"\0\0\0", b"\0\x1b[2J", b"x\0"] {
+            assert!(decode_body(&HeaderMap::new(), Bytes::from_static(other)).body == other);
+        }
+        let mut zlib = ZlibEncoder::new(Vec::new(), Compression::default());
+        zlib.write_all(text.as_bytes()).expect("in memory");
+        let decoded = decode_body(&HeaderMap::new(), zlib.finish().expect("in memory").into());
+        assert!(decoded.error.is_none() && decoded.body == text);
+    }
 
     #[test]
     fn encoded_bodies_are_decoded_by_header_or_content() {

@@ -215,7 +215,7 @@ impl CurlCommand {
 pub fn curl_for_exchange(exchange: &Exchange, backend: &BackendWithRoutes) -> CurlCommand {
     let url = match exchange.call {
         CallKind::Download => ShellWord::word_from_variable(DOWNLOAD_URL_VAR),
-        _ => recorded_url_word(&exchange.url),
+        _ => recorded_url_to_shell_word(&exchange.url),
     };
     let mut curl = CurlCommand::new(&exchange.method, url);
     for (name, value) in &exchange.request_headers {
@@ -265,7 +265,7 @@ fn find_partner_header_template<'a>(call: CallKind, name: &str, backend: &'a Bac
 }
 
 /// A recorded URL, with variables in place of masked query values, which may be a partner's secrets.
-fn recorded_url_word(recorded: &str) -> ShellWord {
+fn recorded_url_to_shell_word(recorded: &str) -> ShellWord {
     let Some((place, query)) = recorded.split_once('?') else {
         return text_or_masked_variable(recorded, "URL");
     };

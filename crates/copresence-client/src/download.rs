@@ -10,7 +10,9 @@ use crate::exchange::ExchangeOutcome;
 use crate::file_host::{explain_misconfigured_public_url, has_html_escaped_query, host_and_port};
 use crate::file_server_error::{FileServerError, MAX_ERROR_BODY};
 use crate::redact::Redactor;
+use crate::redirect_cookies::RedirectCookies;
 use crate::request_plan::CallRoute;
+use crate::stated_digest::StatedDigest;
 use crate::transport::{
     HttpTransport, NoResponseReason, build_request, lost_response_from_error, parse_retry_after, redirect_target,
 };
@@ -50,6 +52,8 @@ pub struct OpenedDownload {
     pub total: Option<u64>,
     /// The strong `ETag`, or else `Last-Modified`, for [`ResumePoint::validator`].
     pub validator: Option<String>,
+    /// The digest of the whole file that the server states.
+    pub stated_digest: Option<StatedDigest>,
     /// `Content-Type`, as sent.
     pub content_type: Option<String>,
     /// `Content-Encoding`, as sent, without `identity`. The stream, [`Self::offset`] and [`Self::total`] count encoded
@@ -92,13 +96,20 @@ pub(crate) async fn open_download(
         kind: unsendable_request_error(&error),
         hint: None,
         redirected_to: None,
+        has_unsent_credentials: false,
     })?;
     let requested = at.clone();
+    let has_unsent_credentials = !requested.username().is_empty() || requested.password().is_some();
     let result = open_and_follow_redirects(transport, known, &mut at, resume).await;
     result.map_err(|kind| {
         let hint = match &kind {
             DownloadErrorKind::ErrorStatus { status: 400..=499, .. } if has_html_escaped_query(&at) => Some(
                 "the file URL contains `&amp;`: the backend escaped it for HTML and must send it as it is".to_owned(),
+            ),
+            DownloadErrorKind::ErrorStatus { status: 401 | 403, .. } if has_unsent_credentials => Some(
+                "the file URL contains a user name, which downloads never send: the backend must send a URL that works \
+                 without one"
+                    .to_owned(),
             ),
             DownloadErrorKind::Interrupted { .. } | DownloadErrorKind::RangeNotSatisfiable { .. } => None,
             _ => explain_misconfigured_public_url(&at, backend),
@@ -106,7 +117,7 @@ pub(crate) async fn open_download(
         let hint = hint
             .map(|hint| format!("{hint}. The Export Token is spent: correct the backend before the next visit").into());
         let redirected_to = (at != requested).then(|| DownloadUrl::new(at.as_str())).flatten().map(Box::new);
-        DownloadError { host: host_and_port(&at), kind, hint, redirected_to }
+        DownloadError { host: host_and_port(&at), kind, hint, redirected_to, has_unsent_credentials }
     })
 }
 
@@ -121,8 +132,11 @@ async fn open_and_follow_redirects(
     let first_byte = Instant::now() + transport.timeouts.connect + transport.timeouts.first_byte;
     let mut redactor = known.with_download_url_secrets(at);
     let mut behind: Option<u16> = None;
+    let mut cookies = RedirectCookies::default();
     for _ in 0..=MAX_REDIRECTS {
-        let route = CallRoute { method: Method::GET, url: at.clone(), headers: download_request_headers(resume)? };
+        let mut headers = download_request_headers(resume)?;
+        headers.extend(cookies.build_cookie_header(at).map(|cookies| (header::COOKIE, cookies)));
+        let route = CallRoute { method: Method::GET, url: at.clone(), headers };
         let request = build_request(&route);
         let mut capture = transport.start_download_capture(&request, &redactor);
         let response = match transport.send_download_and_await_headers(request, first_byte, &redactor).await {
@@ -147,7 +161,9 @@ async fn open_and_follow_redirects(
             return opened;
         }
         let target = redirect_target(&response);
-        capture.finish_complete();
+        cookies.add_cookies_of_response(at, response.headers());
+        redactor = cookies.cookie_values().fold(redactor, |redactor, value| redactor.with_secret(value));
+        capture.finish_with_complete_response();
         *at = allowed_redirect_target(at, status, target)?;
         redactor = redactor.with_download_url_secrets(at);
         behind = Some(status);
@@ -210,6 +226,7 @@ async fn download_from_response(
                 offset,
                 total,
                 validator: if_range_validator(headers),
+                stated_digest: StatedDigest::find_in_headers(headers, response.status() != StatusCode::PARTIAL_CONTENT),
                 content_type: ascii_header_value(headers, &header::CONTENT_TYPE),
                 content_encoding: normalized_content_encoding(headers),
                 has_unverifiable_end: ends_with_connection || is_unrequested_range_of_unknown_file,
@@ -237,7 +254,7 @@ async fn download_from_response(
         let words = DownloadError::new_at_host(host, error.clone()).to_string();
         capture.finish_with_error(ExchangeOutcome::InvalidResponse, words);
     } else {
-        capture.finish_complete();
+        capture.finish_with_complete_response();
     }
     Err(error)
 }
@@ -338,7 +355,7 @@ fn body_stream(reading: DownloadBodyState) -> BoxStream<'static, Result<Bytes, D
                 (ResponseLossKind::ConnectionLost, "the response ended before the end of the file".to_owned())
             }
             Ok(Ok(None)) => {
-                reading.capture.finish_complete();
+                reading.capture.finish_with_complete_response();
                 return None;
             }
             Ok(Err(error)) => {

@@ -20,23 +20,39 @@ pub struct DownloadError {
     /// still be available there. `None` for the stream of an opened download
     /// ([`crate::OpenedDownload::redirected_to`]).
     pub redirected_to: Option<Box<DownloadUrl>>,
+    /// Whether the URL has a user name or a password. Downloads send neither, so a 401 or 403 is no refusal of the URL
+    /// that the backend sent.
+    pub has_unsent_credentials: bool,
 }
 
 impl DownloadError {
     /// The error of one response, without what only the whole call knows.
     pub(crate) fn new_at_host(host: String, kind: DownloadErrorKind) -> Self {
-        Self { host, kind, hint: None, redirected_to: None }
+        Self { host, kind, hint: None, redirected_to: None, has_unsent_credentials: false }
     }
 
-    /// Whether the file server refuses the URL: a status that says so, from the host of the URL itself, without a
-    /// reason that is temporary.
+    /// Whether the file server refuses the URL: a status that says so, from the host of the URL itself, without
+    /// `Retry-After` and without a reason that is temporary. One such response does not prove it: see
+    /// [`Self::has_file_server_error_code`].
     pub fn is_refusal_of_url(&self) -> bool {
         match &self.kind {
-            DownloadErrorKind::ErrorStatus { status, after_redirect, reason, .. } => {
+            DownloadErrorKind::ErrorStatus { status, after_redirect, reason, retry_after } => {
                 matches!(status, 400 | 401 | 403 | 404 | 410 | 451)
+                    && !(self.has_unsent_credentials && matches!(status, 401 | 403))
                     && !after_redirect
+                    && retry_after.is_none()
                     && !reason.as_ref().is_some_and(|reason| reason.cause.is_temporary())
             }
+            _ => false,
+        }
+    }
+
+    /// Whether the response states a code of its own, as file servers and applications do (`AccessDenied`, `NoSuchKey`,
+    /// 101). A page or an empty response may come from anything on the way: a proxy, a firewall, or a load balancer
+    /// while the application starts.
+    pub fn has_file_server_error_code(&self) -> bool {
+        match &self.kind {
+            DownloadErrorKind::ErrorStatus { reason: Some(reason), .. } => reason.code.is_some(),
             _ => false,
         }
     }

@@ -8,7 +8,7 @@
 //! and `localhost` are checked.
 
 use crate::backend::DownloadExceptions;
-use crate::file_host::{HostNetworkScope, host_reach, reach_of_ip};
+use crate::file_host::{HostNetworkScope, network_scope_of_host, network_scope_of_ip};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
@@ -27,7 +27,7 @@ pub(crate) type HostLookup = Arc<dyn Fn(String) -> BoxFuture<'static, io::Result
 const BACKEND_LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The lookup of the operating system.
-pub(crate) fn system_host_lookup() -> HostLookup {
+pub(crate) fn create_system_host_lookup() -> HostLookup {
     Arc::new(|name| async move { Ok(tokio::net::lookup_host((name, 0)).await?.collect()) }.boxed())
 }
 
@@ -99,13 +99,14 @@ impl DownloadTargetRules {
 
     /// The addresses of a download host that may be connected to. An error if it has only others.
     async fn keep_allowed_addresses(&self, addresses: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, RefusedTarget> {
-        let not_public = addresses.iter().map(SocketAddr::ip).find(|ip| reach_of_ip(*ip) != HostNetworkScope::Public);
+        let not_public =
+            addresses.iter().map(SocketAddr::ip).find(|ip| network_scope_of_ip(*ip) != HostNetworkScope::Public);
         let Some(not_public) = not_public else { return Ok(addresses) };
         if self.exceptions.allow_private_hosts || !self.is_backend_public().await {
             return Ok(addresses);
         }
         let mut allowed = addresses;
-        allowed.retain(|address| reach_of_ip(address.ip()) == HostNetworkScope::Public);
+        allowed.retain(|address| network_scope_of_ip(address.ip()) == HostNetworkScope::Public);
         if allowed.is_empty() { Err(RefusedTarget::PrivateAddress(not_public)) } else { Ok(allowed) }
     }
 
@@ -114,17 +115,17 @@ impl DownloadTargetRules {
     async fn is_backend_public(&self) -> bool {
         let Some(host) = self.backend.host() else { return true };
         let name = match host {
-            Host::Ipv4(address) => return reach_of_ip(address.into()) == HostNetworkScope::Public,
-            Host::Ipv6(address) => return reach_of_ip(address.into()) == HostNetworkScope::Public,
+            Host::Ipv4(address) => return network_scope_of_ip(address.into()) == HostNetworkScope::Public,
+            Host::Ipv6(address) => return network_scope_of_ip(address.into()) == HostNetworkScope::Public,
             Host::Domain(name) => name,
         };
-        if host_reach(&host) == HostNetworkScope::Loopback {
+        if network_scope_of_host(&host) == HostNetworkScope::Loopback {
             return false;
         }
         if !self.was_backend_public.load(Ordering::Relaxed) {
             match tokio::time::timeout(BACKEND_LOOKUP_TIMEOUT, (self.lookup)(name.to_owned())).await {
                 Ok(Ok(addresses)) => self.record_whether_backend_is_public(&addresses),
-                Ok(Err(_)) | Err(_) => return host_reach(&host) == HostNetworkScope::Public,
+                Ok(Err(_)) | Err(_) => return network_scope_of_host(&host) == HostNetworkScope::Public,
             }
         }
         self.was_backend_public.load(Ordering::Relaxed)
@@ -132,7 +133,7 @@ impl DownloadTargetRules {
 
     /// Remembers whether the backend's host has a public address.
     fn record_whether_backend_is_public(&self, addresses: &[SocketAddr]) {
-        if addresses.iter().any(|address| reach_of_ip(address.ip()) == HostNetworkScope::Public) {
+        if addresses.iter().any(|address| network_scope_of_ip(address.ip()) == HostNetworkScope::Public) {
             self.was_backend_public.store(true, Ordering::Relaxed);
         }
     }
@@ -144,7 +145,7 @@ pub fn explain_refused_download_url(file_url: &Url, backend_url: &Url) -> Option
     if is_plain_http_from_https(file_url, backend_url) {
         return Some(RefusedTarget::PlainHttp.violated_rule_text());
     }
-    let is_backend_public = host_reach(&backend_url.host()?) == HostNetworkScope::Public;
+    let is_backend_public = network_scope_of_host(&backend_url.host()?) == HostNetworkScope::Public;
     find_literal_host_refusal(file_url).filter(|_| is_backend_public).map(|refused| refused.violated_rule_text())
 }
 
@@ -158,18 +159,18 @@ fn find_literal_host_refusal(url: &Url) -> Option<RefusedTarget> {
     let host = url.host()?;
     let address = match host {
         Host::Domain(_) => {
-            return (host_reach(&host) == HostNetworkScope::Loopback).then_some(RefusedTarget::LoopbackName);
+            return (network_scope_of_host(&host) == HostNetworkScope::Loopback).then_some(RefusedTarget::LoopbackName);
         }
         Host::Ipv4(address) => IpAddr::from(address),
         Host::Ipv6(address) => IpAddr::from(address),
     };
-    (reach_of_ip(address) != HostNetworkScope::Public).then_some(RefusedTarget::PrivateAddress(address))
+    (network_scope_of_ip(address) != HostNetworkScope::Public).then_some(RefusedTarget::PrivateAddress(address))
 }
 
 /// Resolves the hosts of API calls without restriction, and records whether the backend's host is public.
-pub(crate) struct BackendReachRecordingResolver(pub(crate) Arc<DownloadTargetRules>);
+pub(crate) struct BackendScopeRecordingResolver(pub(crate) Arc<DownloadTargetRules>);
 
-impl Resolve for BackendReachRecordingResolver {
+impl Resolve for BackendScopeRecordingResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let rules = Arc::clone(&self.0);
         async move {
@@ -311,7 +312,7 @@ mod tests {
         let backend = Url::parse("http://api.test/").expect("a URL");
         let rules = Arc::new(DownloadTargetRules::new(backend, DownloadExceptions::default(), lookup));
         let name = "api.test".parse().expect("a name");
-        assert_eq!(BackendReachRecordingResolver(Arc::clone(&rules)).resolve(name).await.expect("resolved").count(), 1);
+        assert_eq!(BackendScopeRecordingResolver(Arc::clone(&rules)).resolve(name).await.expect("resolved").count(), 1);
         is_rebound.store(true, Ordering::Relaxed);
         assert!(resolve(&rules, "api.test").await.is_err(), "the name of the backend itself");
         assert!(check(&rules, "http://127.0.0.1/").await.is_err());

@@ -27,7 +27,7 @@ pub fn explain_misconfigured_public_url(file_url: &Url, backend_url: &Url) -> Op
     if file == backend {
         return None;
     }
-    let (file_reach, backend_reach) = (host_reach(&file), host_reach(&backend));
+    let (file_reach, backend_reach) = (network_scope_of_host(&file), network_scope_of_host(&backend));
     let place = match file_reach {
         HostNetworkScope::Loopback if backend_reach != HostNetworkScope::Loopback => "on the backend's own machine",
         HostNetworkScope::SingleLabel => "in the backend's own network",
@@ -52,10 +52,10 @@ pub(crate) fn host_and_port(url: &Url) -> String {
 }
 
 /// From where a host can be reached.
-pub(crate) fn host_reach(host: &Host<&str>) -> HostNetworkScope {
+pub(crate) fn network_scope_of_host(host: &Host<&str>) -> HostNetworkScope {
     match host {
-        Host::Ipv4(address) => reach_of_ipv4(*address),
-        Host::Ipv6(address) => reach_of_ipv6(*address),
+        Host::Ipv4(address) => network_scope_of_ipv4(*address),
+        Host::Ipv6(address) => network_scope_of_ipv6(*address),
         Host::Domain(name) => {
             let name = name.trim_end_matches('.').to_ascii_lowercase();
             if name == "localhost" || name.ends_with(".localhost") {
@@ -72,59 +72,55 @@ pub(crate) fn host_reach(host: &Host<&str>) -> HostNetworkScope {
 }
 
 /// From where an address can be reached.
-pub(crate) fn reach_of_ip(address: IpAddr) -> HostNetworkScope {
+pub(crate) fn network_scope_of_ip(address: IpAddr) -> HostNetworkScope {
     match address {
-        IpAddr::V4(address) => reach_of_ipv4(address),
-        IpAddr::V6(address) => reach_of_ipv6(address),
+        IpAddr::V4(address) => network_scope_of_ipv4(address),
+        IpAddr::V6(address) => network_scope_of_ipv6(address),
     }
 }
 
 /// From where an IPv4 address can be reached; the shared address space of providers (100.64.0.0/10) counts as
 /// private.
-fn reach_of_ipv4(address: Ipv4Addr) -> HostNetworkScope {
-    let [first, second, ..] = address.octets();
+fn network_scope_of_ipv4(address: Ipv4Addr) -> HostNetworkScope {
+    let [first, second, third, _] = address.octets();
     // 100.64.0.0/10 is the shared address space of providers (RFC 6598).
     let is_shared = first == 100 && (64..128).contains(&second);
+    // IETF protocol assignments, with the metadata service of a cloud, the former 6to4 relays, and the reserved class E.
+    // 198.18.0.0/15 counts as public: some proxies resolve every name to it.
+    let is_reserved = first >= 240 || matches!([first, second, third], [192, 0, 0] | [192, 88, 99]);
     // 0.0.0.0/8 is "this network" (RFC 1122), and 255.255.255.255 every host of it.
     if address.is_loopback() || first == 0 {
         HostNetworkScope::Loopback
-    } else if address.is_private()
-        || address.is_link_local()
-        || address.is_multicast()
-        || address.is_broadcast()
-        || is_shared
-    {
+    } else if address.is_private() || address.is_link_local() || address.is_multicast() || is_shared || is_reserved {
         HostNetworkScope::Private
     } else {
         HostNetworkScope::Public
     }
 }
 
-/// From where an IPv6 address can be reached; one that contains an IPv4 address is classified as that.
-fn reach_of_ipv6(address: Ipv6Addr) -> HostNetworkScope {
+/// From where an IPv6 address can be reached; one that contains an IPv4 address is classified as that. Public are only the
+/// global unicast addresses (`2000::/3`), without those of protocols (`2001::/23`, with Teredo).
+fn network_scope_of_ipv6(address: Ipv6Addr) -> HostNetworkScope {
     if address.is_loopback() || address.is_unspecified() {
         return HostNetworkScope::Loopback;
     }
     if let Some(contained) = embedded_ipv4(address) {
-        return reach_of_ipv4(contained);
+        return network_scope_of_ipv4(contained);
     }
-    // fec0::/10 were the private addresses before unique local ones (RFC 3879).
-    let is_site_local = address.segments()[0] & 0xffc0 == 0xfec0;
-    if address.is_unique_local() || address.is_unicast_link_local() || address.is_multicast() || is_site_local {
-        HostNetworkScope::Private
-    } else {
-        HostNetworkScope::Public
-    }
+    let [first, second, ..] = address.segments();
+    let is_of_protocol = first == 0x2001 && second < 0x200;
+    if first & 0xe000 == 0x2000 && !is_of_protocol { HostNetworkScope::Public } else { HostNetworkScope::Private }
 }
 
-/// The IPv4 address in a mapped (`::ffff:0:0/96`), compatible (`::/96`), NAT64 (`64:ff9b::/96`) or 6to4 (`2002::/16`)
-/// address.
+/// The IPv4 address in a mapped (`::ffff:0:0/96`), compatible (`::/96`), NAT64 (`64:ff9b::/96`), 6to4 (`2002::/16`) or
+/// ISATAP address (interface `0:5efe` or `200:5efe`).
 fn embedded_ipv4(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let ipv4 = |high: u16, low: u16| Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low));
     match address.segments() {
         [0, 0, 0, 0, 0, 0 | 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => {
             Some(ipv4(high, low))
         }
+        [_, _, _, _, 0 | 0x200, 0x5efe, high, low] => Some(ipv4(high, low)),
         _ => None,
     }
 }
@@ -167,6 +163,30 @@ mod tests {
             ("https://files.example.com/a", "http://127.0.0.1:4010/"),
         ] {
             assert_eq!(misconfiguration(file, backend), None, "{file} {backend}");
+        }
+    }
+
+    #[test]
+    fn internal_and_reserved_addresses_are_not_public() {
+        for address in [
+            "64:ff9b:1::7f00:1",
+            "::ffff:0:7f00:1",
+            "2001:0:7f00:1::1",
+            "2001:db8:1:2:0:5efe:7f00:1",
+            "192.0.0.192",
+            "240.0.0.1",
+            "255.255.255.255",
+            "100::1",
+            "fec0::1",
+            "fd00::1",
+            "fe80::1",
+            "ff02::1",
+            "2002:7f00:1::1",
+        ] {
+            assert_ne!(network_scope_of_ip(address.parse().expect(address)), HostNetworkScope::Public, "{address}");
+        }
+        for address in ["8.8.8.8", "198.18.0.1", "2606:4700::1111", "2001:4860::8888", "64:ff9b::808:808"] {
+            assert_eq!(network_scope_of_ip(address.parse().expect(address)), HostNetworkScope::Public, "{address}");
         }
     }
 

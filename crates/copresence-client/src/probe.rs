@@ -176,7 +176,7 @@ impl Prober {
                     _ => content_encoding::decode_body(response.headers(), body).body,
                 };
                 keep(&body);
-                capture.finish_complete();
+                capture.finish_with_complete_response();
                 let status = response.status().as_u16();
                 Ok(ProbeResponse { status, headers: response.headers().clone(), body })
             }

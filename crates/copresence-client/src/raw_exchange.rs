@@ -1,6 +1,6 @@
 //! An exchange before redaction.
 
-use crate::exchange::{CallKind, ExchangeOutcome};
+use crate::exchange::{CallKind, Exchange, ExchangeOutcome};
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 use jiff::Timestamp;
@@ -32,5 +32,25 @@ impl UnredactedExchange {
     pub(crate) fn find_secret_in_response(&self) -> Option<String> {
         let value: serde_json::Value = serde_json::from_slice(self.body.as_ref()?).ok()?;
         value.pointer(self.token_pointer.as_ref()?)?.as_str().map(str::to_owned)
+    }
+
+    /// The exchange without its texts, which could contain secrets: only what was called, when, and how it ended.
+    pub(crate) fn to_exchange_without_contents(&self) -> Exchange {
+        Exchange {
+            call: self.call,
+            started_at: self.started_at,
+            time_to_headers: self.time_to_headers,
+            duration: self.duration,
+            method: String::new(),
+            url: String::new(),
+            request_headers: Vec::new(),
+            request_body: None,
+            status: self.status,
+            response_headers: Vec::new(),
+            body: None,
+            body_size: self.body_size,
+            outcome: self.outcome,
+            error: None,
+        }
     }
 }

@@ -38,14 +38,14 @@ pub const MASKED_NUMBER: &str = "… (a number)";
 const TOO_LONG_REASON: &str = "too long";
 
 /// Whether a recorded body was truncated at [`MAX_RECORDED_BODY`].
-pub fn is_truncated_body(body: &str) -> bool {
+pub fn is_recorded_body_truncated(body: &str) -> bool {
     body.strip_suffix(']').is_some_and(|body| body.ends_with(TOO_LONG_REASON))
 }
 
 /// Masks a set of known secrets. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Redactor {
-    secrets: Arc<[SecretString]>,
+    pub(crate) secrets: Arc<[SecretString]>,
 }
 
 impl fmt::Debug for Redactor {
@@ -190,7 +190,7 @@ impl Redactor {
     fn redact_request_body(&self, call: CallKind, body: &str) -> String {
         match serde_json::from_str(body) {
             Ok(json) => self.redact_and_truncate(&self.redact_json(json, call == CallKind::Login).to_string()),
-            Err(_) => omission_note(body.len() as u64, "not JSON"),
+            Err(_) => note_for_omitted_body_part(body.len() as u64, "not JSON"),
         }
     }
 
@@ -204,7 +204,7 @@ impl Redactor {
             _ if body.is_empty() => String::new(),
             Ok(json) => self.redact_and_truncate(&self.redact_json(json, all).to_string()),
             // Secrets cannot be located in a text that cannot be parsed.
-            Err(_) if success || raw.error.is_some() => omission_note(raw.body_size, "not whole JSON"),
+            Err(_) if success || raw.error.is_some() => note_for_omitted_body_part(raw.body_size, "not whole JSON"),
             Err(_) => {
                 let text = mask_secret_xml_elements(&String::from_utf8_lossy(body));
                 self.redact_and_truncate(&reduce_urls_to_origins(&text))
@@ -245,11 +245,11 @@ impl Redactor {
         if end == clean.len() {
             return clean;
         }
-        format!("{} {}", &clean[..end], omission_note((clean.len() - end) as u64, TOO_LONG_REASON))
+        format!("{} {}", &clean[..end], note_for_omitted_body_part((clean.len() - end) as u64, TOO_LONG_REASON))
     }
 
     /// Whether a text contains a known secret, also percent-encoded or form-encoded.
-    fn contains_secret(&self, text: &str) -> bool {
+    pub(crate) fn contains_secret(&self, text: &str) -> bool {
         let plain = |text: &str| self.secrets.iter().any(|secret| text.contains(secret.expose_secret()));
         let decoded = |text: &str| {
             plain(&percent_encoding::percent_decode_str(text).decode_utf8_lossy())
@@ -306,19 +306,29 @@ fn mask_value(value: &str) -> String {
 }
 
 /// The note that replaces an omitted part of a body.
-fn omission_note(bytes: u64, why: &str) -> String {
+fn note_for_omitted_body_part(bytes: u64, why: &str) -> String {
     format!("[{bytes} bytes left out: {why}]")
 }
 
-/// The origin of a URL. Returns `None` for a text that is not an http(s) URL.
+/// The origin of a URL, and a mask. Returns `None` for a text that is not an http(s) URL.
 fn reduce_url_to_origin(text: &str) -> Option<String> {
+    web_origin_of_url(text).map(|origin| format!("{origin}/{MASK}"))
+}
+
+/// The origin of an http(s) URL. Returns `None` for any other text.
+pub(crate) fn web_origin_of_url(text: &str) -> Option<String> {
     let url = Url::parse(text).ok()?;
     let web = matches!(url.scheme(), "http" | "https") && url.has_host();
-    web.then(|| format!("{}/{MASK}", url.origin().ascii_serialization()))
+    web.then(|| url.origin().ascii_serialization())
 }
 
 /// Reduces every URL in a text to its origin, also if its slashes are escaped as `\/` in JSON.
-fn reduce_urls_to_origins(text: &str) -> String {
+pub(crate) fn reduce_urls_to_origins(text: &str) -> String {
+    replace_urls_in_text(text, |url| reduce_url_to_origin(url).unwrap_or_else(|| MASK.to_owned()))
+}
+
+/// Replaces every URL in a text, also if its slashes are escaped as `\/` in JSON. `replace` gets it without escapes.
+pub(crate) fn replace_urls_in_text(text: &str, mut replace: impl FnMut(&str) -> String) -> String {
     // Only ASCII characters are changed, so indices are valid in both strings.
     let lower = text.to_ascii_lowercase();
     let mut clean = String::with_capacity(text.len());
@@ -334,7 +344,7 @@ fn reduce_urls_to_origins(text: &str) -> String {
         let length = rest.find(|c: char| c.is_whitespace() || matches!(c, '"' | '<' | '>')).unwrap_or(rest.len());
         let url = text[found..found + length].replace("\\/", "/");
         clean.push_str(&text[from..found]);
-        clean.push_str(reduce_url_to_origin(&url).as_deref().unwrap_or(MASK));
+        clean.push_str(&replace(&url));
         from = found + length;
     }
     clean.push_str(&text[from..]);
@@ -343,7 +353,7 @@ fn reduce_urls_to_origins(text: &str) -> String {
 
 /// Masks the text of XML elements whose names suggest a secret, for example `StringToSign` in the error of an object
 /// store.
-fn mask_secret_xml_elements(text: &str) -> String {
+pub(crate) fn mask_secret_xml_elements(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('<') {
@@ -404,12 +414,12 @@ fn redact_response_headers(headers: &HeaderMap) -> impl Iterator<Item = (String,
 }
 
 /// The value of a header as text.
-fn header_value_text(value: &HeaderValue) -> String {
+pub(crate) fn header_value_text(value: &HeaderValue) -> String {
     String::from_utf8_lossy(value.as_bytes()).into_owned()
 }
 
 /// Whether the name of a header or member suggests a secret value.
-fn is_secret_name(name: &str) -> bool {
+pub(crate) fn is_secret_name(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     ["token", "key", "secret", "passw", "session", "auth", "cookie", "signature", "credential"]
         .iter()
@@ -417,7 +427,7 @@ fn is_secret_name(name: &str) -> bool {
 }
 
 /// Whether the name of a member suggests a URL.
-fn is_url_member_name(name: &str) -> bool {
+pub(crate) fn is_url_member_name(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     name.contains("url") || name.contains("uri") || name.contains("href")
 }

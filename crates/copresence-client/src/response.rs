@@ -122,6 +122,10 @@ pub struct ErrorResponse {
     pub class: ErrorClass,
 }
 
+/// Error codes of Parse Server for failures of its own: internal error, connection failed, timeout, request limit
+/// exceeded, temporary rejection.
+const PARSE_SERVER_FAILURE_CODES: [i64; 5] = [1, 100, 124, 155, 159];
+
 impl ErrorResponse {
     /// Classifies an error response by the call, the status and the error code.
     pub(crate) fn classify_error_response(call: CallKind, response: &ApiResponse) -> Self {
@@ -140,6 +144,8 @@ impl ErrorResponse {
             }
             // Web frameworks repeat the status as the error code.
             status @ (404 | 405) if body.code.is_none_or(|code| code == i64::from(status)) => ErrorClass::NoApi,
+            // Parse Server sends its own failures with status 400, too.
+            400 if body.code.is_some_and(|code| PARSE_SERVER_FAILURE_CODES.contains(&code)) => ErrorClass::ServerError,
             400 if call == CallKind::Redeem => ErrorClass::TokenInactive,
             500..=599 => ErrorClass::ServerError,
             300..=399 => ErrorClass::Redirect { to: response.redirect_host.clone() },
@@ -220,6 +226,9 @@ mod tests {
         let wrong_login = r#"{"code":101,"error":"Invalid username/password."}"#;
         for (call, status, body, expected) in [
             (CallKind::Redeem, 400, "", ErrorClass::TokenInactive),
+            (CallKind::Redeem, 400, r#"{"code":141,"error":"not active"}"#, ErrorClass::TokenInactive),
+            (CallKind::Redeem, 400, r#"{"code":1,"error":"Internal server error."}"#, ErrorClass::ServerError),
+            (CallKind::Redeem, 400, r#"{"code":155,"error":"Too many requests"}"#, ErrorClass::ServerError),
             (CallKind::Redeem, 400, invalid_session, ErrorClass::CredentialsRejected),
             (CallKind::Redeem, 403, "", ErrorClass::CredentialsRejected),
             (CallKind::Redeem, 404, "", ErrorClass::NoApi),

@@ -4,7 +4,7 @@ use crate::backend::Timeouts;
 use crate::capture::ExchangeCapture;
 use crate::content_encoding::{self, DecodeError, DecodedBody};
 use crate::deadline::await_until;
-use crate::download_target::{BackendReachRecordingResolver, DownloadHostResolver, DownloadTargetRules, RefusedTarget};
+use crate::download_target::{BackendScopeRecordingResolver, DownloadHostResolver, DownloadTargetRules, RefusedTarget};
 use crate::error::{CallError, InvalidResponse};
 use crate::exchange::{CallKind, ExchangeOutcome, ExchangeRecorder};
 use crate::limits::MAX_BODY;
@@ -108,7 +108,7 @@ impl HttpTransport {
         let inward = build_client(&time_outs, &tls, reqwest::ClientBuilder::no_proxy)?;
         let rules = rules.map(Arc::new);
         let outward = build_client(&time_outs, &tls, |builder| match &rules {
-            Some(rules) => builder.dns_resolver(BackendReachRecordingResolver(Arc::clone(rules))),
+            Some(rules) => builder.dns_resolver(BackendScopeRecordingResolver(Arc::clone(rules))),
             None => builder,
         })?;
         let download = rules.map(|rules| {
@@ -171,7 +171,7 @@ impl HttpTransport {
         capture.capture_response_body(body.clone());
         tracing::debug!(%call, status, bytes = body.len(), "response received");
         match fault {
-            None => capture.finish_complete(),
+            None => capture.finish_with_complete_response(),
             Some(DecodeError::InvalidEncoding(mismatch)) => {
                 capture.finish_with_error(ExchangeOutcome::InvalidResponse, mismatch.to_string());
                 return Err(CallError::InvalidResponse(InvalidResponse { status, violation: mismatch, body }));
@@ -237,11 +237,11 @@ impl HttpTransport {
             }
             Err(NoResponseReason::TargetRefused(refused)) => {
                 let cause = RequestNotSentError { kind: ConnectErrorKind::Other, detail: refused.to_string() };
-                capture.finish_never_sent(&cause);
+                capture.finish_as_never_sent(&cause);
                 Err(CallError::NeverSent(cause))
             }
             Err(NoResponseReason::NeverSent(cause)) => {
-                capture.finish_never_sent(&cause);
+                capture.finish_as_never_sent(&cause);
                 Err(CallError::NeverSent(cause))
             }
             Err(NoResponseReason::ResponseLost(evidence)) => {
@@ -374,6 +374,8 @@ pub(crate) fn build_request(route: &CallRoute) -> reqwest::Request {
     request.headers_mut().insert(header::USER_AGENT, HeaderValue::from_static(agent));
     // Bodies are counted, saved and hashed as received, so they must not be encoded.
     request.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    // A cache that takes no notice of the token would answer with the avatar of another visitor.
+    request.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-store"));
     request
 }
 
@@ -464,7 +466,15 @@ fn build_client(
         // Both would break "one call sends one request", so connections are not reused and HTTP/2 is off.
         .pool_max_idle_per_host(0)
         .http1_only()
+        // Browsers and curl accept these too, and the response to a redeem comes only once.
+        .http1_allow_spaces_after_header_name_in_responses(true)
+        .http1_allow_obsolete_multiline_headers_in_responses(true)
+        .http1_ignore_invalid_headers_in_responses(true)
         .connect_timeout(time_outs.connect)
+        // The system would end a connection on which nothing arrives for 30 seconds, although the response to a redeem
+        // may still come: Linux retransmits it for 15 minutes. The time limits of calls are our own.
+        .tcp_user_timeout(None)
+        .tcp_keepalive(None)
         .tls_backend_preconfigured(tls.clone())
         .build()
         .map_err(|error| SetupError::HttpClient(describe_error_chain(&error)))

@@ -1,9 +1,9 @@
-//! The kinds of credentials of a profile.
+//! The kinds of credentials: of a profile, and of the user.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// A kind of credential that a profile may have.
+/// A kind of credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum CredentialKind {
     /// The REST API key of the business account.
@@ -16,10 +16,12 @@ pub enum CredentialKind {
     Password,
     /// The key for a partner's backend.
     PartnerKey,
+    /// The private key that signs passports. It belongs to the user and is the same for all profiles.
+    PassportKey,
 }
 
 impl CredentialKind {
-    /// Every kind, in the order in which they are shown.
+    /// Every kind that a profile may have, in the order in which they are shown.
     pub const ALL: [Self; 5] = [Self::ApiKey, Self::SessionToken, Self::Username, Self::Password, Self::PartnerKey];
 
     /// The name on the command line and in the keychain.
@@ -30,6 +32,7 @@ impl CredentialKind {
             Self::Username => "username",
             Self::Password => "password",
             Self::PartnerKey => "partner-key",
+            Self::PassportKey => "passport-key",
         }
     }
 
@@ -41,17 +44,24 @@ impl CredentialKind {
             Self::Username => "COPRESENCE_USERNAME",
             Self::Password => "COPRESENCE_PASSWORD",
             Self::PartnerKey => "COPRESENCE_PARTNER_KEY",
+            Self::PassportKey => "COPRESENCE_PASSPORT_KEY",
         }
     }
 
-    /// The user name of the keychain item for a profile: `<profile>/<kind>`.
+    /// The user name of the keychain item for a profile: `<profile>/<kind>`. That of the user's own kind has no profile.
     pub(crate) fn keychain_user_name(self, profile: &str) -> String {
-        format!("{profile}/{}", self.as_str())
+        match self {
+            Self::PassportKey => self.as_str().to_owned(),
+            _ => format!("{profile}/{}", self.as_str()),
+        }
     }
 
     /// The label of the keychain item, as shown in the keychain program of the system.
     pub(crate) fn keychain_label(self, profile: &str) -> String {
-        format!("Copresence kiosk: {self} of profile {profile}")
+        match self {
+            Self::PassportKey => format!("Copresence kiosk: {self}"),
+            _ => format!("Copresence kiosk: {self} of profile {profile}"),
+        }
     }
 }
 
@@ -63,6 +73,7 @@ impl fmt::Display for CredentialKind {
             Self::Username => "user name",
             Self::Password => "password",
             Self::PartnerKey => "partner key",
+            Self::PassportKey => "passport key",
         })
     }
 }

@@ -15,12 +15,14 @@ mod lookup;
 #[cfg_attr(any(target_os = "macos", windows), path = "platform/native.rs")]
 #[cfg_attr(not(any(target_os = "macos", windows)), path = "platform/secret_service.rs")]
 mod platform;
+mod process_secrets;
 mod timeout;
 
 pub use credential_kind::CredentialKind;
 pub use credential_store::{CredentialStore, DEFAULT_TIMEOUT};
 pub use error::KeychainError;
 pub use lookup::{CredentialOrigin, FoundCredentials, load_credentials, load_wanted_credentials};
+pub use process_secrets::{EnvironmentCredentials, disable_core_dumps};
 
 /// The service name of every keychain item of this program.
 pub const KEYCHAIN_SERVICE: &str = "copresence-kiosk";

@@ -47,6 +47,7 @@ impl FoundCredentials {
             CredentialKind::Username => self.username.as_ref().map(|found| found.1),
             CredentialKind::Password => self.password.as_ref().map(|found| found.1),
             CredentialKind::PartnerKey => self.partner_key.as_ref().map(|found| found.1),
+            CredentialKind::PassportKey => None,
         }
     }
 
@@ -58,6 +59,7 @@ impl FoundCredentials {
             CredentialKind::Username => self.username.as_ref().map(|found| found.0.masked()),
             CredentialKind::Password => self.password.as_ref().map(|found| found.0.masked()),
             CredentialKind::PartnerKey => self.partner_key.as_ref().map(|found| found.0.masked()),
+            CredentialKind::PassportKey => None,
         }
     }
 
@@ -69,6 +71,7 @@ impl FoundCredentials {
             CredentialKind::Username => self.username = Some((Username::new(value), origin)),
             CredentialKind::Password => self.password = Some((Password::new(value), origin)),
             CredentialKind::PartnerKey => self.partner_key = Some((PartnerKey::new(value), origin)),
+            CredentialKind::PassportKey => {}
         }
     }
 }
@@ -178,7 +181,7 @@ impl EnvCredentials {
             CredentialKind::Username | CredentialKind::Password => {
                 self.environment_has_credential(CredentialKind::SessionToken)
             }
-            CredentialKind::ApiKey | CredentialKind::PartnerKey => false,
+            CredentialKind::ApiKey | CredentialKind::PartnerKey | CredentialKind::PassportKey => false,
         }
     }
 }

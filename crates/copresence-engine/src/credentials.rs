@@ -2,7 +2,10 @@
 
 use crate::profile::Profile;
 use copresence_client::{Credentials, PARTNER_KEY_PLACEHOLDER, RedeemEndpoint, TokenSource};
-pub use copresence_credentials::{CredentialKind, CredentialOrigin, CredentialStore, FoundCredentials, KeychainError};
+pub use copresence_credentials::{
+    CredentialKind, CredentialOrigin, CredentialStore, EnvironmentCredentials, FoundCredentials, KeychainError,
+    disable_core_dumps,
+};
 
 /// The credentials that a profile's token source and redeem route can use.
 pub fn credential_kinds_usable_by_profile(profile: &Profile) -> Vec<CredentialKind> {

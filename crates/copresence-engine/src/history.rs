@@ -1,12 +1,18 @@
 //! Past visits: what the journal knows of them, and how they are forgotten with their files.
 
+mod receipt;
+
+use crate::clock::Clock;
 use crate::setup::DataStore;
-use copresence_store::{DataDir, PartialAvatarFolder, SavedAvatarOperations, StoreError, VisitStart};
+use copresence_store::{DataDir, PartialAvatarFolder, SavedAvatarOperations, StoreError, StoredVisitFileKind};
 pub use copresence_store::{
-    DetailedVisitRecord, FileRecord, FileState, RedeemState, SavedFileNote, VisitId, VisitRecord,
+    DetailedVisitRecord, FileRecord, FileState, RedeemState, SavedFileNote, StoredItem, StoredItemKind, TicketClosure,
+    TicketRecord, TokenCounts, TokenUse, VisitDeletion, VisitId, VisitRecord,
 };
 use jiff::Timestamp;
-use std::path::PathBuf;
+use receipt::stored_file_item;
+pub use receipt::{VisitReceipt, load_receipts_of_deleted_visits, load_visit_receipt};
+use std::path::{Path, PathBuf};
 
 /// The forgotten visits, and what was kept: locked visits and folders with foreign files.
 #[derive(Debug, Clone, Default)]
@@ -21,16 +27,27 @@ pub struct ForgetResult {
     pub locked: Vec<VisitId>,
 }
 
+/// What happens to a visit whose files cannot be removed, because their disk is not mounted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FilesOnMissingDisk {
+    /// The visit is kept, and it is an error: [`StoreError::OutputDiskMissing`].
+    KeepVisit,
+    /// The visit is forgotten. Its files stay, and its receipt says so.
+    ForgetWithoutFiles,
+}
+
 /// Forgets one visit and removes its files; `None` when there is no such visit.
 ///
 /// # Errors
-/// When the disk or the journal refuses; what is removed by then stays removed, and it can be done again.
+/// When the disk or the journal refuses, or the disk is not mounted; what is removed by then stays removed, and it can be
+/// done again.
 pub async fn forget_visit(data_store: &DataStore, id: &VisitId) -> Result<Option<ForgetResult>, StoreError> {
     let Some(detail) = data_store.journal.load_detailed_visit_record(id).await? else {
         return Ok(None);
     };
     let mut forgotten = ForgetResult::default();
-    remove_visit_files_and_record(data_store, &detail.visit, &mut forgotten).await?;
+    let policy = FilesOnMissingDisk::KeepVisit;
+    remove_visit_files_and_record(data_store, &detail.visit, policy, &mut forgotten).await?;
     Ok(Some(forgotten))
 }
 
@@ -54,12 +71,24 @@ pub async fn forget_matching_visits(
     data_store: &DataStore,
     is_due: impl Fn(&VisitRecord) -> bool,
 ) -> Result<ForgetResult, StoreError> {
+    forget_matching_visits_with_policy(data_store, FilesOnMissingDisk::KeepVisit, is_due).await
+}
+
+/// As [`forget_matching_visits`], with a policy for files whose disk is not mounted.
+///
+/// # Errors
+/// As [`forget_matching_visits`].
+pub async fn forget_matching_visits_with_policy(
+    data_store: &DataStore,
+    policy: FilesOnMissingDisk,
+    is_due: impl Fn(&VisitRecord) -> bool,
+) -> Result<ForgetResult, StoreError> {
     let mut forgotten = ForgetResult::default();
     let mut first = None;
     for record in data_store.journal.load_all_visits().await? {
         if is_due(&record) {
             // One folder that cannot be removed does not keep the others.
-            if let Err(error) = remove_visit_files_and_record(data_store, &record, &mut forgotten).await {
+            if let Err(error) = remove_visit_files_and_record(data_store, &record, policy, &mut forgotten).await {
                 first.get_or_insert(error);
             }
         }
@@ -72,12 +101,13 @@ pub async fn forget_matching_visits(
 async fn remove_visit_files_and_record(
     data_store: &DataStore,
     record: &VisitRecord,
+    policy: FilesOnMissingDisk,
     forgotten: &mut ForgetResult,
 ) -> Result<(), StoreError> {
     let id = record.start.id;
-    let (data, start) = (data_store.data.clone(), record.start.clone());
+    let (data, kept) = (data_store.data.clone(), record.clone());
     // Files first: after a crash in between, the journal still knows the visit.
-    let removed = tokio::task::spawn_blocking(move || lock_and_remove_files(&data, &start)).await;
+    let removed = tokio::task::spawn_blocking(move || lock_and_remove_files(&data, &kept, policy)).await;
     let removed = match removed.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic())) {
         Ok(removed) => removed,
         Err(StoreError::VisitLocked { .. }) => {
@@ -88,7 +118,9 @@ async fn remove_visit_files_and_record(
     };
     forgotten.foreign_files.extend(removed.left);
     // Locked until the journal has forgotten it too: no other program resumes what is being removed.
-    if let Some(removed) = data_store.journal.forget_visit(&removed.lock).await? {
+    let now = Clock::default().wall_clock_time();
+    let is_forgotten = data_store.journal.forget_visit(&removed.lock, removed.items, now).await?;
+    if let Some(removed) = is_forgotten {
         forgotten.visits.push(id);
         if removed.is_unfinished {
             forgotten.unfinished.push(id);
@@ -99,18 +131,47 @@ async fn remove_visit_files_and_record(
 
 /// The lock of a visit and its kept folders, after its files were removed. The lock is still held; the folders stay
 /// because of their foreign files.
-struct VisitLockAndKeptFolders {
+struct LockedVisitAndKeptFolders {
     lock: copresence_store::VisitLock,
     left: Vec<(PathBuf, Vec<String>)>,
+    /// What was removed, and the foreign files that stay.
+    items: Vec<StoredItem>,
 }
 
 /// Locks a visit and removes its files. Blocks on the disk.
-fn lock_and_remove_files(data: &DataDir, start: &VisitStart) -> Result<VisitLockAndKeptFolders, StoreError> {
+fn lock_and_remove_files(
+    data: &DataDir,
+    record: &VisitRecord,
+    policy: FilesOnMissingDisk,
+) -> Result<LockedVisitAndKeptFolders, StoreError> {
+    let start = &record.start;
     let lock = data.lock_visit(&start.id)?;
-    let mut left = Vec::new();
+    let (mut left, mut items) = (Vec::new(), Vec::new());
+    if are_files_on_missing_disk(data, record)? {
+        if policy == FilesOnMissingDisk::KeepVisit {
+            return Err(StoreError::OutputDiskMissing { visit: start.id, path: start.out_dir.clone() });
+        }
+        let directory = record.ending.as_ref().and_then(|ending| ending.directory.as_deref());
+        items.push(StoredItem {
+            kind: StoredItemKind::AvatarFile,
+            place: directory.unwrap_or(&start.out_dir).display().to_string(),
+            deleted_at: None,
+            note: Some("not deleted: its disk was not mounted".to_owned()),
+        });
+    }
+    let clock = Clock::default();
+    let removed_items = |folder: &Path, names: Vec<String>| {
+        let now = Some(clock.wall_clock_time());
+        let kind = StoredVisitFileKind::from_avatar_folder_name;
+        let items = names.into_iter().map(|name| stored_file_item(kind(&name), &folder.join(&name), now));
+        items.collect::<Vec<_>>()
+    };
     for parent in [start.out_dir.clone(), data.incomplete_avatars_path()] {
         if let Some(folder) = SavedAvatarOperations::find_avatar_folder_of_visit(&parent, &start.id)? {
             let removed = SavedAvatarOperations::remove_avatar(&folder)?;
+            items.extend(removed_items(&folder, removed.removed_files));
+            let foreign = removed.foreign_entries.iter();
+            items.extend(foreign.map(|name| stored_file_item(StoredVisitFileKind::Foreign, &folder.join(name), None)));
             if !removed.foreign_entries.is_empty() {
                 left.push((folder, removed.foreign_entries));
             }
@@ -118,8 +179,26 @@ fn lock_and_remove_files(data: &DataDir, start: &VisitStart) -> Result<VisitLock
     }
     let day = crate::runner::folder_date(start.started_at);
     if let Some(partial) = PartialAvatarFolder::reopen_partial_folder(&start.out_dir, &start.id, day)? {
-        partial.remove_folder_and_own_files()?;
+        let folder = partial.partial_folder_path().to_owned();
+        items.extend(removed_items(&folder, partial.remove_folder_and_own_files()?));
     }
-    data.remove_visit_exchange_files(&start.id)?;
-    Ok(VisitLockAndKeptFolders { lock, left })
+    let exchanges = data.remove_visit_exchange_files(&start.id)?;
+    let now = Some(clock.wall_clock_time());
+    items.extend(exchanges.iter().map(|path| stored_file_item(StoredVisitFileKind::Exchanges, path, now)));
+    Ok(LockedVisitAndKeptFolders { lock, left, items })
+}
+
+/// Whether a visit has files in its output folder that are not found, because the disk of that folder is not mounted.
+fn are_files_on_missing_disk(data: &DataDir, record: &VisitRecord) -> Result<bool, StoreError> {
+    let start = &record.start;
+    let has_files_there = match record.ending.as_ref().and_then(|ending| ending.directory.as_ref()) {
+        Some(directory) => !directory.starts_with(data.incomplete_avatars_path()),
+        None => record.planned_files > 0,
+    };
+    if !has_files_there || SavedAvatarOperations::find_avatar_folder_of_visit(&start.out_dir, &start.id)?.is_some() {
+        return Ok(false);
+    }
+    let day = crate::runner::folder_date(start.started_at);
+    Ok(PartialAvatarFolder::reopen_partial_folder(&start.out_dir, &start.id, day)?.is_none()
+        && data.is_output_disk_missing(&start.out_dir)?)
 }

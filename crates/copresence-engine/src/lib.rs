@@ -11,6 +11,7 @@ pub mod health;
 pub mod history;
 pub mod home_path;
 pub mod logging;
+pub mod opening_hours;
 pub mod problem;
 pub mod profile;
 pub mod qr;
@@ -22,10 +23,10 @@ pub mod terminal_text;
 
 /// Crash points of a test build: name and description.
 #[cfg(feature = "crash-points")]
-pub fn crash_points() -> impl Iterator<Item = (&'static str, &'static str)> {
+pub fn list_crash_points() -> impl Iterator<Item = (&'static str, &'static str)> {
     copresence_store::crash_point::CrashPoint::ALL
         .iter()
-        .map(|point| (point.name(), point.completed_step_description().trim()))
+        .map(|point| (point.name_in_environment_variable(), point.completed_step_description().trim()))
 }
 
 /// A path for display: `~/…` if it is below the home folder.
@@ -38,6 +39,10 @@ pub use copresence_client::har::HarRecorder;
 pub use copresence_client::{Credentials, ExchangeRecorder, NoRecorder, SetupError, install_crypto_provider};
 pub use copresence_protocol::headers;
 pub use copresence_protocol::{ExportType, LinkTemplate, LinkTemplateError};
-pub use copresence_store::{ExistingContent, StoreError, free_disk_bytes, open_private_file, refuse_symlink};
+pub use copresence_store::{
+    ExistingContent, JOURNAL_FLUSHED_MESSAGE, StoreError, free_disk_bytes, make_new_files_private, open_private_file,
+    open_readable_file, refuse_pipe_of_another_user, refuse_symlink,
+};
 pub use copresence_visit::Outcome;
+pub use copresence_visit::outcome::EndPhase;
 pub use secrecy::SecretString;

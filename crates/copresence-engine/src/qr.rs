@@ -61,7 +61,7 @@ impl QrCode {
     ///
     /// # Errors
     /// As [`Self::new`].
-    pub fn with_fewest_modules(link: &str) -> Result<Self, QrError> {
+    pub fn encode_with_fewest_modules(link: &str) -> Result<Self, QrError> {
         let code = Encoder::with_error_correction_level(link.as_bytes(), EcLevel::L);
         code.map(|code| Self { code }).map_err(|_| QrError::TooLong { bytes: link.len(), capacity: MAX_LINK_BYTES })
     }
@@ -144,7 +144,8 @@ mod tests {
     #[test]
     fn the_smallest_code_is_smaller_and_is_scanned_the_same() {
         let link = "http://127.0.0.1:41587/phone?exportToken=0Za3BfVAv9pRMUPLSsLN6jlq";
-        let (small, usual) = (QrCode::with_fewest_modules(link).expect("fits"), QrCode::new(link).expect("fits"));
+        let (small, usual) =
+            (QrCode::encode_with_fewest_modules(link).expect("fits"), QrCode::new(link).expect("fits"));
         assert!(small.modules_per_side() < usual.modules_per_side());
         let png = image::load_from_memory(&small.to_png(4).expect("png")).expect("decodes").to_luma8();
         assert_eq!(decode(&png), link);

@@ -3,11 +3,14 @@
 //! The file can come from an older or a newer version. Unknown keys are kept when it is written. An unusable value is
 //! reported and left out, and the original file is copied aside. No content of the file prevents a start.
 
+use crate::opening_hours::OpeningHours;
 use copresence_store::{DataDir, SettingsOrLogoFile};
 use phc::PasswordHash;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::net::SocketAddr;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use toml::{Table, Value};
 
 /// Languages of the screens, as BCP 47 tags: those of `locales/`.
@@ -15,6 +18,15 @@ pub const LANGUAGES: [&str; 6] = ["de", "en", "es", "fr", "ja", "zh-Hans"];
 
 /// Allowed values of [`UsableSettings::idle_seconds`].
 pub const IDLE_SECONDS_RANGE: RangeInclusive<u32> = 15..=3600;
+
+/// Allowed values of [`UsableSettings::lane_count`]; 0 means no lanes.
+pub const LANE_COUNT_RANGE: RangeInclusive<u32> = 0..=8;
+
+/// Allowed values of [`UsableSettings::automatic_hand_over_seconds`].
+pub const AUTOMATIC_HAND_OVER_SECONDS_RANGE: RangeInclusive<u32> = 5..=300;
+
+/// Allowed values of [`UsableSettings::ticket_minutes`].
+pub const TICKET_MINUTES_RANGE: RangeInclusive<u32> = 1..=1440;
 
 /// The usable values of the file.
 ///
@@ -48,6 +60,20 @@ pub struct UsableSettings {
     pub voice: Option<bool>,
     /// Whether the focus, the buttons and the moments of a visit have sounds.
     pub sounds: Option<bool>,
+    /// Maximum number of visits that continue as tickets, in [`LANE_COUNT_RANGE`].
+    pub lane_count: Option<u32>,
+    /// Seconds without input after which a visit is handed over by itself, in [`AUTOMATIC_HAND_OVER_SECONDS_RANGE`].
+    pub automatic_hand_over_seconds: Option<u32>,
+    /// Minutes that a ticket waits for its visitor, in [`TICKET_MINUTES_RANGE`].
+    pub ticket_minutes: Option<u32>,
+    /// When visits can begin.
+    pub opening_hours: Option<OpeningHours>,
+    /// Whether the screen is kept from blanking in kiosk mode.
+    pub keep_awake: Option<bool>,
+    /// Address and port of the metrics endpoint.
+    pub metrics_listen: Option<SocketAddr>,
+    /// The file with the bearer token of the metrics endpoint.
+    pub metrics_token_file: Option<PathBuf>,
 }
 
 /// One text of the operator in several languages.
@@ -148,6 +174,9 @@ pub struct SettingsToml {
     keep_hours: ParsedSetting<u32>,
     pin: ParsedSetting<PinToml>,
     display: ParsedSetting<DisplayToml>,
+    lanes: ParsedSetting<LanesToml>,
+    machine: ParsedSetting<MachineToml>,
+    metrics: ParsedSetting<MetricsToml>,
     #[serde(flatten)]
     unknown: Table,
 }
@@ -174,6 +203,37 @@ struct DisplayToml {
     consent: ParsedSetting<TextsToml>,
     voice: ParsedSetting<bool>,
     sounds: ParsedSetting<bool>,
+    #[serde(flatten)]
+    unknown: Table,
+}
+
+/// The table `[lanes]`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct LanesToml {
+    count: ParsedSetting<u32>,
+    automatic_seconds: ParsedSetting<u32>,
+    ticket_minutes: ParsedSetting<u32>,
+    #[serde(flatten)]
+    unknown: Table,
+}
+
+/// The table `[machine]`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct MachineToml {
+    opening_hours: ParsedSetting<String>,
+    keep_awake: ParsedSetting<bool>,
+    #[serde(flatten)]
+    unknown: Table,
+}
+
+/// The table `[metrics]`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct MetricsToml {
+    listen: ParsedSetting<SocketAddr>,
+    token_file: ParsedSetting<PathBuf>,
     #[serde(flatten)]
     unknown: Table,
 }
@@ -225,7 +285,7 @@ impl<T: DeserializeOwned + Clone> ParsedSetting<T> {
 
 impl<T: Default> ParsedSetting<T> {
     /// The value, after an absent or unusable one was replaced by the default.
-    fn get_or_insert_default(&mut self) -> &mut T {
+    fn replace_unusable_by_default(&mut self) -> &mut T {
         if !matches!(self, Self::Usable(_)) {
             *self = Self::Usable(T::default());
         }
@@ -299,6 +359,15 @@ impl SettingsToml {
         if idle_seconds.take_if(|seconds| !IDLE_SECONDS_RANGE.contains(seconds)).is_some() {
             flaws.push("[display] `idle_seconds` is out of range".to_owned());
         }
+        let lanes = self.lanes.usable_value_or_report_flaw("`lanes`", flaws).unwrap_or_default();
+        let lane_number =
+            |name: &str, key: &ParsedSetting<u32>, range: RangeInclusive<u32>, flaws: &mut Vec<String>| {
+                let mut number = key.usable_value_or_report_flaw(&format!("[lanes] `{name}`"), flaws);
+                if number.take_if(|number| !range.contains(number)).is_some() {
+                    flaws.push(format!("[lanes] `{name}` is out of range ({} to {})", range.start(), range.end()));
+                }
+                number
+            };
         let texts = |name: &str, key: &ParsedSetting<TextsToml>, flaws: &mut Vec<String>| {
             let texts = key.usable_value_or_report_flaw(&format!("[display] `{name}`"), flaws);
             texts.map(|texts| texts.usable_texts_and_report_flaws(name, flaws)).unwrap_or_default()
@@ -307,6 +376,13 @@ impl SettingsToml {
         let language = display.language.usable_value_or_report_flaw("[display] `language`", flaws);
         let attract_text = texts("attract_text", &display.attract_text, flaws);
         let consent = texts("consent", &display.consent, flaws);
+        let machine = self.machine.usable_value_or_report_flaw("`machine`", flaws).unwrap_or_default();
+        let opening_hours = machine.opening_hours.usable_value_or_report_flaw("[machine] `opening_hours`", flaws);
+        let opening_hours = opening_hours.and_then(|text| {
+            let parsed = text.parse::<OpeningHours>();
+            parsed.map_err(|error| flaws.push(format!("[machine] `opening_hours` cannot be used ({error})"))).ok()
+        });
+        let metrics = self.metrics.usable_value_or_report_flaw("`metrics`", flaws).unwrap_or_default();
         UsableSettings {
             pin_hash,
             failed_pin_attempts: pin.wrong.usable_value_or_report_flaw("[pin] `wrong`", flaws),
@@ -321,6 +397,18 @@ impl SettingsToml {
             consent,
             voice: display.voice.usable_value_or_report_flaw("[display] `voice`", flaws),
             sounds: display.sounds.usable_value_or_report_flaw("[display] `sounds`", flaws),
+            lane_count: lane_number("count", &lanes.count, LANE_COUNT_RANGE, flaws),
+            automatic_hand_over_seconds: lane_number(
+                "automatic_seconds",
+                &lanes.automatic_seconds,
+                AUTOMATIC_HAND_OVER_SECONDS_RANGE,
+                flaws,
+            ),
+            ticket_minutes: lane_number("ticket_minutes", &lanes.ticket_minutes, TICKET_MINUTES_RANGE, flaws),
+            opening_hours,
+            keep_awake: machine.keep_awake.usable_value_or_report_flaw("[machine] `keep_awake`", flaws),
+            metrics_listen: metrics.listen.usable_value_or_report_flaw("[metrics] `listen`", flaws),
+            metrics_token_file: metrics.token_file.usable_value_or_report_flaw("[metrics] `token_file`", flaws),
         }
     }
 
@@ -329,10 +417,10 @@ impl SettingsToml {
         self.profile = values.profile.into();
         self.phones = values.phone_access.into();
         self.keep_hours = values.keep_hours.into();
-        let pin = self.pin.get_or_insert_default();
+        let pin = self.pin.replace_unusable_by_default();
         pin.hash = values.pin_hash.into();
         pin.wrong = values.failed_pin_attempts.into();
-        let display = self.display.get_or_insert_default();
+        let display = self.display.replace_unusable_by_default();
         display.kiosk_mode = values.kiosk_mode.into();
         display.monitor = values.monitor.into();
         display.language = values.language.into();
@@ -341,6 +429,23 @@ impl SettingsToml {
         display.sounds = values.sounds.into();
         set_known_language_texts(&mut display.attract_text, &values.attract_text);
         set_known_language_texts(&mut display.consent, &values.consent);
+        let lanes = self.lanes.replace_unusable_by_default();
+        lanes.count = values.lane_count.into();
+        lanes.automatic_seconds = values.automatic_hand_over_seconds.into();
+        lanes.ticket_minutes = values.ticket_minutes.into();
+        if values.opening_hours.is_some()
+            || values.keep_awake.is_some()
+            || !matches!(self.machine, ParsedSetting::Absent)
+        {
+            let machine = self.machine.replace_unusable_by_default();
+            machine.opening_hours = values.opening_hours.map(|hours| hours.to_string()).into();
+            machine.keep_awake = values.keep_awake.into();
+        }
+        if values.metrics_listen.is_some() || !matches!(self.metrics, ParsedSetting::Absent) {
+            let metrics = self.metrics.replace_unusable_by_default();
+            metrics.listen = values.metrics_listen.into();
+            metrics.token_file = values.metrics_token_file.into();
+        }
     }
 
     /// Keys that this version does not know, as in `display.shape`.
@@ -351,6 +456,15 @@ impl SettingsToml {
         }
         if let ParsedSetting::Usable(display) = &self.display {
             keys.extend(display.unknown.keys().map(|key| format!("display.{key}")));
+        }
+        if let ParsedSetting::Usable(lanes) = &self.lanes {
+            keys.extend(lanes.unknown.keys().map(|key| format!("lanes.{key}")));
+        }
+        if let ParsedSetting::Usable(machine) = &self.machine {
+            keys.extend(machine.unknown.keys().map(|key| format!("machine.{key}")));
+        }
+        if let ParsedSetting::Usable(metrics) = &self.metrics {
+            keys.extend(metrics.unknown.keys().map(|key| format!("metrics.{key}")));
         }
         keys
     }

@@ -54,7 +54,7 @@ impl ProfileOrSandboxBackend {
         credential_store: &CredentialStore,
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<(Self, Option<KeychainError>), BackendTargetError> {
-        let target = Self::target_without_credentials(profile)?;
+        let target = Self::backend_target_without_credentials(profile)?;
         let found = credentials::find_credentials(profile, credential_store, env)?;
         let credentials = credentials::to_client_credentials(profile, &found);
         Ok((Self { credentials, ..target }, found.keychain_error))
@@ -65,7 +65,7 @@ impl ProfileOrSandboxBackend {
     ///
     /// # Errors
     /// The profile has no URL or no link.
-    pub fn target_without_credentials(profile: &Profile) -> Result<Self, BackendTargetError> {
+    pub fn backend_target_without_credentials(profile: &Profile) -> Result<Self, BackendTargetError> {
         let url = profile.api_url.as_ref().or_else(|| profile.partner_token_url());
         let api_url = url.cloned().ok_or_else(|| BackendTargetError::NoUrl(profile.name.clone()))?;
         let link = if let Some(link) = &profile.link {
@@ -107,11 +107,11 @@ impl ProfileOrSandboxBackend {
         profile: &Profile,
         recorder: Arc<dyn ExchangeRecorder>,
     ) -> Result<ApiClient, SetupError> {
-        ApiClient::new(self.api_routes(profile), self.credentials.clone(), profile.timeouts, recorder)
+        ApiClient::new(self.backend_with_profile_routes(profile), self.credentials.clone(), profile.timeouts, recorder)
     }
 
     /// The backend's URL with the routes of a profile.
-    pub fn api_routes(&self, profile: &Profile) -> BackendWithRoutes {
+    pub fn backend_with_profile_routes(&self, profile: &Profile) -> BackendWithRoutes {
         BackendWithRoutes {
             base_url: self.api_url.clone(),
             login_route: profile.login_route.clone(),
@@ -220,7 +220,7 @@ const SANDBOX_SLOWEST: Duration = Duration::from_secs(2);
 const SANDBOX_PROCESSING: Duration = Duration::from_secs(17);
 
 /// Latest visits from which the usual times of a backend are learnt.
-const LEARN_FROM_VISITS: u32 = 50;
+pub const LEARN_FROM_VISITS: u32 = 50;
 /// Minimum number of them that had a time.
 const MIN_VISITS_TO_LEARN: usize = 3;
 
@@ -254,8 +254,8 @@ async fn load_usual_visit_durations(
     }
 }
 
-/// The median of the times, or `None` if there are fewer than [`MIN_VISITS_TO_LEARN`].
-fn median_if_enough_visits(mut times: Vec<Duration>) -> Option<Duration> {
+/// The median of the times of visits, or `None` if there are fewer than three.
+pub fn median_if_enough_visits(mut times: Vec<Duration>) -> Option<Duration> {
     times.sort_unstable();
     (times.len() >= MIN_VISITS_TO_LEARN).then(|| times[times.len() / 2])
 }

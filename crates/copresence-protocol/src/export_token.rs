@@ -73,7 +73,7 @@ mod tests {
     fn tokens_that_are_no_header_value_are_rejected() {
         for bad in ["", "a\nb", "a b", "tökén", "a\0", "\u{7f}"] {
             let mismatch = ExportToken::new(bad).expect_err(bad);
-            assert_eq!(mismatch.path(), "token");
+            assert_eq!(mismatch.body_path_or_header_name(), "token");
         }
         assert!(ExportToken::new("x".repeat(MAX_TOKEN_LENGTH + 1)).is_err());
     }

@@ -19,6 +19,7 @@ pub mod response_body;
 pub mod secret;
 pub mod spec_violation;
 mod truncated_body;
+mod unusual_delivery;
 
 pub use completion_status::CompletionStatus;
 pub use error_body::ErrorBody;

@@ -64,43 +64,52 @@ impl Progress {
         self.queue_position.map_or(-1, |place| i64::from(place.queue_position_as_u32()))
     }
 
-    /// Parses `payload_incomplete`. `at` is its path in the body.
-    pub(crate) fn parse(object: &Map<String, Value>, at: &str) -> Result<Self, SpecViolation> {
+    /// Parses `payload_incomplete`. `at` is its path in the body. A number that is missing or not as specified is
+    /// unknown, and a violation that is returned beside the progress: the status word is clear without it.
+    ///
+    /// # Errors
+    /// Without a status word.
+    pub(crate) fn parse(object: &Map<String, Value>, at: &str) -> Result<(Self, Vec<SpecViolation>), SpecViolation> {
         let status = match object.get("completion_status") {
             Some(Value::String(word)) => CompletionStatus::from(word.as_str()),
             other => return Err(field_violation(at, "completion_status", "a string", other)),
         };
-        let expected = "an integer between 0 and 100, or -1";
-        let completion =
-            match parse_integer_field(object, at, "completion_progress", expected)? {
-                -1 => None,
-                n => Some(u8::try_from(n).ok().and_then(Percent::new).ok_or_else(|| {
-                    SpecViolation::new(format!("{at}.completion_progress"), expected, format!("{n}"))
-                })?),
-            };
-        let expected = "a non-negative integer, or -1";
-        let queue = match parse_integer_field(object, at, "queue_position", expected)? {
-            -1 => None,
-            n => Some(QueuePosition::new(
-                u32::try_from(n)
-                    .map_err(|_| SpecViolation::new(format!("{at}.queue_position"), expected, format!("{n}")))?,
-            )),
+        let mut violations = Vec::new();
+        let mut parse_number = |field: &str, expected: &str, max: u32| {
+            parse_integer_field(object, at, field, expected, max).unwrap_or_else(|violation| {
+                violations.push(violation);
+                None
+            })
         };
-        Ok(Self { status, completion, queue_position: queue })
+        let completion = parse_number("completion_progress", "an integer between 0 and 100, or -1", 100);
+        let queue_position = parse_number("queue_position", "a non-negative integer, or -1", u32::MAX);
+        let progress = Self {
+            status,
+            completion: completion.and_then(|percent| u8::try_from(percent).ok()).and_then(Percent::new),
+            queue_position: queue_position.map(QueuePosition::new),
+        };
+        Ok((progress, violations))
     }
 }
 
-/// Parses an integer field. `at` is the path of the object in the body.
+/// Parses an integer field: `0..=max`, or -1 as `None`. `at` is the path of the object in the body.
 fn parse_integer_field(
     object: &Map<String, Value>,
     at: &str,
     field: &str,
     expected: &str,
-) -> Result<i64, SpecViolation> {
+    max: u32,
+) -> Result<Option<u32>, SpecViolation> {
     let value = object.get(field);
     // JSON has one number type (RFC 8259), so 42.0 is accepted as an integer.
-    let whole = value.and_then(|v| v.as_i64().or_else(|| v.as_f64().and_then(to_whole_number)));
-    whole.ok_or_else(|| field_violation(at, field, expected, value))
+    match value.and_then(|v| v.as_i64().or_else(|| v.as_f64().and_then(to_whole_number))) {
+        None => Err(field_violation(at, field, expected, value)),
+        Some(-1) => Ok(None),
+        Some(n) => match u32::try_from(n) {
+            Ok(n) if n <= max => Ok(Some(n)),
+            _ => Err(SpecViolation::new(format!("{at}.{field}"), expected, format!("{n}"))),
+        },
+    }
 }
 
 /// Converts a number to an integer if it is whole. Returns `None` for other numbers and from 10^15 on.

@@ -21,7 +21,12 @@ pub enum RedeemResponse {
     /// The response contains download URLs, so the token is spent.
     Ready(DeliveredExports),
     /// The token is still active.
-    NotReady(Progress),
+    NotReady {
+        /// The status and what is known of the rest.
+        progress: Progress,
+        /// What is not as specified, although the status is clear.
+        violations: Vec<SpecViolation>,
+    },
 }
 
 /// The exports that a spent token was exchanged for.
@@ -62,14 +67,24 @@ impl RedeemResponse {
             };
             return Ok(Self::Ready(DeliveredExports { exports, unusable_entries: unusable, contradiction }));
         }
-        if ready? {
+        if ready == Ok(true) {
             return Err(ready_without_url_violation(&object, unusable));
         }
         match object.get("payload_incomplete") {
-            Some(Value::Object(progress)) => Progress::parse(progress, "payload_incomplete").map(Self::NotReady),
+            Some(Value::Object(progress)) => match (ready, Progress::parse(progress, "payload_incomplete")) {
+                (Ok(_), Ok((progress, violations))) => Ok(Self::NotReady { progress, violations }),
+                // The progress says the same.
+                (Err(violation), Ok((progress, mut violations)))
+                    if object.get("avatar_ready").is_none_or(Value::is_null) =>
+                {
+                    violations.insert(0, violation);
+                    Ok(Self::NotReady { progress, violations })
+                }
+                (Err(violation), _) | (Ok(_), Err(violation)) => Err(violation),
+            },
             other => {
                 let expected = "an object, because `avatar_ready` is false";
-                Err(field_violation("", "payload_incomplete", expected, other))
+                Err(ready.err().unwrap_or_else(|| field_violation("", "payload_incomplete", expected, other)))
             }
         }
     }
@@ -77,9 +92,13 @@ impl RedeemResponse {
 
 /// Parses each entry on its own, so that an invalid entry does not affect the others.
 fn parse_exports(object: &Map<String, Value>) -> (Vec<DownloadableExport>, Vec<SpecViolation>) {
-    let list = object.get("payload_complete").and_then(Value::as_array);
+    parse_export_list(object.get("payload_complete").and_then(Value::as_array).map_or(&[], Vec::as_slice))
+}
+
+/// Parses the entries of `payload_complete`.
+pub(crate) fn parse_export_list(list: &[Value]) -> (Vec<DownloadableExport>, Vec<SpecViolation>) {
     let (mut exports, mut unusable) = (Vec::new(), Vec::new());
-    for (index, entry) in list.into_iter().flatten().enumerate() {
+    for (index, entry) in list.iter().enumerate() {
         match parse_export(entry, &format!("payload_complete[{index}]")) {
             Ok(export) => exports.push(export),
             Err(mismatch) => unusable.push(mismatch),

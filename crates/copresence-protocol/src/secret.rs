@@ -8,12 +8,11 @@ pub const MASK: &str = "…";
 
 /// Masks a secret: [`MASK`] and its last two characters, or only [`MASK`] if it has fewer than 12 characters.
 pub fn mask_secret(value: &str) -> String {
-    let count = value.chars().count();
-    if count < 12 {
+    if value.chars().nth(11).is_none() {
         return MASK.to_owned();
     }
-    let tail: String = value.chars().skip(count - 2).collect();
-    format!("{MASK}{tail}")
+    let tail = value.char_indices().nth_back(1).map_or("", |(start, _)| &value[start..]);
+    [MASK, tail].concat()
 }
 
 macro_rules! secret {

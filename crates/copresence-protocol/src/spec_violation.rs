@@ -20,7 +20,7 @@ impl SpecViolation {
     }
 
     /// Dotted path in the body, or the name of a header. Empty for the body itself.
-    pub fn path(&self) -> &str {
+    pub fn body_path_or_header_name(&self) -> &str {
         &self.path
     }
 

@@ -4,19 +4,38 @@
 //! invalidated". This also holds if part of the response was lost, so the URLs in the received part are the only
 //! ones that the client can get.
 
-use crate::redeem_response::{DeliveredExports, parse_export};
+use crate::redeem_response::{DeliveredExports, parse_export, parse_export_list};
 use crate::spec_violation::SpecViolation;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 use std::ops::Range;
 
 impl DeliveredExports {
+    /// Parses a delivery whose list of URLs is whole, although the body around it is cut off or is not valid JSON.
+    /// Returns `None` if the list is not closed, is no valid JSON, or has no usable URL.
+    ///
+    /// No file is missing then, so the delivery is complete. A body that is only cut off, or that has a number or a text
+    /// which cannot be represented, has no [`DeliveredExports::contradiction`].
+    pub fn parse_delivery_from_closed_list(body: &[u8]) -> Option<Self> {
+        let list = find_export_entries_and_closed_list(body).1?;
+        let list: Vec<Value> = serde_json::from_slice(&body[list]).ok()?;
+        let (exports, unusable_entries) = parse_export_list(&list);
+        let contradiction = match serde_json::from_slice::<IgnoredAny>(body) {
+            Err(error) if !error.is_eof() => {
+                Some(SpecViolation::new("", "a JSON object", "other content around the list of URLs"))
+            }
+            _ => None,
+        };
+        (!exports.is_empty()).then_some(Self { exports, unusable_entries, contradiction })
+    }
+
     /// Parses the exports that are complete in a truncated response body. Returns `None` if there are none.
     ///
     /// [`DeliveredExports::unusable_entries`] always has an entry that says that the body is truncated, so the result is never
     /// mistaken for a complete delivery.
     pub fn delivery_from_truncated_body(body: &[u8]) -> Option<Self> {
         let (mut exports, mut unusable) = (Vec::new(), Vec::new());
-        for (index, entry) in find_complete_entries(body).into_iter().enumerate() {
+        for (index, entry) in find_export_entries_and_closed_list(body).0.into_iter().enumerate() {
             let at = format!("payload_complete[{index}]");
             let read = serde_json::from_slice::<Value>(&body[entry])
                 .map_err(|_| SpecViolation::new(&at, "an object", "invalid JSON"));
@@ -34,10 +53,12 @@ impl DeliveredExports {
     }
 }
 
-/// Byte ranges of the complete objects in the list `payload_complete` of the outermost object.
-fn find_complete_entries(body: &[u8]) -> Vec<Range<usize>> {
-    let mut entries = Vec::new();
+/// Byte ranges of the complete objects in the list `payload_complete` of the outermost object, and of the list itself if
+/// it is closed.
+fn find_export_entries_and_closed_list(body: &[u8]) -> (Vec<Range<usize>>, Option<Range<usize>>) {
+    let (mut entries, mut list) = (Vec::new(), None);
     let (mut depth, mut in_list, mut began) = (0_usize, false, None);
+    let mut list_began = 0;
     // The last string at depth 1. If a `[` follows, it is the name of that list.
     let mut name: &[u8] = b"";
     let mut at = 0;
@@ -53,6 +74,7 @@ fn find_complete_entries(body: &[u8]) -> Vec<Range<usize>> {
             opening @ (b'{' | b'[') => {
                 if depth == 1 {
                     in_list = opening == b'[' && name == b"payload_complete";
+                    list_began = at;
                 }
                 if depth == 2 && in_list && opening == b'{' {
                     began = Some(at);
@@ -66,13 +88,16 @@ fn find_complete_entries(body: &[u8]) -> Vec<Range<usize>> {
                 {
                     entries.push(began..at + 1);
                 }
+                if in_list && depth == 1 {
+                    list = Some(list_began..at + 1);
+                }
                 in_list &= depth >= 2;
             }
             _ => {}
         }
         at += 1;
     }
-    entries
+    (entries, list)
 }
 
 /// Index of the closing quote of the string that starts at `start`.
@@ -117,6 +142,32 @@ mod tests {
         }
         let all = DeliveredExports::delivery_from_truncated_body(BODY.as_bytes()).expect("three");
         assert_eq!(urls(&all), ["https://a.test/1", "https://a.test/2", "https://a.test/4"]);
+    }
+
+    #[test]
+    fn a_list_that_is_closed_is_a_complete_delivery_whatever_surrounds_it() {
+        let Ok(RedeemResponse::Ready(whole)) = RedeemResponse::parse(BODY.as_bytes()) else { panic!("ready") };
+        let list_end = BODY.rfind(']').expect("a list") + 1;
+        for end in 0..=BODY.len() {
+            let read = DeliveredExports::parse_delivery_from_closed_list(&BODY.as_bytes()[..end]);
+            assert_eq!(read.is_some(), end >= list_end, "{end}");
+            let Some(read) = read else { continue };
+            assert_eq!((&read.exports, &read.unusable_entries), (&whole.exports, &whole.unusable_entries));
+            assert_eq!(read.contradiction, None);
+        }
+        for (around, is_valid) in [
+            (r#"{"size": 1e999, LIST}"#, true),
+            (r#"{LIST, "name": "\ud800"}"#, true),
+            ("{LIST} trailing", false),
+            ("{LIST}}", false),
+            ("\u{feff}{LIST}", false),
+        ] {
+            let body = around.replace("LIST", r#""payload_complete": [{"download_URL": "https://a.test/1"}]"#);
+            let read = DeliveredExports::parse_delivery_from_closed_list(body.as_bytes()).expect(&body);
+            assert_eq!((urls(&read), read.contradiction.is_none()), (vec!["https://a.test/1"], is_valid), "{around}");
+        }
+        let broken = r#"{"payload_complete": [{"download_URL": "https://a.test/1"}, nonsense]}"#;
+        assert_eq!(DeliveredExports::parse_delivery_from_closed_list(broken.as_bytes()), None);
     }
 
     #[test]

@@ -31,7 +31,7 @@ fn states() -> Vec<(&'static str, Progress)> {
 }
 
 fn rule_broken(body: &str) -> String {
-    RedeemResponse::parse(body.as_bytes()).expect_err(body).path().to_owned()
+    RedeemResponse::parse(body.as_bytes()).expect_err(body).body_path_or_header_name().to_owned()
 }
 
 #[test]
@@ -40,7 +40,8 @@ fn golden_bodies_are_parsed() {
     let login = LoginResponse::parse_session_at_pointer(LOGGED_IN.as_bytes(), "/sessionToken").expect("session");
     assert_eq!(login.session_token.expose(), "r:0123456789abcdef");
     for (golden, expected) in states() {
-        assert_eq!(RedeemResponse::parse(golden.as_bytes()), Ok(RedeemResponse::NotReady(expected)), "{golden}");
+        let expected = RedeemResponse::NotReady { progress: expected, violations: Vec::new() };
+        assert_eq!(RedeemResponse::parse(golden.as_bytes()), Ok(expected), "{golden}");
     }
     let Ok(RedeemResponse::Ready(delivery)) = RedeemResponse::parse(READY.as_bytes()) else {
         panic!("the golden ready body is ready");
@@ -77,7 +78,7 @@ fn unspecified_fields_and_values_are_tolerated() {
     let extra = json!({"avatar_ready": false, "payload_complete": null, "trace": {"id": 7},
         "payload_incomplete": {"completion_progress": 5, "completion_status": "thinking",
             "queue_position": -1, "eta": 3}});
-    let Ok(RedeemResponse::NotReady(progress)) = RedeemResponse::parse(extra.to_string().as_bytes()) else {
+    let Ok(RedeemResponse::NotReady { progress, .. }) = RedeemResponse::parse(extra.to_string().as_bytes()) else {
         panic!("tolerated");
     };
     assert_eq!(progress.status, CompletionStatus::Other("thinking".into()));
@@ -102,11 +103,6 @@ fn a_violation_names_its_path() {
         body["payload_incomplete"][field] = value;
         rule_broken(&body.to_string())
     };
-    assert_eq!(with("completion_progress", json!(101)), "payload_incomplete.completion_progress");
-    assert_eq!(with("completion_progress", json!(-2)), "payload_incomplete.completion_progress");
-    assert_eq!(with("completion_progress", json!(4.5)), "payload_incomplete.completion_progress");
-    assert_eq!(with("completion_progress", Value::Null), "payload_incomplete.completion_progress");
-    assert_eq!(with("queue_position", json!("3")), "payload_incomplete.queue_position");
     assert_eq!(with("completion_status", json!(3)), "payload_incomplete.completion_status");
     assert_eq!(rule_broken(r#"{"avatar_ready":false}"#), "payload_incomplete");
     assert_eq!(rule_broken(r#"{"avatar_ready":true}"#), "payload_complete");
@@ -120,7 +116,33 @@ fn a_violation_names_its_path() {
         assert_eq!(rule_broken(body), "");
     }
     let at = GenerateResponse::parse_token_at_pointer(br#"{"data":{"t":5}}"#, "/data/t").expect_err("a number");
-    assert_eq!(at.path(), "data.t");
+    assert_eq!(at.body_path_or_header_name(), "data.t");
+}
+
+#[test]
+fn a_progress_with_a_clear_status_is_used_without_the_numbers_that_violate_the_specification() {
+    let parse = |body: &Value| match RedeemResponse::parse(body.to_string().as_bytes()) {
+        Ok(RedeemResponse::NotReady { progress, violations }) => {
+            (progress, violations.iter().map(|violation| violation.body_path_or_header_name().to_owned()).collect())
+        }
+        other => panic!("{body}: {other:?}"),
+    };
+    let golden: Value = serde_json::from_str(PROCESSING).expect("golden");
+    let (percent, place) = ("payload_incomplete.completion_progress", "payload_incomplete.queue_position");
+    for value in [json!(101), json!(-2), json!(4.5), json!("50"), json!(1e30), Value::Null, json!([1])] {
+        let mut body = golden.clone();
+        body["payload_incomplete"]["completion_progress"] = value.clone();
+        let expected = progress(CompletionStatus::Processing, None, None);
+        assert_eq!(parse(&body), (expected.clone(), vec![percent.to_owned()]), "{value}");
+        body["payload_incomplete"]["queue_position"] = value;
+        let expected_queue = body["payload_incomplete"]["queue_position"].as_u64().map(|_| 101);
+        let (found, paths): (_, Vec<String>) = parse(&body);
+        assert_eq!(found, progress(CompletionStatus::Processing, None, expected_queue));
+        assert_eq!(paths.len(), if expected_queue.is_some() { 1 } else { 2 }, "{paths:?}");
+    }
+    let body = json!({"avatar_ready": null, "payload_incomplete": {"completion_status": "in_queue"}});
+    let expected = progress(CompletionStatus::InQueue, None, None);
+    assert_eq!(parse(&body), (expected, ["avatar_ready", percent, place].map(str::to_owned).to_vec()));
 }
 
 #[test]
@@ -131,7 +153,7 @@ fn every_usable_url_is_kept_despite_other_violations() {
         panic!("one URL is usable");
     };
     assert_eq!((delivery.exports.len(), delivery.unusable_entries.len()), (1, 2));
-    assert_eq!(delivery.unusable_entries[0].path(), "payload_complete[1].download_URL");
+    assert_eq!(delivery.unusable_entries[0].body_path_or_header_name(), "payload_complete[1].download_URL");
     for ready in [json!(false), json!("true"), Value::Null] {
         let body = json!({"avatar_ready": ready, "payload_complete": [good]});
         let Ok(RedeemResponse::Ready(delivery)) = RedeemResponse::parse(body.to_string().as_bytes()) else {

@@ -1,13 +1,15 @@
 //! The files of avatars: generated on demand and cached, or read from a partner's folder.
 
-use crate::world::avatar::{AvatarCatalog, AvatarIdentity, ExistingAvatar, ExportFileNameAndType};
+use crate::world::avatar::{AvatarCatalog, AvatarIdentity, ExistingAvatar, ExportFileNameAndType, PictureId};
 use bytes::Bytes;
 use copresence_avatar::AvatarFiles;
 use image::RgbImage;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::sync::{OnceCell, Semaphore};
 
 /// Maximum number of visitors' pictures in memory (each at most 512 × 512 pixels). Beyond it, the oldest is dropped and
@@ -16,6 +18,9 @@ const MAX_PICTURES: usize = 128;
 
 /// Maximum number of cached avatars. Beyond it, the oldest is dropped, and generated again on demand.
 const MAX_CACHED_AVATARS: usize = 48;
+
+/// Time after which a cached new avatar is dropped that nobody requested, and generated again on demand.
+const UNUSED_AVATAR_LIFETIME: Duration = Duration::from_mins(2);
 
 /// Maximum number of avatars in an assets folder.
 const MAX_ASSET_AVATARS: usize = 500;
@@ -49,19 +54,43 @@ pub(crate) enum FileContent {
     Disk(PathBuf),
 }
 
-/// The store of the files of avatars: generates, caches and finds them.
+/// The store of the files of avatars: generates, caches and finds them. All worlds share it.
 pub(crate) struct AvatarStore {
     assets: Option<HashMap<String, PathBuf>>,
     cache: Mutex<PictureAndAvatarCache>,
+    next_picture_id: AtomicU64,
     /// Limits concurrent generation to two avatars, because each occupies a CPU core.
     generation_permits: Semaphore,
 }
 
-/// Visitors' pictures by token, and generated files by avatar; both oldest first.
+/// Visitors' pictures, and generated files by avatar; both oldest first.
 #[derive(Default)]
 struct PictureAndAvatarCache {
-    pictures: Vec<(String, Arc<RgbImage>)>,
-    avatars: Vec<(AvatarIdentity, Arc<OnceCell<Arc<GeneratedFiles>>>)>,
+    pictures: Vec<VisitorPicture>,
+    avatars: Vec<CachedAvatar>,
+}
+
+/// A visitor's picture, and the token that it is for.
+struct VisitorPicture {
+    id: PictureId,
+    owner: TokenInWorld,
+    image: Arc<RgbImage>,
+}
+
+/// The token that a picture is for, with its world: the same Export Token may exist in several worlds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TokenInWorld {
+    /// The world's id; `None` for the main world.
+    pub(crate) world: Option<String>,
+    /// The Export Token.
+    pub(crate) token: String,
+}
+
+/// A generated avatar, whose files may still be generated.
+struct CachedAvatar {
+    avatar: AvatarIdentity,
+    files: Arc<OnceCell<Arc<GeneratedFiles>>>,
+    last_used: Instant,
 }
 
 /// The files of a generated avatar with their `ETag` values.
@@ -83,26 +112,42 @@ impl AvatarStore {
                 (Some(folders), AvatarCatalog { existing, new_is_existing: true })
             }
         };
-        Ok((Self { assets, cache: Mutex::default(), generation_permits: Semaphore::new(2) }, catalog))
+        let store = Self {
+            assets,
+            cache: Mutex::default(),
+            next_picture_id: AtomicU64::new(0),
+            generation_permits: Semaphore::new(2),
+        };
+        Ok((store, catalog))
     }
 
-    /// Stores a visitor's picture for the avatar of a token, in memory only. Replaces an earlier one.
-    pub(crate) fn store_visitor_picture(&self, token: &str, picture: Option<RgbImage>) {
+    /// A new id for a picture.
+    pub(crate) fn allocate_picture_id(&self) -> PictureId {
+        PictureId(self.next_picture_id.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Stores a visitor's picture for the avatar of a token, in memory only. Drops an earlier one of that token.
+    pub(crate) fn store_visitor_picture(&self, owner: TokenInWorld, picture: Option<(PictureId, RgbImage)>) {
         let mut cache = self.lock_cache();
-        cache.pictures.retain(|(held, _)| held != token);
-        let Some(picture) = picture else { return };
+        cache.pictures.retain(|held| held.owner != owner);
+        let Some((id, image)) = picture else { return };
         if cache.pictures.len() >= MAX_PICTURES {
             cache.pictures.remove(0);
         }
-        cache.pictures.push((token.to_owned(), Arc::new(picture)));
+        cache.pictures.push(VisitorPicture { id, owner, image: Arc::new(image) });
     }
 
-    /// Drops the pictures and new avatars whose token is not `needed`.
-    pub(crate) fn drop_unneeded_avatars(&self, mut needed: impl FnMut(&str) -> bool) {
+    /// Drops the pictures whose token is not `needed`, the avatars with these faces, and new avatars that nobody
+    /// requested for a while. `needed` may lock a world.
+    pub(crate) fn drop_unneeded_pictures_and_avatars(&self, mut needed: impl FnMut(&TokenInWorld) -> bool) {
+        let owners: Vec<_> = self.lock_cache().pictures.iter().map(|held| (held.id, held.owner.clone())).collect();
+        let unneeded: Vec<_> = owners.into_iter().filter(|(_, owner)| !needed(owner)).map(|(id, _)| id).collect();
         let mut cache = self.lock_cache();
-        cache.pictures.retain(|(token, _)| needed(token));
-        cache.avatars.retain(|(avatar, _)| match avatar {
-            AvatarIdentity::New { token, .. } => needed(token),
+        let PictureAndAvatarCache { pictures, avatars } = &mut *cache;
+        pictures.retain(|held| !unneeded.contains(&held.id));
+        avatars.retain(|cached| match &cached.avatar {
+            AvatarIdentity::New { picture: Some(id), .. } => pictures.iter().any(|held| held.id == *id),
+            AvatarIdentity::New { picture: None, .. } => cached.last_used.elapsed() < UNUSED_AVATAR_LIFETIME,
             AvatarIdentity::Existing { .. } => true,
         });
     }
@@ -132,15 +177,17 @@ impl AvatarStore {
     async fn get_or_generate_files(&self, avatar: &AvatarIdentity) -> Option<Arc<GeneratedFiles>> {
         let cell = {
             let mut cache = self.lock_cache();
-            if let Some((_, cell)) = cache.avatars.iter().find(|(known, _)| known == avatar) {
-                cell.clone()
+            if let Some(cached) = cache.avatars.iter_mut().find(|cached| cached.avatar == *avatar) {
+                cached.last_used = Instant::now();
+                cached.files.clone()
             } else {
                 if cache.avatars.len() >= MAX_CACHED_AVATARS {
                     cache.avatars.remove(0);
                 }
-                let cell = Arc::new(OnceCell::new());
-                cache.avatars.push((avatar.clone(), cell.clone()));
-                cell
+                let files = Arc::new(OnceCell::new());
+                let last_used = Instant::now();
+                cache.avatars.push(CachedAvatar { avatar: avatar.clone(), files: files.clone(), last_used });
+                files
             }
         };
         let result = cell.get_or_try_init(|| self.generate_files(avatar)).await;
@@ -155,7 +202,7 @@ impl AvatarStore {
 
     async fn generate_files(&self, avatar: &AvatarIdentity) -> Result<Arc<GeneratedFiles>, tokio::task::JoinError> {
         let (seed, face) = match avatar {
-            AvatarIdentity::New { token, seed } => (*seed, self.find_picture(token)),
+            AvatarIdentity::New { seed, picture } => (*seed, picture.and_then(|id| self.find_picture(id))),
             AvatarIdentity::Existing { id } => (seed_from_id(id), None),
         };
         // The semaphore is never closed. If it were, generating without a permit does no harm.
@@ -168,8 +215,9 @@ impl AvatarStore {
         .await
     }
 
-    fn find_picture(&self, token: &str) -> Option<Arc<RgbImage>> {
-        self.lock_cache().pictures.iter().find(|(held, _)| held == token).map(|(_, picture)| picture.clone())
+    /// The visitor's picture with this id; `None` if it was dropped.
+    fn find_picture(&self, id: PictureId) -> Option<Arc<RgbImage>> {
+        self.lock_cache().pictures.iter().find(|held| held.id == id).map(|held| held.image.clone())
     }
 
     fn lock_cache(&self) -> std::sync::MutexGuard<'_, PictureAndAvatarCache> {

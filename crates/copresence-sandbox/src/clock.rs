@@ -1,5 +1,6 @@
 //! The sandbox's virtual clock, which can be paused, moved and sped up.
 
+use crate::whole_number::deserialize_whole_number;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ pub struct VirtualClock {
 #[schema(as = ClockMove, min_properties = 1)]
 pub struct ClockChange {
     /// Advances the clock by this many milliseconds.
-    #[serde(default, deserialize_with = "deserialize_non_null", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "deserialize_whole_number", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, maximum = 604_800_000_u64)]
     pub advance_ms: Option<u64>,
     /// Virtual seconds per real second, above 0.

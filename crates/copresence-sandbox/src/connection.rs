@@ -75,24 +75,24 @@ impl ConnectionControl {
 /// A connection over TCP that can be reset.
 pub(crate) trait ResettableSocket: AsyncRead + AsyncWrite + Unpin {
     /// The underlying TCP connection.
-    fn tcp_stream(&self) -> &TcpStream;
+    fn underlying_tcp_stream(&self) -> &TcpStream;
 }
 
 impl ResettableSocket for TcpStream {
-    fn tcp_stream(&self) -> &TcpStream {
+    fn underlying_tcp_stream(&self) -> &TcpStream {
         self
     }
 }
 
 impl ResettableSocket for TlsStream<TcpStream> {
-    fn tcp_stream(&self) -> &TcpStream {
+    fn underlying_tcp_stream(&self) -> &TcpStream {
         self.get_ref().0
     }
 }
 
 impl ResettableSocket for Box<dyn ResettableSocket + Send> {
-    fn tcp_stream(&self) -> &TcpStream {
-        (**self).tcp_stream()
+    fn underlying_tcp_stream(&self) -> &TcpStream {
+        (**self).underlying_tcp_stream()
     }
 }
 
@@ -180,7 +180,7 @@ impl<S: ResettableSocket> FaultyConnection<S> {
 
     /// Makes the socket send RST when it is dropped, which the next error causes.
     fn prepare_reset(&self) {
-        if let Err(error) = self.socket.tcp_stream().set_zero_linger() {
+        if let Err(error) = self.socket.underlying_tcp_stream().set_zero_linger() {
             tracing::warn!(%error, "a connection cannot be reset, and is closed instead");
         }
     }

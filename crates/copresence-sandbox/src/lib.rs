@@ -5,7 +5,7 @@
 //! ```
 //! use copresence_sandbox::{AvatarChoice, Sandbox, TokenScenario, SandboxSettings};
 //!
-//! let settings = SandboxSettings { scenario: TokenScenario::ExistingAvatar, ..SandboxSettings::default() };
+//! let settings = SandboxSettings { scenario: TokenScenario::ExistingAvatar.into(), ..SandboxSettings::default() };
 //! let sandbox = Sandbox::new(settings)?;
 //! let router = copresence_sandbox::build_router(sandbox.clone()); // mount it, or call it with `tower::ServiceExt::oneshot`
 //! assert!(sandbox.associate_avatar("no such token", &AvatarChoice::New, None).is_err());
@@ -61,13 +61,16 @@ mod openapi;
 mod phone_texts;
 pub mod picture;
 mod rate_limit;
+mod replay;
 pub mod requests;
 mod sandbox;
 pub mod scenario;
 mod server;
 mod settings;
 mod tls;
+mod whole_number;
 pub mod world;
+mod world_registry;
 
 pub use avatar_store::AssetsFolderError;
 pub use clock::{ClockChange, ClockError, ClockState};
@@ -75,12 +78,16 @@ pub use faults::{Effect, Endpoint, Fault, FaultListError, FaultWithCounts, NthRe
 pub use http::{build_router, openapi_document};
 pub use limits::ResourceLimits;
 pub use open_files::raise_open_file_limit;
+pub use replay::{Recording, RecordingError};
 pub use requests::RequestLine;
-pub use sandbox::{Sandbox, SandboxSetupError, SandboxStateView};
-pub use scenario::{TokenScenario, UnknownScenario};
+pub use sandbox::{CreateWorldError, Sandbox, SandboxSetupError, SandboxStateView, WorldView};
+pub use scenario::{Scenario, ScenarioFileError, TokenScenario, UnknownScenarioError};
 pub use server::{Server, StartError};
-pub use settings::{Credentials, DEFAULT_RATE_LIMIT, OPERATOR_KEY_HEADER, SandboxSettings};
+pub use settings::{
+    Credentials, DEFAULT_RATE_LIMIT, DEFAULT_WORLD_IDLE_LIMIT, OPERATOR_KEY_HEADER, SandboxSettings, WorldSettings,
+};
 pub use tls::{CertificateSource, TlsError};
 pub use world::avatar::{AvatarChoice, ExistingAvatar};
-pub use world::state::{TesterTokenView, TokenPhase};
+pub use world::state::{PhoneTicket, PhoneTicketState, TesterTokenView, TokenPhase};
 pub use world::{AssociateError, ForceError, ForcedState};
+pub use world_registry::{MAX_ADDITIONAL_WORLDS, TooManyWorldsError};

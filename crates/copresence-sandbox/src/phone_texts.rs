@@ -5,18 +5,19 @@ use serde_json::{Map, Value};
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-/// The catalogue of each language, in the order in which the page offers them. The first is the default.
-const CATALOGUES: [(&str, &str); 6] = [
-    ("en", include_str!("../../../locales/phone/en.ftl")),
-    ("de", include_str!("../../../locales/phone/de.ftl")),
-    ("es", include_str!("../../../locales/phone/es.ftl")),
-    ("fr", include_str!("../../../locales/phone/fr.ftl")),
-    ("ja", include_str!("../../../locales/phone/ja.ftl")),
-    ("zh-Hans", include_str!("../../../locales/phone/zh-Hans.ftl")),
+/// For each language, in the order in which the page offers them: its tag, the catalogue of the page, and that of the
+/// window, which names the tickets. The first language is the default.
+const FLUENT_CATALOGUES_BY_LANGUAGE: [(&str, &str, &str); 6] = [
+    ("en", include_str!("../../../locales/phone/en.ftl"), include_str!("../../../locales/en.ftl")),
+    ("de", include_str!("../../../locales/phone/de.ftl"), include_str!("../../../locales/de.ftl")),
+    ("es", include_str!("../../../locales/phone/es.ftl"), include_str!("../../../locales/es.ftl")),
+    ("fr", include_str!("../../../locales/phone/fr.ftl"), include_str!("../../../locales/fr.ftl")),
+    ("ja", include_str!("../../../locales/phone/ja.ftl"), include_str!("../../../locales/ja.ftl")),
+    ("zh-Hans", include_str!("../../../locales/phone/zh-Hans.ftl"), include_str!("../../../locales/zh-Hans.ftl")),
 ];
 
 /// The messages that the template shows.
-const PAGE_KEYS: [&str; 25] = [
+const PAGE_MESSAGE_KEYS: [&str; 26] = [
     "language-name",
     "languages",
     "title",
@@ -42,10 +43,11 @@ const PAGE_KEYS: [&str; 25] = [
     "take-again",
     "promise",
     "again",
+    "ticket",
 ];
 
 /// The messages that the script shows as the avatar progresses. Their names in a catalogue begin with `live-`.
-const SCRIPT_KEYS: [&str; 23] = [
+const SCRIPT_MESSAGE_KEYS: [&str; 26] = [
     "queue-head",
     "queue-next-head",
     "queue-text",
@@ -69,11 +71,24 @@ const SCRIPT_KEYS: [&str; 23] = [
     "picture-unreadable",
     "picture-refused",
     "not-sent",
+    "ticket-making-text",
+    "ticket-ready-head",
+    "ticket-ready-text",
 ];
 
-/// All languages, in the order of [`CATALOGUES`].
-pub(crate) static LANGUAGES: LazyLock<[PhoneTexts; 6]> =
-    LazyLock::new(|| CATALOGUES.map(|(tag, source)| PhoneTexts::phone_texts_from_catalogue(tag, source)));
+/// The window's message with the name of a ticket, by `$colour` and `$symbol`.
+const TICKET_NAME_KEY: &str = "ticket-name";
+
+/// The colours and symbols of tickets, as in the booth's `TicketColour` and `TicketSymbol`.
+const TICKET_COLOURS: [&str; 8] = ["blue", "red", "green", "yellow", "orange", "purple", "pink", "white"];
+const TICKET_SYMBOLS: [&str; 12] =
+    ["comet", "moon", "anchor", "bell", "kite", "key", "leaf", "crown", "rocket", "cloud", "feather", "mountain"];
+
+/// All languages, in the order of [`FLUENT_CATALOGUES_BY_LANGUAGE`].
+pub(crate) static LANGUAGES: LazyLock<[PhoneTexts; 6]> = LazyLock::new(|| {
+    FLUENT_CATALOGUES_BY_LANGUAGE
+        .map(|(tag, page, window)| PhoneTexts::build_phone_texts_from_catalogues(tag, page, window))
+});
 
 /// The formatted messages of one language.
 #[derive(Debug)]
@@ -86,13 +101,9 @@ pub(crate) struct PhoneTexts {
 }
 
 impl PhoneTexts {
-    /// The texts of the phone page in one language, from its Fluent catalogue.
-    fn phone_texts_from_catalogue(tag: &'static str, source: &str) -> Self {
-        // A test parses every catalogue: neither branch below loses a message.
-        let resource = FluentResource::try_new(source.to_owned()).unwrap_or_else(|(partial, _)| partial);
-        let mut bundle = FluentBundle::new(tag.parse().into_iter().collect());
-        bundle.set_use_isolating(false);
-        let _ = bundle.add_resource(resource);
+    /// The texts of the phone page in one language, from the Fluent catalogues of the page and of the window.
+    fn build_phone_texts_from_catalogues(tag: &'static str, page: &str, window: &str) -> Self {
+        let bundle = parse_fluent_catalogue(tag, page);
         // The script replaces `{n}` with the queue position.
         let arguments = FluentArgs::from_iter([("n", "{n}")]);
         let format = |key: &str| {
@@ -100,13 +111,17 @@ impl PhoneTexts {
             let text = pattern.map(|text| bundle.format_pattern(text, Some(&arguments), &mut Vec::new()));
             text.map_or_else(|| key.to_owned(), Into::into)
         };
-        let script: Map<String, Value> = SCRIPT_KEYS
+        let mut script: Map<String, Value> = SCRIPT_MESSAGE_KEYS
             .iter()
             .map(|key| (key.replace('-', "_"), Value::from(format(&format!("live-{key}")))))
             .collect();
+        script.insert(
+            "ticket_names".to_owned(),
+            Value::Object(build_ticket_name_map(&parse_fluent_catalogue(tag, window))),
+        );
         Self {
             tag,
-            messages: PAGE_KEYS.iter().map(|key| (*key, format(key))).collect(),
+            messages: PAGE_MESSAGE_KEYS.iter().map(|key| (*key, format(key))).collect(),
             script_json: Value::from(script).to_string(),
         }
     }
@@ -115,6 +130,32 @@ impl PhoneTexts {
     pub(crate) fn page_text(&self, key: &'static str) -> &str {
         self.messages.get(key).map_or(key, String::as_str)
     }
+}
+
+/// Parses a Fluent catalogue.
+fn parse_fluent_catalogue(tag: &str, source: &str) -> FluentBundle<FluentResource> {
+    // A test parses every catalogue: neither branch below loses a message.
+    let resource = FluentResource::try_new(source.to_owned()).unwrap_or_else(|(partial, _)| partial);
+    let mut bundle = FluentBundle::new(tag.parse().into_iter().collect());
+    bundle.set_use_isolating(false);
+    let _ = bundle.add_resource(resource);
+    bundle
+}
+
+/// The name of every ticket, by colour and symbol with a space between them.
+fn build_ticket_name_map(window: &FluentBundle<FluentResource>) -> Map<String, Value> {
+    let Some(pattern) = window.get_message(TICKET_NAME_KEY).and_then(|message| message.value()) else {
+        return Map::new();
+    };
+    let name = |colour: &str, symbol: &str| {
+        let arguments = FluentArgs::from_iter([("colour", colour.to_owned()), ("symbol", symbol.to_owned())]);
+        window.format_pattern(pattern, Some(&arguments), &mut Vec::new()).into_owned()
+    };
+    TICKET_COLOURS
+        .iter()
+        .flat_map(|colour| TICKET_SYMBOLS.iter().map(move |symbol| (*colour, *symbol)))
+        .map(|(colour, symbol)| (format!("{colour} {symbol}"), Value::from(name(colour, symbol))))
+        .collect()
 }
 
 /// Selects the language: by `tag` (a link of the page), else by the browser's `Accept-Language`, else the default.
@@ -160,13 +201,13 @@ mod tests {
     }
 
     fn all_keys() -> BTreeSet<String> {
-        let script = SCRIPT_KEYS.iter().map(|key| format!("live-{key}"));
-        PAGE_KEYS.iter().map(ToString::to_string).chain(script).collect()
+        let script = SCRIPT_MESSAGE_KEYS.iter().map(|key| format!("live-{key}"));
+        PAGE_MESSAGE_KEYS.iter().map(ToString::to_string).chain(script).collect()
     }
 
     #[test]
     fn every_catalogue_parses_and_has_exactly_the_known_keys() {
-        for (tag, source) in CATALOGUES {
+        for (tag, source, _) in FLUENT_CATALOGUES_BY_LANGUAGE {
             let parsed = FluentResource::try_new(source.to_owned());
             assert!(parsed.is_ok(), "{tag}: {:?}", parsed.err().map(|(_, errors)| errors));
             let ids = message_ids(source);
@@ -178,15 +219,15 @@ mod tests {
 
     #[test]
     fn every_key_is_used_by_the_page() {
-        for key in PAGE_KEYS {
+        for key in PAGE_MESSAGE_KEYS {
             assert!(TEMPLATE.contains(&format!(".page_text(\"{key}\")")), "{key} is not in the template");
         }
         for use_of_key in TEMPLATE.split(".page_text(\"").skip(1) {
             let key = use_of_key.split('"').next().expect("a key");
-            assert!(PAGE_KEYS.contains(&key), "the template shows the unknown key {key}");
+            assert!(PAGE_MESSAGE_KEYS.contains(&key), "the template shows the unknown key {key}");
         }
         // `queue_head` and `queue_text` are put together in the script, as `name + "_head"`.
-        for key in SCRIPT_KEYS.map(|key| key.replace('-', "_")) {
+        for key in SCRIPT_MESSAGE_KEYS.map(|key| key.replace('-', "_")) {
             let state = key.trim_end_matches("_head").trim_end_matches("_text");
             let is_named = SCRIPT.contains(&format!("texts.{key}"));
             let is_state = key != state && SCRIPT.contains(&format!("\"{state}\""));
@@ -201,14 +242,15 @@ mod tests {
         let alike = [("fr", "zoom"), ("es", "zoom"), ("de", "zoom")];
         for texts in LANGUAGES.iter() {
             let tag = texts.tag;
-            for key in PAGE_KEYS {
+            for key in PAGE_MESSAGE_KEYS {
                 let text = texts.page_text(key);
                 assert!(!text.is_empty() && text == text.trim() && !text.contains('{'), "{tag} {key}");
                 let same = tag != "en" && text == LANGUAGES[0].page_text(key);
                 assert!(!same || alike.contains(&(tag, key)), "{tag} {key} is English");
             }
-            let script: Map<String, Value> = serde_json::from_str(&texts.script_json).expect("JSON");
-            assert_eq!(script.len(), SCRIPT_KEYS.len());
+            let mut script: Map<String, Value> = serde_json::from_str(&texts.script_json).expect("JSON");
+            script.remove("ticket_names").expect("tested below");
+            assert_eq!(script.len(), SCRIPT_MESSAGE_KEYS.len());
             for (key, text) in script {
                 let text = text.as_str().expect("a text");
                 assert!(!text.is_empty() && text == text.trim(), "{tag} {key}");
@@ -216,6 +258,23 @@ mod tests {
                 assert!(tag == "en" || english[&key] != text, "{tag} {key} is English");
             }
             assert!(texts.page_text("sandbox-note").contains("Copresence"), "{tag} says that it is a sandbox");
+        }
+    }
+
+    #[test]
+    fn every_ticket_has_a_name_of_its_own() {
+        for texts in LANGUAGES.iter() {
+            let script: Value = serde_json::from_str(&texts.script_json).expect("JSON");
+            let names = script["ticket_names"].as_object().expect("an object");
+            let unique: BTreeSet<&str> = names.values().map(|name| name.as_str().expect("a text")).collect();
+            assert_eq!(unique.len(), TICKET_COLOURS.len() * TICKET_SYMBOLS.len(), "{}", texts.tag);
+            assert!(unique.iter().all(|name| !name.is_empty() && *name == name.trim()), "{}: {unique:?}", texts.tag);
+        }
+        let german: Value = serde_json::from_str(&LANGUAGES[1].script_json).expect("JSON");
+        assert_eq!(german["ticket_names"]["blue comet"], "Blauer Komet");
+        let sprite = include_str!("../static/tickets.svg");
+        for symbol in TICKET_SYMBOLS {
+            assert!(sprite.contains(&format!("<symbol id=\"{symbol}\"")), "{symbol} is not drawn");
         }
     }
 

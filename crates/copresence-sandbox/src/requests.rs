@@ -1,11 +1,12 @@
 //! The request log. Secrets are masked before a line is stored.
 
-use axum::http::{HeaderMap, Method, Uri};
-use copresence_protocol::{ApiKey, headers};
+use axum::http::{HeaderMap, HeaderName, Method, Uri, header};
+use copresence_protocol::headers;
+use copresence_protocol::secret::mask_secret;
 use serde::Serialize;
 use std::collections::VecDeque;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::broadcast;
 
 /// Maximum number of lines kept. Beyond it, the oldest is dropped.
@@ -13,6 +14,9 @@ pub const MAX_LOG_LINES: usize = 1_000;
 
 /// Maximum length of a logged path, in characters.
 const MAX_PATH_CHARS: usize = 300;
+
+/// Maximum length of a logged `Range` header, in characters.
+const MAX_RANGE_CHARS: usize = 100;
 
 /// Maximum length of a logged method, in characters. A client may invent one.
 const MAX_METHOD_CHARS: usize = 20;
@@ -46,6 +50,9 @@ pub struct RequestLine {
     /// The `Range` header of the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub range: Option<String>,
+    /// The id of the world that answered; left out for the main world.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub world: Option<String>,
     /// The names of the faults applied to it, as under `do`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<&'static str>,
@@ -53,8 +60,8 @@ pub struct RequestLine {
 
 /// The logged attributes of a request, taken before it is handled.
 pub(crate) struct LoggedRequestBeforeHandling {
-    pub(crate) at: jiff::Timestamp,
-    pub(crate) at_ms: u64,
+    at: jiff::Timestamp,
+    at_ms: u64,
     method: String,
     path: String,
     peer: Option<IpAddr>,
@@ -64,38 +71,70 @@ pub(crate) struct LoggedRequestBeforeHandling {
     range: Option<String>,
 }
 
-/// The lines kept, and the subscribers to new lines.
+/// A request that was answered, or whose client left. Its [`RequestLine`] is written only when somebody reads it.
+pub(crate) struct FinishedRequest {
+    pub(crate) received: LoggedRequestBeforeHandling,
+    /// The status of the response; 0 if none was sent.
+    pub(crate) status: u16,
+    /// Milliseconds of real time.
+    pub(crate) duration_ms: u64,
+    /// The id of the world; `None` for the main world.
+    pub(crate) world: Option<String>,
+    /// The names of the applied faults.
+    pub(crate) faults: Vec<&'static str>,
+}
+
+/// The requests kept, and the subscribers to the lines of new ones.
 pub(crate) struct RequestLog {
-    logged_lines: Mutex<VecDeque<RequestLine>>,
+    finished_requests: Mutex<VecDeque<FinishedRequest>>,
     subscribers: broadcast::Sender<RequestLine>,
 }
 
 impl Default for RequestLog {
     fn default() -> Self {
-        Self { logged_lines: Mutex::default(), subscribers: broadcast::Sender::new(1_024) }
+        Self { finished_requests: Mutex::default(), subscribers: broadcast::Sender::new(1_024) }
     }
 }
 
 impl RequestLog {
-    /// Stores a line and sends it to the subscribers. Drops the oldest line if [`MAX_LOG_LINES`] are stored.
-    pub(crate) fn append_and_publish_line(&self, line: RequestLine) {
-        // Sending fails if there is no subscriber.
-        let _ = self.subscribers.send(line.clone());
-        let mut lines = self.logged_lines.lock().unwrap_or_else(PoisonError::into_inner);
-        if lines.len() >= MAX_LOG_LINES {
-            lines.pop_front();
-        }
-        lines.push_back(line);
+    /// An empty log with the same subscribers.
+    pub(crate) fn new_log_with_same_subscribers(&self) -> Self {
+        Self { finished_requests: Mutex::default(), subscribers: self.subscribers.clone() }
+    }
+
+    /// Whether somebody subscribed to new lines.
+    pub(crate) fn has_subscribers(&self) -> bool {
+        self.subscribers.receiver_count() > 0
+    }
+
+    /// Sends a line to the subscribers.
+    pub(crate) fn publish_line(&self, line: RequestLine) {
+        // Fails only without a subscriber.
+        let _ = self.subscribers.send(line);
+    }
+
+    /// Stores a request. Drops the oldest one if [`MAX_LOG_LINES`] are stored.
+    pub(crate) fn append_request(&self, request: FinishedRequest) {
+        let mut requests = self.lock_finished_requests();
+        let oldest = if requests.len() >= MAX_LOG_LINES { requests.pop_front() } else { None };
+        requests.push_back(request);
+        drop(requests);
+        // Freed without the lock.
+        drop(oldest);
     }
 
     /// The lines of the request log, the oldest first.
     pub(crate) fn logged_lines(&self) -> Vec<RequestLine> {
-        self.logged_lines.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+        self.lock_finished_requests().iter().map(FinishedRequest::to_log_line).collect()
+    }
+
+    fn lock_finished_requests(&self) -> MutexGuard<'_, VecDeque<FinishedRequest>> {
+        self.finished_requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Removes all lines of the log.
     pub(crate) fn clear_log(&self) {
-        self.logged_lines.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.lock_finished_requests().clear();
     }
 
     /// Subscribes to the lines that are added to the request log from now on.
@@ -113,54 +152,65 @@ impl LoggedRequestBeforeHandling {
         peer: Option<IpAddr>,
         at_ms: u64,
     ) -> Self {
-        let secret = |name| sent.get(name).map(|value| mask_secret(&String::from_utf8_lossy(value.as_bytes())));
+        let secret =
+            |name: HeaderName| sent.get(name).map(|value| mask_secret(&String::from_utf8_lossy(value.as_bytes())));
         Self {
             at: jiff::Timestamp::now(),
             at_ms,
-            method: method.as_str().chars().take(MAX_METHOD_CHARS).collect(),
+            method: first_chars(method.as_str(), MAX_METHOD_CHARS).to_owned(),
             path: mask_secrets_in_uri(uri),
             peer,
-            export_token: secret(headers::EXPORT_TOKEN),
-            api_key: secret(headers::API_KEY),
-            session_token: secret(headers::SESSION_TOKEN),
-            range: sent.get("range").and_then(|v| v.to_str().ok()).map(|v| v.chars().take(100).collect()),
-        }
-    }
-
-    /// Completes the log line with the status, the duration (milliseconds of real time) and the names of the
-    /// applied faults.
-    pub(crate) fn into_log_line(self, status: u16, duration_ms: u64, faults: Vec<&'static str>) -> RequestLine {
-        RequestLine {
-            at: self.at.to_string(),
-            at_ms: self.at_ms,
-            method: self.method,
-            path: self.path,
-            status,
-            duration_ms,
-            peer: self.peer.map(|peer| peer.to_string()),
-            export_token: self.export_token,
-            api_key: self.api_key,
-            session_token: self.session_token,
-            range: self.range,
-            faults,
+            export_token: secret(headers::EXPORT_TOKEN_NAME),
+            api_key: secret(headers::API_KEY_NAME),
+            session_token: secret(headers::SESSION_TOKEN_NAME),
+            range: sent
+                .get(header::RANGE)
+                .and_then(|value| value.to_str().ok())
+                .map(|range| first_chars(range, MAX_RANGE_CHARS).to_owned()),
         }
     }
 }
 
-/// Masks a value in the same way as a secret.
-fn mask_secret(value: &str) -> String {
-    ApiKey::new(value).masked()
+impl FinishedRequest {
+    /// The line that people and programs read.
+    pub(crate) fn to_log_line(&self) -> RequestLine {
+        let received = &self.received;
+        RequestLine {
+            at: received.at.to_string(),
+            at_ms: received.at_ms,
+            method: received.method.clone(),
+            path: received.path.clone(),
+            status: self.status,
+            duration_ms: self.duration_ms,
+            peer: received.peer.map(|peer| peer.to_string()),
+            export_token: received.export_token.clone(),
+            api_key: received.api_key.clone(),
+            session_token: received.session_token.clone(),
+            range: received.range.clone(),
+            world: self.world.clone(),
+            faults: self.faults.clone(),
+        }
+    }
+}
+
+/// The first `count` characters of a text, or all of it if it is shorter.
+fn first_chars(text: &str, count: usize) -> &str {
+    text.char_indices().nth(count).map_or(text, |(end, _)| &text[..end])
 }
 
 /// Masks the secrets in a path and query: the segment after `tokens` and `files`, and the value of every query
 /// parameter except `avatar`.
 fn mask_secrets_in_uri(uri: &Uri) -> String {
-    let mut masked = String::new();
-    let mut opens = false;
+    let mut masked = String::with_capacity(uri.path().len());
+    let mut is_secret = false;
     for part in uri.path().split('/').skip(1) {
         masked.push('/');
-        masked.push_str(&if opens { mask_secret(part) } else { part.to_owned() });
-        opens = matches!(part, "tokens" | "files");
+        if is_secret {
+            masked.push_str(&mask_secret(part));
+        } else {
+            masked.push_str(part);
+        }
+        is_secret = matches!(part, "tokens" | "files");
     }
     for (index, pair) in uri.query().into_iter().flat_map(|query| query.split('&')).enumerate() {
         masked.push(if index == 0 { '?' } else { '&' });
@@ -170,12 +220,18 @@ fn mask_secrets_in_uri(uri: &Uri) -> String {
             None => masked.push_str(&mask_secret(pair)),
         }
     }
-    masked.chars().take(MAX_PATH_CHARS).collect()
+    masked.truncate(first_chars(&masked, MAX_PATH_CHARS).len());
+    masked
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn finished_request(method: &Method, uri: &Uri, sent: &HeaderMap) -> FinishedRequest {
+        let received = LoggedRequestBeforeHandling::mask_request_for_log(method, uri, sent, None, 0);
+        FinishedRequest { received, status: 200, duration_ms: 1, world: None, faults: Vec::new() }
+    }
 
     #[test]
     fn secrets_in_paths_and_headers_are_masked() {
@@ -186,12 +242,8 @@ mod tests {
         let mut sent = HeaderMap::new();
         sent.insert(headers::API_KEY, "abcdefghijklmnop".parse().expect("a value"));
         let uri = Uri::from_static("/redeemExportToken");
-        let line = LoggedRequestBeforeHandling::mask_request_for_log(&Method::GET, &uri, &sent, None, 0).into_log_line(
-            200,
-            1,
-            Vec::new(),
-        );
-        let json = serde_json::to_string(&line).expect("plain data");
+        let request = finished_request(&Method::GET, &uri, &sent);
+        let json = serde_json::to_string(&request.to_log_line()).expect("plain data");
         assert!(!json.contains("abcdef") && json.contains("…op"), "{json}");
     }
 
@@ -203,8 +255,8 @@ mod tests {
         let names = ["range", headers::API_KEY, headers::SESSION_TOKEN, headers::EXPORT_TOKEN];
         let sent = names.map(|name| (name.parse().expect("a name"), long.parse().expect("a value")));
         let sent = HeaderMap::from_iter(sent);
-        let line = LoggedRequestBeforeHandling::mask_request_for_log(&method, &uri, &sent, None, 0);
-        let json = serde_json::to_string(&line.into_log_line(200, 0, Vec::new())).expect("plain data");
+        let request = finished_request(&method, &uri, &sent);
+        let json = serde_json::to_string(&request.to_log_line()).expect("plain data");
         assert!(json.len() < 1_000, "{} bytes", json.len());
     }
 
@@ -213,10 +265,7 @@ mod tests {
         let log = RequestLog::default();
         let uri = Uri::from_static("/");
         for _ in 0..MAX_LOG_LINES + 5 {
-            log.append_and_publish_line(
-                LoggedRequestBeforeHandling::mask_request_for_log(&Method::GET, &uri, &HeaderMap::new(), None, 0)
-                    .into_log_line(200, 0, Vec::new()),
-            );
+            log.append_request(finished_request(&Method::GET, &uri, &HeaderMap::new()));
         }
         assert_eq!(log.logged_lines().len(), MAX_LOG_LINES);
     }

@@ -1,6 +1,7 @@
-//! A running sandbox: the [`World`] behind a lock, with its clock, credentials, faults and request log.
+//! A running sandbox. It has a main world and any number of others, which share its server, and nothing else that a
+//! client can see. Each has a model ([`World`]) behind a lock, its clock, credentials, faults and request log.
 
-use crate::avatar_store::{AssetsFolderError, AvatarStore};
+use crate::avatar_store::{AssetsFolderError, AvatarStore, TokenInWorld};
 use crate::clock::{ClockChange, ClockError, ClockState, VirtualClock};
 use crate::connection_slots::ConnectionSlots;
 use crate::faults::{Fault, FaultListError, FaultSet, FaultWithCounts, RequestAttributes, SelectedFault};
@@ -8,18 +9,26 @@ use crate::limits::{ResourceLimits, UploadLimiter};
 use crate::network::is_loopback_url;
 use crate::open_files::open_file_limit;
 use crate::rate_limit::ClientRateLimiter;
-use crate::requests::{RequestLine, RequestLog};
-use crate::scenario::TokenScenario;
-use crate::settings::{Credentials, SandboxSettings, random_session_token};
+use crate::replay::{Recording, ReplayPosition};
+use crate::requests::{FinishedRequest, RequestLine, RequestLog};
+use crate::scenario::{
+    Scenario, UnknownScenarioError, add_or_replace_scenario, built_in_scenarios, find_scenario_by_name,
+};
+use crate::settings::{
+    Credentials, SandboxSettings, WorldSettings, draw_seed_exact_in_json, generate_random_alphanumeric,
+    random_session_token,
+};
 use crate::tls::CertificateSource;
-use crate::world::avatar::{AvatarChoice, AvatarIdentity, ExistingAvatar};
-use crate::world::state::{PhoneView, TesterTokenView};
+use crate::world::avatar::{AvatarCatalog, AvatarChoice, ExistingAvatar};
+use crate::world::state::{PhoneTicket, PhoneView, TesterTokenView};
 use crate::world::{AssociateError, ForceError, ForcedState, World};
+use crate::world_registry::{ListedWorld, TooManyWorldsError, WorldRegistry};
 use copresence_protocol::ApiKey;
 use image::RgbImage;
-use rand::RngExt;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 use serde::Serialize;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use subtle::ConstantTimeEq;
@@ -29,22 +38,48 @@ use url::Url;
 /// Maximum number of valid session tokens. Beyond it, the oldest becomes invalid.
 const MAX_SESSIONS: usize = 1_000;
 
-/// A handle to a running sandbox. Clones share the same sandbox.
+/// Maximum number of tokens of a world other than the main one.
+const MAX_TOKENS_OF_ADDITIONAL_WORLD: usize = 1_000;
+
+/// Path under which a world other than the main one is reached, before its id.
+pub(crate) const WORLD_PATH_PREFIX: &str = "/worlds/";
+
+/// A handle to one world of a running sandbox. Clones are handles to the same world. [`Sandbox::new`] returns the main
+/// world, [`Sandbox::create_world`] another one.
 #[derive(Clone)]
-pub struct Sandbox(Arc<SharedState>);
+pub struct Sandbox {
+    world: Arc<WorldState>,
+    shared: Arc<ServicesSharedByWorlds>,
+}
 
 /// Called with the log line of every request.
 type RequestWatcher = dyn Fn(&Sandbox, &RequestLine) + Send + Sync;
 
-/// The state that all clones of a [`Sandbox`] share.
-struct SharedState {
+/// The state of one world.
+struct WorldState {
+    /// `None` for the main world.
+    id: Option<String>,
+    /// The scenarios that it knows by their names.
+    scenarios: Vec<Scenario>,
     locked: Mutex<MutexProtectedState>,
     started_at: Instant,
     credentials: Credentials,
-    avatar_store: AvatarStore,
     request_log: RequestLog,
     watchers: RwLock<Vec<Arc<RequestWatcher>>>,
     faults: Mutex<FaultSet>,
+    /// Where it is in the recording that it answers from.
+    replay: Option<ReplayPosition>,
+    /// Tickets on the phone page, by Export Token.
+    phone_tickets: Mutex<HashMap<String, PhoneTicket>>,
+}
+
+/// What all worlds of a sandbox share.
+struct ServicesSharedByWorlds {
+    worlds: WorldRegistry<WorldState>,
+    /// What a new world has in place of settings that were left out.
+    world_defaults: WorldDefaults,
+    avatar_catalog: AvatarCatalog,
+    avatar_store: AvatarStore,
     rate_limit: ClientRateLimiter,
     limits: ResourceLimits,
     upload_limiter: UploadLimiter,
@@ -53,6 +88,15 @@ struct SharedState {
     public_url: Option<Url>,
     /// URL for clients on this machine; `None` until a server listens.
     local_url: RwLock<Option<Url>>,
+}
+
+/// The settings of a new world where [`WorldSettings`] leaves them out: those that the sandbox was started with.
+struct WorldDefaults {
+    scenario: Scenario,
+    speed: f64,
+    faults: Vec<Fault>,
+    recording: Option<Recording>,
+    idle_limit: Duration,
 }
 
 /// The part of the state that one lock protects: model, clock and session tokens.
@@ -79,12 +123,46 @@ pub enum SandboxSetupError {
     Faults(#[from] FaultListError),
 }
 
+/// Why a world cannot be created.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateWorldError {
+    /// There are too many.
+    #[error(transparent)]
+    TooMany(#[from] TooManyWorldsError),
+    /// The speed of the clock is out of range.
+    #[error(transparent)]
+    Speed(#[from] ClockError),
+    /// The list of faults is invalid.
+    #[error(transparent)]
+    Faults(#[from] FaultListError),
+}
+
+/// A world as testers see it, without its credentials. The main world is not listed.
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
+#[schema(as = World)]
+pub struct WorldView {
+    /// Its id, which is in its URLs: `/worlds/{id}/…`.
+    pub id: String,
+    /// The scenario of new tokens.
+    pub scenario: String,
+    /// The seed of ids, timings and avatars.
+    pub seed: u64,
+    /// The virtual clock.
+    pub clock: ClockState,
+    /// Number of tokens that it has.
+    pub tokens: usize,
+    /// Seconds of real time since it was last used.
+    pub idle_seconds: u64,
+    /// Seconds of real time after which it ends, if it is not used.
+    pub idle_limit_seconds: u64,
+}
+
 /// The state of the sandbox as testers see it: the body of `GET /sandbox/state`.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 #[schema(as = SandboxState)]
 pub struct SandboxStateView {
     /// The scenario of new tokens.
-    pub scenario: TokenScenario,
+    pub scenario: String,
     /// The seed of timings and avatars.
     pub seed: u64,
     /// The virtual clock.
@@ -111,18 +189,29 @@ impl Sandbox {
         let (avatar_store, catalog) = AvatarStore::open_store_and_catalog(settings.assets.as_deref())?;
         let clock = VirtualClock::new(settings.speed)?;
         let mut faults = FaultSet::new(settings.seed);
-        faults.replace_faults(settings.faults)?;
-        let mut world = World::new(settings.scenario, settings.seed, rand::rng().random(), catalog);
-        world.set_speed(settings.speed);
-        let sessions = VecDeque::from([credentials.session_token.expose().to_owned()]);
-        Ok(Self(Arc::new(SharedState {
-            locked: Mutex::new(MutexProtectedState { world, clock, sessions }),
-            started_at: Instant::now(),
+        faults.replace_faults(settings.faults.clone())?;
+        let world = World::new(settings.scenario.clone(), settings.seed, rand::rng().random(), catalog.clone());
+        let world = WorldState::new(
+            None,
+            add_or_replace_scenario(built_in_scenarios(), &settings.scenario),
+            world,
+            clock,
             credentials,
+            faults,
+            RequestLog::default(),
+        );
+        let world = WorldState { replay: settings.recording.clone().map(ReplayPosition::new), ..world };
+        let shared = ServicesSharedByWorlds {
+            worlds: WorldRegistry::default(),
+            world_defaults: WorldDefaults {
+                scenario: settings.scenario,
+                speed: settings.speed,
+                faults: settings.faults,
+                recording: settings.recording,
+                idle_limit: settings.world_idle_limit,
+            },
+            avatar_catalog: catalog,
             avatar_store,
-            request_log: RequestLog::default(),
-            watchers: RwLock::default(),
-            faults: Mutex::new(faults),
             rate_limit: ClientRateLimiter::new(settings.rate_limit),
             upload_limiter: UploadLimiter::new(&settings.limits),
             connection_slots: Arc::new(ConnectionSlots::new(&settings.limits, open_file_limit())),
@@ -130,12 +219,96 @@ impl Sandbox {
             tls: settings.tls,
             public_url: settings.public_url,
             local_url: RwLock::default(),
-        })))
+        };
+        Ok(Self { world: Arc::new(world), shared: Arc::new(shared) })
+    }
+
+    /// Creates another world: with its own credentials, clock, faults, tokens and request log. Its time starts at 0.
+    /// The same seed gives the same tokens, download URLs, timings and avatars, in the order of the requests. The world
+    /// ends when nobody used it for its idle limit; it is in use while there is a handle to it.
+    ///
+    /// # Errors
+    /// There are [`crate::MAX_ADDITIONAL_WORLDS`], or the speed or a fault is invalid.
+    pub fn create_world(&self, settings: WorldSettings) -> Result<Self, CreateWorldError> {
+        let defaults = &self.shared.world_defaults;
+        let seed = settings.seed.unwrap_or_else(draw_seed_exact_in_json);
+        let mut faults = FaultSet::new(seed);
+        faults.replace_faults(settings.faults.unwrap_or_else(|| defaults.faults.clone()))?;
+        let mut clock = VirtualClock::new(settings.speed.unwrap_or(defaults.speed))?;
+        if settings.paused {
+            clock.apply_change(&ClockChange { paused: Some(true), ..ClockChange::default() }, Duration::ZERO)?;
+        }
+        let credentials = Credentials::generate_random_credentials(self.accepted_credentials().operator_key.clone());
+        // Others cannot guess the ids, although the seed determines them: the world's id is in the URL, and its key in
+        // the headers.
+        let ids = StdRng::seed_from_u64(seed).random();
+        let scenario = settings.scenario.unwrap_or_else(|| defaults.scenario.clone());
+        let scenarios = add_or_replace_scenario(self.scenarios(), &scenario);
+        let mut world = World::new(scenario, seed, ids, self.shared.avatar_catalog.clone());
+        world.set_max_tokens(MAX_TOKENS_OF_ADDITIONAL_WORLD);
+        let id = generate_random_alphanumeric(24);
+        let api_key = credentials.api_key.expose().to_owned();
+        let log = self.request_log().new_log_with_same_subscribers();
+        let world = WorldState::new(Some(id.clone()), scenarios, world, clock, credentials, faults, log);
+        let state = Arc::new(WorldState { replay: defaults.recording.clone().map(ReplayPosition::new), ..world });
+        let idle_limit = settings.idle_limit.unwrap_or(defaults.idle_limit);
+        self.shared.worlds.add_world(&id, &api_key, idle_limit, state.clone())?;
+        Ok(Self { world: state, shared: self.shared.clone() })
+    }
+
+    /// Ends a world: from now on, its id and its credentials are unknown. Requests in flight are completed. Returns
+    /// whether there was a world with this id.
+    pub fn remove_world(&self, id: &str) -> bool {
+        self.shared.worlds.remove_world(id)
+    }
+
+    /// The worlds other than the main one, sorted by id.
+    pub fn list_world_views(&self) -> Vec<WorldView> {
+        let mut views: Vec<_> =
+            self.shared.worlds.list_worlds().into_iter().filter_map(|listed| self.build_world_view(listed)).collect();
+        views.sort_by(|a, b| a.id.cmp(&b.id));
+        views
+    }
+
+    /// The world with this id; `None` if there is none, or it has ended.
+    pub fn find_world_view(&self, id: &str) -> Option<WorldView> {
+        self.shared.worlds.find_world(id).and_then(|listed| self.build_world_view(listed))
+    }
+
+    fn build_world_view(&self, listed: ListedWorld<WorldState>) -> Option<WorldView> {
+        let world = Self { world: listed.state, shared: self.shared.clone() };
+        let state = world.lock_protected_state();
+        Some(WorldView {
+            id: world.world_id()?.to_owned(),
+            scenario: state.world.scenario().name().to_owned(),
+            seed: state.world.seed(),
+            clock: state.clock.clock_state_at(world.world.started_at.elapsed()),
+            tokens: state.world.token_count(),
+            idle_seconds: listed.idle.as_secs(),
+            idle_limit_seconds: listed.idle_limit.as_secs(),
+        })
+    }
+
+    /// The id of this world; `None` for the main one.
+    pub fn world_id(&self) -> Option<&str> {
+        self.world.id.as_deref()
+    }
+
+    /// The world with this id; `None` if there is none, or it has ended.
+    pub(crate) fn use_world_by_id(&self, id: &str) -> Option<Self> {
+        let world = self.shared.worlds.use_world_by_id(id)?;
+        Some(Self { world, shared: self.shared.clone() })
+    }
+
+    /// The world with this API key; `None` for the key of the main world, and for an unknown key.
+    pub(crate) fn use_world_by_api_key(&self, api_key: &str) -> Option<Self> {
+        let world = self.shared.worlds.use_world_by_api_key(api_key)?;
+        Some(Self { world, shared: self.shared.clone() })
     }
 
     /// The credentials that it accepts.
     pub fn accepted_credentials(&self) -> &Credentials {
-        &self.0.credentials
+        &self.world.credentials
     }
 
     /// Plays the phone: associates an avatar with a token, without a network request.
@@ -146,7 +319,7 @@ impl Sandbox {
         &self,
         token: &str,
         choice: &AvatarChoice,
-        scenario: Option<TokenScenario>,
+        scenario: Option<&Scenario>,
     ) -> Result<(), AssociateError> {
         self.associate_avatar_with_picture(token, choice, scenario, None)
     }
@@ -159,17 +332,21 @@ impl Sandbox {
         &self,
         token: &str,
         choice: &AvatarChoice,
-        scenario: Option<TokenScenario>,
+        scenario: Option<&Scenario>,
         picture: Option<RgbImage>,
     ) -> Result<(), AssociateError> {
         self.with_locked_world(|world, now| {
-            let avatar = world.associate_avatar(token, choice, scenario, now)?;
+            let picture = picture.map(|image| (self.avatar_store().allocate_picture_id(), image));
+            world.associate_avatar(token, choice, scenario, picture.as_ref().map(|(id, _)| *id), now)?;
             // Under the same lock, so that no redeem runs before the picture is stored.
-            if let AvatarIdentity::New { token, .. } = &avatar {
-                self.avatar_store().store_visitor_picture(token, picture);
-            }
+            self.avatar_store().store_visitor_picture(self.qualify_token_with_world(token), picture);
             Ok(())
         })
+    }
+
+    /// The owner of a token's picture.
+    fn qualify_token_with_world(&self, token: &str) -> TokenInWorld {
+        TokenInWorld { world: self.world.id.clone(), token: token.to_owned() }
     }
 
     /// Checks whether [`Sandbox::associate_avatar`] would succeed now.
@@ -192,21 +369,45 @@ impl Sandbox {
     pub fn sandbox_state(&self) -> SandboxStateView {
         let clock = self.clock_state();
         self.with_locked_world(|world, now| SandboxStateView {
-            scenario: world.scenario(),
+            scenario: world.scenario().name().to_owned(),
             seed: world.seed(),
             tokens: world.token_views(now),
             clock,
         })
     }
 
+    /// The scenarios that this world knows: the built-in ones, and those of its settings.
+    pub fn scenarios(&self) -> &[Scenario] {
+        &self.world.scenarios
+    }
+
+    /// The scenario with this name.
+    ///
+    /// # Errors
+    /// There is none; the error lists the names.
+    pub fn find_scenario(&self, name: &str) -> Result<&Scenario, UnknownScenarioError> {
+        find_scenario_by_name(&self.world.scenarios, name)
+    }
+
+    /// The scenario of new tokens.
+    pub fn new_token_scenario(&self) -> Scenario {
+        self.with_locked_world(|world, _| world.scenario().clone())
+    }
+
     /// Changes the scenario of new tokens.
-    pub fn set_new_token_scenario(&self, scenario: TokenScenario) {
+    pub fn set_new_token_scenario(&self, scenario: Scenario) {
         self.with_locked_world(|world, _| world.set_new_token_scenario(scenario));
     }
 
     /// The state of the virtual clock.
     pub fn clock_state(&self) -> ClockState {
-        self.lock_protected_state().clock.clock_state_at(self.0.started_at.elapsed())
+        self.lock_protected_state().clock.clock_state_at(self.world.started_at.elapsed())
+    }
+
+    /// The virtual time at a moment since the start, in milliseconds.
+    pub(crate) fn virtual_milliseconds_at(&self, moment: Instant) -> u64 {
+        let real = moment.saturating_duration_since(self.world.started_at);
+        self.lock_protected_state().clock.clock_state_at(real).now_ms
     }
 
     /// Moves, speeds up or pauses the virtual clock.
@@ -215,7 +416,7 @@ impl Sandbox {
     /// The change is empty, or the speed or the advance is out of range. Then nothing changes.
     pub fn change_clock(&self, change: &ClockChange) -> Result<ClockState, ClockError> {
         let mut inner = self.lock_protected_state();
-        let real = self.0.started_at.elapsed();
+        let real = self.world.started_at.elapsed();
         inner.clock.apply_change(change, real)?;
         let state = inner.clock.clock_state_at(real);
         inner.world.set_speed(state.speed);
@@ -255,7 +456,7 @@ impl Sandbox {
 
     /// Subscribes to the request log, credentials masked. A slow subscriber misses the oldest lines.
     pub fn subscribe_requests(&self) -> broadcast::Receiver<RequestLine> {
-        self.0.request_log.subscribe_to_lines()
+        self.world.request_log.subscribe_to_lines()
     }
 
     /// Calls `act` with the log line of every later request, after the request had its effect and before the body of
@@ -264,38 +465,66 @@ impl Sandbox {
     ///
     /// `act` must not block and must not panic.
     pub fn add_request_watcher(&self, act: impl Fn(&Self, &RequestLine) + Send + Sync + 'static) {
-        self.0.watchers.write().unwrap_or_else(PoisonError::into_inner).push(Arc::new(act));
+        self.world.watchers.write().unwrap_or_else(PoisonError::into_inner).push(Arc::new(act));
     }
 
     /// Calls the watchers with the line of a finished request, and adds it to the log.
-    pub(crate) fn notify_watchers_and_log_request(&self, line: RequestLine) {
+    pub(crate) fn notify_watchers_and_log_request(&self, request: FinishedRequest) {
         // Cloned, so that no lock is held: a watcher may register another one.
-        let watchers = self.0.watchers.read().unwrap_or_else(PoisonError::into_inner).clone();
-        for watcher in &watchers {
-            watcher(self, &line);
+        let watchers = self.world.watchers.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if !watchers.is_empty() || self.request_log().has_subscribers() {
+            let line = request.to_log_line();
+            for watcher in &watchers {
+                watcher(self, &line);
+            }
+            self.request_log().publish_line(line);
         }
-        self.request_log().append_and_publish_line(line);
+        self.request_log().append_request(request);
     }
 
-    /// Drops the pictures and generated avatars that no token needs any more. A [`crate::Server`] does this
-    /// periodically.
-    pub fn drop_unneeded_avatars(&self) {
-        let mut inner = self.lock_protected_state();
-        let now = inner.clock.virtual_time_at(self.0.started_at.elapsed());
-        self.0.avatar_store.drop_unneeded_avatars(|token| inner.world.needs_avatar(token, now));
+    /// Ends the worlds that were not used for their idle limit, and drops the pictures and generated avatars that no
+    /// token needs any more. A [`crate::Server`] does this periodically.
+    pub fn clean_up_worlds_and_avatars(&self) {
+        self.shared.worlds.drop_unused_worlds();
+        self.shared.avatar_store.drop_unneeded_pictures_and_avatars(|owner| {
+            let world = match &owner.world {
+                None => Some(self.world.clone()),
+                Some(id) => self.shared.worlds.find_world(id).map(|listed| listed.state),
+            };
+            let owner_world = world.map(|world| Self { world, shared: self.shared.clone() });
+            owner_world.is_some_and(|world| world.with_locked_world(|world, now| world.needs_avatar(&owner.token, now)))
+        });
     }
 
     /// Locks the model, and calls `act` with it and the current virtual time. `act` must not call other methods of
     /// the sandbox that lock the model.
     pub(crate) fn with_locked_world<T>(&self, act: impl FnOnce(&mut World, Duration) -> T) -> T {
         let mut inner = self.lock_protected_state();
-        let now = inner.clock.virtual_time_at(self.0.started_at.elapsed());
+        let now = inner.clock.virtual_time_at(self.world.started_at.elapsed());
         act(&mut inner.world, now)
     }
 
     /// The state of a token for the phone page; `None` if the token is unknown.
     pub(crate) fn phone_view_by_token(&self, token: &str) -> Option<PhoneView> {
-        self.with_locked_world(|world, now| world.phone_view(token, now))
+        let view = self.with_locked_world(|world, now| world.phone_view(token, now))?;
+        Some(PhoneView { ticket: self.find_phone_ticket(token), ..view })
+    }
+
+    /// The ticket on the phone page of a token.
+    pub fn find_phone_ticket(&self, token: &str) -> Option<PhoneTicket> {
+        self.lock_phone_tickets().get(token).cloned()
+    }
+
+    /// Shows these tickets on the phone pages of their tokens, in place of all earlier ones: for a console in the same
+    /// program that continues visits in the background.
+    pub fn replace_phone_tickets(&self, by_token: HashMap<String, PhoneTicket>) {
+        *self.lock_phone_tickets() = by_token;
+    }
+
+    /// Locks the tickets on phone pages.
+    fn lock_phone_tickets(&self) -> MutexGuard<'_, HashMap<String, PhoneTicket>> {
+        // Replaced as a whole, also when a thread panicked.
+        self.world.phone_tickets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The state of a token for testers; `None` if the token is unknown.
@@ -303,19 +532,28 @@ impl Sandbox {
         self.with_locked_world(|world, now| world.token_view(token, now))
     }
 
-    /// Counts a request, and returns the faults to apply to it.
-    pub(crate) fn count_and_select_faults(&self, attributes: &RequestAttributes<'_>) -> Vec<SelectedFault> {
-        self.lock_fault_set().count_and_select_faults(attributes)
+    /// Counts a request, and returns the faults to apply to it: those of the token's scenario, then those of the active
+    /// list. `url_id` is the id in the URL of a download.
+    pub(crate) fn count_and_select_faults(
+        &self,
+        attributes: &RequestAttributes<'_>,
+        token: Option<&str>,
+        url_id: Option<&str>,
+    ) -> Vec<SelectedFault> {
+        let mut selected =
+            self.with_locked_world(|world, _| world.count_and_select_token_faults(attributes, token, url_id));
+        selected.extend(self.lock_fault_set().count_and_select_faults(attributes));
+        selected
     }
 
-    /// Whether the active list of faults is not empty.
+    /// Whether there are faults: in the active list, or of a token's scenario.
     pub(crate) fn has_faults(&self) -> bool {
-        !self.lock_fault_set().is_empty()
+        !self.lock_fault_set().is_empty() || self.with_locked_world(|world, _| world.has_scenario_faults())
     }
 
     /// Locks the active list of faults.
     fn lock_fault_set(&self) -> MutexGuard<'_, FaultSet> {
-        self.0.faults.lock().unwrap_or_else(PoisonError::into_inner)
+        self.world.faults.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the next redeem of a token returns download URLs.
@@ -330,47 +568,47 @@ impl Sandbox {
 
     /// Where the certificate comes from; `None` for plain HTTP.
     pub(crate) fn certificate_source(&self) -> Option<&CertificateSource> {
-        self.0.tls.as_ref()
+        self.shared.tls.as_ref()
     }
 
     /// `http` or `https`.
     pub(crate) fn url_scheme(&self) -> &'static str {
-        if self.0.tls.is_some() { "https" } else { "http" }
+        if self.shared.tls.is_some() { "https" } else { "http" }
     }
 
     /// The rate limiter of the clients, which counts the requests of each address.
     pub(crate) fn client_rate_limiter(&self) -> &ClientRateLimiter {
-        &self.0.rate_limit
+        &self.shared.rate_limit
     }
 
     /// The bounds on bodies, responses and connections.
     pub(crate) fn resource_limits(&self) -> &ResourceLimits {
-        &self.0.limits
+        &self.shared.limits
     }
 
     /// The places for connections, which all servers of this sandbox share.
     pub(crate) fn connection_slots(&self) -> &Arc<ConnectionSlots> {
-        &self.0.connection_slots
+        &self.shared.connection_slots
     }
 
     /// The limiter of bodies and uploaded pictures.
     pub(crate) fn upload_limiter(&self) -> &UploadLimiter {
-        &self.0.upload_limiter
+        &self.shared.upload_limiter
     }
 
     /// The store that generates, caches and reads the files of avatars.
     pub(crate) fn avatar_store(&self) -> &AvatarStore {
-        &self.0.avatar_store
+        &self.shared.avatar_store
     }
 
     /// The log of past requests, which the index page and testers read.
     pub(crate) fn request_log(&self) -> &RequestLog {
-        &self.0.request_log
+        &self.world.request_log
     }
 
     /// The public URL from the settings, for a sandbox behind a reverse proxy; `None` if not set.
     pub(crate) fn configured_public_url(&self) -> Option<&Url> {
-        self.0.public_url.as_ref()
+        self.shared.public_url.as_ref()
     }
 
     /// Whether a proxy on this machine may forward requests of other machines, because the public URL names another
@@ -381,16 +619,18 @@ impl Sandbox {
 
     /// The URL under which a client reaches this sandbox, without a trailing `/`: the public URL if set, else `host`
     /// (the client's `Host` header, which was checked), else the listening address.
+    /// That of a world other than the main one ends with its prefix.
     pub(crate) fn base_url_for_client(&self, host: Option<&str>) -> String {
         let from_host = || Url::parse(&format!("{}://{}/", self.url_scheme(), host?)).ok();
-        let local = || self.0.local_url.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let url = self.0.public_url.clone().or_else(from_host).or_else(local);
-        url.map_or_else(|| "http://localhost".to_owned(), |url| url.as_str().trim_end_matches('/').to_owned())
+        let local = || self.shared.local_url.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let url = self.shared.public_url.clone().or_else(from_host).or_else(local);
+        let base = url.as_ref().map_or("http://localhost", |url| url.as_str().trim_end_matches('/'));
+        self.world_id().map_or_else(|| base.to_owned(), |id| format!("{base}{WORLD_PATH_PREFIX}{id}"))
     }
 
     /// Sets the URL for clients on this machine, once the server listens.
     pub(crate) fn set_local_url(&self, url: Url) {
-        *self.0.local_url.write().unwrap_or_else(PoisonError::into_inner) = Some(url);
+        *self.shared.local_url.write().unwrap_or_else(PoisonError::into_inner) = Some(url);
     }
 
     /// Creates a session token if the login is correct.
@@ -398,15 +638,23 @@ impl Sandbox {
         let known = self.accepted_credentials();
         let is_correct =
             constant_time_eq(username, known.username.expose()) & constant_time_eq(password, known.password.expose());
-        is_correct.then(|| {
-            let session = random_session_token();
-            let sessions = &mut self.lock_protected_state().sessions;
-            if sessions.len() >= MAX_SESSIONS {
-                sessions.pop_front();
-            }
-            sessions.push_back(session.clone());
-            session
-        })
+        is_correct.then(|| self.create_session())
+    }
+
+    /// Creates a session token.
+    pub(crate) fn create_session(&self) -> String {
+        let session = random_session_token();
+        let sessions = &mut self.lock_protected_state().sessions;
+        if sessions.len() >= MAX_SESSIONS {
+            sessions.pop_front();
+        }
+        sessions.push_back(session.clone());
+        session
+    }
+
+    /// Where this world is in the recording that it answers from; `None` if it simulates.
+    pub(crate) fn replay_position(&self) -> Option<&ReplayPosition> {
+        self.world.replay.as_ref()
     }
 
     /// Whether a session token was issued here; compares in constant time.
@@ -427,7 +675,35 @@ impl Sandbox {
     /// Locks the model, the clock and the session tokens.
     fn lock_protected_state(&self) -> MutexGuard<'_, MutexProtectedState> {
         // A panic elsewhere leaves the model consistent: every change to it is made at the end of a step.
-        self.0.locked.lock().unwrap_or_else(PoisonError::into_inner)
+        self.world.locked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl WorldState {
+    fn new(
+        id: Option<String>,
+        scenarios: Vec<Scenario>,
+        mut world: World,
+        clock: VirtualClock,
+        credentials: Credentials,
+        faults: FaultSet,
+        request_log: RequestLog,
+    ) -> Self {
+        let started_at = Instant::now();
+        world.set_speed(clock.clock_state_at(Duration::ZERO).speed);
+        let sessions = VecDeque::from([credentials.session_token.expose().to_owned()]);
+        Self {
+            id,
+            scenarios,
+            locked: Mutex::new(MutexProtectedState { world, clock, sessions }),
+            started_at,
+            credentials,
+            request_log,
+            watchers: RwLock::default(),
+            faults: Mutex::new(faults),
+            replay: None,
+            phone_tickets: Mutex::default(),
+        }
     }
 }
 
@@ -439,11 +715,12 @@ fn constant_time_eq(given: &str, known: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::world::downloads::URL_LIFETIME;
+    use crate::scenario::TokenScenario;
+    use crate::scenario::URL_LIFETIME;
 
     #[test]
     fn picture_is_dropped_when_its_token_expires_or_its_urls_do() {
-        let settings = SandboxSettings { scenario: TokenScenario::ExistingAvatar, ..SandboxSettings::default() };
+        let settings = SandboxSettings { scenario: TokenScenario::ExistingAvatar.into(), ..SandboxSettings::default() };
         let sandbox = Sandbox::new(settings).expect("a sandbox");
         let recorded = || {
             let token = sandbox.with_locked_world(World::generate_token).expect("room");
@@ -452,15 +729,15 @@ mod tests {
             token
         };
         let (expired, redeemed) = (recorded(), recorded());
-        sandbox.drop_unneeded_avatars();
+        sandbox.clean_up_worlds_and_avatars();
         assert_eq!(sandbox.avatar_store().picture_count(), 2);
         sandbox.force_token_state(&expired, ForcedState::Expire).expect("active");
         sandbox.with_locked_world(|world, now| world.redeem_token(&redeemed, now)).expect("ready");
-        sandbox.drop_unneeded_avatars();
+        sandbox.clean_up_worlds_and_avatars();
         assert_eq!(sandbox.avatar_store().picture_count(), 1, "its files are still to be fetched");
         let life = u64::try_from(URL_LIFETIME.as_millis()).expect("minutes");
         sandbox.change_clock(&ClockChange { advance_ms: Some(life), ..ClockChange::default() }).expect("moved");
-        sandbox.drop_unneeded_avatars();
+        sandbox.clean_up_worlds_and_avatars();
         assert_eq!(sandbox.avatar_store().picture_count(), 0);
     }
 }

@@ -1,12 +1,14 @@
 //! Serves a sandbox on a TCP port.
 
 use crate::connection::SlotLimitedAcceptor;
-use crate::http::build_router;
+use crate::http::build_service;
 use crate::network;
 use crate::requests::RequestLine;
 use crate::sandbox::{Sandbox, SandboxSetupError};
 use crate::settings::SandboxSettings;
 use crate::tls::TlsError;
+use axum::ServiceExt;
+use axum::extract::Request;
 use axum_server::Handle;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -24,7 +26,7 @@ const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// Maximum size of what is buffered of a connection in each direction, in bytes. A request head must fit into it.
 const MAX_BUFFERED_BYTES: usize = 64 * 1024;
 
-/// Interval at which unneeded pictures and avatars are dropped.
+/// Interval at which unused worlds, and unneeded pictures and avatars, are dropped.
 const CLEANUP_INTERVAL: Duration = Duration::from_secs(2);
 
 /// A listening sandbox. Dropping it without [`Server::shut_down_server`] aborts requests in flight.
@@ -110,9 +112,10 @@ impl Server {
         let mut server = server.http1_only();
         server.http_builder().http1().header_read_timeout(FIRST_REQUEST_TIMEOUT).max_buf_size(MAX_BUFFERED_BYTES);
         let server = server.handle(handle.clone()).first_request_timeout(FIRST_REQUEST_TIMEOUT);
-        let service = build_router(sandbox.clone()).into_make_service_with_connect_info::<SocketAddr>();
+        let service = build_service(sandbox.clone());
+        let service = ServiceExt::<Request>::into_make_service_with_connect_info::<SocketAddr>(service);
         let serving = Some(tokio::spawn(server.serve(service)));
-        let cleanup = tokio::spawn(drop_unneeded_avatars_periodically(sandbox.clone()));
+        let cleanup = tokio::spawn(clean_up_worlds_and_avatars_periodically(sandbox.clone()));
         tracing::info!(url = %local_url, "the sandbox listens");
         Ok(Self {
             sandbox,
@@ -188,11 +191,11 @@ impl Drop for Server {
     }
 }
 
-/// Drops the avatars that no token needs any more, at intervals. Never returns.
-async fn drop_unneeded_avatars_periodically(sandbox: Sandbox) {
+/// Ends unused worlds and drops the avatars that no token needs any more, at intervals. Never returns.
+async fn clean_up_worlds_and_avatars_periodically(sandbox: Sandbox) {
     let mut tick = tokio::time::interval(CLEANUP_INTERVAL);
     loop {
         tick.tick().await;
-        sandbox.drop_unneeded_avatars();
+        sandbox.clean_up_worlds_and_avatars();
     }
 }

@@ -2,7 +2,8 @@
 
 use crate::faults::Fault;
 use crate::limits::ResourceLimits;
-use crate::scenario::TokenScenario;
+use crate::replay::Recording;
+use crate::scenario::{Scenario, TokenScenario};
 use crate::tls::CertificateSource;
 use copresence_protocol::{ApiKey, Password, SessionToken, Username};
 use rand::RngExt;
@@ -10,17 +11,18 @@ use rand::distr::Alphanumeric;
 use std::fmt;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::time::Duration;
 use url::Url;
 
 /// The configuration of a sandbox.
 ///
 /// # Defaults
-/// Scenario `happy` at speed 1; a random seed and random credentials; no public URL, assets or faults; a rate limit of
-/// [`DEFAULT_RATE_LIMIT`] requests per second; plain HTTP.
+/// Scenario `happy` at speed 1; a random seed and random credentials; no public URL, assets, faults or recording; a rate limit of
+/// [`DEFAULT_RATE_LIMIT`] requests per second; plain HTTP; unused worlds end after [`DEFAULT_WORLD_IDLE_LIMIT`].
 #[derive(Clone)]
 pub struct SandboxSettings {
-    /// The scenario of new tokens.
-    pub scenario: TokenScenario,
+    /// The scenario of new tokens. One that is not built-in is known by its name, too.
+    pub scenario: Scenario,
     /// Virtual seconds per real second, above 0.
     pub speed: f64,
     /// The seed of timings and avatars: the same seed gives the same run.
@@ -39,6 +41,8 @@ pub struct SandboxSettings {
     pub assets: Option<PathBuf>,
     /// The initial faults. See [`crate::faults`].
     pub faults: Vec<Fault>,
+    /// A recorded run that it answers from. Each Export Token begins the recorded redeems anew.
+    pub recording: Option<Recording>,
     /// Requests per second that one client address may send, with bursts of four seconds' worth. Beyond it, the
     /// response is 429. `None` sets no limit. Programs on this machine are not limited; a proxy on this machine is, as
     /// one client.
@@ -47,26 +51,59 @@ pub struct SandboxSettings {
     pub tls: Option<CertificateSource>,
     /// Bounds on bodies, responses and connections.
     pub limits: ResourceLimits,
+    /// Real time after which a world other than the main one ends, if it is not used.
+    pub world_idle_limit: Duration,
 }
+
+/// The settings of a world other than the main one. See [`crate::Sandbox::create_world`].
+///
+/// # Defaults
+/// A random seed, a running clock, and the scenario, speed, faults and idle limit that the sandbox was started with. Its
+/// recording is always that of the sandbox.
+#[derive(Debug, Clone, Default)]
+pub struct WorldSettings {
+    /// The seed of ids, timings and avatars.
+    pub seed: Option<u64>,
+    /// The scenario of new tokens. One that is not built-in is known in this world by its name, too.
+    pub scenario: Option<Scenario>,
+    /// Virtual seconds per real second, above 0.
+    pub speed: Option<f64>,
+    /// Whether the clock is paused from the start.
+    pub paused: bool,
+    /// The initial faults. See [`crate::faults`].
+    pub faults: Option<Vec<Fault>>,
+    /// Real time after which it ends, if it is not used.
+    pub idle_limit: Option<Duration>,
+}
+
+/// Default of [`SandboxSettings::world_idle_limit`].
+pub const DEFAULT_WORLD_IDLE_LIMIT: Duration = Duration::from_mins(10);
 
 /// Default of [`SandboxSettings::rate_limit`], in requests per second: far more than any kiosk or phone needs.
 pub const DEFAULT_RATE_LIMIT: u32 = 100;
 
+/// A random seed that every reader of JSON keeps: JavaScript rounds integers above 2^53.
+pub(crate) fn draw_seed_exact_in_json() -> u64 {
+    rand::rng().random::<u64>() >> 11
+}
+
 impl Default for SandboxSettings {
     fn default() -> Self {
         Self {
-            scenario: TokenScenario::Happy,
+            scenario: TokenScenario::Happy.into(),
             speed: 1.0,
-            seed: rand::rng().random(),
-            api_key: random_alphanumeric(32),
-            username: format!("sandbox-{}", random_alphanumeric(6)),
-            password: random_alphanumeric(24),
+            seed: draw_seed_exact_in_json(),
+            api_key: generate_random_api_key(),
+            username: generate_random_username(),
+            password: generate_random_password(),
             public_url: None,
             assets: None,
             faults: Vec::new(),
+            recording: None,
             rate_limit: NonZeroU32::new(DEFAULT_RATE_LIMIT),
             tls: None,
             limits: ResourceLimits::default(),
+            world_idle_limit: DEFAULT_WORLD_IDLE_LIMIT,
         }
     }
 }
@@ -74,7 +111,7 @@ impl Default for SandboxSettings {
 impl fmt::Debug for SandboxSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Settings")
-            .field("scenario", &self.scenario)
+            .field("scenario", &self.scenario.name())
             .field("speed", &self.speed)
             .field("seed", &self.seed)
             .field("public_url", &self.public_url)
@@ -111,18 +148,41 @@ impl Credentials {
             session_token: SessionToken::new(random_session_token()),
             username: Username::new(&settings.username),
             password: Password::new(&settings.password),
-            operator_key: ApiKey::new(random_alphanumeric(32)),
+            operator_key: ApiKey::new(generate_random_alphanumeric(32)),
+        }
+    }
+
+    /// Random credentials of a world, which has the operator key of its sandbox.
+    pub(crate) fn generate_random_credentials(operator_key: ApiKey) -> Self {
+        Self {
+            api_key: ApiKey::new(generate_random_api_key()),
+            session_token: SessionToken::new(random_session_token()),
+            username: Username::new(generate_random_username()),
+            password: Password::new(generate_random_password()),
+            operator_key,
         }
     }
 }
 
+fn generate_random_api_key() -> String {
+    generate_random_alphanumeric(32)
+}
+
+fn generate_random_username() -> String {
+    format!("sandbox-{}", generate_random_alphanumeric(6))
+}
+
+fn generate_random_password() -> String {
+    generate_random_alphanumeric(24)
+}
+
 /// A random session token in Parse Server's form.
 pub(crate) fn random_session_token() -> String {
-    format!("r:{}", random_alphanumeric(32))
+    format!("r:{}", generate_random_alphanumeric(32))
 }
 
 /// Random letters and digits from the thread's generator, which the operating system seeds.
-fn random_alphanumeric(length: usize) -> String {
+pub(crate) fn generate_random_alphanumeric(length: usize) -> String {
     let mut rng = rand::rng();
     (0..length).map(|_| char::from(rng.sample(Alphanumeric))).collect()
 }

@@ -17,6 +17,9 @@ let failures = 0;
 let polling = false;
 let sending = false;
 let opening = 0;
+/** The last ticket of the visit, while it goes on in the background; null without one. */
+let ticket = null;
+let audio = null;
 
 // --- screens
 
@@ -78,11 +81,69 @@ function showStatus(state, { head, text, share, figure = "", unit = "", spoken =
   byId("again").hidden = state !== "failed";
 }
 
+/** Shows the ticket beside the progress, and calls its visitor back as soon as the avatar is ready. */
+function renderTicket(next) {
+  const box = byId("ticket");
+  box.hidden = !next;
+  if (next) {
+    box.dataset.colour = next.colour;
+    box.dataset.state = next.state;
+    byId("ticket-symbol").setAttribute("href", "static/tickets.svg#" + next.symbol);
+    setText("ticket-name", texts.ticket_names[next.colour + " " + next.symbol] ?? "");
+  }
+  const becomesReady = next?.state === "ready" && ticket && ticket.state !== "ready";
+  ticket = next;
+  if (becomesReady) callVisitor();
+}
+
+/** Calls a visitor whose phone may be in a pocket, by vibration and sound where the browser allows them. */
+function callVisitor() {
+  if (navigator.userActivation?.hasBeenActive !== false) navigator.vibrate?.([250, 120, 250]);
+  if (!audio) return;
+  for (const [hertz, at] of [[784, 0], [1046.5, 0.16], [1318.5, 0.32]]) {
+    const tone = new OscillatorNode(audio, { frequency: hertz });
+    const volume = new GainNode(audio, { gain: 0 });
+    const start = audio.currentTime + at;
+    volume.gain.setValueAtTime(0, start);
+    volume.gain.linearRampToValueAtTime(0.25, start + 0.02);
+    volume.gain.exponentialRampToValueAtTime(0.001, start + 0.7);
+    tone.connect(volume).connect(audio.destination);
+    tone.start(start);
+    tone.stop(start + 0.75);
+  }
+}
+
+/** Prepares the sound. Browsers allow it from a touch on. */
+function allowSound() {
+  if (audio || typeof AudioContext === "undefined") return;
+  try {
+    audio = new AudioContext();
+    audio.resume().catch(() => {});
+  } catch {
+    // A phone without sound only shows it.
+    audio = null;
+  }
+}
+
 /** Shows the state of the token. Returns whether it may still change. */
 function renderView(view) {
+  const next = view?.ticket ?? null;
+  renderTicket(next);
+  // The avatar waits for its visitor, or its files are on the way to the screen.
+  if (next && next.state !== "failed" && ["ready", "spent"].includes(view.state)) {
+    const isReady = next.state === "ready";
+    const head = isReady ? texts.ticket_ready_head : texts.processing_head;
+    const text = isReady ? texts.ticket_ready_text : texts.ticket_making_text;
+    showStatus(isReady ? "ready" : "processing", { head, text, share: 100 });
+    return true;
+  }
   const state = view ? view.state : "unknown";
   const showMessages = (name, rest) =>
-    showStatus(state, { head: texts[name + "_head"], text: texts[name + "_text"], ...rest });
+    showStatus(state, {
+      head: texts[name + "_head"],
+      text: next && next.state !== "failed" ? texts.ticket_making_text : texts[name + "_text"],
+      ...rest,
+    });
   switch (state) {
     case "no_associated_avatar":
       document.body.dataset.state = state;
@@ -114,7 +175,8 @@ function renderView(view) {
       return true;
     default:
       showMessages(state, { share: state === "spent" ? 100 : 0 });
-      return false;
+      // With a ticket, its visitor still has to come back: the ticket changes until it is picked up.
+      return Boolean(view?.ticket);
   }
 }
 
@@ -122,7 +184,7 @@ function renderView(view) {
 
 async function fetchStatus() {
   const signal = AbortSignal.timeout(TIMEOUT);
-  const response = await fetch("/phone/status?" + query, { cache: "no-store", signal });
+  const response = await fetch("phone/status?" + query, { cache: "no-store", signal });
   if (response.status === 404) return null;
   if (!response.ok) throw new Error(String(response.status));
   return response.json();
@@ -146,8 +208,8 @@ async function pollStatus() {
   } finally {
     polling = false;
   }
-  // A hidden page does not poll; it resumes when it becomes visible.
-  if (mayChange && !document.hidden) schedulePoll(Math.min(failures + 1, 5) * POLL_INTERVAL);
+  // A hidden page does not poll; it resumes when it becomes visible. One with a ticket calls its visitor.
+  if (mayChange && (!document.hidden || ticket)) schedulePoll(Math.min(failures + 1, 5) * POLL_INTERVAL);
 }
 
 /** Whether the visitor is back at the start to record again, while the state of the token is still "failed". */
@@ -162,6 +224,7 @@ function schedulePoll(wait) {
 
 async function associate(avatar, body) {
   if (sending) return;
+  allowSound();
   sending = true;
   clearTimeout(timer);
   showNotice("");
@@ -169,7 +232,7 @@ async function associate(avatar, body) {
   showStatus("sending", { head: texts.sending_head, text: texts.sending_text, share: 22, spins: true });
   let problem = "";
   try {
-    const url = "/phone/associate?" + query + "&avatar=" + encodeURIComponent(avatar);
+    const url = "phone/associate?" + query + "&avatar=" + encodeURIComponent(avatar);
     const response = await fetch(url, { method: "POST", body });
     if ([413, 415].includes(response.status)) problem = texts.picture_refused;
     // A conflict means that the token has an avatar, perhaps from this page: the next poll shows it.

@@ -14,14 +14,17 @@
 use crate::boot_id::current_boot_time;
 use crate::crash_point::{self, CrashPoint};
 use crate::data_dir::DataDir;
+use crate::digest::Sha256Digest;
 use crate::disk;
 use crate::error::{IoContext, StoreError};
 use crate::file_names::{self, AssignedFileNames};
 use crate::manifest::{MANIFEST_NAME, Manifest};
 use crate::partial_file::{
-    CompleteFile, PART_SUFFIX, PartialFile, read_and_inspect_complete_file, remove_encoded_file,
+    CompleteFile, PART_SUFFIX, PartialFile, read_and_inspect_complete_file, remove_encoded_file, set_aside_damaged_file,
 };
-use crate::partial_folder::{is_avatar_or_manifest_file, partial_folder_name_and_path, remove_partial_folder};
+use crate::partial_folder::{
+    is_avatar_or_manifest_file, is_damaged_avatar_file, partial_folder_name_and_path, remove_partial_folder,
+};
 use crate::saved_avatars::SavedAvatarOperations;
 use crate::visit_id::VisitId;
 use cap_std::fs::Dir;
@@ -111,20 +114,59 @@ impl PartialAvatarFolder {
     /// [`StoreError::AlreadyExists`] if the file is complete, [`StoreError::ForeignEntry`] for a name that
     /// [`assign_file_name`](Self::assign_file_name) never assigns, or an I/O failure.
     pub fn open_partial_file_keeping_all(&self, name: &str) -> Result<PartialFile, StoreError> {
-        self.resume_partial_file_after_crash(name, u64::MAX)
+        self.resume_partial_file_after_crash(name, u64::MAX, 0, None)
     }
 
-    /// Opens a partial file for appending after a crash. Keeps at most `durable` bytes, the number in the journal from
-    /// the last [`PartialFile::sync_data`].
+    /// Opens a partial file for appending after a crash. Keeps at most `usable` bytes; `flushed` is the number in the
+    /// journal from the last [`PartialFile::sync_data`]. If there are more, and they cannot be flushed now, only `flushed`
+    /// bytes are kept. If `digest` is known and the disk has changed these bytes, the file is set aside as
+    /// `<name>.damaged`, and the partial file is empty.
     ///
     /// # Errors
-    /// As [`start_file`](Self::open_partial_file_keeping_all).
-    pub fn resume_partial_file_after_crash(&self, name: &str, durable: u64) -> Result<PartialFile, StoreError> {
+    /// As [`Self::open_partial_file_keeping_all`].
+    pub fn resume_partial_file_after_crash(
+        &self,
+        name: &str,
+        usable: u64,
+        flushed: u64,
+        digest: Option<Sha256Digest>,
+    ) -> Result<PartialFile, StoreError> {
         let path = self.avatar_file_path(name)?;
         if disk::entry_exists(&self.dir, name, &path)? {
             return Err(StoreError::AlreadyExists { path });
         }
-        PartialFile::open_keeping_durable_bytes(Arc::clone(&self.dir), self.partial_folder_path.clone(), name, durable)
+        PartialFile::open_keeping_durable_bytes(
+            Arc::clone(&self.dir),
+            self.partial_folder_path.clone(),
+            name,
+            usable,
+            (flushed, digest),
+        )
+    }
+
+    /// Removes the files of an avatar that have none of these names, complete and partial: an earlier response named them,
+    /// and the delivery does not.
+    ///
+    /// # Errors
+    /// An I/O failure.
+    pub fn remove_files_with_other_names(&self, names: &[String]) -> Result<(), StoreError> {
+        for found in disk::entry_names(&self.dir, &self.partial_folder_path)? {
+            let name = found.strip_suffix(PART_SUFFIX).unwrap_or(&found);
+            if file_names::is_avatar_file_name(name) && !names.iter().any(|known| known == name) {
+                disk::remove_file_if_exists(&self.dir, &found, &self.partial_folder_path.join(&found))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets a complete file aside as `<name>.damaged`, because the disk has changed it. Returns its new name.
+    ///
+    /// # Errors
+    /// [`StoreError::ForeignEntry`] for a name that [`assign_file_name`](Self::assign_file_name) never assigns, or an
+    /// I/O failure.
+    pub fn set_aside_damaged_file(&self, name: &str) -> Result<String, StoreError> {
+        self.avatar_file_path(name)?;
+        set_aside_damaged_file(&self.dir, &self.partial_folder_path, name, name)
     }
 
     /// Whether a partial file was last written since the system was started, so that all its bytes are right. False if
@@ -241,11 +283,12 @@ impl PartialAvatarFolder {
     ///
     /// # Errors
     /// An I/O failure.
-    pub fn remove_folder_and_own_files(self) -> Result<(), StoreError> {
+    pub fn remove_folder_and_own_files(self) -> Result<Vec<String>, StoreError> {
         let (name, path) = partial_folder_name_and_path(&self.out_path, &self.visit);
         let out_path = self.out_path.clone();
-        remove_partial_folder(&self.close_partial_folder_and_return_out_dir(), &name, &path)?;
-        disk::sync_folder_path(&out_path)
+        let removed = remove_partial_folder(&self.close_partial_folder_and_return_out_dir(), &name, &path)?;
+        disk::sync_folder_path(&out_path)?;
+        Ok(removed)
     }
 
     /// Opens the existing partial folder of a visit in `out`.
@@ -296,6 +339,11 @@ impl PartialAvatarFolder {
             }
         }
         for name in disk::entry_names(&self.dir, &self.partial_folder_path)? {
+            if manifest.complete && is_damaged_avatar_file(&name) {
+                // It was received again.
+                disk::remove_file_if_exists(&self.dir, &name, &self.partial_folder_path.join(&name))?;
+                continue;
+            }
             let came = manifest.files.iter().map(|file| &file.path);
             let listed = came.chain(manifest.missing.iter().map(|file| &file.path)).any(|path| *path == name);
             let part = name.strip_suffix(PART_SUFFIX).is_some_and(file_names::is_avatar_file_name);

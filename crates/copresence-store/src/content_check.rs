@@ -30,6 +30,9 @@ const EXPECTED: &[(&[&str], &[FileFormat], bool)] = &[
     (&["stl", "ply"], &[FileFormat::Unknown], false),
 ];
 
+/// Maximum size of a text that may be a message of a server, in bytes.
+const MAX_SERVER_MESSAGE_BYTES: u64 = 512;
+
 /// What was sent in place of an export, as in `an HTML page`; `None` if the content may be one. `head` is the start of
 /// the content without its encoding, at most [`HEAD_BYTES`] of it, and `is_whole` whether that is all.
 pub fn detect_error_page(export_type: &ExportType, head: &[u8], is_whole: bool) -> Option<&'static str> {
@@ -65,6 +68,9 @@ pub fn check_and_annotate_content(export_type: &ExportType, mut file: CompleteFi
     if let Some(page) = detect_error_page(export_type, &file.head, file.bytes <= HEAD_BYTES as u64) {
         return Err(format!("the server sent {page} instead of {export_type}"));
     }
+    if file.doubt.is_none() && file.bytes <= MAX_SERVER_MESSAGE_BYTES && may_be_server_message(export_type, &file) {
+        file.doubt = Some(format!("its content is a short text, which may be a message in place of {export_type}"));
+    }
     let word = first_known_export_type_word(export_type);
     let expected = EXPECTED.iter().find(|(words, ..)| word.is_some_and(|word| words.contains(&word)));
     if let Some((_, formats, _)) = expected
@@ -78,6 +84,18 @@ pub fn check_and_annotate_content(export_type: &ExportType, mut file: CompleteFi
             .push(SavedFileNote::note_of_unexpected_format(format!("{what}, although its type is {export_type}")));
     }
     Ok(file)
+}
+
+/// Whether a short file may be a message of a server in place of the export, without proof.
+fn may_be_server_message(export_type: &ExportType, file: &CompleteFile) -> bool {
+    match file.format {
+        FileFormat::Json => is_json_error(&file.head),
+        FileFormat::Unknown if matches!(first_known_export_type_word(export_type), Some("stl" | "ply")) => {
+            is_text(&file.head) && !file.head.starts_with(b"solid") && !file.head.starts_with(b"ply")
+        }
+        FileFormat::Unknown => is_text(&file.head),
+        _ => false,
+    }
 }
 
 /// Whether the export type contains `word`, and none of its words is a known type.
@@ -113,16 +131,21 @@ mod tests {
     use super::*;
     use crate::digest::Sha256Digest;
 
-    fn check(raw: &str, content: &[u8]) -> Result<Vec<String>, String> {
-        let file = CompleteFile {
+    fn create_complete_file(content: &[u8]) -> CompleteFile {
+        CompleteFile {
             name: "avatar.bin".to_owned(),
             bytes: content.len() as u64,
             sha256: Sha256Digest::sha256_of_bytes(content),
             format: FileFormat::detect_file_format(&content[..content.len().min(HEAD_BYTES)]),
             integrity_defect: None,
+            doubt: None,
             notes: Vec::new(),
             head: content[..content.len().min(HEAD_BYTES)].to_vec(),
-        };
+        }
+    }
+
+    fn check(raw: &str, content: &[u8]) -> Result<Vec<String>, String> {
+        let file = create_complete_file(content);
         let notes = |file: CompleteFile| file.notes.into_iter().map(|note| note.code).collect();
         check_and_annotate_content(&ExportType::new(raw), file).map(notes)
     }
@@ -170,6 +193,29 @@ mod tests {
         // Longer than a message.
         let long = "text ".repeat(HEAD_BYTES);
         assert_eq!(check("glb", long.as_bytes()), Ok(vec!["unknown_content".to_owned()]));
+    }
+
+    #[test]
+    fn short_text_that_may_be_a_message_is_doubtful() {
+        let doubt = |raw: &str, content: &[u8]| {
+            let file = create_complete_file(content);
+            check_and_annotate_content(&ExportType::new(raw), file).expect("kept").doubt
+        };
+        let busy = b"Service temporarily unavailable, please retry";
+        for raw in ["fbx", "obj", "usd", "stl", "ply", "gltf", "json", "", "blendshapes"] {
+            assert!(doubt(raw, busy).is_some(), "{raw}");
+        }
+        assert!(doubt("blendshapes", b"{\"error\": \"internal error, try again\"}").is_some());
+        for (raw, content) in [
+            ("stl", &b"solid words"[..]),
+            ("ply", b"ply\nformat ascii 1.0\n"),
+            ("obj", b"v 0 0 0\n"),
+            ("blendshapes", b"{\"jawOpen\": 0.5}"),
+            ("custom", b"\0\x01binary"),
+        ] {
+            assert_eq!(doubt(raw, content), None, "{raw}");
+        }
+        assert_eq!(doubt("custom", "text ".repeat(200).as_bytes()), None, "longer than a message");
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Crash points for tests: points between two steps, from the issue of a token to the saved avatar, at which a test
-//! build can end its process as a power failure would.
+//! Crash points for tests: points between two steps, from the issue of a token to the saved avatar, and in the repair of a
+//! damaged journal, at which a test build can end its process as a power failure would.
 //!
 //! With the feature `crash-points`, which only tests enable, [`reach_crash_point`] reads two environment variables:
 //!
@@ -161,6 +161,18 @@ points! {
         ForgetWriting = "forget-writing",
         /// a visit is deleted from the journal
         ForgetWritten = "forget-written",
+        /// the empty draft of a repaired journal is durable
+        RepairBegun = "repair-begun",
+        /// the draft of a repaired journal is complete and flushed
+        RepairDraftFlushed = "repair-draft-flushed",
+        /// the name of the complete repaired journal is durable
+        RepairDraftComplete = "repair-draft-complete",
+        /// the WAL of a damaged journal is set aside
+        DamagedWalRenamed = "damaged-wal-renamed",
+        /// the database of a damaged journal is set aside
+        DamagedDatabaseRenamed = "damaged-database-renamed",
+        /// the repaired journal has the name of the journal
+        RepairedJournalRenamed = "repaired-journal-renamed",
     }
 }
 
@@ -169,7 +181,7 @@ impl CrashPoint {
     pub const ALL: &[Self] = POINTS;
 
     /// The name in the environment variables.
-    pub const fn name(self) -> &'static str {
+    pub const fn name_in_environment_variable(self) -> &'static str {
         TABLE[self as usize].1
     }
 
@@ -216,10 +228,10 @@ mod armed {
         let config = CONFIG.get_or_init(CrashConfig::read_config_and_open_log);
         if let Some(mut log) = config.log.as_ref() {
             // A single append, so that lines of several threads are not mixed.
-            _ = log.write_all(format!("{}\n", point.name()).as_bytes());
+            _ = log.write_all(format!("{}\n", point.name_in_environment_variable()).as_bytes());
         }
         if let Some((name, nth)) = &config.crash_at
-            && name == point.name()
+            && name == point.name_in_environment_variable()
             && TIMES_REACHED.fetch_add(1, Ordering::SeqCst) + 1 == *nth
         {
             kill_process_now();
@@ -263,7 +275,7 @@ mod tests {
                 .enumerate()
                 .all(|(index, (row, point))| { row.0 == *point && *point as usize == index })
         );
-        let mut names: Vec<_> = CrashPoint::ALL.iter().map(|point| point.name()).collect();
+        let mut names: Vec<_> = CrashPoint::ALL.iter().map(|point| point.name_in_environment_variable()).collect();
         assert!(names.iter().all(|name| name.chars().all(|c| c.is_ascii_lowercase() || c == '-')));
         let count = names.len();
         names.sort_unstable();

@@ -3,10 +3,12 @@
 //! ```text
 //! DATA/journal.sqlite (-wal, -shm)   the journal
 //! DATA/journal-damaged-N.sqlite      a damaged journal that was set aside (-wal), never deleted
+//! DATA/journal-repair*.sqlite        the draft of a repaired journal; the next start continues an interrupted repair
 //! DATA/journal.lock                  held while the journal is opened
 //! DATA/live/<visit id>.lock          held by the process that runs the visit
 //! DATA/live.lock                     held while visit locks are taken or removed
 //! DATA/incomplete/<date>-<visit id>/ avatars of which files are missing
+//! DATA/output-disks.json             the disks of the output folders
 //! DATA/inspector/                    exchanges that an integrator saved
 //! DATA/reports/                      reports of checks that an integrator saved
 //! DATA/settings.toml, logo.png       the operator's settings ([`crate::SettingsOrLogoFile`])
@@ -19,6 +21,7 @@ use crate::error::{IoContext, StoreError};
 use crate::journal::Journal;
 use crate::partial_folder::{parse_partial_name, remove_partial_folder};
 use crate::private_file::{ExistingContent, open_private_file};
+use crate::sabotage::{OmittedSafeguard, is_safeguard_omitted};
 use crate::visit_id::VisitId;
 use crate::visit_lock::VisitLock;
 use cap_std::fs::Dir;
@@ -102,6 +105,9 @@ impl DataDir {
 
     /// The database file of the journal.
     fn journal_path(&self) -> PathBuf {
+        if is_safeguard_omitted(OmittedSafeguard::NoJournal) {
+            return self.path.join(format!("journal-of-{}.sqlite", std::process::id()));
+        }
         self.path.join("journal.sqlite")
     }
 

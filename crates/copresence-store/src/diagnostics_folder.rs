@@ -76,28 +76,37 @@ impl DataDir {
         Err(StoreError::ForeignEntry { path: parent, why: "it contains too many folders with the same name" })
     }
 
-    /// Removes the saved exchanges of a visit. Returns whether there were any.
+    /// The folder of the exchanges that an operator saved from the inspector.
+    pub(crate) fn inspector_path(&self) -> PathBuf {
+        self.path().join(DiagnosticsFolderKind::Inspector.name_in_data_folder())
+    }
+
+    /// Removes the saved exchanges of a visit. Returns the paths of the removed files.
     ///
     /// # Errors
     /// An I/O failure.
-    pub fn remove_visit_exchange_files(&self, visit: &VisitId) -> Result<bool, StoreError> {
-        let at = self.path().join(DiagnosticsFolderKind::Inspector.name_in_data_folder());
+    pub fn remove_visit_exchange_files(&self, visit: &VisitId) -> Result<Vec<PathBuf>, StoreError> {
+        let at = self.inspector_path();
         if !at.exists() {
-            return Ok(false);
+            return Ok(Vec::new());
         }
         let dir = disk::open_folder_following_symlinks(&at)?;
-        let end = format!("-{visit}.har");
-        let mut removed = false;
+        let mut removed = Vec::new();
         for name in disk::entry_names(&dir, &at)? {
-            if name.strip_suffix(".part").unwrap_or(&name).ends_with(&end) {
-                removed |= disk::remove_file_if_exists(&dir, &name, &at.join(&name))?;
+            if is_exchange_file_of_visit(&name, visit) && disk::remove_file_if_exists(&dir, &name, &at.join(&name))? {
+                removed.push(at.join(&name));
             }
         }
-        if removed {
+        if !removed.is_empty() {
             disk::sync_folder(&dir, &at)?;
         }
         Ok(removed)
     }
+}
+
+/// Whether a file in the inspector's folder, complete or partial, has saved exchanges of a visit.
+pub(crate) fn is_exchange_file_of_visit(name: &str, visit: &VisitId) -> bool {
+    name.strip_suffix(".part").unwrap_or(name).ends_with(&format!("-{visit}.har"))
 }
 
 /// Writes a file atomically and makes it durable. Returns its path.
@@ -147,8 +156,8 @@ mod tests {
                 assert_eq!(mode(path.parent().expect("a folder")) & 0o777, 0o700);
             }
         }
-        assert!(data.remove_visit_exchange_files(&visit).expect("removed"));
-        assert!(!data.remove_visit_exchange_files(&visit).expect("gone"));
+        assert_eq!(data.remove_visit_exchange_files(&visit).expect("removed").len(), 1);
+        assert!(data.remove_visit_exchange_files(&visit).expect("gone").is_empty());
         assert_eq!(std::fs::read_dir(root.path().join("inspector")).expect("a folder").count(), 1);
     }
 

@@ -28,6 +28,16 @@ pub enum StoreError {
         /// Bytes.
         has: u64,
     },
+    /// The file system has too few free inodes (file entries), although it may have free space. Nothing was written.
+    #[error("disk full: no more files can be made in {}: needs {needs} free inodes, has {has}; remove some files and try again", path.display())]
+    NotEnoughFileNodes {
+        /// The folder.
+        path: PathBuf,
+        /// Inodes.
+        needs: u64,
+        /// Inodes.
+        has: u64,
+    },
     /// Access is denied, or the disk is mounted read-only.
     #[error("access to {} is denied: check its owner, its access rights, and whether its disk is read-only ({source})", path.display())]
     Permission {
@@ -78,6 +88,14 @@ pub enum StoreError {
     #[error("{} already exists and is not overwritten: move it away and try again", path.display())]
     AlreadyExists {
         /// The existing file or folder.
+        path: PathBuf,
+    },
+    /// The disk with the files of a visit is not mounted, so that they cannot be removed. Nothing was removed.
+    #[error("the visit {visit} was kept: its files are in {}, whose disk is not mounted. Mount the disk and try again, or remove the record alone by `copresence history forget --without-files`", path.display())]
+    OutputDiskMissing {
+        /// The visit.
+        visit: VisitId,
+        /// The output folder.
         path: PathBuf,
     },
     /// An output folder is in the data folder's part for incomplete avatars, which this program cleans up.
@@ -154,7 +172,7 @@ impl StoreError {
     /// The stable error code for scripts and reports.
     pub fn error_code(&self) -> &'static str {
         match self {
-            Self::DiskFull { .. } | Self::NotEnoughSpace { .. } => "disk_full",
+            Self::DiskFull { .. } | Self::NotEnoughSpace { .. } | Self::NotEnoughFileNodes { .. } => "disk_full",
             Self::Permission { .. } => "disk_permission",
             Self::Io { .. } => "disk_io",
             Self::VisitLocked { .. } => "visit_held",
@@ -162,6 +180,7 @@ impl StoreError {
             Self::UnknownVisit { .. } => "visit_unknown",
             Self::TooLarge { .. } => "file_too_large",
             Self::AlreadyExists { .. } => "folder_exists",
+            Self::OutputDiskMissing { .. } => "output_disk_missing",
             Self::OutputInIncompleteFolder { .. } => "output_folder_unfit",
             Self::ForeignEntry { .. } => "not_ours",
             Self::ContentMismatch { .. } => "manifest_disagrees",

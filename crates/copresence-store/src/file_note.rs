@@ -6,11 +6,14 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SavedFileNote {
     /// A stable code: `content_encoding_removed`, `content_encoding_ignored`, `trailing_bytes`, `unknown_content`,
-    /// `length_unknown`, `joined_unverified`. Later versions may add codes.
+    /// `length_unknown`, `joined_unverified`, `doubtful_content`, `received_again`, `digest_mismatch`. Later versions may add codes.
     pub code: String,
     /// What is unusual, as a sentence for people.
     pub message: String,
 }
+
+/// Code of [`SavedFileNote::note_of_bytes_received_again`].
+const RECEIVED_AGAIN: &str = "received_again";
 
 impl SavedFileNote {
     /// The server sent the file with a content encoding, which was removed. `encodings` are its words, as in `gzip`.
@@ -54,6 +57,38 @@ impl SavedFileNote {
              the file was still the same"
                 .to_owned(),
         )
+    }
+
+    /// An interrupted download could not be continued at its end, because the server sent other bytes for that place.
+    pub fn note_of_bytes_received_again() -> Self {
+        Self::new(
+            RECEIVED_AGAIN,
+            "the bytes on the disk differed from those that the server sent for the same place when an interrupted \
+             download was continued; they were received again"
+                .to_owned(),
+        )
+    }
+
+    /// The server states another digest than that of the bytes that it sends, twice or with nothing else to send.
+    /// `header` is the name of the header.
+    pub fn note_of_digest_mismatch(header: &str) -> Self {
+        Self::new(
+            "digest_mismatch",
+            format!(
+                "the digest that the server states in `{header}` is not that of the file, and a further request brought no \
+                 other file"
+            ),
+        )
+    }
+
+    /// Whether the note stays true of the file when all its bytes are received again.
+    pub fn describes_all_attempts(&self) -> bool {
+        self.code == RECEIVED_AGAIN
+    }
+
+    /// The content may not be the whole file, and the server sent the same again or nothing else. `doubt` says why.
+    pub fn create_doubtful_content_note(doubt: &str) -> Self {
+        Self::new("doubtful_content", format!("{doubt}; the server sent the same again, or nothing else"))
     }
 
     fn new(code: &str, message: String) -> Self {

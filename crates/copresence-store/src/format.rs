@@ -65,7 +65,7 @@ impl FileFormat {
 
     /// Whether truncation can be detected in the content of a file of this format.
     pub fn is_truncation_detectable(self) -> bool {
-        matches!(self, Self::Glb | Self::Png | Self::Zip | Self::Blend)
+        matches!(self, Self::Glb | Self::Png | Self::Webp | Self::Ktx2 | Self::Zip | Self::Blend)
     }
 
     /// The name in a manifest.
@@ -114,6 +114,17 @@ pub fn glb_stated_length(head: &[u8]) -> Option<u64> {
     Some(u64::from(u32::from_le_bytes(length.try_into().ok()?)))
 }
 
+/// Whether a content is the start of a signature, and too short to be more.
+pub(crate) fn is_start_of_signature(content: &[u8]) -> bool {
+    let signatures = MAGIC_BYTES.iter().map(|(magic, _)| *magic).chain([b"RIFF".as_slice()]);
+    !content.is_empty()
+        && (content.starts_with(b"RIFF") && content.len() < RIFF_FORM_END
+            || signatures.into_iter().any(|magic| magic.len() > content.len() && magic.starts_with(content)))
+}
+
+/// Length of the header of a RIFF file, such as WebP, which ends with its form, in bytes.
+const RIFF_FORM_END: usize = 12;
+
 /// Formats that are detected by their first bytes.
 const MAGIC_BYTES: &[(&[u8], FileFormat)] = &[
     (b"glTF", FileFormat::Glb),
@@ -154,11 +165,11 @@ fn detect_text_format(head: &[u8]) -> FileFormat {
         let scene = has(b"\"asset\"") && (has(b"\"version\"") || has(b"\"scenes\"") || has(b"\"meshes\""));
         return if scene { FileFormat::Gltf } else { FileFormat::Json };
     }
-    if is_obj(head) { FileFormat::Obj } else { FileFormat::Unknown }
+    if starts_with_obj_statement(head) { FileFormat::Obj } else { FileFormat::Unknown }
 }
 
 /// Whether the first line that is not a comment is an OBJ statement.
-fn is_obj(head: &[u8]) -> bool {
+fn starts_with_obj_statement(head: &[u8]) -> bool {
     const STATEMENTS: &[&[u8]] = &[b"v ", b"vn ", b"vt ", b"o ", b"g ", b"mtllib ", b"usemtl ", b"s "];
     let mut lines = head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_start);
     lines

@@ -1,8 +1,9 @@
 //! Detects truncated files by their structure, because a server may send a part of a file as a complete response, and
 //! bytes behind the end of a file.
 
-use crate::format::{FileFormat, glb_stated_length};
-use std::io::{self, Read, Seek, SeekFrom};
+use crate::format::{FileFormat, glb_stated_length, is_start_of_signature};
+use serde::de::IgnoredAny;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
 /// Length of the end-of-central-directory record of a zip archive without its comment, in bytes.
 const ZIP_END: usize = 22;
@@ -17,17 +18,27 @@ const PNG_END: &[u8] = b"IEND\xae\x42\x60\x82";
 /// The signature of the last block of a Blender file.
 const BLEND_END: &[u8] = b"ENDB";
 const ZIP_END_SIGNATURE: &[u8] = b"PK\x05\x06";
+/// Why a picture is doubtful.
+const DOUBT_SHORTER_THAN_STATED: &str = "it has fewer bytes than its header states";
+/// The last marker of a JPEG image.
+const JPEG_END_MARKER: &[u8] = b"\xff\xd9";
 
 /// What the structure of a complete response says about the file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct FileStructureFindings {
     /// Why the file is not complete. `None` if there is no sign of it.
     pub(crate) defect: Option<String>,
+    /// Why the file may not be complete: it lacks an end that nearly all files of its format have.
+    pub(crate) doubt: Option<String>,
     /// Number of bytes behind the end of the content.
     pub(crate) trailing_bytes: u64,
 }
 
-/// Inspects the structure of GLB, PNG, zip and Blender files. Other formats have no defect.
+/// Maximum size of a JSON text that is read to its end, in bytes.
+const MAX_PARSED_JSON_BYTES: u64 = 64 << 20;
+
+/// Inspects the structure of GLB, PNG, zip and Blender files, which may have a defect, and the length or the end of WebP, KTX2,
+/// JPEG and JSON, which may be doubtful. Other formats have neither defect nor doubt.
 ///
 /// # Errors
 /// An I/O failure.
@@ -39,14 +50,20 @@ pub(crate) fn inspect_file_structure(
     let ended_at = |end: Option<u64>, missing: &str| FileStructureFindings {
         defect: end.is_none().then(|| format!("{missing}: it was cut short")),
         trailing_bytes: end.map_or(0, |end| bytes.saturating_sub(end)),
+        ..FileStructureFindings::default()
     };
     if let Some(stated) = glb_stated_length(head) {
         return Ok(FileStructureFindings {
             defect: (stated > bytes)
                 .then(|| format!("its header states {stated} bytes, but only {bytes} were received: it was cut short")),
             trailing_bytes: bytes.saturating_sub(stated),
+            ..FileStructureFindings::default()
         });
     }
+    let has_doubt = |doubt: Option<&str>| FileStructureFindings {
+        doubt: doubt.map(|missing| format!("{missing}: it may have been cut short")),
+        ..FileStructureFindings::default()
+    };
     Ok(match FileFormat::detect_file_format(head) {
         FileFormat::Png => {
             let end = find_last_accepted_record(file, bytes, PNG_END.len(), |at, record| {
@@ -54,7 +71,7 @@ pub(crate) fn inspect_file_structure(
             })?;
             ended_at(end, "its last chunk (IEND) is missing")
         }
-        FileFormat::Zip => ended_at(find_offset_after_zip(file, bytes)?, "the end of its directory is missing"),
+        FileFormat::Zip => ended_at(find_end_offset_of_zip(file, bytes)?, "the end of its directory is missing"),
         FileFormat::Blend => {
             // The length of the last block depends on the version, so bytes behind it are not counted.
             let end = find_last_accepted_record(file, bytes, BLEND_END.len(), |_, record| {
@@ -62,12 +79,78 @@ pub(crate) fn inspect_file_structure(
             })?;
             ended_at(end, "its last block (ENDB) is missing")
         }
+        // A wrong length in the header of a picture is no proof: programs show it all the same.
+        FileFormat::Webp => {
+            has_doubt((read_webp_stated_length(head) > Some(bytes)).then_some(DOUBT_SHORTER_THAN_STATED))
+        }
+        FileFormat::Ktx2 => {
+            has_doubt((read_ktx2_stated_length(head) > Some(bytes)).then_some(DOUBT_SHORTER_THAN_STATED))
+        }
+        FileFormat::Glb => FileStructureFindings {
+            defect: Some(format!("only {bytes} bytes of its header were received: it was cut short")),
+            ..FileStructureFindings::default()
+        },
+        FileFormat::Unknown if is_start_of_signature(head) => has_doubt(Some("it ends in its first bytes")),
+        FileFormat::Jpeg => {
+            let scan = find_jpeg_scan(file, bytes)?;
+            let end = find_last_accepted_record(file, bytes, JPEG_END_MARKER.len(), |at, record| {
+                (record == JPEG_END_MARKER).then_some(at)
+            })?;
+            has_doubt((end < scan || end.is_none()).then_some("its end marker (EOI) is missing"))
+        }
+        FileFormat::Json | FileFormat::Gltf if bytes <= MAX_PARSED_JSON_BYTES => {
+            file.seek(SeekFrom::Start(0))?;
+            let read = serde_json::from_reader::<_, IgnoredAny>(BufReader::new(file.take(bytes)));
+            has_doubt(read.is_err_and(|error| error.is_eof()).then_some("its JSON text has no end"))
+        }
         _ => FileStructureFindings::default(),
     })
 }
 
+/// The file length in bytes that the header of a WebP image states.
+fn read_webp_stated_length(head: &[u8]) -> Option<u64> {
+    let length = u32::from_le_bytes(head.get(4..8)?.try_into().ok()?);
+    Some(u64::from(length) + 8)
+}
+
+/// The offset behind the last level of a KTX2 texture, or behind its header and index of levels if these are incomplete, in
+/// bytes.
+fn read_ktx2_stated_length(head: &[u8]) -> Option<u64> {
+    const LEVEL_COUNT_OFFSET: usize = 40;
+    const LEVEL_INDEX_OFFSET: usize = 80;
+    const LEVEL_ENTRY_BYTES: usize = 24;
+    let Some(count) = head.get(LEVEL_COUNT_OFFSET..LEVEL_COUNT_OFFSET + 4) else {
+        return Some(LEVEL_INDEX_OFFSET as u64);
+    };
+    let count = u32::from_le_bytes(count.try_into().ok()?).max(1);
+    let index_end = LEVEL_INDEX_OFFSET as u64 + LEVEL_ENTRY_BYTES as u64 * u64::from(count);
+    let levels = head.get(LEVEL_INDEX_OFFSET..).unwrap_or_default().chunks_exact(LEVEL_ENTRY_BYTES);
+    let levels = levels.take(usize::try_from(count).ok()?);
+    let number = |bytes: &[u8]| bytes.try_into().map(u64::from_le_bytes).unwrap_or_default();
+    levels.map(|level| number(&level[..8]).saturating_add(number(&level[8..16]))).chain([index_end]).max()
+}
+
+/// The offset of the first scan of a JPEG image, behind its metadata, which may contain an image of its own. `None` if
+/// there is none.
+fn find_jpeg_scan(file: &mut (impl Read + Seek), bytes: u64) -> io::Result<Option<u64>> {
+    let mut at = 2;
+    while at + 4 <= bytes {
+        let mut segment = [0; 4];
+        file.seek(SeekFrom::Start(at))?;
+        file.read_exact(&mut segment)?;
+        let [0xff, marker, high, low] = segment else { return Ok(None) };
+        match marker {
+            0xda => return Ok(Some(at)),
+            // A fill byte before a marker.
+            0xff => at += 1,
+            _ => at += 2 + u64::from(u16::from_be_bytes([high, low])),
+        }
+    }
+    Ok(None)
+}
+
 /// The offset behind the end of a zip archive with its comment.
-fn find_offset_after_zip(file: &mut (impl Read + Seek), bytes: u64) -> io::Result<Option<u64>> {
+fn find_end_offset_of_zip(file: &mut (impl Read + Seek), bytes: u64) -> io::Result<Option<u64>> {
     find_last_accepted_record(file, bytes, ZIP_END, |at, record| {
         let number =
             |from: usize| u32::from_le_bytes([record[from], record[from + 1], record[from + 2], record[from + 3]]);
@@ -119,19 +202,39 @@ mod tests {
         inspect_file_structure(&mut Cursor::new(file), file, file.len() as u64).expect("in memory")
     }
 
-    const WHOLE: [&[u8]; 4] = [
+    const WHOLE: [&[u8]; 6] = [
         b"glTF\x02\0\0\0\x14\0\0\0contents",
         b"\x89PNG\r\n\x1a\nchunks\0\0\0\0IEND\xae\x42\x60\x82",
         b"PK\x03\x04files PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
         b"BLENDER-v403blocks ENDB\0\0\0\0",
+        b"RIFF\x18\0\0\0WEBPVP8 \x0c\0\0\0image of 12b",
+        b"\xabKTX 20\xbb\r\n\x1a\n\0\0\0\0\x01\0\0\0\x01\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0\x01\0\0\0\0\0\0\0\
+          index of 32 bytes: dfd, kvd, sgd\x68\0\0\0\0\0\0\0\x08\0\0\0\0\0\0\0\x08\0\0\0\0\0\0\0the data",
     ];
+
+    /// Metadata with an image of its own, and a scan.
+    const JPEG: &[u8] = b"\xff\xd8\xff\xe1\0\x08\xff\xd8..\xff\xd9\xff\xda\0\x04..pixels\xff\xd9";
+
+    #[test]
+    fn jpeg_and_json_without_their_end_are_doubtful() {
+        for whole in [JPEG, b"{\"asset\": {\"version\": \"2.0\"}}", b"[1, 2]", b"{\"weights\": [0.5]}\n"] {
+            assert_eq!(inspect(whole), FileStructureFindings::default());
+            let cut = inspect(&whole[..whole.len() - 3]);
+            assert!(cut.doubt.is_some() && cut.defect.is_none(), "{}", String::from_utf8_lossy(whole));
+        }
+        // Some phones append data behind the end.
+        assert_eq!(inspect(&[JPEG, b"more data".as_slice()].concat()), FileStructureFindings::default());
+        assert_eq!(inspect(b"{\"a\": nonsense"), FileStructureFindings::default(), "not cut off");
+    }
 
     #[test]
     fn truncated_files_are_detected() {
         for file in WHOLE {
             assert_eq!(inspect(file), FileStructureFindings::default());
-            let cut = &file[..file.len() - 8];
-            assert!(inspect(cut).defect.is_some(), "{cut:?}");
+            for length in 1..=file.len() - 8 {
+                let found = inspect(&file[..length]);
+                assert!(found.defect.is_some() || found.doubt.is_some(), "{length} bytes of {file:?}");
+            }
         }
         assert_eq!(inspect(b"solid words"), FileStructureFindings::default(), "unknown formats have no defect");
     }
@@ -142,7 +245,8 @@ mod tests {
         for file in &WHOLE[..3] {
             for count in [1, 100] {
                 let longer = [file, vec![b'x'; count].as_slice()].concat();
-                assert_eq!(inspect(&longer), FileStructureFindings { defect: None, trailing_bytes: count as u64 });
+                let expected = FileStructureFindings { trailing_bytes: count as u64, ..Default::default() };
+                assert_eq!(inspect(&longer), expected);
             }
         }
         // More than the longest comment of a zip archive.
@@ -155,7 +259,7 @@ mod tests {
         archive.extend(vec![0; 300_000]);
         assert_eq!(
             inspect(&archive),
-            FileStructureFindings { defect: None, trailing_bytes: archive.len() as u64 - end }
+            FileStructureFindings { trailing_bytes: archive.len() as u64 - end, ..Default::default() }
         );
         // The end record of an archive within the archive does not count.
         let mut outer = b"PK\x03\x04".to_vec();

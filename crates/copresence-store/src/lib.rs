@@ -22,15 +22,19 @@ mod disk_space;
 mod error;
 mod file_names;
 mod file_note;
+mod folder_check;
 mod format;
 mod integrity;
 mod journal;
 mod manifest;
 mod operator_file;
+mod output_disk;
 mod partial_file;
 mod partial_folder;
 mod private_file;
+mod sabotage;
 mod saved_avatars;
+mod stored_visit_files;
 mod visit_id;
 mod visit_lock;
 
@@ -44,19 +48,27 @@ pub use disk_space::{DownloadSpaceReservations, ensure_free_space};
 pub use error::StoreError;
 pub use file_names::{AssignedFileNames, MAX_FILE_NAME, is_avatar_file_name};
 pub use file_note::SavedFileNote;
+pub use folder_check::ensure_files_can_be_made;
 pub use format::{FileFormat, HEAD_BYTES, glb_stated_length};
 #[cfg(feature = "simulation")]
 pub use journal::simulation;
 pub use journal::{
     AnswerKind, AnswerWithoutUrls, DataRetainedForRecovery, DetailedVisitRecord, FileProgress, FileRecord,
-    FileRecordWithUrl, FileState, Journal, PartialResponseBody, PlannedFile, RedeemNumber, RedeemRecord, RedeemState,
+    FileRecordWithUrl, FileState, JOURNAL_FLUSHED_MESSAGE, Journal, PartialResponseBody, PlannedFile, RedeemNumber,
+    RedeemRecord, RedeemState, StoredItem, StoredItemKind, TicketClosure, TicketRecord, TokenCounts, TokenUse,
     UnfinishedVisit, UnfinishedVisitRedeemAndResponse, UnfinishedVisitRedeemState, UnfinishedVisitSummary,
-    VisitDownloadLimits, VisitEnding, VisitPhase, VisitRecord, VisitStart,
+    VisitDeletion, VisitDownloadLimits, VisitEnding, VisitPhase, VisitRecord, VisitStart,
+    format_ticket_name_in_english,
 };
 pub use manifest::{MANIFEST_NAME, Manifest, ManifestCompleteFile, MissingFile, PhaseTimes, SCHEMA_VERSION};
 pub use operator_file::SettingsOrLogoFile;
 pub use partial_file::{CompleteFile, DecodeContentError, PartialFile};
-pub use private_file::{ExistingContent, open_private_file, refuse_symlink};
+pub use partial_folder::{FoundPartialFolder, find_partial_folders_with_files};
+pub use private_file::{
+    ExistingContent, make_new_files_private, open_private_file, open_readable_file, refuse_pipe_of_another_user,
+    refuse_symlink,
+};
 pub use saved_avatars::{AvatarRemovalResult, SavedAvatarOperations};
+pub use stored_visit_files::StoredVisitFileKind;
 pub use visit_id::{ParseVisitIdError, VisitId};
 pub use visit_lock::VisitLock;

@@ -20,10 +20,10 @@ pub(crate) const PART_SUFFIX: &str = ".part";
 
 /// Suffix of the name of a file while its content encoding is removed.
 pub(crate) const DECODED_SUFFIX: &str = ".decoded";
+/// Suffix of the name of a file that the disk has changed. A number follows if there are several.
+pub(crate) const DAMAGED_SUFFIX: &str = ".damaged";
 /// Decoded bytes after which the free space is checked.
 const SPACE_CHECK_BYTES: u64 = 8 << 20;
-/// Free space that decoding leaves, in bytes.
-const SPACE_RESERVE: u64 = 16 << 20;
 
 /// A file that is being written, as `<name>.part`. It stays on disk when this value is dropped, so it can be resumed.
 pub struct PartialFile {
@@ -34,6 +34,8 @@ pub struct PartialFile {
     hasher: sha2::Sha256,
     head: Vec<u8>,
     resume_offset: u64,
+    /// Number of bytes of the last successful flush.
+    flushed: u64,
     max: u64,
     /// Whether the content is in `<name>.decoded` instead of `<name>.part`.
     is_decoded: bool,
@@ -52,6 +54,8 @@ pub struct CompleteFile {
     pub format: FileFormat,
     /// Why the structure of the content shows that the file is truncated. Only for GLB, PNG, zip and Blender files.
     pub integrity_defect: Option<String>,
+    /// Why the content may not be the whole file, without proof.
+    pub doubt: Option<String>,
     /// What is unusual about the file.
     pub notes: Vec<SavedFileNote>,
     /// The first [`HEAD_BYTES`] bytes.
@@ -74,12 +78,19 @@ impl From<StoreError> for DecodeContentError {
 }
 
 impl PartialFile {
-    /// Opens or creates `<name>.part`. At most `durable` bytes of an existing file are kept, and hashed again.
+    /// Opens or creates `<name>.part`. At most `usable` bytes of an existing file are kept, and hashed again.
+    ///
+    /// Of these, `flushed` bytes were flushed earlier. If there are more, they are flushed first. If that fails, only
+    /// `flushed` bytes are kept: the system may have dropped the others, and returns zeros in their place.
+    ///
+    /// If `digest` is known and is not that of the first `flushed` bytes, the disk has changed them: the file is set aside
+    /// (see [`set_aside_damaged_file`]), and the new one is empty.
     pub(crate) fn open_keeping_durable_bytes(
         dir: Arc<Dir>,
         folder: PathBuf,
         name: &str,
-        durable: u64,
+        usable: u64,
+        (flushed, digest): (u64, Option<Sha256Digest>),
     ) -> Result<Self, StoreError> {
         let part = format!("{name}{PART_SUFFIX}");
         let path = folder.join(&part);
@@ -103,11 +114,33 @@ impl PartialFile {
             hasher: sha2::Sha256::new(),
             head: Vec::new(),
             resume_offset: 0,
+            flushed: 0,
             max: u64::MAX,
             is_decoded: false,
         };
-        partial.truncate_and_rehash(durable)?;
+        let there = partial.file.metadata().io_context("look at", &path)?.len();
+        let mut kept = there.min(usable);
+        if kept > flushed && partial.file.sync_data().is_err() {
+            kept = flushed;
+        }
+        let found = partial.truncate_and_rehash(kept, flushed)?;
+        if digest.is_some() && found.is_some() && found != digest {
+            let kept_as = set_aside_damaged_file(&partial.dir, &partial.folder, &part, name)?;
+            tracing::error!(file = %path.display(), kept_as, "the disk has changed received bytes: they are received again");
+            partial.file = partial
+                .dir
+                .open_with(&part, disk::private_file_options().create_new(true))
+                .io_context("make", &path)?;
+            disk::sync_folder(&partial.dir, &partial.folder)?;
+            partial.truncate_and_rehash(0, 0)?;
+        }
+        partial.flushed = partial.resume_offset;
         Ok(partial)
+    }
+
+    /// The digest of all written bytes.
+    pub fn digest_written_bytes(&self) -> Sha256Digest {
+        Sha256Digest::wrap_digest_bytes(self.hasher.clone().finalize().into())
     }
 
     /// Limits the size to `max` bytes.
@@ -160,11 +193,25 @@ impl PartialFile {
     /// Makes all written bytes durable. Returns their number, which may be recorded in the journal.
     ///
     /// # Errors
-    /// An I/O failure.
+    /// An I/O failure. The file is then shortened to what was flushed before, and nothing may be appended: Linux keeps
+    /// the bytes that it could not write only in memory, does not report them again, and later returns zeros in their
+    /// place.
     pub fn sync_data(&mut self) -> Result<u64, StoreError> {
-        self.file.sync_data().io_context("flush", self.partial_file_path())?;
+        let flushed = self.file.sync_data();
+        self.record_flush_or_shorten_file(flushed)?;
         crash_point::reach_crash_point(CrashPoint::PartFlushed);
         Ok(self.resume_offset)
+    }
+
+    /// Records the flushed length. After a failed flush, shortens the file to the length of the last successful one.
+    fn record_flush_or_shorten_file(&mut self, flushed: std::io::Result<()>) -> Result<(), StoreError> {
+        if flushed.is_ok() {
+            self.flushed = self.resume_offset;
+        } else {
+            // The bytes may be lost, whether or not this succeeds; the journal does not count them.
+            _ = self.file.set_len(self.flushed);
+        }
+        flushed.io_context("flush", self.partial_file_path())
     }
 
     /// Removes all written bytes, for a server that cannot resume. The [`crate::FileProgress`] in the journal must be
@@ -173,7 +220,34 @@ impl PartialFile {
     /// # Errors
     /// An I/O failure.
     pub fn remove_bytes_to_restart_download(&mut self) -> Result<(), StoreError> {
-        self.truncate_and_rehash(0)
+        self.discard_bytes_behind(0)
+    }
+
+    /// Removes all written bytes behind the first `keep` ones, and hashes those again. The [`crate::FileProgress`] in the
+    /// journal must be set accordingly **before** new bytes are written.
+    ///
+    /// # Errors
+    /// An I/O failure.
+    pub fn discard_bytes_behind(&mut self, keep: u64) -> Result<(), StoreError> {
+        self.truncate_and_rehash(keep, 0)?;
+        self.flushed = self.flushed.min(self.resume_offset);
+        Ok(())
+    }
+
+    /// Reads the last `count` of the written bytes, or all of them if there are fewer.
+    ///
+    /// # Errors
+    /// An I/O failure.
+    pub fn read_last_bytes(&mut self, count: u64) -> Result<Vec<u8>, StoreError> {
+        let count = count.min(self.resume_offset);
+        let mut bytes = Vec::new();
+        // It ends at the position at which bytes are appended.
+        self.file
+            .seek(SeekFrom::Start(self.resume_offset - count))
+            .and_then(|_| (&self.file).take(count).read_to_end(&mut bytes))
+            .and_then(|_| self.file.seek(SeekFrom::Start(self.resume_offset)))
+            .io_context("read", self.partial_file_path())?;
+        Ok(bytes)
     }
 
     /// The format of the content that was written so far.
@@ -198,12 +272,17 @@ impl PartialFile {
     }
 
     /// Replaces the content by what is read from `decoded`, which decodes [`Self::rewind_to_read_written_bytes`]. The
-    /// written bytes stay on disk until [`Self::finish_partial_file`], so that a crash loses nothing.
+    /// written bytes stay on disk until [`Self::finish_partial_file`], so that a crash loses nothing. `min_free_space` bytes
+    /// of the disk stay free.
     ///
     /// # Errors
     /// [`DecodeContentError::Content`] if `decoded` fails, [`DecodeContentError::Store`] for [`StoreError::TooLarge`]
     /// and I/O failures.
-    pub fn replace_with_decoded_content(&mut self, decoded: &mut impl Read) -> Result<(), DecodeContentError> {
+    pub fn replace_with_decoded_content(
+        &mut self,
+        decoded: &mut impl Read,
+        min_free_space: u64,
+    ) -> Result<(), DecodeContentError> {
         let name = format!("{}{DECODED_SUFFIX}", self.final_name);
         let path = self.folder.join(&name);
         disk::remove_file_if_exists(&self.dir, &name, &path)?;
@@ -217,10 +296,11 @@ impl PartialFile {
             hasher: sha2::Sha256::new(),
             head: Vec::new(),
             resume_offset: 0,
+            flushed: 0,
             max: self.max,
             is_decoded: true,
         };
-        let copied = target.append_content(decoded);
+        let copied = target.append_content(decoded, min_free_space);
         if copied.is_ok() {
             *self = target;
         } else {
@@ -233,7 +313,7 @@ impl PartialFile {
     }
 
     /// Appends all bytes of `content`, and checks the free space of the disk meanwhile.
-    fn append_content(&mut self, content: &mut impl Read) -> Result<(), DecodeContentError> {
+    fn append_content(&mut self, content: &mut impl Read, min_free_space: u64) -> Result<(), DecodeContentError> {
         let mut buffer = vec![0; 64 * 1024];
         let mut checked = 0;
         loop {
@@ -246,7 +326,7 @@ impl PartialFile {
             self.append_bytes(&buffer[..count])?;
             if self.resume_offset - checked >= SPACE_CHECK_BYTES {
                 checked = self.resume_offset;
-                ensure_free_space(&self.folder, SPACE_RESERVE)?;
+                ensure_free_space(&self.folder, min_free_space)?;
             }
         }
     }
@@ -256,9 +336,25 @@ impl PartialFile {
     /// # Errors
     /// An I/O failure.
     pub fn inspect_written_content(&mut self) -> Result<CompleteFile, StoreError> {
-        let sha256 = Sha256Digest::wrap_digest_bytes(self.hasher.clone().finalize().into());
+        let sha256 = self.digest_written_bytes();
         inspect_complete_file(&mut self.file, &self.final_name, sha256, self.head.clone(), self.resume_offset)
             .io_context("read", self.partial_file_path())
+    }
+
+    /// Whether the structure of the written content states its end, and the content ends exactly there. Then the file is
+    /// whole, however the response ended.
+    ///
+    /// # Errors
+    /// An I/O failure.
+    pub fn is_proven_complete_by_structure(&mut self) -> Result<bool, StoreError> {
+        if !self.detected_format().is_truncation_detectable() {
+            return Ok(false);
+        }
+        let structure = inspect_file_structure(&mut self.file, &self.head, self.resume_offset);
+        // The next bytes are appended at the end.
+        self.file.seek(SeekFrom::Start(self.resume_offset)).io_context("write", self.partial_file_path())?;
+        let structure = structure.io_context("read", self.partial_file_path())?;
+        Ok(structure.defect.is_none() && structure.doubt.is_none() && structure.trailing_bytes == 0)
     }
 
     /// Completes the file: fsync, rename to its final name, fsync of the folder.
@@ -266,9 +362,10 @@ impl PartialFile {
     /// # Errors
     /// [`StoreError::ContentMismatch`] if another program has changed the size of the file,
     /// [`StoreError::AlreadyExists`] if the final name exists, or an I/O failure.
-    pub fn finish_partial_file(self) -> Result<CompleteFile, StoreError> {
+    pub fn finish_partial_file(mut self) -> Result<CompleteFile, StoreError> {
         let part = self.partial_file_path();
-        self.file.sync_all().io_context("flush", &part)?;
+        let flushed = self.file.sync_all();
+        self.record_flush_or_shorten_file(flushed)?;
         crash_point::reach_crash_point(CrashPoint::FileFlushed);
         let there = self.file.metadata().io_context("look at", &part)?.len();
         if there != self.resume_offset {
@@ -320,8 +417,9 @@ impl PartialFile {
         self.resume_offset += bytes.len() as u64;
     }
 
-    /// Truncates the file to at most `keep` bytes and hashes them again.
-    fn truncate_and_rehash(&mut self, keep: u64) -> Result<(), StoreError> {
+    /// Truncates the file to at most `keep` bytes and hashes them again. Returns the digest of the first `prefix` bytes
+    /// if there are so many, and not none.
+    fn truncate_and_rehash(&mut self, keep: u64, prefix: u64) -> Result<Option<Sha256Digest>, StoreError> {
         let path = self.partial_file_path();
         let there = self.file.metadata().io_context("look at", &path)?.len();
         if there > keep {
@@ -331,15 +429,36 @@ impl PartialFile {
         self.hasher = sha2::Sha256::new();
         self.head.clear();
         self.resume_offset = 0;
+        let mut digest_of_prefix = None;
         let mut buffer = vec![0; 64 * 1024];
         loop {
-            let count = self.file.read(&mut buffer).io_context("read", &path)?;
+            let left = prefix.saturating_sub(self.resume_offset);
+            let most =
+                if left == 0 { buffer.len() } else { usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len()) };
+            let count = self.file.read(&mut buffer[..most]).io_context("read", &path)?;
             if count == 0 {
-                return Ok(());
+                return Ok(digest_of_prefix);
             }
             self.record_written_bytes(&buffer[..count]);
+            if self.resume_offset == prefix {
+                digest_of_prefix = Some(self.digest_written_bytes());
+            }
         }
     }
+}
+
+/// Renames a file that the disk has changed, complete or partial, to `<name>.damaged`, and returns the new name. `found` is
+/// its present name.
+pub(crate) fn set_aside_damaged_file(dir: &Dir, folder: &Path, found: &str, name: &str) -> Result<String, StoreError> {
+    let mut kept_as = format!("{name}{DAMAGED_SUFFIX}");
+    let mut number = 1_u32;
+    while disk::entry_exists(dir, &kept_as, &folder.join(&kept_as))? {
+        number += 1;
+        kept_as = format!("{name}{DAMAGED_SUFFIX}-{number}");
+    }
+    dir.rename(found, dir, &kept_as).io_context("rename", folder.join(found))?;
+    disk::sync_folder(dir, folder)?;
+    Ok(kept_as)
 }
 
 /// The file name suffix of the content: `.decoded` after decoding, otherwise `.part`.
@@ -368,6 +487,7 @@ fn inspect_complete_file(
         sha256,
         format: FileFormat::detect_file_format(&head),
         integrity_defect: structure.defect,
+        doubt: structure.doubt,
         notes: (structure.trailing_bytes > 0)
             .then(|| SavedFileNote::note_of_trailing_bytes(structure.trailing_bytes))
             .into_iter()

@@ -1,4 +1,5 @@
-//! Opens files that only their owner may read: they hold a live token, a face, or what was sent and received.
+//! Opens files for writing without following symlinks: private ones, which hold a live token, a face, or what was sent and
+//! received, and ones that everybody may read.
 
 use crate::disk;
 use cap_std::ambient_authority;
@@ -28,22 +29,83 @@ pub enum ExistingContent {
 /// make.
 ///
 /// # Errors
-/// The file is a symlink, or cannot be opened or made private.
+/// The file is a symlink, is a pipe or device of another user, who would get what is written, or cannot be opened or made
+/// private.
 pub fn open_private_file(path: &Path, existing: ExistingContent) -> io::Result<File> {
-    let file = if is_device_or_proc_symlink(path) {
-        File::options().write(true).open(path)?
-    } else {
-        open_without_following(path, existing)?
-    };
+    let file = open_file_of_mode(path, existing, PRIVATE_MODE)?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
         let found = file.metadata()?;
-        if found.is_file() && found.permissions().mode() & 0o777 != 0o600 {
-            file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+        if found.is_file() && found.permissions().mode() & 0o777 != PRIVATE_MODE {
+            file.set_permissions(std::fs::Permissions::from_mode(PRIVATE_MODE))?;
         }
+        check_owner_of_pipe(path, &found)?;
     }
     Ok(file)
+}
+
+/// As [`open_private_file`], for a file that contains no secrets: the umask decides who may read a new one, and an existing
+/// one keeps its mode.
+///
+/// # Errors
+/// The file is a symlink, or cannot be opened.
+pub fn open_readable_file(path: &Path, existing: ExistingContent) -> io::Result<File> {
+    open_file_of_mode(path, existing, 0o666)
+}
+
+/// Refuses a pipe or device that belongs neither to this user nor to the system: its owner would get what is written. Does
+/// nothing if there is no such file, and on Windows.
+///
+/// # Errors
+/// [`io::ErrorKind::PermissionDenied`]: it belongs to another user.
+pub fn refuse_pipe_of_another_user(path: &Path) -> io::Result<()> {
+    match std::fs::symlink_metadata(path) {
+        Ok(found) => check_owner_of_pipe(path, &found),
+        Err(_) => Ok(()),
+    }
+}
+
+/// As [`refuse_pipe_of_another_user`], for what was found at the path.
+fn check_owner_of_pipe(path: &Path, found: &std::fs::Metadata) -> io::Result<()> {
+    if found.is_file() || found.is_dir() || is_in_folder_of_system(path) || is_of_this_user_or_root(found) {
+        return Ok(());
+    }
+    let why = "it is a pipe or device of another user, who would read what is written; name another file";
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, why))
+}
+
+/// Whether a file belongs to the user of this process or to root.
+#[cfg(unix)]
+fn is_of_this_user_or_root(found: &std::fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    found.uid() == 0 || found.uid() == rustix::process::geteuid().as_raw()
+}
+
+/// There is no owner to compare.
+#[cfg(not(unix))]
+fn is_of_this_user_or_root(_: &std::fs::Metadata) -> bool {
+    true
+}
+
+/// The mode of a file that only its owner may read.
+const PRIVATE_MODE: u32 = 0o600;
+
+/// Opens a file for writing, and creates it with `mode`, less the umask, if needed. Follows no symlinks but those of the
+/// system.
+fn open_file_of_mode(path: &Path, existing: ExistingContent, mode: u32) -> io::Result<File> {
+    if is_device_or_proc_symlink(path) {
+        File::options().write(true).append(existing == ExistingContent::AppendTo).open(path)
+    } else {
+        open_without_following(path, existing, mode)
+    }
+}
+
+/// Makes all new files and folders of this process and its child processes private to their owner, also those that libraries
+/// make. Call it at the start of a program. Does nothing on Windows.
+pub fn make_new_files_private() {
+    #[cfg(unix)]
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
 }
 
 /// Refuses a path that is a symlink, except those of the system in `/dev`, `/dev/fd` and `/proc`.
@@ -60,13 +122,18 @@ pub fn refuse_symlink(path: &Path) -> io::Result<()> {
 
 /// Whether a path is a symlink in `/dev`, `/dev/fd` or below `/proc`. Everybody can write to other folders below `/dev`.
 fn is_device_or_proc_symlink(path: &Path) -> bool {
-    let Some(folder) = path.parent() else { return false };
-    let is_of_system = folder == Path::new("/dev") || folder == Path::new("/dev/fd") || folder.starts_with("/proc");
-    is_of_system && path.is_symlink()
+    is_in_folder_of_system(path) && path.is_symlink()
+}
+
+/// Whether a path is in `/dev`, `/dev/fd` or below `/proc`.
+fn is_in_folder_of_system(path: &Path) -> bool {
+    path.parent().is_some_and(|folder| {
+        folder == Path::new("/dev") || folder == Path::new("/dev/fd") || folder.starts_with("/proc")
+    })
 }
 
 /// Opens or creates a file that is no symlink.
-fn open_without_following(path: &Path, existing: ExistingContent) -> io::Result<File> {
+fn open_without_following(path: &Path, existing: ExistingContent, mode: u32) -> io::Result<File> {
     let Some(name) = path.file_name() else {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path has no file name"));
     };
@@ -74,7 +141,7 @@ fn open_without_following(path: &Path, existing: ExistingContent) -> io::Result<
     let folder = Dir::open_ambient_dir(folder, ambient_authority())?;
     refuse_symlink(path)?;
     // Refuses a symlink that was made in the meantime, too.
-    let mut options = disk::private_file_options();
+    let mut options = disk::file_options_of_mode(mode);
     // A pipe that is open for reading, too, never waits for its reader.
     options.read(false).create(true);
     match existing {
@@ -108,6 +175,40 @@ mod tests {
         assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
         assert!(open_private_file(root.path(), ExistingContent::Truncate).is_err(), "a folder");
         assert!(open_private_file(&root.path().join("none/a"), ExistingContent::Truncate).is_err(), "no folder");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_of_another_user_gets_nothing() {
+        let root = tempfile::tempdir().expect("a folder");
+        let pipe = root.path().join("pipe");
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o666.into(), 0).expect("a pipe");
+        refuse_pipe_of_another_user(&pipe).expect("a pipe of this user");
+        // Only root can give a file away.
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        std::os::unix::fs::chown(&pipe, Some(48_002), None).expect("given away");
+        let refused = refuse_pipe_of_another_user(&pipe).expect_err("refused");
+        assert!(refused.to_string().contains("of another user"), "{refused}");
+        let _reader = std::fs::File::options().read(true).write(true).open(&pipe).expect("a reader");
+        let refused = open_private_file(&pipe, ExistingContent::AppendTo).expect_err("refused");
+        assert_eq!(refused.kind(), io::ErrorKind::PermissionDenied, "{refused}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_readable_file_keeps_its_mode_and_a_symlink_is_not_followed() {
+        use std::os::unix::fs::{PermissionsExt as _, symlink};
+        let root = tempfile::tempdir().expect("a folder");
+        let (file, link) = (root.path().join("summary"), root.path().join("link"));
+        std::fs::write(&file, "one").expect("written");
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).expect("set");
+        open_readable_file(&file, ExistingContent::AppendTo).expect("opens").write_all(b"two").expect("written");
+        assert_eq!(std::fs::read_to_string(&file).expect("reads"), "onetwo");
+        assert_eq!(std::fs::metadata(&file).expect("there").permissions().mode() & 0o777, 0o640);
+        symlink(&file, &link).expect("a link");
+        open_readable_file(&link, ExistingContent::AppendTo).expect_err("refused");
     }
 
     #[cfg(unix)]

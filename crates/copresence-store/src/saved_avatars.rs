@@ -5,7 +5,7 @@ use crate::disk;
 use crate::error::{IoContext, StoreError};
 use crate::file_names;
 use crate::manifest::{MANIFEST_NAME, Manifest};
-use crate::partial_file::PART_SUFFIX;
+use crate::partial_folder::is_temporary_or_damaged_file;
 use crate::visit_id::VisitId;
 use cap_std::fs::Dir;
 use std::io::Read as _;
@@ -18,8 +18,8 @@ pub struct SavedAvatarOperations;
 /// The result of [`SavedAvatarOperations::remove_avatar`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AvatarRemovalResult {
-    /// Number of removed files, including the manifest.
-    pub files: usize,
+    /// Names of the removed files, including the manifest.
+    pub removed_files: Vec<String>,
     /// Names of other entries in the folder. They and the folder were kept.
     pub foreign_entries: Vec<String>,
 }
@@ -56,11 +56,12 @@ impl SavedAvatarOperations {
         read_manifest_in_open_folder(&dir, folder)
     }
 
-    /// Removes an avatar: the files that its manifest lists, the parts of files that it lists as missing, the manifest,
-    /// and the folder if it is empty then. Symlinks are removed and not followed. Other entries are kept.
+    /// Removes an avatar: the files that its manifest lists, complete or missing, all partial files and those that were set
+    /// aside as damaged, the manifest, and the folder if it is empty then. Symlinks are removed and not followed. Other
+    /// entries are kept.
     ///
     /// The manifest is removed last, so that an interrupted removal can be repeated. A folder without manifest counts
-    /// as interrupted if no entry has a name of this program. A folder that does not exist is not an error.
+    /// as interrupted if no entry has the name of a complete file. A folder that does not exist is not an error.
     ///
     /// # Errors
     /// As [`read_manifest`](Self::read_manifest).
@@ -75,32 +76,35 @@ impl SavedAvatarOperations {
         }
         let dir = disk::open_subfolder(&parent, &name, folder)?;
         if was_removal_interrupted(&dir, folder)? {
+            let removed_files = remove_temporary_and_damaged_files(&dir, folder)?;
             let left = disk::entry_names(&dir, folder)?;
             drop(dir);
             disk::remove_folder_if_empty(&parent, &name, folder)?;
             disk::sync_folder(&parent, &parent_path)?;
-            return Ok(AvatarRemovalResult { files: 0, foreign_entries: left });
+            return Ok(AvatarRemovalResult { removed_files, foreign_entries: left });
         }
         let manifest = read_manifest_in_open_folder(&dir, folder)?;
-        let whole = manifest.files.iter().map(|file| file.path.clone());
-        let rest = manifest.missing.iter().flat_map(|file| [file.path.clone(), format!("{}{PART_SUFFIX}", file.path)]);
-        let mut files = 0;
-        for file in whole.chain(rest) {
+        let whole = manifest.files.iter().map(|file| &file.path);
+        let mut removed_files = Vec::new();
+        for file in whole.chain(manifest.missing.iter().map(|file| &file.path)) {
             // A manifest may have been edited, so other names are ignored.
-            if file_names::is_avatar_file_name(file.strip_suffix(PART_SUFFIX).unwrap_or(&file)) {
-                files += usize::from(disk::remove_file_if_exists(&dir, &file, &folder.join(&file))?);
+            if file_names::is_avatar_file_name(file) && disk::remove_file_if_exists(&dir, file, &folder.join(file))? {
+                removed_files.push(file.clone());
             }
         }
+        removed_files.extend(remove_temporary_and_damaged_files(&dir, folder)?);
         disk::sync_folder(&dir, folder)?;
         crash_point::reach_crash_point(CrashPoint::AvatarEmptied);
-        files += usize::from(disk::remove_file_if_exists(&dir, MANIFEST_NAME, &folder.join(MANIFEST_NAME))?);
+        if disk::remove_file_if_exists(&dir, MANIFEST_NAME, &folder.join(MANIFEST_NAME))? {
+            removed_files.push(MANIFEST_NAME.to_owned());
+        }
         crash_point::reach_crash_point(CrashPoint::ManifestRemoved);
         let left = disk::entry_names(&dir, folder)?;
         drop(dir);
         disk::remove_folder_if_empty(&parent, &name, folder)?;
         disk::sync_folder(&parent, &parent_path)?;
         crash_point::reach_crash_point(CrashPoint::AvatarRemoved);
-        Ok(AvatarRemovalResult { files, foreign_entries: left })
+        Ok(AvatarRemovalResult { removed_files, foreign_entries: left })
     }
 
     /// Finds the folder of a visit's avatar by its name. Does not check its content.
@@ -120,13 +124,21 @@ impl SavedAvatarOperations {
     }
 }
 
+/// Removes partial files and those that were set aside as damaged from an avatar's folder. Returns their names.
+fn remove_temporary_and_damaged_files(dir: &Dir, folder: &Path) -> Result<Vec<String>, StoreError> {
+    let mut removed = Vec::new();
+    for name in disk::entry_names(dir, folder)?.into_iter().filter(|name| is_temporary_or_damaged_file(name)) {
+        if disk::remove_file_if_exists(dir, &name, &folder.join(&name))? {
+            removed.push(name);
+        }
+    }
+    Ok(removed)
+}
+
 /// Whether a removal was interrupted after the manifest was removed.
 fn was_removal_interrupted(dir: &Dir, folder: &Path) -> Result<bool, StoreError> {
-    let ours = |name: &String| {
-        let name = name.strip_suffix(PART_SUFFIX).unwrap_or(name);
-        name == MANIFEST_NAME || file_names::is_avatar_file_name(name)
-    };
-    Ok(!disk::entry_names(dir, folder)?.iter().any(ours))
+    let is_complete_file = |name: &String| name == MANIFEST_NAME || file_names::is_avatar_file_name(name);
+    Ok(!disk::entry_names(dir, folder)?.iter().any(is_complete_file))
 }
 
 /// Reads the manifest in an open folder.

@@ -141,7 +141,7 @@ fn a_download_resumes_after_a_crash_at_the_durable_bytes() {
         folder.open_partial_file_keeping_all("avatar.glb").expect_err("whole already").error_code(),
         "folder_exists"
     );
-    let mut part = folder.resume_partial_file_after_crash("avatar_fbx.zip", 8).expect("a part");
+    let mut part = folder.resume_partial_file_after_crash("avatar_fbx.zip", 8, 8, None).expect("a part");
     assert_eq!(part.resume_offset(), 8);
     part.append_bytes(b" and the rest").expect("written");
     let zip = part.finish_partial_file().expect("whole");
@@ -247,7 +247,7 @@ fn an_incomplete_avatar_is_moved_to_the_data_folder() {
     );
 
     let removed = SavedAvatarOperations::remove_avatar(&kept).expect("removed");
-    assert_eq!((removed.files, removed.foreign_entries.len()), (3, 0));
+    assert_eq!((removed.removed_files.len(), removed.foreign_entries.len()), (3, 0));
     assert!(!kept.exists());
     assert_eq!(
         SavedAvatarOperations::remove_avatar(&kept).expect("no error"),
@@ -267,7 +267,31 @@ fn a_complete_error_page_is_listed_as_missing_and_removed_with_the_avatar() {
     let listed = incomplete_manifest(visit, &[(&whole, "glb")], "avatar_fbx.zip");
     let kept = folder.move_to_incomplete_folder(&data, &listed).expect("kept");
     assert_eq!(entry_names(&kept), ["avatar.glb", "avatar_fbx.zip", "manifest.json"]);
-    assert_eq!(SavedAvatarOperations::remove_avatar(&kept).expect("removed").files, 3);
+    assert_eq!(SavedAvatarOperations::remove_avatar(&kept).expect("removed").removed_files.len(), 3);
+    assert!(!kept.exists());
+}
+
+/// A face that the disk has changed is the visitor's face.
+#[test]
+fn damaged_and_partial_files_of_an_incomplete_avatar_are_removed_with_it() {
+    let root = temp_folder();
+    let (_data_root, data) = temp_data_dir();
+    let visit = VisitId::new();
+    let (folder, whole) = folder_with_glb(root.path(), &visit);
+    for _ in 0..2 {
+        let mut damaged = folder.open_partial_file_keeping_all("avatar.png").expect("a file");
+        damaged.append_bytes(b"\x89PNG\r\n\x1a\n").expect("written");
+        damaged.finish_partial_file().expect("whole");
+        folder.set_aside_damaged_file("avatar.png").expect("set aside");
+    }
+    folder.open_partial_file_keeping_all("avatar_fbx.zip").expect("a file").append_bytes(b"PK").expect("written");
+    let listed = incomplete_manifest(visit, &[(&whole, "glb")], "avatar_fbx.zip");
+    let kept = folder.move_to_incomplete_folder(&data, &listed).expect("kept");
+    let damaged: Vec<_> = entry_names(&kept).into_iter().filter(|name| name.contains(".damaged")).collect();
+    assert_eq!(damaged.len(), 2, "{:?}", entry_names(&kept));
+    let removed = SavedAvatarOperations::remove_avatar(&kept).expect("removed");
+    assert!(removed.foreign_entries.is_empty(), "{removed:?}");
+    assert!(damaged.iter().all(|name| removed.removed_files.contains(name)), "a receipt names them: {removed:?}");
     assert!(!kept.exists());
 }
 
@@ -282,7 +306,7 @@ fn removing_keeps_other_files() {
     assert_eq!(removed.foreign_entries, ["notes.txt"]);
     assert_eq!(entry_names(&saved), ["notes.txt"]);
     let again = SavedAvatarOperations::remove_avatar(&saved).expect("no file of this program is left");
-    assert_eq!((again.files, again.foreign_entries), (0, vec!["notes.txt".to_owned()]));
+    assert_eq!((again.removed_files.len(), again.foreign_entries), (0, vec!["notes.txt".to_owned()]));
     assert_eq!(entry_names(&saved), ["notes.txt"]);
     std::fs::write(saved.join("avatar.glb"), "unknown").expect("a file with a name of this program");
     assert_eq!(SavedAvatarOperations::remove_avatar(&saved).expect_err("no manifest").error_code(), "not_ours");
@@ -318,7 +342,7 @@ fn an_edited_manifest_does_not_remove_other_files() {
     }
     std::fs::write(saved.join(copresence_store::MANIFEST_NAME), edited.to_json()).expect("edited");
     let removed = SavedAvatarOperations::remove_avatar(&saved).expect("removed");
-    assert_eq!((removed.files, removed.foreign_entries), (3, vec!["notes.txt".to_owned()]));
+    assert_eq!((removed.removed_files.len(), removed.foreign_entries), (3, vec!["notes.txt".to_owned()]));
     assert!(root.path().join("precious").exists());
 }
 
@@ -503,7 +527,7 @@ async fn special_disks() {
     std::fs::remove_file(disks.join("small/ballast")).expect("removed");
     std::fs::remove_file(disks.join("small/rest")).expect("removed");
     let folder = PartialAvatarFolder::reopen_partial_folder(&small, &visit, DAY).expect("looked").expect("still there");
-    let mut part = folder.resume_partial_file_after_crash("avatar.png", received).expect("resumed");
+    let mut part = folder.resume_partial_file_after_crash("avatar.png", received, received, None).expect("resumed");
     assert_eq!(part.resume_offset(), received);
     part.append_bytes(b"more").expect("there is space");
     drop(part);
@@ -548,9 +572,9 @@ fn decoded_content_replaces_the_encoded_bytes_only_when_it_is_complete() {
     file.append_bytes(b"encoded").expect("written");
 
     let mut failing = std::io::Read::chain(&b"v 0 0 0\n"[..], FailingReader);
-    let error = file.replace_with_decoded_content(&mut failing).expect_err("broken");
+    let error = file.replace_with_decoded_content(&mut failing, 0).expect_err("broken");
     assert!(matches!(error, DecodeContentError::Content(_, FileFormat::Obj)), "{error:?}");
-    let error = file.replace_with_decoded_content(&mut &[b'x'; 21][..]).expect_err("too large");
+    let error = file.replace_with_decoded_content(&mut &[b'x'; 21][..], 0).expect_err("too large");
     assert!(matches!(error, DecodeContentError::Store(StoreError::TooLarge { max: 20, .. })), "{error:?}");
     assert_eq!(entry_names(folder.partial_folder_path()), ["avatar.obj.part"]);
     file.append_bytes(b" bytes").expect("the encoded bytes are unchanged");
@@ -558,7 +582,7 @@ fn decoded_content_replaces_the_encoded_bytes_only_when_it_is_complete() {
     let mut encoded = Vec::new();
     std::io::Read::read_to_end(&mut file.rewind_to_read_written_bytes().expect("opened"), &mut encoded).expect("read");
     assert_eq!(encoded, b"encoded bytes");
-    file.replace_with_decoded_content(&mut &b"v 0 0 0\n"[..]).expect("decoded");
+    file.replace_with_decoded_content(&mut &b"v 0 0 0\n"[..], 0).expect("decoded");
     assert_eq!(entry_names(folder.partial_folder_path()), ["avatar.obj.decoded", "avatar.obj.part"]);
     let whole = file.finish_partial_file().expect("whole");
     assert_eq!(
@@ -583,7 +607,7 @@ fn a_crash_while_a_file_is_decoded_leaves_the_encoded_bytes() {
     let folder = PartialAvatarFolder::create_or_reopen_folder(root.path(), &visit, DAY).expect("a folder");
     let mut file = folder.open_partial_file_keeping_all("avatar.obj").expect("a file");
     file.append_bytes(b"encoded").expect("written");
-    file.replace_with_decoded_content(&mut &b"v 0 0 0\n"[..]).expect("decoded");
+    file.replace_with_decoded_content(&mut &b"v 0 0 0\n"[..], 0).expect("decoded");
     drop(file);
     let file = folder.open_partial_file_keeping_all("avatar.obj").expect("again");
     assert_eq!((file.resume_offset(), entry_names(folder.partial_folder_path())), (7, vec!["avatar.obj.part".into()]));

@@ -5,8 +5,8 @@ mod common;
 use common::{block_on, temp_data_dir, time_at, visit_ending, visit_start};
 use copresence_protocol::DownloadUrl;
 use copresence_store::{
-    AnswerKind, AnswerWithoutUrls, DataDir, DataRetainedForRecovery, RedeemState, UnfinishedVisitRedeemState,
-    VisitDownloadLimits, VisitId, VisitStart,
+    AnswerKind, AnswerWithoutUrls, DataDir, DataRetainedForRecovery, RedeemState, TicketRecord, TokenCounts,
+    UnfinishedVisitRedeemState, VisitDownloadLimits, VisitId, VisitStart,
 };
 use std::path::Path;
 use std::time::Duration;
@@ -169,6 +169,42 @@ async fn a_journal_with_schema_4_is_migrated_and_used() {
     let target = DownloadUrl::new("https://storage.test/1?sig=1").expect("a URL");
     journal.record_redirect_target(&id, 0, Some(&target)).await.expect("recorded");
     assert_eq!(load_only_file().await.record.redirected_to, Some(target));
+}
+
+#[tokio::test]
+async fn a_journal_with_schema_5_is_migrated_and_used() {
+    let root = common::temp_folder();
+    let old = rusqlite::Connection::open(root.path().join("journal.sqlite")).expect("opens");
+    old.execute_batch(include_str!("schemas/5.sql")).expect("the tables");
+    old.pragma_update(None, "user_version", 5).expect("schema 5");
+    old.execute_batch(
+        "INSERT INTO visits (id, profile, api_url, backend_host, ephemeral, out_dir, required_exports, started_at,
+             issued_at, redeemed_at)
+         VALUES ('01990f6e-7c1a-7b3e-9d52-0c4a8f1e2b3e', 'p', 'https://a.test/', 'a.test', 0, '/out', '[]', 1, 2, 3);",
+    )
+    .expect("written");
+    drop(old);
+    let data = DataDir::open_data_dir_removing_leftovers(root.path()).expect("a data folder");
+    let journal = data.create_or_open_journal().expect("opens");
+    assert_eq!(journal.load_tickets().await.expect("reads"), []);
+    let counts = TokenCounts { active: 0, spent: 1, abandoned: 0 };
+    assert_eq!(journal.count_tokens().await.expect("reads"), counts);
+    let id: VisitId = "01990f6e-7c1a-7b3e-9d52-0c4a8f1e2b3e".parse().expect("an id");
+    let ticket = TicketRecord {
+        visit: id,
+        colour: "blue".into(),
+        symbol: "comet".into(),
+        code_hash: Some("hash".into()),
+        place: 0,
+        handed_over_at: time_at(1),
+        wrong_codes: 0,
+        closure: None,
+    };
+    journal.record_ticket(&ticket).await.expect("recorded");
+    assert_eq!(journal.load_tickets().await.expect("reads"), [ticket]);
+    journal.forget_visit(&data.lock_visit(&id).expect("free"), Vec::new(), time_at(9)).await.expect("forgotten");
+    assert_eq!(journal.load_tickets().await.expect("reads"), [], "with its visit");
+    assert_eq!(journal.count_tokens().await.expect("reads"), counts, "the token was paid for");
 }
 
 #[test]

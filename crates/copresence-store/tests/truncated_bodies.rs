@@ -141,7 +141,7 @@ async fn an_unreadable_body_is_kept_until_the_token_is_active_or_the_visit_is_fo
         journal.record_end_and_erase_secrets(&id, &visit_ending(exit)).await.expect("ended for good");
         assert_eq!(journal_contains_url(root.path()), is_kept, "{exit}");
         let lock = data.lock_visit(&id).expect("free");
-        journal.forget_visit(&lock).await.expect("forgotten");
+        journal.forget_visit(&lock, Vec::new(), time_at(9)).await.expect("forgotten");
         assert!(!journal_contains_url(root.path()));
     }
 }

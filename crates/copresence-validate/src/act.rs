@@ -82,7 +82,7 @@ pub const ACTS: [ActNeedsAndCosts; 16] = [
     ),
     with_min_requests(3, single_request_act_spec(Act::Page, "ask as a page of another site", 0, 0, &[Act::Generate])),
     single_request_act_spec(Act::Plain, "ask over plain HTTP, without credentials", 0, 0, &[]),
-    mark_act_waits_for_time(mark_needs_phone(single_request_act_spec(
+    mark_act_waits_for_time(mark_act_needs_phone(single_request_act_spec(
         Act::Visit,
         "watch an avatar from the scan to its files",
         0,
@@ -92,7 +92,7 @@ pub const ACTS: [ActNeedsAndCosts; 16] = [
     with_min_requests(2, single_request_act_spec(Act::Files, "fetch each file, twice", 0, 0, &[Act::Visit])),
     with_min_requests(
         4,
-        mark_act_waits_for_time(mark_may_lose_avatar(mark_needs_phone(single_request_act_spec(
+        mark_act_waits_for_time(mark_may_lose_avatar(mark_act_needs_phone(single_request_act_spec(
             Act::Race,
             "redeem one avatar several times at once",
             0,
@@ -174,7 +174,7 @@ const fn mark_act_waits_for_time(cost: ActNeedsAndCosts) -> ActNeedsAndCosts {
 }
 
 /// Marks an act that needs a phone, a person's or a simulated one.
-const fn mark_needs_phone(cost: ActNeedsAndCosts) -> ActNeedsAndCosts {
+const fn mark_act_needs_phone(cost: ActNeedsAndCosts) -> ActNeedsAndCosts {
     ActNeedsAndCosts { needs_phone: true, ..cost }
 }
 

@@ -86,16 +86,16 @@ impl RecordedStep {
 
 impl Observations {
     /// Whether the response of a step is an answer of the API, from which a check may conclude something.
-    pub(crate) fn is_api_answer(&self, step: &RecordedStep) -> bool {
+    pub(crate) fn is_certain_api_answer(&self, step: &RecordedStep) -> bool {
         match step.api_answer_certainty() {
             ApiAnswerCertainty::Api => true,
-            ApiAnswerCertainty::Ambiguous => step.role.is_deliberately_wrong() && self.api_answered_around(step),
+            ApiAnswerCertainty::Ambiguous => step.role.is_deliberately_wrong() && self.did_api_answer_around_step(step),
             ApiAnswerCertainty::NoAnswer => false,
         }
     }
 
     /// Whether the API answered the last valid request before a step, and the first one after it if there is one.
-    pub(crate) fn api_answered_around(&self, step: &RecordedStep) -> bool {
+    pub(crate) fn did_api_answer_around_step(&self, step: &RecordedStep) -> bool {
         let is_valid_call =
             |other: &&RecordedStep| !other.role.is_deliberately_wrong() && other.exchange.call != CallKind::Download;
         let index = step.number.saturating_sub(1).min(self.steps.len());
@@ -106,7 +106,7 @@ impl Observations {
     }
 
     /// Whether the API answered any valid request.
-    pub(crate) fn is_any_valid_request_answered(&self) -> bool {
+    pub(crate) fn has_api_answered_any_valid_request(&self) -> bool {
         let mut valid = self.steps.iter().filter(|step| !step.role.is_deliberately_wrong());
         valid.any(|step| {
             step.exchange.call != CallKind::Download && step.api_answer_certainty() == ApiAnswerCertainty::Api
@@ -115,7 +115,7 @@ impl Observations {
 
     /// Whether the response to a wrong request differs from those to valid requests of the same kind. If the valid ones
     /// fail alike, a failure shows nothing. Also true if the run sent no valid one.
-    pub(crate) fn is_distinct_from_valid(&self, step: &RecordedStep) -> bool {
+    pub(crate) fn differs_from_valid_responses(&self, step: &RecordedStep) -> bool {
         let mut valid = self
             .steps
             .iter()
@@ -132,7 +132,7 @@ impl Observations {
     }
 
     /// Whether an earlier redeem of the same token may have delivered URLs in a response that did not arrive.
-    pub(crate) fn may_have_been_spent_before(&self, step: &RecordedStep) -> bool {
+    pub(crate) fn may_token_be_spent_before_step(&self, step: &RecordedStep) -> bool {
         let mut earlier = self.steps.iter().take_while(|other| other.number < step.number);
         earlier.any(|other| other.token_number == step.token_number && other.may_hide_delivery())
     }

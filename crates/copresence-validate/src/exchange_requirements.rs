@@ -7,7 +7,7 @@
 use crate::requirement::{Requirement, all_requirements};
 use crate::response_fields::{self, FieldResult, STATUS_LOCATION};
 use crate::target::{KnownBackendFacts, is_loopback_url};
-use copresence_client::redact::{MASK, MASKED_NUMBER, is_truncated_body};
+use copresence_client::redact::{MASK, MASKED_NUMBER, is_recorded_body_truncated};
 use copresence_client::{BackendWithRoutes, CallKind, Exchange, ExchangeOutcome};
 use serde_json::{Map, Value};
 use url::Url;
@@ -132,7 +132,7 @@ impl<'a> ResponseToJudge<'a> {
             status,
             target_info: KnownBackendFacts::derive_backend_facts(backend),
             body,
-            has_whole_body: !is_truncated_body(text),
+            has_whole_body: !is_recorded_body_truncated(text),
         }
     }
 

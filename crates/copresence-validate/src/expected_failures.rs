@@ -35,19 +35,19 @@ impl Default for FailurePolicy {
 impl FailurePolicy {
     /// How the verdict of a check counts for the result of the run.
     pub fn effect_of_verdict(&self, check: &str, level: Level, verdict: Verdict) -> VerdictEffect {
-        VerdictEffect::of_verdict(verdict, level, self.fail_on, self.expected.is_listed(check))
+        VerdictEffect::compute_verdict_effect(verdict, level, self.fail_on, self.expected.is_listed(check))
     }
 }
 
 /// The list of checks that are expected to fail, with its comments.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ExpectedFailures {
-    lines: Vec<ListLine>,
+    lines: Vec<ExpectedFailuresLine>,
 }
 
 /// One line of the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct ListLine {
+struct ExpectedFailuresLine {
     /// The whole line, with its comment.
     text: String,
     /// Id of the listed check; `None` for a line without one.
@@ -78,13 +78,19 @@ impl ExpectedFailures {
         let mut lines = Vec::new();
         for (index, text) in text.lines().enumerate() {
             let line = index.saturating_add(1);
-            let check = parse_line(text).map_err(|(offset, reason)| error_at(text, line, offset, reason))?;
+            let check =
+                parse_line(text).map_err(|(offset, reason)| build_list_error_at_offset(text, line, offset, reason))?;
             if let Some((id, offset)) = check
                 && let Some(first) = first_lines.insert(id, line)
             {
-                return Err(error_at(text, line, offset, format!("`{id}` is already listed in line {first}")));
+                return Err(build_list_error_at_offset(
+                    text,
+                    line,
+                    offset,
+                    format!("`{id}` is already listed in line {first}"),
+                ));
             }
-            lines.push(ListLine { text: text.to_owned(), check: check.map(|(id, _)| id) });
+            lines.push(ExpectedFailuresLine { text: text.to_owned(), check: check.map(|(id, _)| id) });
         }
         Ok(Self { lines })
     }
@@ -105,11 +111,13 @@ impl ExpectedFailures {
         let kept = self.lines.iter().filter(|line| !line.check.is_some_and(&has_passed));
         let mut lines: Vec<_> = kept.cloned().collect();
         if self.lines.is_empty() {
-            lines.extend(NEW_LIST_HEADER.lines().map(|text| ListLine { text: text.to_owned(), check: None }));
+            lines.extend(
+                NEW_LIST_HEADER.lines().map(|text| ExpectedFailuresLine { text: text.to_owned(), check: None }),
+            );
         }
         for (id, title) in failed {
             if let Some(id) = find_check_id(id).filter(|id| !self.is_listed(id)) {
-                lines.push(ListLine { text: format!("{id:<24}  # {title}"), check: Some(id) });
+                lines.push(ExpectedFailuresLine { text: format!("{id:<24}  # {title}"), check: Some(id) });
             }
         }
         Self { lines }
@@ -129,7 +137,7 @@ fn decode_utf8(bytes: &[u8]) -> Result<&str, ExpectedFailuresError> {
         let valid = valid.unwrap_or_default();
         let text = valid.rsplit('\n').next().unwrap_or_default();
         let line = valid.matches('\n').count().saturating_add(1);
-        error_at(text, line, text.len(), "the text is not UTF-8".to_owned())
+        build_list_error_at_offset(text, line, text.len(), "the text is not UTF-8".to_owned())
     })
 }
 
@@ -151,7 +159,7 @@ fn parse_line(text: &str) -> Result<Option<(&'static str, usize)>, (usize, Strin
 }
 
 /// The error for a byte offset in a line.
-fn error_at(text: &str, line: usize, offset: usize, reason: String) -> ExpectedFailuresError {
+fn build_list_error_at_offset(text: &str, line: usize, offset: usize, reason: String) -> ExpectedFailuresError {
     let before = text.get(..offset).unwrap_or_default();
     ExpectedFailuresError { line, column: before.chars().count().saturating_add(1), reason }
 }

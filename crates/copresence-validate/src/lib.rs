@@ -7,16 +7,21 @@
 //!   verdict of another.
 //! - [`report`] turns the results into JSON, HTML, `JUnit` XML, SARIF, Markdown and an HTTP Archive.
 //! - [`ExpectedFailures`] lists the checks that are known to fail.
+//! - [`evidence`] is what a run observed, without secrets, so that it can be judged again. A [`passport`] is a signed
+//!   statement of the verdicts with it.
 
 pub mod act;
 mod answer;
 pub mod check;
+mod check_judge;
 pub mod checks;
+pub mod evidence;
 pub mod exchange_requirements;
 mod expected_failures;
 pub mod file_content;
 mod latency;
 pub mod observations;
+pub mod passport;
 pub mod phone_driver;
 pub mod report;
 pub mod requirement;

@@ -7,11 +7,15 @@ use crate::target::KnownBackendFacts;
 use copresence_client::Exchange;
 use copresence_client::probe::ProbeResponse;
 use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Purpose of a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "`describe` says what each is")]
 pub enum StepRole {
     Login,
@@ -213,15 +217,39 @@ impl RecordedStep {
 pub struct DeliveredFileInspection {
     /// `export_type` as the backend sent it.
     pub export_type: String,
+    /// Size and digest of the bytes; `None` if the download failed.
+    pub digest: Option<FileDigest>,
     /// Result of inspecting the bytes; `None` if the download failed.
     pub content: Option<Result<FileContent, InspectionError>>,
+}
+
+/// Size and digest of a delivered file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct FileDigest {
+    /// Size in bytes.
+    pub bytes: u64,
+    /// SHA-256 of the bytes, in hexadecimal.
+    pub sha256: String,
+}
+
+impl FileDigest {
+    /// Measures and digests the bytes of a file.
+    pub(crate) fn compute_digest(bytes: &[u8]) -> Self {
+        Self { bytes: bytes.len() as u64, sha256: sha256_hex(bytes) }
+    }
+}
+
+/// The SHA-256 of some bytes, in hexadecimal.
+pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
+    let digits = |byte: u8| format!("{byte:02x}");
+    Sha256::digest(bytes).into_iter().map(digits).collect()
 }
 
 /// A secret that no response may repeat.
 #[derive(Clone)]
 pub struct KnownSecret {
     /// What the secret is, as shown to people.
-    pub label: &'static str,
+    pub label: Cow<'static, str>,
     /// Whether it is a credential for Copresence's API, which a relay must not disclose.
     pub is_credential: bool,
     /// The secret itself.
@@ -237,10 +265,10 @@ impl KnownSecret {
 }
 
 /// Number of redeems of one token, at a relay and at its upstream.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct RelayAndUpstreamRedeemCounts {
     /// When it was counted, as shown to people.
-    pub when: &'static str,
+    pub when: Cow<'static, str>,
     /// Redeems that this run sent to the relay.
     pub relay_redeems: u64,
     /// Redeems that the upstream received.
@@ -256,6 +284,8 @@ pub struct Observations {
     pub steps: Vec<RecordedStep>,
     /// Outcome of each act.
     pub act_outcomes: BTreeMap<Act, ActOutcome>,
+    /// For each act that was run: the number of steps of the run when it ended.
+    pub step_counts_after_acts: BTreeMap<Act, usize>,
     /// The files of the visit act's delivery.
     pub files: Vec<DeliveredFileInspection>,
     /// Secrets that no response may repeat.
@@ -272,6 +302,12 @@ pub struct Observations {
 }
 
 impl Observations {
+    /// Records the outcome of an act that has ended.
+    pub(crate) fn end_act(&mut self, act: Act, outcome: ActOutcome) {
+        self.act_outcomes.insert(act, outcome);
+        self.step_counts_after_acts.insert(act, self.steps.len());
+    }
+
     /// Every step with this role.
     pub fn steps_with_role(&self, role: StepRole) -> impl Iterator<Item = &RecordedStep> {
         self.steps.iter().filter(move |step| step.role == role)

@@ -1,5 +1,6 @@
 //! The table of requirements: every sentence that a backend can fulfil or violate.
 
+use crate::observations::sha256_hex;
 use serde::{Deserialize, Serialize};
 use std::sync::OnceLock;
 
@@ -38,7 +39,7 @@ impl Level {
 }
 
 /// One row of `requirements.toml`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Requirement {
     /// Stable id, as in `RED-8`.
@@ -57,20 +58,38 @@ pub struct Requirement {
 }
 
 /// The table of requirements, as parsed from `requirements.toml`.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RequirementTable {
+    version: u32,
     requirement: Vec<Requirement>,
+}
+
+/// The embedded table.
+fn requirement_table() -> &'static RequirementTable {
+    static TABLE: OnceLock<RequirementTable> = OnceLock::new();
+    TABLE.get_or_init(|| {
+        // Cannot fail: a test parses the embedded table.
+        toml::from_str(include_str!("../requirements.toml")).unwrap_or_default()
+    })
 }
 
 /// Returns every requirement, in the order of the table.
 pub fn all_requirements() -> &'static [Requirement] {
-    static TABLE: OnceLock<Vec<Requirement>> = OnceLock::new();
-    TABLE.get_or_init(|| {
-        let table: Result<RequirementTable, _> = toml::from_str(include_str!("../requirements.toml"));
-        // Cannot fail: a test parses the embedded table.
-        table.map(|table| table.requirement).unwrap_or_default()
-    })
+    &requirement_table().requirement
+}
+
+/// Version of the table. Increases with every change of a row.
+pub fn requirement_table_version() -> u32 {
+    requirement_table().version
+}
+
+impl Requirement {
+    /// SHA-256 of everything that the row says, in hexadecimal. Changes with every change of the row.
+    pub fn sha256_of_row(&self) -> String {
+        // Cannot fail: all map keys are strings.
+        sha256_hex(&serde_json::to_vec(self).unwrap_or_default())
+    }
 }
 
 /// Returns the level of a check: that of the strictest requirement that it covers.
@@ -111,6 +130,14 @@ mod tests {
             }
         }
         assert_eq!(used, known, "some check covers no requirement");
+    }
+
+    #[test]
+    fn the_version_of_the_table_changes_with_its_rows() {
+        let rows: Vec<_> = all_requirements().iter().map(Requirement::sha256_of_row).collect();
+        let current = (requirement_table_version(), sha256_hex(rows.concat().as_bytes()));
+        let known = (1, "c8dab8b68cea339083cafedf70d43c28811051744fbed2856af599fd6c260833".to_owned());
+        assert_eq!(current, known, "a row changed: increase `version` in requirements.toml, and put both here");
     }
 
     #[test]

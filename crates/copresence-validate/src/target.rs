@@ -4,6 +4,8 @@ use copresence_client::{
     BackendWithRoutes, Credentials, PARTNER_KEY_PLACEHOLDER, RedeemEndpoint, Timeouts, TokenSource,
 };
 use copresence_protocol::LinkTemplate;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use url::{Host, Url};
 
@@ -70,7 +72,7 @@ impl Default for RunOptions {
 
 /// Facts about the backend that are known before the first request.
 #[expect(clippy::struct_excessive_bools, reason = "independent facts")]
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct KnownBackendFacts {
     /// Whether the API's URL is https.
     pub uses_https: bool,

@@ -20,7 +20,12 @@ pub enum VerdictEffect {
 
 impl VerdictEffect {
     /// The effect of a verdict on a run that fails from this level on.
-    pub(crate) fn of_verdict(verdict: Verdict, level: Level, fail_on: Level, is_expected_to_fail: bool) -> Self {
+    pub(crate) fn compute_verdict_effect(
+        verdict: Verdict,
+        level: Level,
+        fail_on: Level,
+        is_expected_to_fail: bool,
+    ) -> Self {
         match (verdict, is_expected_to_fail) {
             (Verdict::Fail, true) => Self::KnownFailure,
             (Verdict::Pass, true) => Self::Stale,

@@ -205,6 +205,13 @@ pub enum MachineEffect {
         /// The files to download.
         delivery: DeliveredExports,
     },
+    /// Start to download the files that a truncated response names, beside the redeems that decide whether they are all
+    /// there is: URLs expire soon. Nothing is journalled or published, and no event responds, until
+    /// [`MachineEffect::SavePartial`]. Replaces an earlier one.
+    FetchPartial {
+        /// The files to download.
+        delivery: DeliveredExports,
+    },
     /// Journal that the truncated response of this redeem is used as the delivery, because the token is refused by now.
     UsePartial {
         /// Number of the redeem within the visit, from 1.

@@ -82,7 +82,7 @@ impl EndPhase {
 
 impl Outcome {
     /// One of each variant, for tables that must cover them all.
-    pub fn example_of_each_variant() -> Vec<Self> {
+    pub fn example_of_each_outcome() -> Vec<Self> {
         let words = String::new;
         vec![
             Self::Saved,
@@ -110,7 +110,7 @@ impl Outcome {
     }
 
     /// The stable error code, as in the last line of `visit --json`.
-    pub fn code(&self) -> &'static str {
+    pub fn error_code(&self) -> &'static str {
         match self {
             Self::Saved => "saved",
             Self::SavedWithViolation(_) | Self::ProtocolViolation(_) => "protocol_broken",
@@ -151,7 +151,7 @@ impl Outcome {
     }
 
     /// Whether saving stopped although files of the delivery may still be saved, so that a later run continues.
-    pub fn can_saving_continue(&self) -> bool {
+    pub fn can_later_run_continue_saving(&self) -> bool {
         matches!(self, Self::DownloadInterrupted(_) | Self::SavedUntilDiskFull(_) | Self::SavedUntilStorageFailed(_))
     }
 

@@ -11,10 +11,11 @@ pub(crate) use checks::ChecksSubscription;
 pub(crate) use inspect::InspectorSubscription;
 
 use crate::window::{PHONE_WINDOW, open_phone_window};
-use copresence_booth::app::{ExpectedScreen, Kiosk, VisitorCommand};
+use copresence_booth::app::{EnteredPickupCode, ExpectedScreen, Kiosk, VisitorCommand};
 use copresence_booth::panel::{Panel, PinLock};
 use copresence_booth::view::{Problem, Screen, Snapshot};
 use copresence_engine::problem::problem_for_code;
+use secrecy::{ExposeSecret as _, SecretString};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use tauri::ipc::{Channel, Invoke};
@@ -44,8 +45,12 @@ pub(crate) fn command_handler<R: Runtime>() -> impl Fn(Invoke<R>) -> bool + Send
         cancel_visit,
         new_code,
         open_sandbox_phone,
+        record_with_sandbox,
         return_to_attract,
         forget_visit,
+        hand_over_visit,
+        choose_ticket,
+        enter_pickup_code,
         page::receive_heartbeat,
         panel::panel_gate,
         panel::panel_enter,
@@ -145,6 +150,39 @@ async fn forget_visit(kiosk: State<'_, Kiosk>, visit: Option<String>, revision: 
     Ok(())
 }
 
+/// Hands the shown visit over: it continues as a ticket.
+#[tauri::command]
+async fn hand_over_visit(kiosk: State<'_, Kiosk>, visit: Option<String>, revision: Option<u64>) -> Result<(), ()> {
+    kiosk.run_command_if_still_current(VisitorCommand::HandOver, &ExpectedScreen { visit, revision });
+    Ok(())
+}
+
+/// Shows the code entry of a ticket, named by the id of its visit.
+#[tauri::command]
+async fn choose_ticket(
+    kiosk: State<'_, Kiosk>,
+    ticket: String,
+    visit: Option<String>,
+    revision: Option<u64>,
+) -> Result<(), ()> {
+    let command = VisitorCommand::ChooseTicket { visit: &ticket };
+    kiosk.run_command_if_still_current(command, &ExpectedScreen { visit, revision });
+    Ok(())
+}
+
+/// Enters the code of the chosen ticket.
+#[tauri::command]
+async fn enter_pickup_code(
+    kiosk: State<'_, Kiosk>,
+    code: SecretString,
+    visit: Option<String>,
+    revision: Option<u64>,
+) -> Result<(), ()> {
+    let command = VisitorCommand::EnterPickupCode { code: EnteredPickupCode(code.expose_secret()) };
+    kiosk.run_command_if_still_current(command, &ExpectedScreen { visit, revision });
+    Ok(())
+}
+
 /// Opens the sandbox's phone page for the code on the screen, in a window of the size of a phone without any
 /// permission. It closes when the visit needs no phone any more.
 #[tauri::command]
@@ -181,6 +219,21 @@ async fn open_sandbox_phone<R: Runtime>(
         }
     });
     Ok(())
+}
+
+/// Has the embedded sandbox record a new avatar for the code on the screen, as its phone page does. The screen draws a
+/// phone meanwhile.
+#[tauri::command]
+async fn record_with_sandbox(
+    kiosk: State<'_, Kiosk>,
+    panel: State<'_, Panel>,
+    visit: Option<String>,
+    revision: Option<u64>,
+) -> Result<(), String> {
+    if !kiosk.is_command_current(&ExpectedScreen { visit, revision }) {
+        return Ok(());
+    }
+    panel.record_avatar_with_embedded_sandbox()
 }
 
 /// Whether the visit on this screen still needs the phone.

@@ -1,7 +1,7 @@
 //! The PIN lock of the desk, and the operator's panel: a few lines each over `kiosk`.
 
 use crate::window;
-use copresence_booth::panel::{HostFollowUp, Panel, PinLock};
+use copresence_booth::panel::{HostStepAfterAction, Panel, PinLock};
 use copresence_booth::view::Problem;
 use copresence_booth::view::panel::{PanelAction, PanelView, PartHealthView, PastVisit, PinLockView};
 use copresence_engine::SecretString;
@@ -63,10 +63,10 @@ pub(crate) async fn panel_act<R: Runtime>(
 ) -> Result<PanelView, Problem> {
     panel.pin_lock().require_unlocked_and_reset_idle(clock.millis_since_clock_creation())?;
     match panel.run_action(act, clock.millis_since_clock_creation()).await? {
-        HostFollowUp::ShowPanel => {}
-        HostFollowUp::UpdateWindow => window::apply_window_mode(&app, &panel)
+        HostStepAfterAction::ShowPanel => {}
+        HostStepAfterAction::UpdateWindow => window::apply_window_mode(&app, &panel)
             .map_err(|error| problem_for_code("display_failed", Some(&error.to_string())))?,
-        HostFollowUp::Quit => app.exit(0),
+        HostStepAfterAction::Quit => app.exit(0),
     }
     panel.load_panel_view(window::list_monitors(&app)).await
 }

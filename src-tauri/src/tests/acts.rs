@@ -1,7 +1,7 @@
 //! Every action takes effect at once, survives a restart where it should, and refuses invalid values.
 
 use super::{Booth, secret};
-use copresence_booth::panel::HostFollowUp;
+use copresence_booth::panel::HostStepAfterAction;
 use copresence_booth::view::LocalizedTextView;
 use copresence_booth::view::panel::{
     AppearanceAndLanguageSettings, KioskModeView, PanelAction, PanelView, PartHealthState,
@@ -200,6 +200,31 @@ async fn phones_are_not_let_in_if_the_setting_cannot_be_saved() {
     booth.kiosk.stop_visits().await;
 }
 
+/// The hours are those of the day after tomorrow, so the booth is closed now.
+#[tokio::test(flavor = "multi_thread")]
+async fn outside_of_its_opening_hours_the_booth_is_dark_and_no_visit_begins() {
+    let booth = Booth::new();
+    let weekday = |days: i64| {
+        let day = jiff::Zoned::now().date().checked_add(jiff::Span::new().days(days)).expect("a day");
+        day.strftime("%a").to_string()
+    };
+    let set_hours = |hours: Option<String>| {
+        let display = AppearanceAndLanguageSettings { opening_hours: hours, ..booth.panel.display_settings() };
+        booth.act(PanelAction::SetDisplay { display })
+    };
+    set_hours(Some(format!("{} 09:00-18:00", weekday(2)))).await.expect("set");
+    assert_eq!(booth.closed_code().as_deref(), Some("outside_hours"));
+    let until = booth.kiosk.current_snapshot().booth.closed_until;
+    assert!(until.is_some_and(|until| until.ends_with("T09:00:00")));
+    booth.kiosk.start_visit_or_show_consent();
+    assert_eq!(booth.kiosk.current_snapshot().screen, copresence_booth::view::Screen::Attract);
+    assert!(!booth.panel.is_within_opening_hours());
+    set_hours(None).await.expect("set");
+    assert_eq!((booth.closed_code(), booth.panel.is_within_opening_hours()), (None, true));
+    booth.show_code().await;
+    booth.kiosk.stop_visits().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_display_is_set_for_every_screen_and_kept() {
     let booth = Booth::new();
@@ -211,10 +236,12 @@ async fn the_display_is_set_for_every_screen_and_kept() {
         consent: LocalizedTextView::from_iter([("de", "Wir behalten deinen Avatar einen Tag.")]),
         voice: true,
         sounds: true,
+        opening_hours: Some("daily 00:00-24:00".into()),
+        keep_awake: false,
         logo: true,
     };
     let act = PanelAction::SetDisplay { display: display.clone() };
-    assert_eq!(booth.act(act).await, Ok(HostFollowUp::UpdateWindow), "the host makes the window so");
+    assert_eq!(booth.act(act).await, Ok(HostStepAfterAction::UpdateWindow), "the host makes the window so");
     let views = AppearanceAndLanguageSettings { logo: false, ..display.clone() };
     assert_eq!(booth.panel_view().await.display, views, "no logo was sent");
     let seen = booth.kiosk.current_snapshot().booth;
@@ -228,6 +255,7 @@ async fn the_display_is_set_for_every_screen_and_kept() {
     assert_eq!(booth.act_error_code(unfit).await, "setting_unfit");
     let booth = booth.restart().await;
     assert_eq!(booth.panel_view().await.display, views);
+    assert!(!booth.panel.should_screen_stay_awake());
     assert_eq!(booth.kiosk.current_snapshot().booth.idle_seconds, 30);
 }
 
@@ -237,7 +265,7 @@ async fn kiosk_mode_combines_setting_and_flag() {
     let booth = Booth::new();
     assert_eq!(booth.check_kiosk_mode().await, mode(false, false, false));
     let switch = |on| PanelAction::SetKioskMode { on };
-    assert_eq!(booth.act(switch(true)).await, Ok(HostFollowUp::UpdateWindow), "the host makes the window so");
+    assert_eq!(booth.act(switch(true)).await, Ok(HostStepAfterAction::UpdateWindow), "the host makes the window so");
     assert_eq!(booth.check_kiosk_mode().await, mode(true, true, false));
     let booth = booth.restart().await;
     assert_eq!(booth.check_kiosk_mode().await, mode(true, true, false), "kept");
@@ -304,7 +332,7 @@ async fn lock_quit_and_change_pin() {
     let booth = Booth::new();
     let now = booth.clock.millis_since_clock_creation();
     booth.panel.pin_lock().set_first_pin(secret("4711"), false, now).await.expect("set");
-    assert_eq!(booth.act(PanelAction::Quit).await, Ok(HostFollowUp::Quit));
+    assert_eq!(booth.act(PanelAction::Quit).await, Ok(HostStepAfterAction::Quit));
     let change = |current: &str, new: &str| PanelAction::ChangePin { current: secret(current), new: secret(new) };
     assert_eq!(booth.act_error_code(change("0000", "0815")).await, "pin_wrong");
     booth.act_and_view(change("4711", "0815")).await;

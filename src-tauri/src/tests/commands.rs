@@ -10,15 +10,19 @@ use tauri::webview::InvokeRequest;
 use tauri::{WebviewWindow, WebviewWindowBuilder};
 
 /// Commands that need no PIN.
-const UNLOCKED_COMMANDS: [&str; 12] = [
+const UNLOCKED_COMMANDS: [&str; 16] = [
     "subscribe",
     "start_visit",
     "agree",
     "cancel_visit",
     "new_code",
     "open_sandbox_phone",
+    "record_with_sandbox",
     "return_to_attract",
     "forget_visit",
+    "hand_over_visit",
+    "choose_ticket",
+    "enter_pickup_code",
     "receive_heartbeat",
     "panel_gate",
     "panel_enter",
@@ -140,7 +144,9 @@ async fn a_visitors_command_names_the_screen_that_it_acts_on() {
     call_command(&window, "start_visit", json!({"revision": attract})).await.expect("begun");
     let invite = booth.wait_for_snapshot(|snapshot| matches!(snapshot.screen, Screen::Invite { .. })).await;
     let visit = invite.screen.visit_id().expect("of somebody").to_owned();
-    for command in ["cancel_visit", "new_code", "return_to_attract", "forget_visit", "open_sandbox_phone"] {
+    for command in
+        ["cancel_visit", "new_code", "return_to_attract", "forget_visit", "open_sandbox_phone", "record_with_sandbox"]
+    {
         for target in [json!({"visit": "00000000-0000-7000-8000-000000000000"}), json!({"revision": attract})] {
             call_command(&window, command, target).await.expect("ignored");
         }
@@ -150,5 +156,18 @@ async fn a_visitors_command_names_the_screen_that_it_acts_on() {
     assert_eq!(booth.kiosk.current_snapshot().screen, Screen::Attract);
     call_command(&window, "start_visit", json!({})).await.expect("as before");
     assert!(booth.kiosk.current_snapshot().screen.visit_id().is_some());
+    booth.kiosk.stop_visits().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sandbox_records_an_avatar_for_the_code_on_the_screen() {
+    let (booth, _app, window) = build_page();
+    let refused = call_command(&window, "record_with_sandbox", json!({})).await.expect_err("no code");
+    assert!(refused.as_str().is_some_and(|words| words.contains("no code")), "{refused}");
+    booth.show_code().await;
+    call_command(&window, "record_with_sandbox", json!({})).await.expect("recorded");
+    let again = call_command(&window, "record_with_sandbox", json!({})).await;
+    booth.wait_for_snapshot(|snapshot| matches!(snapshot.screen, Screen::Reveal { .. })).await;
+    assert!(again.is_err(), "a second avatar for the same code");
     booth.kiosk.stop_visits().await;
 }

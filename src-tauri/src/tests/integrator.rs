@@ -155,7 +155,7 @@ async fn the_inspector_judges_exchanges_by_the_requirements() {
         while !booth
             .kiosk
             .inspector()
-            .inspector_view(None, &judge_inspected_exchange)
+            .build_inspector_view_of_visit_or_newest(None, &judge_inspected_exchange)
             .visits
             .iter()
             .any(|visit| visit.broken > 0)
@@ -165,7 +165,12 @@ async fn the_inspector_judges_exchanges_by_the_requirements() {
     };
     tokio::time::timeout(PATIENCE, judged).await.expect("in time");
     booth.kiosk.stop_visits().await;
-    let shown = booth.kiosk.inspector().inspector_view(None, &judge_inspected_exchange).shown.expect("the visit");
+    let shown = booth
+        .kiosk
+        .inspector()
+        .build_inspector_view_of_visit_or_newest(None, &judge_inspected_exchange)
+        .shown
+        .expect("the visit");
     let (mut broken, mut kept) = (Vec::new(), 0);
     for entry in shown.entries {
         let TimelineEntry::Exchange { exchange } = entry else { continue };

@@ -5,11 +5,14 @@ mod acts;
 mod commands;
 mod history;
 mod integrator;
+mod lanes;
 
 use crate::avatar_protocol::AVATAR_BASE_URL;
 use crate::simulator::EmbeddedSandbox;
 use copresence_booth::app::{Kiosk, KioskSetup};
-use copresence_booth::panel::{HostFollowUp, OpenedBackend, Panel, PinLock, ProfileAndCredentialSources, SettingsFile};
+use copresence_booth::panel::{
+    HostStepAfterAction, OpenedBackend, Panel, PinLock, ProfileAndCredentialSources, SettingsFile,
+};
 use copresence_booth::view::panel::{KioskModeView, PanelAction, PanelView};
 use copresence_booth::view::{Problem, Screen, Snapshot};
 use copresence_engine::SecretString;
@@ -89,7 +92,7 @@ impl Booth {
         self.simulator.sandbox().expect("started")
     }
 
-    pub(crate) async fn act(&self, act: PanelAction) -> Result<HostFollowUp, Problem> {
+    pub(crate) async fn act(&self, act: PanelAction) -> Result<HostStepAfterAction, Problem> {
         self.panel.run_action(act, self.clock.millis_since_clock_creation()).await
     }
 

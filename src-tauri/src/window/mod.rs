@@ -3,6 +3,7 @@
 mod kiosk_mode;
 mod monitors;
 mod page;
+mod page_renewal;
 mod page_watchdog;
 mod phone;
 mod watchdog_state;

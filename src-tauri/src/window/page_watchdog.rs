@@ -1,10 +1,17 @@
 //! Keeps the page alive: receives its heartbeats and performs the actions of [`WatchdogState`].
 
 use super::page;
+use super::page_renewal::PageRenewalMonitor;
 use super::watchdog_state::{WatchdogAction, WatchdogState};
+use crate::graphics;
+use copresence_booth::app::Kiosk;
+use copresence_booth::metrics::PageReloadReason;
+use copresence_booth::panel::Panel;
+use copresence_engine::clock::Clock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use tauri::{Runtime, WebviewWindow};
+use tauri::{Manager as _, Runtime, WebviewWindow};
 use tokio::sync::Notify;
 
 /// Interval of the checks.
@@ -18,13 +25,23 @@ pub(crate) struct PageWatchdog(Arc<PageWatchdogInner>);
 struct PageWatchdogInner {
     started_at: Instant,
     state: Mutex<Option<WatchdogState>>,
+    /// Whether any page of this process has drawn a frame.
+    has_drawn_frame: AtomicBool,
+    /// Whether the program is to be started again with the graphics workaround.
+    wants_graphics_workaround: AtomicBool,
     /// Wakes the check loop early.
     wake: Notify,
 }
 
 impl Default for PageWatchdogInner {
     fn default() -> Self {
-        Self { started_at: Instant::now(), state: Mutex::default(), wake: Notify::new() }
+        Self {
+            started_at: Instant::now(),
+            state: Mutex::default(),
+            has_drawn_frame: AtomicBool::default(),
+            wants_graphics_workaround: AtomicBool::default(),
+            wake: Notify::new(),
+        }
     }
 }
 
@@ -34,9 +51,15 @@ impl PageWatchdog {
         let now = self.time_since_start();
         let first = self.lock_watchdog_state().as_mut().is_some_and(|pulse| pulse.record_heartbeat(now, hidden));
         if first {
+            self.0.has_drawn_frame.store(true, Ordering::Relaxed);
             tracing::info!("the page lives");
             self.0.wake.notify_one();
         }
+    }
+
+    /// Whether the program is to be started again with the graphics workaround, because no frame was ever drawn.
+    pub(crate) fn should_restart_with_graphics_workaround(&self) -> bool {
+        self.0.wants_graphics_workaround.load(Ordering::Relaxed)
     }
 
     /// Watches the page of this window until the window is gone.
@@ -46,9 +69,14 @@ impl PageWatchdog {
         let heart = self.clone();
         page::notify_on_page_death(window, move |why| heart.record_page_crash(why))?;
         let (heart, window) = (self.clone(), window.clone());
+        let mut renewal = PageRenewalMonitor::new(window.state::<Kiosk>().inner().clone());
         tauri::async_runtime::spawn(async move {
             loop {
                 _ = tokio::time::timeout(CHECK_INTERVAL, heart.0.wake.notified()).await;
+                if let Err(error) = heart.renew_page_if_due(&mut renewal, &window, &home) {
+                    tracing::debug!(%error, "the page watchdog has ended");
+                    break;
+                }
                 if let Err(error) = heart.recover_page_if_due(&window, &home) {
                     // The window was closed, and the program ends.
                     tracing::debug!(%error, "the page watchdog has ended");
@@ -62,8 +90,12 @@ impl PageWatchdog {
     /// Records that the page crashed: its process ended. Wakes the watchdog.
     fn record_page_crash(&self, why: &str) {
         let now = self.time_since_start();
-        let rest = self.lock_watchdog_state().as_mut().and_then(|pulse| pulse.record_crash(now));
+        let (is_planned, rest) = self
+            .lock_watchdog_state()
+            .as_mut()
+            .map_or((false, None), |pulse| (pulse.is_fresh_page_planned(), pulse.record_crash(now)));
         match rest {
+            None if is_planned => tracing::info!("the page's process has ended; a fresh page is loaded"),
             None => tracing::error!(why, "the page's process ended; the page is reloaded at once"),
             Some(rest) => tracing::error!(
                 why,
@@ -85,7 +117,21 @@ impl PageWatchdog {
         match act {
             None => {}
             Some(WatchdogAction::Reload) => {
-                tracing::warn!("the page is reloaded");
+                let reason = self.lock_watchdog_state().as_ref().map(WatchdogState::reload_reason);
+                tracing::warn!(?reason, "the page is reloaded");
+                if let Some(reason) = reason {
+                    window.state::<Kiosk>().metrics().record_page_reload(reason);
+                }
+                // The page sends its first heartbeat when a frame is drawn. With some drivers none ever is.
+                if reason == Some(PageReloadReason::NeverLoaded)
+                    && !self.0.has_drawn_frame.load(Ordering::Relaxed)
+                    && graphics::can_try_workaround()
+                {
+                    tracing::warn!("no frame was drawn; the program starts again with the graphics workaround");
+                    self.0.wants_graphics_workaround.store(true, Ordering::Relaxed);
+                    window.app_handle().exit(0);
+                    return Ok(());
+                }
                 page::load_page(window, home)?;
             }
             Some(WatchdogAction::Terminate) => {
@@ -94,6 +140,28 @@ impl PageWatchdog {
             }
         }
         page::set_fallback_visible(window, given_up)
+    }
+
+    /// Replaces the page by a fresh one in a new process, if it is old or large and no visitor would notice.
+    fn renew_page_if_due<R: Runtime>(
+        &self,
+        renewal: &mut PageRenewalMonitor,
+        window: &WebviewWindow<R>,
+        home: &url::Url,
+    ) -> tauri::Result<()> {
+        let now = self.time_since_start();
+        let Some(age) = self.lock_watchdog_state().as_ref().and_then(|pulse| pulse.compute_page_age(now)) else {
+            return Ok(());
+        };
+        // The operator at the desk would lose what is typed there.
+        let is_desk_open =
+            window.state::<Panel>().pin_lock().is_unlocked(window.state::<Clock>().millis_since_clock_creation());
+        let Some(reason) = renewal.find_reason_to_renew_page(now, age, is_desk_open) else { return Ok(()) };
+        if let Some(pulse) = self.lock_watchdog_state().as_mut() {
+            pulse.plan_fresh_page(now, reason);
+        }
+        tracing::info!(?reason, age = age.as_secs(), "the page is replaced by a fresh one; its age is in seconds");
+        page::terminate_or_reload_page(window, home)
     }
 
     /// Time since this watchdog was created.

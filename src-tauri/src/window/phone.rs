@@ -1,6 +1,6 @@
 //! The window with the sandbox's phone page, which plays a visitor's phone on the kiosk's own screen.
 
-use super::{KIOSK_WINDOW, confine_window_to_own_pages, page};
+use super::{KIOSK_WINDOW, STAGE_BACKGROUND, confine_window_to_own_pages, page};
 use tauri::{
     AppHandle, LogicalPosition, LogicalSize, Manager, Runtime, WebviewUrl, WebviewWindow, WebviewWindowBuilder,
 };
@@ -25,6 +25,8 @@ pub(crate) fn open_phone_window<R: Runtime>(app: &AppHandle<R>, link: url::Url, 
     let height = screen.map_or(PHONE_SIZE.1, |screen| PHONE_SIZE.1.min(screen.height));
     let phone = WebviewWindowBuilder::new(app, PHONE_WINDOW, WebviewUrl::External(link))
         .title("Phone (sandbox)")
+        // Before the page is drawn, as dark as the page: no white flash over the code.
+        .background_color(STAGE_BACKGROUND)
         .inner_size(PHONE_SIZE.0, height)
         .resizable(!kiosk_mode)
         .decorations(!kiosk_mode);

@@ -4,6 +4,7 @@
 //! and reloaded, and one that crashes is reloaded. After repeated crashes the reload is delayed, and the window shows a
 //! text meanwhile. The first snapshot after a reload restores the screen; the page holds no state of a visit.
 
+use copresence_booth::metrics::PageReloadReason;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -46,6 +47,10 @@ pub(super) struct WatchdogState {
     delayed_reloads: u32,
     /// When the page is to be loaded again.
     reload_at: Option<Duration>,
+    /// Why the page's process is being ended by this program.
+    end_reason: Option<PageReloadReason>,
+    /// Why the page was or will be loaded again last.
+    reload_reason: PageReloadReason,
 }
 
 impl WatchdogState {
@@ -59,7 +64,36 @@ impl WatchdogState {
             crashes,
             delayed_reloads: 0,
             reload_at: None,
+            end_reason: None,
+            reload_reason: PageReloadReason::NeverLoaded,
         }
+    }
+
+    /// How long the page has been loaded and drawing; `None` while it is not.
+    pub(super) fn compute_page_age(&self, now: Duration) -> Option<Duration> {
+        self.last_heartbeat.and(self.loading_since).map(|since| now.saturating_sub(since))
+    }
+
+    /// Plans a fresh page in a new process, for this reason. The caller ends the page's process.
+    pub(super) fn plan_fresh_page(&mut self, now: Duration, reason: PageReloadReason) {
+        self.expect_end_of_page_process(now, reason);
+    }
+
+    /// Why the page was loaded again by the last [`WatchdogAction::Reload`].
+    pub(super) fn reload_reason(&self) -> PageReloadReason {
+        self.reload_reason
+    }
+
+    /// Whether the page's process ends because a fresh page was planned.
+    pub(super) fn is_fresh_page_planned(&self) -> bool {
+        matches!(self.end_reason, Some(PageReloadReason::Idle | PageReloadReason::Memory))
+    }
+
+    /// Records that the page's process is about to end. The page is loaded again even if the end is not reported.
+    fn expect_end_of_page_process(&mut self, now: Duration, reason: PageReloadReason) {
+        (self.loading_since, self.last_heartbeat) = (None, None);
+        self.reload_at = Some(now + MAX_CHECK_GAP);
+        (self.end_reason, self.reload_reason) = (Some(reason), reason);
     }
 
     /// Records a heartbeat. Returns whether it is the first one of this page.
@@ -75,6 +109,12 @@ impl WatchdogState {
 
     /// Records that the page's process ended. Returns the delay of the reload; `None` means at once.
     pub(super) fn record_crash(&mut self, now: Duration) -> Option<Duration> {
+        let is_planned = self.is_fresh_page_planned();
+        self.reload_reason = self.end_reason.take().unwrap_or(PageReloadReason::Crashed);
+        if is_planned {
+            (self.loading_since, self.last_heartbeat, self.reload_at) = (None, None, Some(now));
+            return None;
+        }
         self.crashes.push_back(now);
         while self.crashes.front().is_some_and(|death| now.saturating_sub(*death) > CRASH_WINDOW) {
             self.crashes.pop_front();
@@ -90,7 +130,7 @@ impl WatchdogState {
         let slept = now.saturating_sub(self.last_check);
         self.last_check = now;
         if self.reload_at.is_some_and(|due| now >= due) {
-            self.reload_at = None;
+            (self.reload_at, self.end_reason) = (None, None);
             (self.loading_since, self.last_heartbeat) = (Some(now), None);
             return Some(WatchdogAction::Reload);
         }
@@ -100,14 +140,13 @@ impl WatchdogState {
         }
         match (self.loading_since, self.last_heartbeat) {
             (Some(_), Some((at, false))) if now.saturating_sub(at) > MAX_SILENCE => {
-                (self.loading_since, self.last_heartbeat) = (None, None);
-                // If the end of the process is not reported, the page is reloaded all the same.
-                self.reload_at = Some(now + MAX_CHECK_GAP);
+                self.expect_end_of_page_process(now, PageReloadReason::Frozen);
                 Some(WatchdogAction::Terminate)
             }
             (Some(loaded), None) if now.saturating_sub(loaded) > LOAD_TIMEOUT + self.load_grace() => {
                 self.delayed_reloads += 1;
                 self.loading_since = Some(now);
+                self.reload_reason = PageReloadReason::NeverLoaded;
                 Some(WatchdogAction::Reload)
             }
             _ => None,
@@ -218,6 +257,28 @@ mod tests {
         assert!(pulse.shows_fallback());
         pulse.record_heartbeat(seconds(now), false);
         assert!(!pulse.shows_fallback(), "the page is shown as soon as it lives");
+    }
+
+    #[test]
+    fn a_planned_fresh_page_is_no_crash() {
+        let mut pulse = WatchdogState::new(seconds(0));
+        for at in (10..100).step_by(10) {
+            pulse.record_heartbeat(seconds(at), false);
+            assert!(pulse.compute_page_age(seconds(at)).is_some());
+            pulse.plan_fresh_page(seconds(at), PageReloadReason::Memory);
+            assert_eq!(pulse.compute_page_age(seconds(at)), None);
+            assert_eq!(pulse.next_action(seconds(at)), None, "its process ends first");
+            assert_eq!(pulse.record_crash(seconds(at + 1)), None, "never delayed");
+            assert_eq!(pulse.next_action(seconds(at + 1)), Some(WatchdogAction::Reload));
+            assert_eq!(pulse.reload_reason(), PageReloadReason::Memory);
+        }
+        pulse.record_heartbeat(seconds(101), false);
+        pulse.record_crash(seconds(102));
+        assert_eq!(pulse.next_action(seconds(102)), Some(WatchdogAction::Reload));
+        assert_eq!(pulse.reload_reason(), PageReloadReason::Crashed);
+        pulse.record_heartbeat(seconds(103), false);
+        pulse.plan_fresh_page(seconds(103), PageReloadReason::Idle);
+        assert_eq!(check_every_second(&mut pulse, 104, 120), [(113, WatchdogAction::Reload)], "without a report");
     }
 
     #[test]

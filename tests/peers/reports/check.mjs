@@ -18,10 +18,21 @@ const junit = await validateXML({
 })
 problems.push(...junit.errors.map((error) => `JUnit: ${error.rawMessage}`))
 
-// GitLab ignores all but the first of several cases with the same name, and shows the text of a failure.
-const cases = [...read('report.xml').matchAll(/<testcase name="([^"]*)"/g)].map((match) => match[1])
-if (cases.length === 0 || new Set(cases).size !== cases.length) problems.push('JUnit: no cases, or some with the same name')
-for (const [failure] of read('report.xml').matchAll(/<failure[^>]*\/>/g)) problems.push(`JUnit: no text: ${failure}`)
+// GitLab publishes no schema. Its parser (lib/gitlab/ci/parsers/test/junit.rb) and its documentation ask for this: one root
+// `testsuites`, a name, a class name and a time for each case, and a text in each failure and error. Of several cases with the
+// same class name and name it takes the first, and files of 30 MB and more are refused.
+const xml = read('report.xml')
+const attribute = (tag, name) => tag.match(new RegExp(` ${name}="([^"]*)"`))?.[1] ?? ''
+const cases = xml.match(/<testcase [^>]*>/g) ?? []
+const keys = cases.map((tag) => `${attribute(tag, 'classname')} ${attribute(tag, 'name')}`)
+if (!/^<\?xml[^>]*>\s*<testsuites [^]*<\/testsuites>\s*$/.test(xml)) problems.push('JUnit: the root is not one `testsuites`')
+if (xml.length >= 30e6) problems.push('JUnit: GitLab refuses files of 30 MB and more')
+if (cases.length === 0 || new Set(keys).size !== cases.length) problems.push('JUnit: no cases, or some with the same name')
+for (const tag of cases) {
+  const isComplete = attribute(tag, 'classname') && attribute(tag, 'name') && /^\d+(\.\d+)?$/.test(attribute(tag, 'time'))
+  if (!isComplete) problems.push(`JUnit: a class name, a name or a time is missing: ${tag}`)
+}
+for (const [problem] of xml.matchAll(/<(failure|error)( [^>]*)?\/>/g)) problems.push(`JUnit: no text: ${problem}`)
 
 await validateHar(JSON.parse(read('report.har'))).catch((error) => problems.push(`HAR: ${JSON.stringify(error.errors)}`))
 

@@ -323,8 +323,8 @@ fn check_backend_requests(backend: &Backend, crash: &CrashState) -> Vec<String> 
         violations.push(format!("the response was on the disk, but its token was redeemed {redeems} more times"));
     }
     let refused = events.iter().filter(|event| matches!(event.kind, EventKind::Refused { .. })).count();
-    // A refusal is confirmed by a second one, and a crash may come between the two.
-    if refused > 3 {
+    // A refusal is confirmed by a second one a second later. A crash, also of `recover`, may come between the two.
+    if refused > 4 {
         violations.push(format!("a spent token was redeemed {refused} more times"));
     }
     let deliveries = events.iter().filter(|event| matches!(event.kind, EventKind::Delivered { .. })).count();
@@ -345,6 +345,9 @@ fn partial_file_sizes(home: &TestHome) -> BTreeMap<String, u64> {
     files.collect()
 }
 
+/// Bytes on the disk that are requested again and compared, if there are more.
+const OVERLAP_BYTES: u64 = 4096;
+
 /// Checks that each download continues from the bytes on the disk after a kill.
 fn check_resumed_downloads(backend: &Backend, crash: &CrashState) -> Vec<String> {
     if crash.cause != CrashCause::Kill {
@@ -358,8 +361,9 @@ fn check_resumed_downloads(backend: &Backend, crash: &CrashState) -> Vec<String>
             _ => None,
         });
         let on_disk = crash.partial_files.get(asset.name).copied().unwrap_or(0);
+        let expected = if on_disk > OVERLAP_BYTES { on_disk - OVERLAP_BYTES } else { on_disk };
         if let Some(from) = first
-            && u64::try_from(from).is_ok_and(|from| from != on_disk)
+            && u64::try_from(from).is_ok_and(|from| from != expected)
         {
             violations.push(format!(
                 "{on_disk} bytes of {} were on the disk, but it was requested from byte {from}",

@@ -45,6 +45,17 @@ struct ReachedPoints {
     duration: Duration,
 }
 
+/// The crash points of the repair of a damaged journal. No workload has one: `tests/interrupted_repair.rs` of
+/// `copresence-store` kills a program at each of them.
+const CRASH_POINTS_OF_REPAIR: [&str; 6] = [
+    "repair-begun",
+    "repair-draft-flushed",
+    "repair-draft-complete",
+    "damaged-wal-renamed",
+    "damaged-database-renamed",
+    "repaired-journal-renamed",
+];
+
 pub(crate) fn run(options: &Options) -> Result<Report, HarnessError> {
     let began = Instant::now();
     let program = find_program()?;
@@ -58,7 +69,8 @@ pub(crate) fn run(options: &Options) -> Result<Report, HarnessError> {
     let mut violations = Vec::new();
     let all_workloads = workloads.len() == WORKLOADS.len();
     for (point, _) in crash_points.iter().filter(|_| all_workloads && options.only.is_none()) {
-        if !reached.iter().any(|reached| reached.crash_points.contains_key(point)) {
+        let is_reached = reached.iter().any(|reached| reached.crash_points.contains_key(point));
+        if !is_reached && !CRASH_POINTS_OF_REPAIR.contains(&point.as_str()) {
             violations.push(Violation {
                 cell: point.clone(),
                 description: "no workload reaches this crash point".to_owned(),

@@ -219,12 +219,12 @@ impl Workload {
         self.apply_config(home, command)
     }
 
+    /// Adds the profile: with a patience so short that a refusal is confirmed a second later.
     fn apply_config(&self, home: &TestHome, mut command: Command) -> Result<Command, HarnessError> {
-        if self.downloads_one_at_a_time {
-            let config = home.root().join("profiles.toml");
-            std::fs::write(&config, "[profiles.sandbox]\ndownloads.parallel = 1\n")?;
-            command.arg("--config").arg(config);
-        }
+        let config = home.root().join("profiles.toml");
+        let parallel = if self.downloads_one_at_a_time { "downloads.parallel = 1\n" } else { "" };
+        std::fs::write(&config, format!("[profiles.sandbox]\npatience = \"6s\"\n{parallel}"))?;
+        command.arg("--config").arg(config);
         Ok(command)
     }
 

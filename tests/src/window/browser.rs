@@ -177,9 +177,14 @@ impl Browser {
 
     /// Waits for an element and clicks it.
     pub async fn click_element(&self, css: &str, timeout: Duration) -> Result<(), HarnessError> {
+        Ok(self.await_clickable(css, timeout).await?.click().await?)
+    }
+
+    /// Waits for an element that can be clicked.
+    pub(super) async fn await_clickable(&self, css: &str, timeout: Duration) -> Result<WebElement, HarnessError> {
         let element = self.await_element(css, timeout).await?;
         element.wait_until().wait(timeout, QUERY_INTERVAL).clickable().await?;
-        Ok(element.click().await?)
+        Ok(element)
     }
 
     /// Waits until all finite animations have ended, all images are loaded, and the page is rendered.

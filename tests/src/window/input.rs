@@ -1,6 +1,7 @@
-//! Keyboard input, and a simulated gamepad.
+//! Keyboard input, and a simulated gamepad and touch screen.
 
 use super::{Browser, HarnessError};
+use std::time::Duration;
 use thirtyfour::prelude::*;
 
 /// Replaces the machine's gamepads by a simulated one, which the page reads like a real one.
@@ -22,7 +23,30 @@ const PRESS_BUTTONS: &str = "
     const hold = on => buttons.forEach(button => Object.assign(pad.buttons[button], { pressed: on, value: +on }));
     (async () => { await read(); hold(true); await read(); hold(false); await read(); done(true); })();";
 
+/// Sends the events of a finger to whatever is drawn in the middle of an element. Returns whether that is the element.
+/// The driver of WebKit and the virtual screen have no touch input of their own.
+const TOUCH_ELEMENT: &str = "
+    const [element] = arguments;
+    const box = element.getBoundingClientRect();
+    const [clientX, clientY] = [box.x + box.width / 2, box.y + box.height / 2];
+    const hit = document.elementFromPoint(clientX, clientY);
+    const how = { bubbles: true, cancelable: true, composed: true, clientX, clientY, detail: 1, isPrimary: true,
+        pointerId: 7, pointerType: 'touch' };
+    for (const kind of ['pointerover', 'pointerdown', 'pointerup', 'pointerout', 'click'])
+        hit?.dispatchEvent(new PointerEvent(kind, how));
+    return element.contains(hit);";
+
 impl Browser {
+    /// Touches the middle of an element with a simulated finger, once the element can be clicked.
+    ///
+    /// # Errors
+    /// Something else is drawn there, or the driver fails.
+    pub async fn touch_element(&self, css: &str, timeout: Duration) -> Result<(), HarnessError> {
+        let element = self.await_clickable(css, timeout).await?;
+        let is_hit: bool = self.page().execute(TOUCH_ELEMENT, vec![element.to_json()?]).await?.convert()?;
+        if is_hit { Ok(()) } else { Err(format!("something else is drawn over {css}").into()) }
+    }
+
     /// Types text, or keys such as `Key::Enter`, into the focused element.
     pub async fn type_keys(&self, keys: impl Into<thirtyfour::TypingData>) -> Result<(), HarnessError> {
         Ok(self.page().action_chain().send_keys(keys).perform().await?)

@@ -2,9 +2,12 @@
 //! phone.
 
 use super::child_program::ChildProgram;
+use super::processes::kill_process;
 use super::window_manager::WindowManager;
 use super::{App, DesktopSession, HarnessError, VirtualScreen};
-use copresence_sandbox::{AvatarChoice, ClockChange, ForcedState, SandboxSettings, Server, TokenScenario, faults};
+use copresence_sandbox::{
+    AvatarChoice, ClockChange, ForcedState, SandboxSettings, Server, TokenPhase, TokenScenario, faults,
+};
 use std::fs;
 use std::net::Ipv4Addr;
 use std::ops::Deref;
@@ -99,7 +102,7 @@ impl Backend {
     /// Starts the backend, with the avatars in a folder or with generated ones.
     pub async fn start(assets: Option<&Path>) -> Result<Self, HarnessError> {
         let settings = SandboxSettings {
-            scenario: TokenScenario::ExistingAvatar,
+            scenario: TokenScenario::ExistingAvatar.into(),
             seed: 7,
             assets: assets.map(Path::to_owned),
             api_key: API_KEY.to_owned(),
@@ -140,19 +143,31 @@ impl Backend {
             }
             _ => AvatarChoice::New,
         };
-        Ok(self.server.sandbox().associate_avatar(&self.last_token()?, &choice, Some(scenario))?)
+        Ok(self.server.sandbox().associate_avatar(&self.last_token()?, &choice, Some(scenario.built_in_scenario()))?)
     }
 
     /// Simulates the phone: chooses an existing avatar for the token that was issued last.
     pub fn choose_avatar(&self, id: &str) -> Result<(), HarnessError> {
         let choice = AvatarChoice::Existing(id.to_owned());
-        let scenario = Some(TokenScenario::ExistingAvatar);
+        let scenario = Some(TokenScenario::ExistingAvatar.built_in_scenario());
         Ok(self.server.sandbox().associate_avatar(&self.last_token()?, &choice, scenario)?)
     }
 
     /// Forces the state of the token that was issued last.
     pub fn force_state(&self, force: ForcedState) -> Result<(), HarnessError> {
         Ok(self.server.sandbox().force_token_state(&self.last_token()?, force)?)
+    }
+
+    /// The state of every token of the backend.
+    pub fn token_states(&self) -> Vec<TokenPhase> {
+        self.server.sandbox().sandbox_state().tokens.iter().map(|token| token.state).collect()
+    }
+
+    /// Moves the clock of the backend forward: avatars become ready, and tokens expire.
+    pub fn advance_clock(&self, by: Duration) -> Result<(), HarnessError> {
+        let advance_ms = Some(u64::try_from(by.as_millis())?);
+        self.server.sandbox().change_clock(&ClockChange { advance_ms, ..ClockChange::default() })?;
+        Ok(())
     }
 
     /// Stops or resumes the clock of the backend.
@@ -224,6 +239,18 @@ impl DrivenKiosk {
     pub async fn restart_app(self, program: &Path, setup: KioskSetup<'_>) -> Result<Self, HarnessError> {
         let Self { app, _manager: manager, screen, desktop, backend } = self;
         app.close().await?;
+        let args = backend.app_arguments(&desktop, setup)?;
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let app = App::start(&desktop, &screen, program, &args, &Backend::environment_variables(setup)).await?;
+        Ok(Self { app, _manager: manager, screen, desktop, backend })
+    }
+
+    /// Kills the app with SIGKILL, and starts it again in the same session with the same backend.
+    pub async fn kill_and_restart_app(self, program: &Path, setup: KioskSetup<'_>) -> Result<Self, HarnessError> {
+        let Self { app, _manager: manager, screen, desktop, backend } = self;
+        kill_process(desktop.app_process(program)?)?;
+        // The driver has lost the app, so an error is expected.
+        drop(app.close().await);
         let args = backend.app_arguments(&desktop, setup)?;
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         let app = App::start(&desktop, &screen, program, &args, &Backend::environment_variables(setup)).await?;

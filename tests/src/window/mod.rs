@@ -26,7 +26,7 @@ pub use hostile_network::{ATTACKER_COUNT, NetworkAttack, attack_if_asked};
 pub use kiosk::{Backend, DrivenKiosk, KioskSetup, RENDER_TIMEOUT, UndrivenKiosk};
 pub use pixel_rect::PixelRect;
 pub use private_network::{HallNetwork, is_in_private_network, run_test_in_private_network};
-pub use screenshots::{count_colours, decode_qr_codes, take_screenshot, text_similarity};
+pub use screenshots::{bright_share, count_colours, decode_qr_codes, take_screenshot, text_similarity};
 pub use window_manager::WindowState;
 
 /// An error of the test harness, not of the product.

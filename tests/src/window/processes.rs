@@ -49,6 +49,15 @@ pub fn terminate(pid: i32) -> Result<(), HarnessError> {
     send_signal(pid, Signal::TERM)
 }
 
+/// The name and the environment of a process and of all its descendants. An environment is the text `NAME=value`, with a NUL
+/// after each variable.
+pub fn environment_by_process(pid: i32) -> Vec<(String, String)> {
+    let own = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    let mut all = vec![(process_name(pid), String::from_utf8_lossy(&own).into_owned())];
+    all.extend(child_processes(pid).into_iter().flat_map(environment_by_process));
+    all
+}
+
 /// Whether a process runs, and is not a zombie.
 pub fn is_process_running(pid: i32) -> bool {
     process_state(pid).is_some_and(|state| state != 'Z')

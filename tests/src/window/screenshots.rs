@@ -35,19 +35,30 @@ pub fn count_colours(picture: &Path, area: PixelRect) -> Result<usize, HarnessEr
     Ok(view.pixels().map(|pixel| pixel.0).collect::<HashSet<_>>().len())
 }
 
+/// The share of bright pixels in an area, 0.0..=1.0. On a dark page only text, pictures and buttons are that bright.
+pub fn bright_share(picture: &Path, area: PixelRect) -> Result<f64, HarnessError> {
+    let pixels = bright_pixels(picture, area)?;
+    Ok(share(pixels.iter().filter(|bright| **bright).count(), pixels.len()))
+}
+
 /// The similarity of the text in two pictures, 0.0..=1.0: the share of bright pixels that are bright in both. Only text
 /// is that bright; the background is animated.
 pub fn text_similarity(first: &Path, second: &Path, area: PixelRect) -> Result<f64, HarnessError> {
-    let bright = |picture: &Path| -> Result<Vec<bool>, HarnessError> {
-        let whole = image::open(picture)?.to_luma8();
-        let view = image::imageops::crop_imm(&whole, area.x, area.y, area.width, area.height).to_image();
-        Ok(view.pixels().map(|pixel| pixel.0[0] > 220).collect())
-    };
-    let (first, second) = (bright(first)?, bright(second)?);
+    let (first, second) = (bright_pixels(first, area)?, bright_pixels(second, area)?);
     let count = |both: fn(bool, bool) -> bool| first.iter().zip(&second).filter(|(a, b)| both(**a, **b)).count();
-    let (common, all) = (count(|a, b| a && b), count(|a, b| a || b));
-    #[expect(clippy::cast_precision_loss, reason = "pixels of a screen")]
-    Ok(if all == 0 { 0.0 } else { common as f64 / all as f64 })
+    Ok(share(count(|a, b| a && b), count(|a, b| a || b)))
+}
+
+/// Whether each pixel of an area is bright, row by row.
+fn bright_pixels(picture: &Path, area: PixelRect) -> Result<Vec<bool>, HarnessError> {
+    let whole = image::open(picture)?.to_luma8();
+    let view = image::imageops::crop_imm(&whole, area.x, area.y, area.width, area.height).to_image();
+    Ok(view.pixels().map(|pixel| pixel.0[0] > 220).collect())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "pixels of a screen")]
+fn share(part: usize, whole: usize) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
 impl PixelRect {

@@ -165,6 +165,12 @@ impl RunningConsole {
         }
     }
 
+    /// Sends a signal to the program.
+    pub(crate) fn send_signal(&self, signal: rustix::process::Signal) -> Result<(), HarnessError> {
+        let process = rustix::process::Pid::from_child(&self.child);
+        Ok(rustix::process::kill_process(process, signal)?)
+    }
+
     /// Waits for the end of the run.
     pub(crate) fn finish(mut self) -> Result<FinishedRun, HarnessError> {
         while self.next_line()?.is_some() {}

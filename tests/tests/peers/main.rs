@@ -1,4 +1,5 @@
-//! Visits with servers that are not ours: Parse Server on `PostgreSQL`, nginx, moto (S3) and mitmproxy.
+//! Visits with servers that are not ours: Parse Server on `PostgreSQL`, nginx, moto (S3), mitmproxy, Locust and
+//! Prometheus.
 //!
 //! The real `copresence` runs against them as a person would run it. Each test starts its own servers on its own ports
 //! in temporary folders. Tests whose names begin with `long_` wait for minutes; `cargo xtask test` leaves them to
@@ -8,12 +9,15 @@
 mod avatar_files;
 mod console;
 mod delivering_backend;
+mod integrations;
+mod locust;
 mod nginx;
 mod nginx_server;
 mod parse;
 mod parse_stack;
 mod parse_validate;
 mod peer_process;
+mod prometheus;
 mod proxy;
 mod proxy_server;
 mod reports;

@@ -1,9 +1,9 @@
 //! The reports of `copresence validate`, read by the tools of their formats: Jenkins' schema of `JUnit` XML, har-validator, and
-//! the SARIF validator with the rules of GitHub's code scanning.
+//! the SARIF validator with the rules of GitHub's code scanning. And its passport, read by the library of in-toto.
 
 use crate::TestResult;
 use crate::console::program_path;
-use crate::peer_process::target_dir;
+use crate::peer_process::{python_bin_dir, target_dir};
 use std::path::Path;
 use std::process::Command;
 
@@ -46,4 +46,27 @@ fn every_report_is_valid_for_the_tools_that_read_it() -> TestResult {
 #[ignore = "needs tools from npm and PyPI, which `cargo xtask test` installs"]
 fn reports_with_known_and_stale_failures_are_valid_too() -> TestResult {
     write_and_check_reports("fresh.queue\nhttp.no-store\nfiles.once # Passes, so it is stale.\n")
+}
+
+/// A private key as `openssl genpkey -algorithm ed25519` prints it, without its armour.
+const PASSPORT_KEY: &str = "MC4CAQAwBQYDK2VwBCIEIBVwNGntzB7K3irMRW8Cu7rMzKI7j8zduOSkNeM1zNPW";
+
+#[test]
+#[ignore = "needs tools from npm and PyPI, which `cargo xtask test` installs"]
+fn passport_is_verified_by_the_library_of_in_toto() -> TestResult {
+    let home = tempfile::Builder::new().prefix("copresence-passport-").tempdir()?;
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/reports/verify_passport.py");
+    let mut command = Command::new(program_path()?);
+    command.args(["validate", "--max-tokens", "0", "--passport", "passport.json"]).current_dir(home.path());
+    command.env("COPRESENCE_DATA_DIR", home.path().join("data")).env("HOME", home.path());
+    let run = command.env("COPRESENCE_PASSPORT_KEY", PASSPORT_KEY).output()?;
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    let verify =
+        |name: &str| Command::new(python_bin_dir().join("python")).arg(&script).arg(home.path().join(name)).output();
+    let verified = verify("passport.json")?;
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
+    let text = std::fs::read_to_string(home.path().join("passport.json"))?;
+    std::fs::write(home.path().join("changed.json"), text.replace("eyJfdHlwZSI", "eyJfdHlwZSj"))?;
+    assert!(!verify("changed.json")?.status.success(), "a changed payload was accepted");
+    Ok(())
 }

@@ -1,5 +1,5 @@
 // Every text of the desk, in English only: its readers also read the specification.
-import type { ChecksPlan } from '../generated/view';
+import type { ChecksPlan, TicketName, TicketState } from '../generated/view';
 import type { KeyboardPage } from './keyboard/keyboard-layout';
 import type { Section } from './sections';
 
@@ -8,11 +8,18 @@ const joinWithOr = (words: string[]) => new Intl.ListFormat('en-GB', { type: 'di
 const grouped = (count: number) => count.toLocaleString('en-GB');
 const plural = (count: number, one: string, many = `${one}s`) => `${count} ${count === 1 ? one : many}`;
 
+const capitalized = (word: string) => word.charAt(0).toUpperCase() + word.slice(1);
+
+/** The name of a ticket in English, as in `Blue Comet`. */
+export const ticketNameInEnglish = ({ colour, symbol }: TicketName) =>
+  `${capitalized(colour)} ${capitalized(symbol)}`;
+
 export const SECTION_NAMES: Record<Section, string> = {
   backend: 'Backend',
   credentials: 'Credentials',
   sandbox: 'Sandbox',
   display: 'Display',
+  lanes: 'Lanes',
   retention: 'Retention',
   history: 'History',
   health: 'Health',
@@ -28,6 +35,7 @@ export const SECTION_DESCRIPTIONS: Record<Section, string> = {
     'The credentials that the profile in use needs. Values are saved to the keychain and never shown again.',
   sandbox: 'The behaviour and the faults of the simulated backend.',
   display: 'Appearance and language of the window. Changes apply at once.',
+  lanes: 'Visits that continue in the background, so that the next visitor can start.',
   retention: 'How long the files of a visit are kept on this machine.',
   history: 'Past visits, newest first.',
   health: 'Everything this booth depends on.',
@@ -110,6 +118,7 @@ export const messages = {
     } as Record<string, string>,
     is: (ends: string | null) => (ends === null ? 'Set' : `Set, ends in …${ends}`),
     not: 'Not set',
+    unknown: 'Not known: the keychain was not read',
     from: {
       keychain: 'keychain',
       environment: 'environment',
@@ -187,6 +196,15 @@ export const messages = {
     seconds: 'seconds',
     use: 'Use',
     isIdle: (seconds: number) => `Asks after ${seconds} seconds.`,
+    hours: 'Opening hours',
+    hoursAbout:
+      'As in `Mon-Fri 09:00-18:00, Sat 10:00-16:00`, in this machine’s time zone. Outside of them the screen is dark. Empty for always.',
+    hoursSet: (hours: string) => `Open ${hours}.`,
+    hoursAlways: 'Always open.',
+    awake: 'Keep the screen on',
+    awakeAbout: 'In kiosk mode, within the opening hours.',
+    awakeOn: 'The screen is kept on.',
+    awakeOff: 'The screen may blank.',
     removed: 'Removed.',
     logo: 'Logo',
     logoAbout: 'A PNG of at most 2 MiB, light on a dark background.',
@@ -284,7 +302,70 @@ export const messages = {
     wiped: (past: number) => `${plural(past, 'visit')} wiped.`,
   },
 
+  lanes: {
+    tickets: 'Tickets',
+    ticketsAbout:
+      'In the order of the first screen. Opening one shows its visit on the stage without the code.',
+    none: 'No visit continues in the background.',
+    off: 'Lanes are off: each visit keeps the screen until its avatar is saved.',
+    state: {
+      recording: 'The visitor records with the phone',
+      making: 'Being made',
+      ready: 'Ready',
+      failed: 'Failed; the visitor learns why',
+      closed: 'Closed',
+    } as Record<TicketState, string>,
+    since: (time: string) => `handed over at ${time}`,
+    until: (time: string) => `expires at ${time}`,
+    wrongCodes: (count: number) => plural(count, 'wrong code'),
+    earlierOf: (name: string) => `Move ${name} up`,
+    laterOf: (name: string) => `Move ${name} down`,
+    moved: (name: string, place: number) => `${name} is in place ${place}.`,
+    open: 'Open',
+    openOf: (name: string) => `Open ${name} on the stage`,
+    opened: (name: string) => `${name} is on the stage.`,
+    forget: 'Forget',
+    forgetOf: (name: string) => `Forget ${name}`,
+    ask: (name: string) => `Forget ${name}?`,
+    askText:
+      'The visit is deleted with all files, also if its avatar is still being made. This cannot be undone.',
+    forgotten: (name: string) => `${name} is forgotten.`,
+    count: 'Number of lanes',
+    countAbout: 'Visits that can continue at the same time. Tickets that exist already stay.',
+    countName: (count: number) => (count === 0 ? 'Off' : String(count)),
+    countSet: (count: number) => (count === 0 ? 'Lanes are off.' : `${plural(count, 'lane')}.`),
+    automatic: 'Hand over automatically',
+    automaticAbout: 'After so many seconds without input while the avatar is being made. A ring counts down.',
+    automaticName: (seconds: number | null) => (seconds === null ? 'Only on request' : `${seconds} s`),
+    automaticSet: (seconds: number | null) =>
+      seconds === null
+        ? 'Visits are handed over on request only.'
+        : `Visits are handed over after ${seconds} s.`,
+    expiry: 'Tickets expire after',
+    expiryAbout:
+      'Counted from the time when the avatar is ready. The files are then kept or deleted as Retention says.',
+    expiryName: (minutes: number) =>
+      minutes >= 60 && minutes % 60 === 0 ? plural(minutes / 60, 'hour') : plural(minutes, 'minute'),
+    expirySet: (minutes: number) => `Tickets expire after ${messages.lanes.expiryName(minutes)}.`,
+    tokens: 'Export Tokens',
+    tokensAbout: 'Of all visits in History, and of those that were deleted. Each is paid for.',
+    token: { issued: 'Issued', active: 'Active', spent: 'Spent', abandoned: 'Abandoned' },
+  },
+
   history: {
+    tokenUse: {
+      active: 'Export Token active',
+      spent: 'Export Token spent',
+      abandoned: 'Export Token abandoned',
+    },
+    token: 'Token',
+    ticket: 'Ticket',
+    ticketClosing: {
+      picked_up: 'picked up',
+      opened_by_operator: 'opened by the operator',
+      expired: 'expired',
+    },
+    ticketLive: 'waiting',
     count: (count: number) => plural(count, 'visit'),
     none: 'No visits yet.',
     loading: 'Reading the history…',
@@ -320,6 +401,10 @@ export const messages = {
       display: 'Display',
       web_view: 'Web view',
       clock: 'Clock',
+      awake: 'Screen saver',
+      graphics: 'Graphics',
+      qr_code: 'QR code',
+      metrics: 'Metrics',
       last_problem: 'Last problem',
     } as Record<string, string>,
     /** The words of `copresence doctor`. */

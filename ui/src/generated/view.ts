@@ -15,6 +15,10 @@ backend: BackendView,
  */
 booth: VisitorScreenSettingsView, 
 /**
+ * The live tickets: visits that continue in the background, in the order of the strip. None without lanes.
+ */
+tickets: Array<TicketView>, 
+/**
  * The current screen.
  */
 screen: Screen, };
@@ -75,9 +79,18 @@ keep_hours: number | null,
  */
 kiosk_mode: boolean, 
 /**
+ * Settings of the lanes.
+ */
+lanes: LaneSettings, 
+/**
  * Why no visit can start now, for visitors and for the operator.
  */
-closed: Problem | null, };
+closed: Problem | null, 
+/**
+ * Local time of the next opening, as in `2026-11-30T09:00:00`, while the booth is closed by its opening hours: the
+ * screen is dark then. None otherwise.
+ */
+closed_until: string | null, };
 
 export type LocalizedTextView = { [key in string]: string };
 
@@ -120,6 +133,11 @@ expired: boolean,
  */
 can_play_phone: boolean, 
 /**
+ * The offer to hand the visit over once the code is scanned, and free the screen; none without lanes and once the
+ * code has expired.
+ */
+next_visitor: NextVisitorOffer | null, 
+/**
  * Current problem while polling is retried.
  */
 trouble: Problem | null, } | { "kind": "making", 
@@ -156,6 +174,10 @@ qr_svg: string,
  */
 can_play_phone: boolean, 
 /**
+ * The offer to hand the visit over and free the screen; none without lanes and after `failed`.
+ */
+next_visitor: NextVisitorOffer | null, 
+/**
  * Current problem while polling is retried.
  */
 trouble: Problem | null, } | { "kind": "saving", 
@@ -190,7 +212,31 @@ glb: string | null,
 /**
  * URL of the portrait for the web view, if there is one.
  */
-portrait: string | null, } | { "kind": "forgetting", 
+portrait: string | null, } | { "kind": "ticket", 
+/**
+ * Visit id.
+ */
+visit: string, 
+/**
+ * The ticket.
+ */
+ticket: TicketView, 
+/**
+ * The pickup code: four digits.
+ */
+pickup_code: string, } | { "kind": "pick_up", 
+/**
+ * Visit id.
+ */
+visit: string, 
+/**
+ * The ticket.
+ */
+ticket: TicketView, 
+/**
+ * State of the entry.
+ */
+entry: PickupEntryView, } | { "kind": "forgetting", 
 /**
  * Visit id.
  */
@@ -267,6 +313,150 @@ bytes: number,
  * SHA-256 in lower-case hexadecimal.
  */
 sha256: string, };
+
+export type LaneSettings = { 
+/**
+ * Maximum number of visits that continue as tickets, 0 to 8. With 0 there are no lanes, and the screen is busy until
+ * the avatar is saved.
+ */
+count: number, 
+/**
+ * Seconds without input, 5 to 300, after which a visit whose avatar is being made is handed over by itself; none
+ * means only on request.
+ */
+automatic_seconds: number | null, 
+/**
+ * Minutes, 1 to 1,440, that a ticket waits for its visitor. They count from the time when the avatar was saved or
+ * failed.
+ */
+ticket_minutes: number, };
+
+export type TicketView = { 
+/**
+ * Visit id; names the ticket in commands.
+ */
+visit: string, 
+/**
+ * Colour and symbol.
+ */
+name: TicketName, 
+/**
+ * What its visitor can do.
+ */
+state: TicketState, 
+/**
+ * Progress of the avatar while it is being made, 0 to 100, if the backend reports it.
+ */
+progress: number | null, };
+
+export type TicketName = { 
+/**
+ * First word, and the colour in which the symbol is drawn.
+ */
+colour: TicketColour, 
+/**
+ * Second word, and the symbol that is drawn.
+ */
+symbol: TicketSymbol, };
+
+export type TicketColour = "blue" | "red" | "green" | "yellow" | "orange" | "purple" | "pink" | "white";
+
+export type TicketSymbol = "comet" | "moon" | "anchor" | "bell" | "kite" | "key" | "leaf" | "crown" | "rocket" | "cloud" | "feather" | "mountain";
+
+export type TicketState = "recording" | "making" | "ready" | "failed" | "closed";
+
+export type NextVisitorOffer = { 
+/**
+ * Whether a lane is free. Otherwise the visit stays on the screen.
+ */
+has_free_lane: boolean, 
+/**
+ * Seconds without input after which the page hands the visit over by itself, if the operator wants that, a lane is
+ * free and the avatar is being made. Each input starts them again.
+ */
+automatic_seconds: number | null, };
+
+export type PickupEntryView = { 
+/**
+ * Whether an entered code is being checked. Other entries are ignored meanwhile.
+ */
+checking: boolean, 
+/**
+ * Whether the code that was entered last is wrong.
+ */
+wrong: boolean, 
+/**
+ * Attempts left before a wait: 3, 2 or 1. After a wait there is one.
+ */
+tries_left: number, 
+/**
+ * Time (RFC 3339) until which no code is accepted. Each further wrong code makes the wait longer.
+ */
+blocked_until: string | null, };
+
+export type LanesPanelView = { 
+/**
+ * Settings.
+ */
+settings: LaneSettings, 
+/**
+ * Live tickets, in the order of the strip.
+ */
+tickets: Array<OperatorTicketView>, 
+/**
+ * Export Tokens of the visits in the history, and of those that were deleted.
+ */
+tokens: TokenCountsView, };
+
+export type OperatorTicketView = { 
+/**
+ * The ticket.
+ */
+ticket: TicketView, 
+/**
+ * Time of the hand-over (RFC 3339).
+ */
+handed_over_at: string, 
+/**
+ * Time at which it expires (RFC 3339); none while the avatar is being made.
+ */
+expires_at: string | null, 
+/**
+ * Wrong codes so far.
+ */
+wrong_codes: number, };
+
+export type TokenCountsView = { 
+/**
+ * Tokens issued; the sum of the others.
+ */
+issued: number, 
+/**
+ * Tokens that may still deliver an avatar.
+ */
+active: number, 
+/**
+ * Tokens that delivered an avatar.
+ */
+spent: number, 
+/**
+ * Tokens that ended without an avatar: nobody scanned them, their visitor left, they expired or failed.
+ */
+abandoned: number, };
+
+export type TokenUse = "active" | "spent" | "abandoned";
+
+export type PastTicketView = { 
+/**
+ * Colour and symbol.
+ */
+name: TicketName, 
+/**
+ * How it was closed; none while it is live.
+ */
+closed: TicketClosing | null, };
+
+export type TicketClosing = "picked_up" | "opened_by_operator" | "expired";
 
 export type Problem = { 
 /**
@@ -381,7 +571,11 @@ visits_kept: number,
 /**
  * Number of visits in progress, on the screen or in the background.
  */
-visits_live: number, };
+visits_live: number, 
+/**
+ * Lanes: settings, live tickets, and what became of the Export Tokens.
+ */
+lanes: LanesPanelView, };
 
 export type ProfileChoice = { 
 /**
@@ -522,6 +716,14 @@ voice: boolean,
  */
 sounds: boolean, 
 /**
+ * When visits can begin, as in `Mon-Fri 09:00-18:00, Sat 10:00-16:00`, in the machine's local time; none for always.
+ */
+opening_hours: string | null, 
+/**
+ * Whether the screen is kept from blanking in kiosk mode, within the opening hours.
+ */
+keep_awake: boolean, 
+/**
  * Whether a logo is set. Set it to false to remove the logo.
  */
 logo: boolean, };
@@ -596,7 +798,27 @@ png: string, } | { "kind": "set_keep",
 /**
  * Hours; 0 means until the visitor leaves, none means for ever.
  */
-hours: number | null, } | { "kind": "wipe_now" } | { "kind": "forget_visit", 
+hours: number | null, } | { "kind": "set_lanes", 
+/**
+ * All settings of the lanes.
+ */
+lanes: LaneSettings, } | { "kind": "open_ticket", 
+/**
+ * Visit id.
+ */
+visit: string, } | { "kind": "forget_ticket", 
+/**
+ * Visit id.
+ */
+visit: string, } | { "kind": "move_ticket", 
+/**
+ * Visit id.
+ */
+visit: string, 
+/**
+ * Its place, from 0; a place behind the last is the last.
+ */
+place: number, } | { "kind": "wipe_now" } | { "kind": "forget_visit", 
 /**
  * Visit id.
  */
@@ -646,7 +868,15 @@ portrait: string | null,
 /**
  * Whether it is in progress.
  */
-live: boolean, };
+live: boolean, 
+/**
+ * What became of its Export Token; none if no token was issued.
+ */
+token: TokenUse | null, 
+/**
+ * Its ticket, if it was handed over.
+ */
+ticket: PastTicketView | null, };
 
 export type PartHealthView = { 
 /**

@@ -26,13 +26,27 @@ export interface Host {
   requestNewCode(target?: ExpectedScreen): Promise<void>;
   /** Opens the sandbox's phone page for the QR code on the screen. */
   simulatePhone(target?: ExpectedScreen): Promise<void>;
+  /** Has the sandbox record a new avatar for the QR code on the screen, as its phone page does. */
+  recordWithSandbox(target?: ExpectedScreen): Promise<void>;
   /** Returns to Attract after the end of a visit. */
   returnToAttract(target?: ExpectedScreen): Promise<void>;
   /** Deletes the files and the history entry of the visit on the screen. */
   forgetVisit(target?: ExpectedScreen): Promise<void>;
+  /** Hands the visit on the screen over: it continues as a ticket, which is shown, and the screen is free after it. */
+  handOverVisit(target?: ExpectedScreen): Promise<void>;
+  /** Shows the code entry of a ticket, named by its visit. */
+  chooseTicket(ticket: string, target?: ExpectedScreen): Promise<void>;
+  /** Enters the pickup code of the ticket on the screen: four digits. */
+  enterPickupCode(code: string, target?: ExpectedScreen): Promise<void>;
   /** What the operator's desk asks, behind the PIN. */
   readonly desk: DeskHost;
 }
 
 /** A command of the visitor. */
 export type HostAction = Exclude<keyof Host, 'subscribe' | 'desk'>;
+
+/** A command of the visitor that needs nothing but its target. */
+export type HostActionWithoutArguments = Exclude<
+  HostAction,
+  'agreeToConsent' | 'chooseTicket' | 'enterPickupCode'
+>;

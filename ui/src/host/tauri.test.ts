@@ -3,18 +3,20 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { createSnapshot, screens } from '../../fake/fixtures';
 import type { Snapshot } from '../generated/view';
 import type { DeskHost } from './desk';
-import type { HostAction } from './host';
+import type { HostActionWithoutArguments } from './host';
 import { createTauriHost } from './tauri';
 
 afterEach(() => clearMocks());
 
-it.each<[Exclude<HostAction, 'agreeToConsent'>, string]>([
+it.each<[HostActionWithoutArguments, string]>([
   ['startVisit', 'start_visit'],
   ['cancelVisit', 'cancel_visit'],
   ['requestNewCode', 'new_code'],
   ['simulatePhone', 'open_sandbox_phone'],
+  ['recordWithSandbox', 'record_with_sandbox'],
   ['returnToAttract', 'return_to_attract'],
   ['forgetVisit', 'forget_visit'],
+  ['handOverVisit', 'hand_over_visit'],
 ])('%s is the command %s', async (action, command) => {
   const called: unknown[] = [];
   mockIPC((name, args) => {
@@ -36,6 +38,20 @@ it('sends the text that was agreed to', async () => {
   });
   await createTauriHost().agreeToConsent('We film.', { revision: 3 });
   expect(called).toEqual([['agree', { to: 'We film.', revision: 3 }]]);
+});
+
+it('sends the chosen ticket and its code', async () => {
+  const called: unknown[] = [];
+  mockIPC((name, args) => {
+    called.push([name, args]);
+  });
+  const host = createTauriHost();
+  await host.chooseTicket('v', { revision: 3 });
+  await host.enterPickupCode('0417', { visit: 'v', revision: 4 });
+  expect(called).toEqual([
+    ['choose_ticket', { ticket: 'v', revision: 3 }],
+    ['enter_pickup_code', { code: '0417', visit: 'v', revision: 4 }],
+  ]);
 });
 
 it('receives snapshots over the channel of the command', async () => {

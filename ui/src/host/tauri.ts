@@ -19,8 +19,12 @@ export function createTauriHost(): Host {
     cancelVisit: (target) => invoke('cancel_visit', { ...target }),
     requestNewCode: (target) => invoke('new_code', { ...target }),
     simulatePhone: (target) => invoke('open_sandbox_phone', { ...target }),
+    recordWithSandbox: (target) => invoke('record_with_sandbox', { ...target }),
     returnToAttract: (target) => invoke('return_to_attract', { ...target }),
     forgetVisit: (target) => invoke('forget_visit', { ...target }),
+    handOverVisit: (target) => invoke('hand_over_visit', { ...target }),
+    chooseTicket: (ticket, target) => invoke('choose_ticket', { ticket, ...target }),
+    enterPickupCode: (code, target) => invoke('enter_pickup_code', { code, ...target }),
     desk: createTauriDeskHost(),
   };
 }

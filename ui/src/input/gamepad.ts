@@ -55,7 +55,10 @@ export function gamepadKindFromId(id: string): GamepadKind {
  * The intents of the buttons pressed since `before`. A held button counts once. Start and Select are left to
  * `StartSelectInterpreter`, directions to `GamepadDirectionReader`.
  */
-export function newGamepadIntents(before: GamepadState | null, now: GamepadState): GamepadIntent[] {
+export function intentsOfNewlyPressedButtons(
+  before: GamepadState | null,
+  now: GamepadState,
+): GamepadIntent[] {
   const intents: GamepadIntent[] = [];
   now.buttons.forEach((button, index) => {
     if (index === SELECT_BUTTON || index === START_BUTTON) return;
@@ -179,7 +182,7 @@ export function watchGamepadInput(
         axes: [...pad.axes],
       };
       // A button held when the gamepad appears counts: the press has woken it.
-      for (const intent of newGamepadIntents(last.get(pad.index) ?? null, now))
+      for (const intent of intentsOfNewlyPressedButtons(last.get(pad.index) ?? null, now))
         onIntent(intent, gamepadKindFromId(id));
       const chord = chords.get(pad.index) ?? new StartSelectInterpreter();
       chords.set(pad.index, chord);

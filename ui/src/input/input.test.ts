@@ -3,7 +3,7 @@ import {
   GamepadDirectionReader,
   type GamepadState,
   gamepadKindFromId,
-  newGamepadIntents,
+  intentsOfNewlyPressedButtons,
   rightStickDeflection,
   StartSelectInterpreter,
   StickMovementDetector,
@@ -167,9 +167,9 @@ const pad = (pressed: number[], axes: number[] = [0, 0, 0, 0]): GamepadState => 
 
 describe('a gamepad', () => {
   it('reports a press once', () => {
-    expect(newGamepadIntents(pad([]), pad([0]))).toEqual(['confirm']);
-    expect(newGamepadIntents(pad([0]), pad([0]))).toEqual([]);
-    expect(newGamepadIntents(pad([0]), pad([0, 1]))).toEqual(['back']);
+    expect(intentsOfNewlyPressedButtons(pad([]), pad([0]))).toEqual(['confirm']);
+    expect(intentsOfNewlyPressedButtons(pad([0]), pad([0]))).toEqual([]);
+    expect(intentsOfNewlyPressedButtons(pad([0]), pad([0, 1]))).toEqual(['back']);
   });
   it('reads directions from the D-pad and the stick', () => {
     const read = (...states: GamepadState[]) => {
@@ -180,7 +180,7 @@ describe('a gamepad', () => {
     expect(read(pad([]), pad([], [0.9, 0.1]))).toEqual([[], ['right']]);
     expect(read(pad([], [0.9, 0]), pad([], [0.95, 0]))).toEqual([['right'], []]);
     expect(read(pad([]), pad([], [0.1, -0.8]))).toEqual([[], ['up']]);
-    expect(newGamepadIntents(pad([]), pad([12, 13, 14, 15]))).toEqual([]);
+    expect(intentsOfNewlyPressedButtons(pad([]), pad([12, 13, 14, 15]))).toEqual([]);
   });
   it('counts a trembling stick once, and a rolled one only when it clearly points elsewhere', () => {
     const reader = new GamepadDirectionReader();
@@ -239,7 +239,7 @@ describe('a gamepad', () => {
     expect(pushes).toEqual([]);
   });
   it('has buttons without a meaning of their own', () =>
-    expect(newGamepadIntents(null, pad([6]))).toEqual(['other']));
+    expect(intentsOfNewlyPressedButtons(null, pad([6]))).toEqual(['other']));
   it('rests in the dead zone', () => {
     expect(rightStickDeflection(pad([], [0.1, -0.1, 0.05, 0]))).toEqual({ x: 0, y: 0 });
     expect(rightStickDeflection(pad([], [0, 0, 0.1, -0.1]))).toEqual({ x: 0, y: 0 });
@@ -292,7 +292,7 @@ describe('Start and Select', () => {
     expect(chord.readChord(pad([]), 5010)).toEqual(['confirm']);
     expect(chord.readChord(pad([SELECT]), 6000)).toEqual([]);
     expect(chord.readChord(pad([]), 6010)).toEqual(['other']);
-    expect(newGamepadIntents(pad([]), pad([START]))).toEqual([]);
+    expect(intentsOfNewlyPressedButtons(pad([]), pad([START]))).toEqual([]);
   });
   it('open the desk when both are held for a second, and do nothing else', () => {
     const chord = new StartSelectInterpreter();
@@ -329,8 +329,10 @@ describe('the maker of a gamepad', () => {
     expect(gamepadKindFromId('')).toBe('xbox');
   });
   it('decides which button confirms', () => {
-    expect(newGamepadIntents(null, named('Pro Controller (Vendor: 057e)', [1]))).toEqual(['confirm']);
-    expect(newGamepadIntents(null, named('Pro Controller (Vendor: 057e)', [0]))).toEqual(['back']);
-    expect(newGamepadIntents(null, named('DualSense', [0]))).toEqual(['confirm']);
+    expect(intentsOfNewlyPressedButtons(null, named('Pro Controller (Vendor: 057e)', [1]))).toEqual([
+      'confirm',
+    ]);
+    expect(intentsOfNewlyPressedButtons(null, named('Pro Controller (Vendor: 057e)', [0]))).toEqual(['back']);
+    expect(intentsOfNewlyPressedButtons(null, named('DualSense', [0]))).toEqual(['confirm']);
   });
 });

@@ -68,6 +68,16 @@ export class AmountFormatter {
       : `${this.#numberFormat.format(minutes)}:${rest}`;
   }
 
+  /** A local time within the next days, as in `2026-11-30T09:00:00`: `Monday 9:00 AM`, `Montag, 09:00`. */
+  formatWeekdayAndTime(local: string): string {
+    const format = new Intl.DateTimeFormat(this.#tag, {
+      weekday: 'long',
+      hour: 'numeric',
+      minute: '2-digit',
+    });
+    return format.format(new Date(local));
+  }
+
   /** A range of seconds in one unit, rounded to its precision: `20–40 seconds`, `2–4 minutes`. */
   formatTimeRange(low: number, high: number): string {
     const [unit, size, step] = high < 90 ? (['second', 1, 10] as const) : (['minute', 60, 1] as const);

@@ -29,7 +29,7 @@ import { ResolutionGovernor } from './resolution-governor';
 import { releaseRendererForReuse, takeIdleOrCreateRenderer } from './shared-renderer';
 import { loadStudioEnvironment } from './studio-environment';
 import { createContactShadow, createStudioLights } from './studio-lights';
-import { compileShadersAndUploadTextures, waitForGpu } from './upload-to-gpu';
+import { compileShadersAndUploadTextures, waitForGpuCommands } from './upload-to-gpu';
 
 /** The avatar that is shown, with its controls. */
 export interface ShownAvatarControls {
@@ -168,7 +168,7 @@ async function startAvatarScene(
   const timed = async () => {
     const before = performance.now();
     draw();
-    await waitForGpu(renderer, signal);
+    await waitForGpuCommands(renderer, signal);
     return performance.now() - before;
   };
 
@@ -224,7 +224,7 @@ async function startAvatarScene(
     renderer.setPixelRatio(1);
     renderer.setSize(16, 16, false);
     draw();
-    await waitForGpu(renderer, signal);
+    await waitForGpuCommands(renderer, signal);
     resize();
     await timed();
     // A single slow frame may have another cause.

@@ -24,9 +24,9 @@ const COMPONENT_COUNTS: Record<string, number> = {
 export function checkDocumentLimits(gltf: Gltf): void {
   if (decodedGeometryBytes(gltf) > MAX_READ_BYTES)
     throw new Error(`its meshes unpack to more than ${MAX_READ_BYTES} bytes`);
-  if (copiedBytes(gltf) > MAX_READ_BYTES)
+  if (bytesOfCopiedBufferViews(gltf) > MAX_READ_BYTES)
     throw new Error(`its overlapping ranges of bytes have more than ${MAX_READ_BYTES} bytes together`);
-  if (objectCount(gltf) > MAX_OBJECTS)
+  if (countLoadedObjects(gltf) > MAX_OBJECTS)
     throw new Error(`it consists of more than ${MAX_OBJECTS} nodes, joints and parts of meshes`);
 }
 
@@ -54,7 +54,7 @@ export function checkModelBlendshapeLimits(model: Object3D): void {
     const { position = [], normal = [], color = [] } = morphAttributes;
     const parts = color.length > 0 ? 3 : normal.length > 0 ? 2 : 1;
     const targets = Math.max(position.length, normal.length, color.length);
-    bytes += product(attributes.position?.count, targets, parts, BLENDSHAPE_VERTEX_BYTES);
+    bytes += multiplySizes(attributes.position?.count, targets, parts, BLENDSHAPE_VERTEX_BYTES);
   }
   if (bytes > MAX_READ_BYTES) throw new Error(`its blendshapes unpack to more than ${MAX_READ_BYTES} bytes`);
 }
@@ -64,10 +64,11 @@ export function checkModelBlendshapeLimits(model: Object3D): void {
  * file; each is copied.
  */
 function decodedGeometryBytes({ accessors, bufferViews }: Gltf): number {
-  const unpacked = (bufferViews ?? []).reduce((all, view) => all + meshoptSize(view), 0);
+  const unpacked = (bufferViews ?? []).reduce((all, view) => all + meshoptDecompressedBytes(view), 0);
   const copied = (accessors ?? []).reduce(
     (all, { count, type, componentType }) =>
-      all + product(count, COMPONENT_COUNTS[type ?? ''] ?? 16, COMPONENT_BYTES[componentType ?? 0] ?? 4),
+      all +
+      multiplySizes(count, COMPONENT_COUNTS[type ?? ''] ?? 16, COMPONENT_BYTES[componentType ?? 0] ?? 4),
     0,
   );
   return Math.max(unpacked, copied);
@@ -77,7 +78,7 @@ function decodedGeometryBytes({ accessors, bufferViews }: Gltf): number {
  * The bytes of the file that are copied: each view that is used, and an image's view once for each image. Only those that
  * overlap can have more than the file.
  */
-function copiedBytes({ accessors, bufferViews, meshes, images }: Gltf): number {
+function bytesOfCopiedBufferViews({ accessors, bufferViews, meshes, images }: Gltf): number {
   const meshViews = new Set<number | undefined>();
   for (const { bufferView, sparse } of accessors ?? [])
     meshViews.add(bufferView).add(sparse?.indices?.bufferView).add(sparse?.values?.bufferView);
@@ -87,7 +88,7 @@ function copiedBytes({ accessors, bufferViews, meshes, images }: Gltf): number {
         (extensions?.KHR_draco_mesh_compression as { bufferView?: number } | undefined)?.bufferView,
       );
   const used = [...meshViews, ...(images ?? []).map(({ bufferView }) => bufferView)];
-  return used.reduce<number>((all, view) => all + product(bufferViews?.[view ?? -1]?.byteLength), 0);
+  return used.reduce<number>((all, view) => all + multiplySizes(bufferViews?.[view ?? -1]?.byteLength), 0);
 }
 
 /**
@@ -98,7 +99,7 @@ function blendshapeTextureBytes({ accessors, meshes }: Gltf): number {
   const bytes = ({ attributes, targets = [] }: GltfPrimitive) => {
     const hasMoved = (name: string) => targets.some((one) => name in one);
     const parts = hasMoved('COLOR_0') ? 3 : hasMoved('NORMAL') ? 2 : 1;
-    return product(
+    return multiplySizes(
       accessors?.[attributes?.POSITION ?? -1]?.count,
       targets.length,
       parts,
@@ -111,7 +112,7 @@ function blendshapeTextureBytes({ accessors, meshes }: Gltf): number {
 }
 
 /** The number of objects that are loaded: parts of a mesh once for each node that shows it. */
-function objectCount({ nodes, skins, meshes }: Gltf): number {
+function countLoadedObjects({ nodes, skins, meshes }: Gltf): number {
   const parts = ({ mesh }: GltfNode) => (mesh === undefined ? 0 : (meshes?.[mesh]?.primitives?.length ?? 0));
   const joints = (skins ?? []).reduce((all, skin) => all + (skin.joints?.length ?? 0), 0);
   const shown = (nodes ?? []).reduce((all, node) => all + 1 + parts(node), joints);
@@ -121,14 +122,14 @@ function objectCount({ nodes, skins, meshes }: Gltf): number {
 }
 
 /** The size in bytes that a view has after decompression; 0 if it is not compressed. */
-function meshoptSize({ extensions }: GltfBufferView): number {
+function meshoptDecompressedBytes({ extensions }: GltfBufferView): number {
   const found = extensions?.EXT_meshopt_compression ?? extensions?.KHR_meshopt_compression;
   const { count, byteStride } = (found ?? {}) as { count?: unknown; byteStride?: unknown };
-  return product(count, byteStride);
+  return multiplySizes(count, byteStride);
 }
 
 /** The product of sizes; 0 if one of them is no positive number. */
-function product(...factors: unknown[]): number {
+function multiplySizes(...factors: unknown[]): number {
   const sizes = factors.map(Number);
   return sizes.every((size) => size > 0) ? sizes.reduce((all, size) => all * size, 1) : 0;
 }

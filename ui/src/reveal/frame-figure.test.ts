@@ -109,4 +109,11 @@ describe('a figure', () => {
   it('with nothing in it is refused', async () => {
     await expect(poseAndFrameFigure(new Group(), false, never)).rejects.toThrow('nothing to see');
   });
+
+  it('whose indices all name vertices that do not exist is refused', async () => {
+    const box = new BoxGeometry().setIndex([65_535, 65_534, 65_533]);
+    await expect(poseAndFrameFigure(new Group().add(new Mesh(box)), false, never)).rejects.toThrow(
+      'nothing to see',
+    );
+  });
 });

@@ -69,7 +69,7 @@ function rotateModelAndSamples(
 function findUpDirection(figure: SampledFigure, whole: Box3): Vector3 | null {
   const joint = (role: JointRole) => jointWorldPosition(figure, role);
   const head = joint('head');
-  const below = meanOf([joint('leftFoot'), joint('rightFoot')]) ?? joint('hips') ?? joint('neck');
+  const below = meanOfKnownPoints([joint('leftFoot'), joint('rightFoot')]) ?? joint('hips') ?? joint('neck');
   if (head && below) return head.sub(below);
   const [eyes, mouth] = [middleOfEyes(figure), middleOfMouth(figure)];
   if (eyes && mouth) return eyes.sub(mouth);
@@ -87,11 +87,13 @@ function findFrontDirection(figure: SampledFigure): Vector3 | null {
   const middle = new Box3().setFromPoints(heads.length > 0 ? heads : figure.points).getCenter(new Vector3());
   const joint = (role: JointRole) => jointWorldPosition(figure, role);
   const toes = flat(
-    meanOf([joint('leftToes'), joint('rightToes')]),
-    meanOf([joint('leftFoot'), joint('rightFoot')]),
+    meanOfKnownPoints([joint('leftToes'), joint('rightToes')]),
+    meanOfKnownPoints([joint('leftFoot'), joint('rightFoot')]),
   );
-  const gaze = flat(meanOf([joint('leftEye'), joint('rightEye')]), joint('head'));
-  return [flat(meanOf([eyes, middleOfMouth(figure)]), middle), toes, gaze].find(isNearAxis) ?? null;
+  const gaze = flat(meanOfKnownPoints([joint('leftEye'), joint('rightEye')]), joint('head'));
+  return (
+    [flat(meanOfKnownPoints([eyes, middleOfMouth(figure)]), middle), toes, gaze].find(isNearAxis) ?? null
+  );
 }
 
 /** Whether a direction is near one of the axes. */
@@ -182,7 +184,7 @@ function findHeadBounds(figure: SampledFigure, whole: Box3): Box3 | null {
   }
   const eyes =
     middleOfEyes(figure) ??
-    meanOf([jointWorldPosition(figure, 'leftEye'), jointWorldPosition(figure, 'rightEye')]);
+    meanOfKnownPoints([jointWorldPosition(figure, 'leftEye'), jointWorldPosition(figure, 'rightEye')]);
   const height = eyes && estimateHeadHeight(figure, eyes);
   // The eyes are in the middle of a head.
   if (eyes && height)
@@ -216,11 +218,15 @@ function estimateHeadHeight(figure: SampledFigure, eyes: Vector3): number | null
 }
 
 function middleOfEyes({ face }: SampledFigure): Vector3 | null {
-  return meanOf([face.get('eyeBlinkLeft'), face.get('eyeBlinkRight')]);
+  return meanOfKnownPoints([face.get('eyeBlinkLeft'), face.get('eyeBlinkRight')]);
 }
 
 function middleOfMouth({ face }: SampledFigure): Vector3 | null {
-  return meanOf([face.get('mouthSmileLeft'), face.get('mouthSmileRight')]) ?? face.get('jawOpen') ?? null;
+  return (
+    meanOfKnownPoints([face.get('mouthSmileLeft'), face.get('mouthSmileRight')]) ??
+    face.get('jawOpen') ??
+    null
+  );
 }
 
 /** The position of a joint in the world; null when the figure has none of this role. */
@@ -229,7 +235,7 @@ function jointWorldPosition({ joints }: SampledFigure, role: JointRole): Vector3
 }
 
 /** The mean of the points that are known; null when none is. */
-function meanOf(points: readonly (Vector3 | null | undefined)[]): Vector3 | null {
+function meanOfKnownPoints(points: readonly (Vector3 | null | undefined)[]): Vector3 | null {
   const known = points.filter((point) => point instanceof Vector3);
   if (known.length === 0) return null;
   return known.reduce((sum, point) => sum.add(point), new Vector3()).divideScalar(known.length);

@@ -34,7 +34,7 @@ export async function loadAvatar(
   const { byteLength } = bytes;
   const file = await openAvatarFile(bytes, signal);
   const { gltf, extensions } = prepareGltf(file.gltf, ANIMATED_BLENDSHAPES);
-  const images = new ImageUrls(file);
+  const images = new TemporaryImageUrls(file);
   const textureDecoder = new GltfImageLoader();
   let decoders: Decoders | null = null;
   try {
@@ -48,7 +48,8 @@ export async function loadAvatar(
         parser.textureLoader = textureDecoder as unknown as ImageBitmapLoader;
       return new AvatarFileBufferViewPlugin(file, loaded);
     });
-    for (const name of TEXTURE_EXTENSIONS) loader.register((parser) => new TextureFallback(parser, name));
+    for (const name of TEXTURE_EXTENSIONS)
+      loader.register((parser) => new TextureFallbackPlugin(parser, name));
     // `parse` also accepts the document as an object, although its types do not say so.
     const { scene } = await loader
       .parseAsync(images.replaceIn(gltf) as unknown as string, '')
@@ -146,7 +147,7 @@ const TEXTURE_EXTENSIONS = ['KHR_texture_basisu', 'EXT_texture_avif', 'EXT_textu
  * Replaces three.js' plugin of the same name: where the better image of a texture cannot be decoded, its plain one is
  * shown.
  */
-class TextureFallback implements GLTFLoaderPlugin {
+class TextureFallbackPlugin implements GLTFLoaderPlugin {
   readonly name: string;
   readonly #parser: GLTFParser;
 
@@ -192,7 +193,7 @@ function withoutLargestMipmaps(texture: CompressedTexture): CompressedTexture {
 }
 
 /** Gives images that are not in a buffer a URL, for as long as the avatar is loaded. */
-class ImageUrls {
+class TemporaryImageUrls {
   readonly #urls = new Map<number, string>();
 
   constructor({ gltf, images }: AvatarFile) {

@@ -33,7 +33,7 @@ export function rotationAfterTime(orbit: AvatarRotation, seconds: number, clock:
   let yaw = orbit.yaw + spin * seconds;
   let pitch = orbit.pitch;
   if (idle > SWAY_DELAY_SECONDS) {
-    const goal = nearestFullTurn(yaw) + SWAY_RADIANS * Math.sin(clock * 0.42 - 0.79);
+    const goal = nearestFullTurnAngle(yaw) + SWAY_RADIANS * Math.sin(clock * 0.42 - 0.79);
     const pull = 1 - Math.exp(-1.1 * seconds);
     yaw += (goal - yaw) * pull;
     pitch += (0.04 - pitch) * pull;
@@ -42,7 +42,7 @@ export function rotationAfterTime(orbit: AvatarRotation, seconds: number, clock:
 }
 
 /** The nearest full turn, so that the avatar never unwinds. */
-function nearestFullTurn(yaw: number): number {
+function nearestFullTurnAngle(yaw: number): number {
   return Math.round(yaw / (2 * Math.PI)) * 2 * Math.PI;
 }
 

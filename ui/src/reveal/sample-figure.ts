@@ -42,7 +42,7 @@ export async function sampleModelGeometry(model: Object3D, signal: AbortSignal):
   model.traverse((object) => {
     const { joint } = object.userData as { joint?: JointRole };
     if (joint !== undefined) joints.set(joint, object);
-    if (object instanceof Mesh && object.geometry.attributes.position) meshes.push(object);
+    if (object instanceof Mesh && hasDrawableVertex(object)) meshes.push(object);
   });
   const total = meshes.reduce((sum, mesh) => sum + (mesh.geometry.attributes.position?.count ?? 0), 0);
   const step = Math.max(1, Math.ceil(total / MAX_SAMPLES));
@@ -53,8 +53,8 @@ export async function sampleModelGeometry(model: Object3D, signal: AbortSignal):
   const delta = new Vector3();
   for (const mesh of meshes) {
     const parts = findFacePartBlendshapes(mesh);
-    const isHeadMesh = head === null && isCalledHead(mesh);
-    const ofHead = head === null ? null : flagBonesBelow(mesh, head);
+    const isHeadMesh = head === null && isMeshNamedHeadOrFace(mesh);
+    const ofHead = head === null ? null : flagJointsAtOrBelow(mesh, head);
     const isBelowHead = head !== null && isDescendant(mesh, head);
     const { count } = mesh.geometry.attributes.position as BufferAttribute;
     if (mesh instanceof SkinnedMesh && refersToMissingJoint(mesh))
@@ -63,7 +63,9 @@ export async function sampleModelGeometry(model: Object3D, signal: AbortSignal):
       const point = mesh.getVertexPosition(vertex, new Vector3()).applyMatrix4(mesh.matrixWorld);
       if (!Number.isFinite(point.x + point.y + point.z)) continue;
       sampled.points.push(point);
-      sampled.isOfHead.push(isHeadMesh || (ofHead ? hasDominantJointIn(mesh, vertex, ofHead) : isBelowHead));
+      sampled.isOfHead.push(
+        isHeadMesh || (ofHead ? isVertexMovedMostlyBy(mesh, vertex, ofHead) : isBelowHead),
+      );
       for (const [part, moved] of parts) {
         // Squared, because many files move every vertex a little.
         const weight = delta.fromBufferAttribute(moved, vertex).lengthSq();
@@ -81,6 +83,14 @@ export async function sampleModelGeometry(model: Object3D, signal: AbortSignal):
   return sampled;
 }
 
+/** Whether a mesh has a vertex, and its indices, if it has any, name at least one that exists. */
+function hasDrawableVertex({ geometry: { attributes, index } }: Mesh): boolean {
+  const count = attributes.position?.count ?? 0;
+  if (!index) return count > 0;
+  for (let i = 0; i < index.count; i += 1) if (index.getX(i) < count) return true;
+  return false;
+}
+
 /** The blendshapes of a mesh that move parts of the face, each with its part and its displacements. */
 function findFacePartBlendshapes({
   morphTargetDictionary: known,
@@ -96,7 +106,7 @@ function findFacePartBlendshapes({
 }
 
 /** Whether a mesh or its node is called head or face. */
-function isCalledHead(mesh: Mesh): boolean {
+function isMeshNamedHeadOrFace(mesh: Mesh): boolean {
   return [mesh.name, mesh.parent?.name ?? ''].some((name) => /(head|face)([_\s\d]|mesh|geo|$)/i.test(name));
 }
 
@@ -115,7 +125,7 @@ function refersToMissingJoint({ geometry, skeleton }: SkinnedMesh): boolean {
 }
 
 /** For each joint of a skinned mesh, whether it is `head` or below it; null for other meshes. */
-function flagBonesBelow(mesh: Mesh, head: Object3D): boolean[] | null {
+function flagJointsAtOrBelow(mesh: Mesh, head: Object3D): boolean[] | null {
   if (!(mesh instanceof SkinnedMesh)) return null;
   return mesh.skeleton.bones.map((bone) => isDescendant(bone, head));
 }
@@ -126,7 +136,7 @@ function isDescendant(object: Object3D, ancestor: Object3D): boolean {
 }
 
 /** Whether the joint with the largest weight at a vertex is one of those. */
-function hasDominantJointIn(mesh: Mesh, vertex: number, joints: readonly boolean[]): boolean {
+function isVertexMovedMostlyBy(mesh: Mesh, vertex: number, joints: readonly boolean[]): boolean {
   const { skinIndex, skinWeight } = mesh.geometry.attributes;
   if (!skinIndex || !skinWeight) return false;
   let best = 0;

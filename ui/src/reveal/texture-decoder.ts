@@ -22,7 +22,7 @@ export class GltfImageLoader {
   #nextId = 0;
 
   constructor(start: () => Worker = createDecodeWorker) {
-    this.#worker = tryStartWorker(start);
+    this.#worker = tryStartDecodeWorker(start);
     if (!this.#worker) return;
     this.#worker.onmessage = ({ data }: MessageEvent<DecodeResponse>) => {
       const waiting = this.#pending.get(data.id);
@@ -60,7 +60,7 @@ export class GltfImageLoader {
 }
 
 /** Null when the view refuses a worker at once. Others report it as an error later. */
-function tryStartWorker(start: () => Worker): Worker | null {
+function tryStartDecodeWorker(start: () => Worker): Worker | null {
   try {
     return start();
   } catch (error) {

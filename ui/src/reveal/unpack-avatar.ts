@@ -39,12 +39,12 @@ function unpackAvatarZip(archive: Uint8Array): AvatarFile {
   const found = name === undefined ? undefined : entries[name];
   if (name === undefined || !found)
     throw new Error('the zip archive contains no glTF file (.glb, .gltf, .vrm)');
-  const bytes = ownedBytes(found);
+  const bytes = ensureOwnBuffer(found);
   if (isGlb(bytes.buffer)) {
     const { gltf, binary } = parseGlb(bytes.buffer);
-    return assembleAvatarFile(gltf, binary, finderInZip(entries, name));
+    return assembleAvatarFile(gltf, binary, createFileFinderInZip(entries, name));
   }
-  return assembleAvatarFile(parseGltfJson(bytes), new Uint8Array(), finderInZip(entries, name));
+  return assembleAvatarFile(parseGltfJson(bytes), new Uint8Array(), createFileFinderInZip(entries, name));
 }
 
 /** Whether a file of an archive may belong to a glTF document. */
@@ -55,7 +55,7 @@ function isPartOfGltf(name: string): boolean {
 }
 
 /** Finds files beside a document in an archive, also by another spelling of their path: packers change it. */
-function finderInZip(entries: Record<string, Uint8Array>, document: string): FileFinder {
+function createFileFinderInZip(entries: Record<string, Uint8Array>, document: string): FileFinder {
   const all = new Map(Object.entries(entries).map(([path, bytes]) => [normalizePath(path), bytes]));
   const folder = normalizePath(document).replace(/[^/]*$/, '');
   return (uri) => {
@@ -63,7 +63,7 @@ function finderInZip(entries: Record<string, Uint8Array>, document: string): Fil
     const last = baseName(normalizePath(decodePercents(uri)));
     const elsewhere = [...all].filter(([path]) => baseName(path) === last).map(([, bytes]) => bytes);
     const found = named.find(Boolean) ?? (elsewhere.length === 1 ? elsewhere[0] : undefined);
-    return found ? ownedBytes(found) : null;
+    return found ? ensureOwnBuffer(found) : null;
   };
 }
 
@@ -91,7 +91,7 @@ function decodePercents(text: string): string {
 }
 
 /** The same bytes, alone in their buffer, so that they can be moved to another thread. */
-function ownedBytes(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+function ensureOwnBuffer(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return bytes.byteLength === bytes.buffer.byteLength ? (bytes as Uint8Array<ArrayBuffer>) : bytes.slice();
 }
 

@@ -24,17 +24,17 @@ export async function compileShadersAndUploadTextures(
   const textures = collectTextures(scene);
   // A lost context never becomes ready.
   await Promise.race([renderer.compileAsync(scene, camera), rejectOnAbort(signal)]);
-  await waitForGpu(renderer, signal);
+  await waitForGpuCommands(renderer, signal);
   for (const texture of textures) {
     renderer.initTexture(texture);
-    await waitForGpu(renderer, signal);
+    await waitForGpuCommands(renderer, signal);
   }
   // The card has its copies: 16 MB each. Closed at the end, because some are shared.
   for (const { image } of textures) closeBitmap(image);
 }
 
 /** Waits until the card has carried out all commands. Frames are drawn meanwhile. */
-export async function waitForGpu(renderer: WebGLRenderer, signal: AbortSignal): Promise<void> {
+export async function waitForGpuCommands(renderer: WebGLRenderer, signal: AbortSignal): Promise<void> {
   const gl = renderer.getContext() as WebGL2RenderingContext;
   const fence = gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
   gl.flush();

@@ -125,6 +125,17 @@ describe('a booth', () => {
     expect(languageStore.locale).toBe('ja');
   });
 
+  it('is dark outside of its opening hours, and says when it opens', async () => {
+    const host = await renderScreen(screens.attract, inBooth(boothsByScreen['attract-night']));
+    expect(byTestId('closed').dataset.code).toBe('outside_hours');
+    expect(byTestId('closed').textContent).toContain('Monday');
+    expect(screen.queryByTestId('languages')).toBeNull();
+    await fireEvent.keyDown(document.body, { key: 'k' });
+    expect(host.calledActions).toEqual([]);
+    host.setBooth({});
+    await waitFor(() => expect(byTestId('start')).toBeTruthy());
+  });
+
   it('that is closed says so, and starts nothing', async () => {
     const host = await renderScreen(screens.attract, inBooth(boothsByScreen['attract-closed']));
     expect(byTestId('status-title').textContent).toBe(languageStore.translate('problem-credentials-missing'));

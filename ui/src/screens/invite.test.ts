@@ -20,7 +20,7 @@ describe('Invite', () => {
   it('requests a new code, simulates the phone, and goes back', async () => {
     const host = await renderScreen(screens.invite, new FakeHost(screens.invite, {}, lanBackend));
     await fireEvent.click(byTestId('new-code'));
-    await fireEvent.click(byTestId('play-phone'));
+    await fireEvent.click(byTestId('open-phone'));
     await fireEvent.keyDown(document.body, { key: 'Escape' });
     expect(host.calledActions).toEqual(['requestNewCode', 'simulatePhone', 'cancelVisit']);
   });
@@ -50,27 +50,73 @@ describe('Invite', () => {
 
   it('offers no simulated phone with a real backend', async () => {
     await renderScreen(screens['invite-real'], new FakeHost(screens['invite-real'], {}, realBackend));
-    expect(screen.queryByTestId('play-phone')).toBeNull();
+    for (const id of ['play-phone', 'open-phone']) expect(screen.queryByTestId(id)).toBeNull();
     expect(screen.queryByTestId('demo-note')).toBeNull();
     expect(screen.queryByTestId('sandbox')).toBeNull();
   });
 
-  it('does not show a code that no phone can open', async () => {
+  it('draws a phone beside a code that no phone can open', async () => {
     const host = await renderScreen(screens.invite);
     expect(byTestId('status-title').textContent).toBe(languageStore.translate('invite-demo-title'));
     expect(screen.queryByTestId('new-code')).toBeNull();
-    expect(byTestId('demo-note').textContent).toBe(languageStore.translate('invite-phones-cannot'));
-    expect(byTestId('screen').textContent).not.toContain(languageStore.translate('invite-step-1'));
+    expect(byTestId('screen').textContent).toContain(languageStore.translate('invite-step-1'));
     expect(focusedTestId()).toBe('play-phone');
     for (const id of ['qr', 'link']) expect(screen.queryByTestId(id)).toBeNull();
-    expect(document.querySelector('.place')?.classList).toContain('alone');
+    expect(byTestId('demo-phone').dataset.phase).toBe('idle');
     // Once the operator lets phones in, the code is shown.
     host.showScreen(screens.invite, undefined, lanBackend);
     await waitFor(() =>
       expect(byTestId('status-title').textContent).toBe(languageStore.translate('invite-title')),
     );
-    expect(byTestId('screen').textContent).toContain(languageStore.translate('invite-step-1'));
-    expect(screen.queryByTestId('demo-note')).toBeNull();
+    for (const id of ['demo-note', 'demo-phone']) expect(screen.queryByTestId(id)).toBeNull();
+  });
+
+  it('tells the staff how to let phones in, in the operator’s detail and not on the stage', async () => {
+    await renderScreen(screens.invite);
+    expect(byTestId('demo-note').textContent?.trim()).toBe(languageStore.translate('invite-phones-cannot'));
+    await fireEvent.keyDown(document.body, { key: 'F9' });
+    await waitFor(() => expect(byTestId('operator-detail').textContent).toContain('F10, Backend'));
+  });
+
+  describe('with the drawn phone', () => {
+    const steps = () =>
+      [...document.querySelectorAll('ol:not(.steps) li')].map((step) => step.getAttribute('aria-current'));
+
+    it('scans, takes a picture, and has the sandbox record an avatar', async () => {
+      vi.useFakeTimers();
+      const host = new FakeHost(screens.invite);
+      const rendered = renderScreen(screens.invite, host);
+      await vi.advanceTimersByTimeAsync(100);
+      await rendered;
+      byTestId('play-phone').click();
+      await vi.advanceTimersByTimeAsync(100);
+      expect([byTestId('demo-phone').dataset.phase, ...steps()]).toEqual(['scan', 'step', null, null]);
+      expect(byTestId('play-phone').getAttribute('aria-disabled')).toBe('true');
+      // A second press does not start it again.
+      byTestId('play-phone').click();
+      await vi.advanceTimersByTimeAsync(2000);
+      expect([byTestId('demo-phone').dataset.phase, ...steps()]).toEqual(['picture', null, 'step', null]);
+      expect(host.calledActions).toEqual([]);
+      host.refusals.set('recordWithSandbox', 'the code has an avatar');
+      await vi.advanceTimersByTimeAsync(3000);
+      expect(host.calledActions).toEqual(['recordWithSandbox']);
+      // It is refused: the phone waits again.
+      expect(byTestId('demo-phone').dataset.phase).toBe('idle');
+      expect(byTestId('trouble').textContent).toContain(languageStore.translate('problem-window-refused'));
+    });
+
+    it('stops when the visitor leaves', async () => {
+      vi.useFakeTimers();
+      const host = new FakeHost(screens.invite, { cancelVisit: () => screens.attract });
+      const rendered = renderScreen(screens.invite, host);
+      await vi.advanceTimersByTimeAsync(100);
+      await rendered;
+      byTestId('play-phone').click();
+      await vi.advanceTimersByTimeAsync(1000);
+      byTestId('back').click();
+      await vi.advanceTimersByTimeAsync(10_000);
+      expect(host.calledActions).toEqual(['cancelVisit']);
+    });
   });
 
   it('shows that code to the staff, with its link', async () => {
@@ -93,7 +139,7 @@ describe('Invite', () => {
     await fireEvent.keyUp(byTestId('code'), { key: 'Enter' });
     await fireEvent.click(byTestId('code'));
     expect(host.calledActions).toEqual([]);
-    for (const id of ['new-code', 'play-phone']) expect(byTestId(id).classList).not.toContain('primary');
+    for (const id of ['new-code', 'open-phone']) expect(byTestId(id).classList).not.toContain('primary');
   });
 
   it('counts down when the end is known', async () => {

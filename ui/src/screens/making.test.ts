@@ -45,16 +45,18 @@ describe('Making', () => {
     expect(host.calledActions).toEqual(['requestNewCode']);
   });
 
-  it('does not show a code that no phone can open', async () => {
+  it('draws a phone beside a code that no phone can open', async () => {
     const host = await renderScreen(screens['making-failed-sandbox']);
     expect(screen.queryByTestId('qr')).toBeNull();
     expect(byTestId('screen').textContent).toContain(languageStore.translate('making-failed-line-demo'));
     expect(byTestId('screen').textContent).not.toContain(languageStore.translate('making-failed-line'));
     expect(focusedTestId()).toBe('play-phone');
+    expect(byTestId('demo-phone')).toBeTruthy();
     host.showScreen(screens['making-failed-sandbox'], undefined, lanBackend);
     await waitFor(() => expect(byTestId('qr')).toBeTruthy());
     expect(byTestId('screen').textContent).toContain(languageStore.translate('making-failed-line'));
-    expect(byTestId('play-phone').classList).not.toContain('primary');
+    expect(screen.queryByTestId('demo-phone')).toBeNull();
+    expect(byTestId('open-phone').classList).not.toContain('primary');
   });
 
   it('keeps everything in its place when there is trouble', async () => {

@@ -62,6 +62,20 @@ describe('Reveal', () => {
     expect(opened.stage).toHaveBeenCalledTimes(1);
   });
 
+  it('begins anew when the operator opens the avatar of another visitor over it', async () => {
+    const host = await renderScreen(portrayed);
+    await fireEvent.error(byTestId('portrait'));
+    await waitFor(() => expect(screen.queryByTestId('portrait')).toBeNull());
+    await fireEvent.click(byTestId('forget'));
+    await waitFor(() => expect(byTestId('forget-question')).toBeTruthy());
+    opened.stage.mockResolvedValue(stage());
+    host.showScreen({ ...withModel, visit: 'another' });
+    await waitFor(() => expect(byTestId('turntable').dataset.ready).toBe('true'));
+    expect(screen.queryByTestId('forget-question'), 'it was asked about the first visit').toBeNull();
+    host.showScreen({ ...portrayed, visit: 'third' });
+    await waitFor(() => expect(byTestId('portrait')).toBeTruthy());
+  });
+
   it('claims nothing before the avatar is drawn', async () => {
     let draw = (_: unknown) => {};
     opened.stage.mockReturnValue(new Promise((resolve) => (draw = resolve)));

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import { playSound } from './sound-player';
-import { noteDirectionPress, soundFocusAndButtons } from './stage-sounds';
+import { noteDirectionPress, playFocusAndButtonSounds } from './stage-sounds';
 
 vi.mock('./sound-player', () => ({ playSound: vi.fn() }));
 
@@ -17,7 +17,7 @@ beforeAll(() => void vi.useFakeTimers());
 afterAll(() => void vi.useRealTimers());
 beforeEach(() => {
   vi.mocked(playSound).mockClear();
-  stop = soundFocusAndButtons(document.body);
+  stop = playFocusAndButtonSounds(document.body);
 });
 afterEach(() => {
   stop();

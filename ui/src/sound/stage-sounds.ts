@@ -11,7 +11,7 @@ export function noteDirectionPress(): void {
 }
 
 /** Plays a sound when a press moves the focus and when a button is pressed, until the returned function is called. */
-export function soundFocusAndButtons(stage: HTMLElement): () => void {
+export function playFocusAndButtonSounds(stage: HTMLElement): () => void {
   const focused = () => {
     if (performance.now() - directionPressedAt < MOVE_MS) playSound('focus');
   };

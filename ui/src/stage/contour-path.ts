@@ -4,14 +4,91 @@
 export const CONTOUR_FRAME = { x: -1.5, y: -1.28, width: 3, height: 3.36 } as const;
 
 /** The visible contour lines as SVG path data. */
-export function contourPath(lines = 108, yaw = -0.3, pitch = 0.34): string {
+export function createContourPathData(lines = 108, yaw = -0.22, pitch = 0.16): string {
   const horizon = new Float64Array(HORIZON_COLUMNS).fill(Number.NEGATIVE_INFINITY);
   const out: string[] = [];
   for (let i = 0; i <= lines; i += 1) {
     const y = TOP_HEIGHT - ((TOP_HEIGHT - BOTTOM_HEIGHT) * (i + 0.35)) / (lines + 0.7);
     traceContourLine(y, yaw, pitch, horizon, out);
   }
+  for (const line of FACE_LINES)
+    out.push(`M${line.map(([x, y]) => projectFacePointToPathData(x, y, yaw, pitch)).join('L')}`);
   return out.join('');
+}
+
+/** A point of the drawing: to the right, and down. */
+type DrawingPoint = readonly [right: number, down: number];
+
+/** Half the distance of the eyes, the height of their middle, and half the width of an eye. */
+const EYE = { x: 0.285, y: 0.02, width: 0.16 } as const;
+
+/** How far the upper and the lower lid are from the middle of an eye, at a distance from it of -1 to 1 eye widths. */
+const lidHeights = (across: number): [upper: number, lower: number] => {
+  const open = 1 - across * across;
+  return [0.1 * open, -0.062 * open];
+};
+
+/** Lids, irises, brows and lips, as points (x, y) on the front of the face. */
+const FACE_LINES: readonly (readonly [x: number, y: number][])[] = (() => {
+  const samples = (count: number) => Array.from({ length: count + 1 }, (_, i) => (2 * i) / count - 1);
+  const lines: [number, number][][] = [];
+  for (const side of [-1, 1]) {
+    const lid = (which: 0 | 1, lift: number) =>
+      samples(24).map((t): [number, number] => [
+        side * (EYE.x + t * EYE.width),
+        EYE.y + lidHeights(t)[which] + lift,
+      ]);
+    // Two lines make the upper lid heavier, as lashes do.
+    lines.push(lid(0, 0), lid(0, 0.012), lid(1, 0));
+    // The iris, whose top is under the lid, and the pupil.
+    for (const radius of [0.066, 0.056, 0.046, 0.036, 0.026, 0.016, 0.006])
+      lines.push(
+        samples(28).map((t): [number, number] => [
+          side * EYE.x + radius * Math.cos(t * Math.PI),
+          EYE.y + 0.02 + Math.min(radius * Math.sin(t * Math.PI), 0.07),
+        ]),
+      );
+    for (const lift of [0, 0.014, 0.028])
+      lines.push(
+        samples(24).map((t): [number, number] => [
+          side * (EYE.x + 0.02 + t * 0.185),
+          EYE.y + 0.235 + 0.05 * (1 - t * t) + lift * (0.8 - 0.5 * t) - 0.02 * t,
+        ]),
+      );
+  }
+  // The corners of the mouth are higher than its middle: a smile.
+  for (const [half, y, lift] of [
+    [0.25, -0.56, 2.0],
+    [0.24, -0.567, 2.0],
+    [0.12, -0.655, 1.6],
+  ] as const)
+    lines.push(samples(28).map((t): [number, number] => [t * half, y + lift * (t * half) ** 2]));
+  return lines;
+})();
+
+/** Whether a point of the front is within an eye, where no contour lines are. */
+function isWithinEye(x: number, y: number): boolean {
+  const across = (Math.abs(x) - EYE.x) / EYE.width;
+  if (Math.abs(across) >= 1) return false;
+  const [upper, lower] = lidHeights(across);
+  const height = y - EYE.y;
+  return height < upper + 0.012 && height > lower;
+}
+
+/** Projects a point (x, y) on the front of the face onto the drawing, as coordinates of SVG path data. */
+function projectFacePointToPathData(x: number, y: number, yaw: number, pitch: number): string {
+  const side = Math.min(1, (Math.abs(x) / interpolateCurveAtHeight(HALF_WIDTH_CURVE, y)) ** (1 / FLATNESS));
+  const front = interpolateCurveAtHeight(FRONT_DEPTH_CURVE, y);
+  const z = front * Math.sqrt(1 - side * side) ** FLATNESS + facialFeatureDepth(x, y);
+  const [right, down] = projectHeadPoint(x, y, z, yaw, pitch);
+  return `${right.toFixed(3)} ${down.toFixed(3)}`;
+}
+
+/** Projects a point of the head, which is turned by `yaw` and bowed by `pitch` (radians). */
+function projectHeadPoint(x: number, y: number, z: number, yaw: number, pitch: number): DrawingPoint {
+  const right = x * Math.cos(yaw) + z * Math.sin(yaw);
+  const near = z * Math.cos(yaw) - x * Math.sin(yaw);
+  return [right, -y * Math.cos(pitch) + near * Math.sin(pitch)];
 }
 
 type ContourCurve = readonly (readonly [y: number, value: number])[];
@@ -20,6 +97,8 @@ const HORIZON_COLUMNS = 420;
 const TOP_HEIGHT = 1.06;
 const BOTTOM_HEIGHT = -1.95;
 const POINTS_PER_LINE = 120;
+/** Below 1, the head is broader than an ellipse. */
+const FLATNESS = 0.9;
 
 // Half-width, front depth and back depth by height, from the crown to the shoulders.
 const HALF_WIDTH_CURVE: ContourCurve = [
@@ -67,7 +146,7 @@ const BACK_DEPTH_CURVE: ContourCurve = [
   [1.06, 0],
   [1.03, 0.279],
   [0.95, 0.502],
-  [0.8, 0.707],
+  [0.8, 0.71],
   [0.5, 0.902],
   [0.2, 0.931],
   [-0.1, 0.88],
@@ -83,12 +162,6 @@ function traceContourLine(y: number, yaw: number, pitch: number, horizon: Float6
   const width = interpolateCurveAtHeight(HALF_WIDTH_CURVE, y);
   const front = interpolateCurveAtHeight(FRONT_DEPTH_CURVE, y);
   const back = interpolateCurveAtHeight(BACK_DEPTH_CURVE, y);
-  const [sinYaw, cosYaw, sinPitch, cosPitch] = [
-    Math.sin(yaw),
-    Math.cos(yaw),
-    Math.sin(pitch),
-    Math.cos(pitch),
-  ];
   const reached: [column: number, height: number][] = [];
   let run: string[] = [];
   const flush = () => {
@@ -101,17 +174,16 @@ function traceContourLine(y: number, yaw: number, pitch: number, horizon: Float6
     const turned = -angle;
     const side = Math.sin(turned);
     const ahead = Math.cos(turned);
-    const flat = 0.9;
-    let x = width * Math.sign(side) * Math.abs(side) ** flat;
-    let z = (ahead > 0 ? front : back) * Math.sign(ahead) * Math.abs(ahead) ** flat;
-    if (ahead > 0) z += facialFeatureDepth(x, y);
+    let x = width * Math.sign(side) * Math.abs(side) ** FLATNESS;
+    let z = (ahead > 0 ? front : back) * Math.sign(ahead) * Math.abs(ahead) ** FLATNESS;
+    const isFace = ahead > 0;
+    if (isFace) z += facialFeatureDepth(x, y);
+    const isEye = isFace && isWithinEye(x, y);
     x += earOffset(side, ahead, y);
-    const right = x * cosYaw + z * sinYaw;
-    const near = z * cosYaw - x * sinYaw;
-    const down = -y * cosPitch + near * sinPitch;
+    const [right, down] = projectHeadPoint(x, y, z, yaw, pitch);
     const column = Math.round(((right - CONTOUR_FRAME.x) / CONTOUR_FRAME.width) * (HORIZON_COLUMNS - 1));
     const visible = column >= 0 && column < HORIZON_COLUMNS && down > (horizon[column] ?? 0) - 0.004;
-    if (visible) {
+    if (visible && !isEye) {
       run.push(`${right.toFixed(3)} ${down.toFixed(3)}`);
       reached.push([column, down]);
     } else flush();
@@ -132,16 +204,16 @@ function facialFeatureDepth(x: number, y: number): number {
   const away = Math.abs(x);
   const noseHeight = y > -0.26 ? gaussian((y + 0.26) / 0.27) : gaussian((y + 0.26) / 0.085);
   const nose = 0.36 * noseHeight * gaussian(x / (0.09 + 0.06 * gaussian((y + 0.26) / 0.12)));
-  const brow = 0.1 * gaussian((away - 0.26) / 0.2) * gaussian((y - 0.21) / 0.07);
-  const socket = -0.24 * gaussian((away - 0.29) / 0.17) * gaussian((y - 0.05) / 0.12);
-  const eye = 0.15 * gaussian((away - 0.29) / 0.1) * gaussian((y - 0.03) / 0.065);
+  const brow = 0.04 * gaussian((away - 0.26) / 0.2) * gaussian((y - 0.21) / 0.1);
+  const socket = -0.1 * gaussian((away - 0.29) / 0.19) * gaussian((y - 0.05) / 0.15);
+  const eye = 0.08 * gaussian((away - 0.29) / 0.12) * gaussian((y - 0.03) / 0.08);
   const cheek = 0.08 * gaussian((away - 0.4) / 0.16) * gaussian((y + 0.22) / 0.14);
   // The corners of the mouth are higher than its middle: a slight smile.
   const lift = 1.4 * x * x;
   const lips =
     gaussian(x / 0.22) *
-    (0.12 * gaussian((y + 0.5 - lift) / 0.045) + 0.13 * gaussian((y + 0.61 - lift) / 0.05));
-  const parting = -0.1 * gaussian(x / 0.24) * gaussian((y + 0.555 - lift) / 0.02);
+    (0.05 * gaussian((y + 0.5 - lift) / 0.06) + 0.07 * gaussian((y + 0.63 - lift) / 0.06));
+  const parting = -0.03 * gaussian(x / 0.24) * gaussian((y + 0.555 - lift) / 0.02);
   const chin = 0.12 * gaussian(x / 0.2) * gaussian((y + 0.83) / 0.09);
   return nose + brow + socket + eye + cheek + lips + parting + chin;
 }

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { screens } from '../../fake/fixtures';
-import { CONTOUR_FRAME, contourPath } from './contour-path';
+import { CONTOUR_FRAME, createContourPathData } from './contour-path';
 import { sceneForScreen } from './scene';
 
 it('lights the figure by the avatar’s progress', () => {
@@ -36,11 +36,38 @@ it('uses cool light for waiting, warm light for the reveal, and dim light for fa
 it('shows no figure on screens without a visitor', () => {
   for (const screen of [screens.ended, screens.forgotten])
     expect(sceneForScreen(screen)).toMatchObject({ light: 'dim', pose: 'gone' });
-  expect(sceneForScreen(screens.attract, { isClosed: true })).toMatchObject({ light: 'dim', pose: 'gone' });
+  expect(sceneForScreen(screens.attract, { closed: screens.ended.problem })).toMatchObject({
+    light: 'dim',
+    pose: 'gone',
+  });
+  expect(sceneForScreen(null, { isDisconnected: true })).toMatchObject({
+    pose: 'gone',
+    symbol: 'connection',
+  });
+});
+
+it('draws nothing behind a code and what is written below it', () => {
+  for (const screen of [screens.invite, screens['making-failed']])
+    expect(sceneForScreen(screen)).toMatchObject({ pose: 'gone', ring: 'none' });
+});
+
+it('draws in its place what has happened', () => {
+  const symbolOf = (code: string) =>
+    sceneForScreen({ ...screens.ended, problem: { ...screens.ended.problem, code } }).symbol;
+  expect(['token_expired', 'gate', 'saved_in_part', 'disk_full'].map(symbolOf)).toEqual([
+    'code',
+    'connection',
+    'portrait',
+    'bell',
+  ]);
+  expect(sceneForScreen(screens.forgetting).symbol).toBeUndefined();
+  expect(sceneForScreen(screens.forgotten).symbol).toBe('tick');
+  // A code that expires looks the same before and after the backend has refused it.
+  expect(sceneForScreen(screens['invite-expired'])).toEqual(sceneForScreen(screens.ended));
 });
 
 it('draws the figure inside its frame', () => {
-  const points = contourPath()
+  const points = createContourPathData()
     .split(/[ML]/)
     .slice(1)
     .map((pair) => pair.split(' ').map(Number) as [number, number]);

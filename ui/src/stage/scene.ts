@@ -1,6 +1,6 @@
-import type { Screen } from '../generated/view';
+import type { Problem, Screen, TicketState } from '../generated/view';
 import { textWidthInLetters } from '../parts/text-width';
-import { type ProgressShare, progressWhileMaking, progressWhileSaving } from '../progress';
+import { overallProgressWhileMaking, type ProgressShare, progressWhileSaving } from '../progress';
 
 /** The colour of the light, which tells the state without words. */
 export type SceneLight = 'cool' | 'gather' | 'warm' | 'dim';
@@ -14,10 +14,31 @@ export interface FigureScene {
   lit: number | 'sweep';
   /** The ring around the figure. */
   ring: 'none' | 'open' | ProgressShare;
+  /** A drawing in the place of the figure, which says what has happened. */
+  symbol?: StageSymbolName;
 }
 
+/** What a symbol shows: an expired code, a broken connection, a portrait that is missing, a bell for the staff, or a tick. */
+export type StageSymbolName = 'code' | 'connection' | 'portrait' | 'bell' | 'tick';
+
+/** The symbols of the problems that a visitor can understand. All others call the staff. */
+const SYMBOL_BY_PROBLEM: Record<string, StageSymbolName> = {
+  token_refused: 'code',
+  token_expired: 'code',
+  token_abandoned: 'code',
+  timed_out: 'code',
+  backend_unreachable: 'connection',
+  answer_lost: 'connection',
+  download_interrupted: 'connection',
+  gate: 'connection',
+  possibly_consumed: 'connection',
+  avatar_failed: 'portrait',
+  saved_in_part: 'portrait',
+  interrupted: 'tick',
+};
+
 /** Whether a text fills the screen. */
-export function isLongText(text: string): boolean {
+export function doesTextFillScreen(text: string): boolean {
   return textWidthInLetters(text) > 400;
 }
 
@@ -28,12 +49,12 @@ const WAITING_SCENE: FigureScene = { light: 'cool', pose: 'alone', lit: 'sweep',
 
 /** What the scene depends on besides the screen. */
 export interface SceneConditions {
-  /** Whether the booth is closed: nothing moves. */
-  isClosed?: boolean;
+  /** Why the booth is closed: nothing moves. */
+  closed?: Problem | null;
+  /** Whether the page has no program to talk to. */
+  isDisconnected?: boolean;
   /** Whether the avatar is not shown before it is asked for. */
   needsRevealConsent?: boolean;
-  /** Whether no QR code is shown: the figure takes its place. */
-  isQrCodeHidden?: boolean;
   /** The operator's consent text on the screen. */
   consentText?: string | undefined;
 }
@@ -42,44 +63,64 @@ export interface SceneConditions {
 export function sceneForScreen(
   screen: Screen | null,
   {
-    isClosed = false,
+    closed = null,
+    isDisconnected = false,
     needsRevealConsent = false,
-    isQrCodeHidden = false,
     consentText = '',
   }: SceneConditions = {},
 ): FigureScene {
+  if (isDisconnected) return { ...EMPTY_SCENE, symbol: 'connection' };
   switch (screen?.kind) {
     case undefined:
       return UNLIT_SCENE;
     case 'attract':
-      return isClosed ? EMPTY_SCENE : WAITING_SCENE;
+      return closed ? sceneForProblem(closed) : WAITING_SCENE;
     case 'consent':
       // A long text needs a calm background.
-      return isLongText(consentText) ? { ...UNLIT_SCENE, pose: 'behind' } : WAITING_SCENE;
+      return doesTextFillScreen(consentText) ? { ...UNLIT_SCENE, pose: 'behind' } : WAITING_SCENE;
     case 'preparing':
       return { light: 'cool', pose: 'ringed', lit: 'sweep', ring: 'open' };
     case 'invite':
-      // An expired code is hidden: the stage is as calm as at the start.
-      if (screen.expired) return UNLIT_SCENE;
-      return isQrCodeHidden ? WAITING_SCENE : { light: 'cool', pose: 'behind', lit: 'sweep', ring: 'none' };
+      // The same as at the end of a visit whose code has expired.
+      if (screen.expired) return { ...EMPTY_SCENE, symbol: 'code' };
+      return { ...EMPTY_SCENE, light: 'cool' };
     case 'making':
-      return isQrCodeHidden ? UNLIT_SCENE : sceneForMaking(screen);
+      return sceneForMaking(screen);
     case 'saving': {
       const share = progressWhileSaving(screen.files);
       return { light: 'warm', pose: 'ringed', lit: share, ring: share };
     }
     case 'reveal':
       return { light: 'warm', pose: needsRevealConsent ? 'alone' : 'gone', lit: 1, ring: 'none' };
+    case 'ticket':
+      return { ...EMPTY_SCENE, light: 'gather' };
+    case 'pick_up': {
+      const lights: Record<TicketState, SceneLight> = {
+        recording: 'cool',
+        making: 'gather',
+        ready: 'warm',
+        failed: 'warm',
+        closed: 'dim',
+      };
+      return { ...EMPTY_SCENE, light: lights[screen.ticket.state] };
+    }
     case 'forgetting':
+      if (screen.stand.kind === 'working') return EMPTY_SCENE;
+      return { ...EMPTY_SCENE, symbol: screen.stand.kind === 'done' ? 'tick' : 'bell' };
     case 'ended':
-      return EMPTY_SCENE;
+      return sceneForProblem(screen.problem);
   }
+}
+
+/** The scene for what has gone wrong. */
+function sceneForProblem({ code }: Problem): FigureScene {
+  return { ...EMPTY_SCENE, symbol: SYMBOL_BY_PROBLEM[code] ?? 'bell' };
 }
 
 /** The scene while the avatar is made: light and ring show the progress. */
 function sceneForMaking(screen: Extract<Screen, { kind: 'making' }>): FigureScene {
-  if (screen.status === 'failed') return { light: 'dim', pose: 'behind', lit: 0, ring: 'none' };
+  if (screen.status === 'failed') return EMPTY_SCENE;
   const known = screen.status === 'processing' && screen.progress !== null;
-  const share = known ? progressWhileMaking(screen.progress ?? 0) : null;
+  const share = known ? overallProgressWhileMaking(screen.progress ?? 0) : null;
   return { light: 'gather', pose: 'ringed', lit: share ?? 'sweep', ring: share ?? 'open' };
 }

@@ -51,6 +51,11 @@ function unscaledIdleLimitOfScreen(screen: Screen): IdleLimitSeconds | null {
       return { after: DEFAULT_IDLE_SECONDS, warning: 30 };
     case 'ended':
       return { after: 60, warning: 20 };
+    // Whoever got the ticket may have left with it; the next visitor must not read its code.
+    case 'ticket':
+      return { after: 40, warning: 20 };
+    case 'pick_up':
+      return { after: 45, warning: 0 };
     // Shows nobody's data, but staff may be on their way to read what failed.
     case 'forgetting':
       if (screen.stand.kind === 'working') return null;

@@ -14,7 +14,7 @@ export const inputDevice = $state<{ last: InputDevice; pad: GamepadKind; hasKeyb
 });
 
 /** Notes a key. Those that the page makes from presses on a gamepad are no keyboard. */
-export function noteKey(event: KeyboardEvent): void {
+export function noteKeyboardInput(event: KeyboardEvent): void {
   if (!event.isTrusted) return;
   inputDevice.last = 'keyboard';
   inputDevice.hasKeyboard = true;

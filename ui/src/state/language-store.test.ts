@@ -79,7 +79,7 @@ describe('the catalogues', () => {
 
 describe('a problem', () => {
   // The program's table, one row per code. Problems that only the desk can have share one sentence for visitors.
-  const codes = [...problems.matchAll(/^ {4}build_message_row\(\s*"([a-z_]+)",(?!\s*TELL_STAFF)/gm)].map(
+  const codes = [...problems.matchAll(/^ {4}build_problem_messages\(\s*"([a-z_]+)",(?!\s*TELL_STAFF)/gm)].map(
     ([, code]) => code as string,
   );
   const own = ['window_lost', 'window_refused'];

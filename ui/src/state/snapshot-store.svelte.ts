@@ -1,7 +1,10 @@
 import type { Problem, Screen, Snapshot } from '../generated/view';
-import type { ExpectedScreen, Host, HostAction } from '../host/host';
+import type { ExpectedScreen, Host, HostAction, HostActionWithoutArguments } from '../host/host';
 import type { AvatarStatistics } from '../reveal/avatar-statistics';
 import { visitorPresenceTimer } from './visitor-presence-timer';
+
+/** A question to the visitor: whether to leave the screen, or to delete the avatar. */
+export type Question = 'leave' | 'forget';
 
 type ForgettingScreen = Extract<Screen, { kind: 'forgetting' }>;
 
@@ -11,8 +14,8 @@ export class SnapshotStore {
   snapshot = $state.raw<Snapshot | null>(null);
   /** The kind of the screen before this one. */
   previousScreenKind = $state.raw<Screen['kind'] | null>(null);
-  /** The question that the visitor is asked. */
-  openQuestion = $state<'leave' | 'forget' | null>(null);
+  /** The question that was opened last, and the key of the screen that it is about. */
+  #question = $state.raw<{ kind: Question; screenKey: string } | null>(null);
   /** Whether the operator's detail is shown over the screen. */
   isDetailOpen = $state(false);
   /** Statistics of the avatar on the stage. */
@@ -37,6 +40,16 @@ export class SnapshotStore {
 
   constructor(host: Host) {
     this.#host = host;
+  }
+
+  /** The question that the visitor is asked about the screen that is shown. */
+  get openQuestion(): Question | null {
+    const asked = this.#question;
+    return asked && asked.screenKey === screenKeyOf(this.snapshot?.screen ?? null) ? asked.kind : null;
+  }
+
+  set openQuestion(question: Question | null) {
+    this.#question = question && { kind: question, screenKey: screenKeyOf(this.snapshot?.screen ?? null) };
   }
 
   /** Whether the avatar is shown only on request, because its visitor may have left. */
@@ -110,7 +123,7 @@ export class SnapshotStore {
     if (this.#isDisconnected) return;
     if (this.snapshot && snapshot.revision < this.snapshot.revision) return;
     visitorPresenceTimer.noteScreenChange(this.snapshot?.screen ?? null, snapshot.screen);
-    if (snapshot.screen.kind !== this.snapshot?.screen.kind) {
+    if (screenKeyOf(snapshot.screen) !== screenKeyOf(this.snapshot?.screen ?? null)) {
       this.actionProblem = null;
       this.openQuestion = null;
       this.#forgettingScreen = null;
@@ -125,7 +138,7 @@ export class SnapshotStore {
 
   /** Runs a command on the screen that is shown. A command is not sent again before its answer: a new code costs money. */
   runAction(
-    action: Exclude<HostAction, 'agreeToConsent'>,
+    action: HostActionWithoutArguments,
     target: ExpectedScreen | undefined = this.#commandTarget,
   ): Promise<void> {
     return this.#callHost(action, () => this.#host[action](target));
@@ -134,6 +147,16 @@ export class SnapshotStore {
   /** Agrees to the text that the visitor has read, whatever the program would show by now. */
   agreeToConsent(to: string): Promise<void> {
     return this.#callHost('agreeToConsent', () => this.#host.agreeToConsent(to, this.#commandTarget));
+  }
+
+  /** Shows the code entry of a ticket. */
+  chooseTicket(ticket: string): Promise<void> {
+    return this.#callHost('chooseTicket', () => this.#host.chooseTicket(ticket, this.#commandTarget));
+  }
+
+  /** Enters the pickup code of the ticket on the screen. */
+  enterPickupCode(code: string): Promise<void> {
+    return this.#callHost('enterPickupCode', () => this.#host.enterPickupCode(code, this.#commandTarget));
   }
 
   get #commandTarget(): ExpectedScreen | undefined {
@@ -166,7 +189,7 @@ export class SnapshotStore {
 
   /** Asks the program to leave the screen, for whoever comes next. */
   leaveScreen(): Promise<void> {
-    const over = ['reveal', 'ended', 'forgetting'].includes(this.screen?.kind ?? '');
+    const over = ['reveal', 'ended', 'forgetting', 'ticket', 'pick_up'].includes(this.screen?.kind ?? '');
     return this.runAction(over ? 'returnToAttract' : 'cancelVisit');
   }
 
@@ -185,6 +208,15 @@ export class SnapshotStore {
     this.actionProblem = null;
     this.#forgettingScreen = { kind: 'forgetting', visit, stand: { kind: 'failed', problem } };
   }
+}
+
+/**
+ * Identifies a screen: its kind and its visit. What a page keeps of one screen is not for another one, also if the operator
+ * opens the avatar of another visitor over it.
+ */
+export function screenKeyOf(screen: Screen | null): string {
+  if (!screen) return 'waking';
+  return 'visit' in screen ? `${screen.kind} ${screen.visit}` : screen.kind;
 }
 
 /**

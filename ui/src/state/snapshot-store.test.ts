@@ -35,3 +35,16 @@ it('starts another visit whether or not the snapshot of Attract has come', async
   expect(host.calledActions).toEqual(['returnToAttract', 'startVisit']);
   expect(host.targets).toEqual([{ visit: screens.reveal.visit, revision: 0 }, undefined]);
 });
+
+it('drops a question when its visit is no longer on the screen', async () => {
+  const host = new FakeHost(screens.reveal);
+  const store = await connected(host);
+  store.openQuestion = 'forget';
+  host.showScreen({ ...screens.reveal });
+  expect(store.openQuestion).toBe('forget');
+  host.showScreen({ ...screens.reveal, visit: 'another' });
+  expect(store.openQuestion).toBeNull();
+  store.openQuestion = 'leave';
+  host.showScreen(screens.attract);
+  expect(store.openQuestion).toBeNull();
+});

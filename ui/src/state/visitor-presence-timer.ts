@@ -10,6 +10,11 @@ import { ATTENDANCE_SECONDS } from './idle-limits';
 export class VisitorPresenceTimer {
   #lastActivity = Number.NEGATIVE_INFINITY;
 
+  /** When the last sign was, in `performance.now()` time; minus infinity when no person is known to be there. */
+  get lastActivity(): number {
+    return this.#lastActivity;
+  }
+
   /** Notes an input. */
   noteActivity(): void {
     this.#lastActivity = performance.now();

@@ -3,7 +3,7 @@
 mod bundles;
 mod debian;
 
-use crate::prerequisites::{self, Purpose};
+use crate::prerequisites::{self, PrerequisitePurpose};
 use crate::project::{cargo_command, target_dir};
 use crate::steps::{StepFailure, StepPlan};
 use crate::{Options, ui};
@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 /// If a step fails.
 pub(crate) fn build_packages(options: &Options) -> Result<(), StepFailure> {
     let mut plan = StepPlan::default();
-    prerequisites::add_prerequisite_steps(&mut plan, options, Purpose::Package);
+    prerequisites::add_prerequisite_steps(&mut plan, options, PrerequisitePurpose::Package);
     ui::add_npm_install(&mut plan);
     ui::add_ui_build_if_stale(&mut plan);
     let mut app = cargo_command(&["build", "--locked", "--release", "--package", "copresence-kiosk"]);

@@ -18,6 +18,12 @@ pub struct BackendConfig {
 }
 
 impl BackendConfig {
+    /// Whether phones can reach the backend. Only an embedded sandbox that does not listen for phones of this network
+    /// cannot be reached.
+    pub fn can_phones_reach_backend(&self) -> bool {
+        !self.target.is_embedded_sandbox || self.phone_address.is_some()
+    }
+
     /// The backend as the operator panel shows it.
     pub fn to_backend_view(&self) -> BackendView {
         BackendView {
@@ -64,7 +70,7 @@ impl ActiveBackend {
     ///
     /// # Errors
     /// [`SetupError`] when a credential is missing or unusable.
-    pub(super) fn get_or_build_api(&self) -> Result<ApiClient, SetupError> {
+    pub(super) fn get_or_build_api_client(&self) -> Result<ApiClient, SetupError> {
         if let Some(api) = self.api.get() {
             return Ok(api.clone());
         }

@@ -1,49 +1,37 @@
 //! The application behind the window: any number of visits, one of them on the screen.
 
 mod backend_config;
+mod code_pacing;
+mod earlier_visits;
 mod forgetting;
+mod lanes;
+mod restored_tickets;
 mod retention;
+mod snapshots;
 mod state;
+mod tickets;
+mod visit_task;
 
 pub use backend_config::BackendConfig;
 pub(crate) use forgetting::incomplete_forget_problem;
+pub use lanes::{EnteredPickupCode, SandboxTicketWithLink};
 
 use crate::inspector::Inspector;
+use crate::metrics::BoothMetrics;
 use crate::screen_state::VisitScreenState;
 use crate::view::{LocalizedTextView, Problem, Screen, Snapshot, VisitorScreenSettingsView};
 use backend_config::ActiveBackend;
-use copresence_client::SetupError;
 use copresence_engine::clock::Clock;
-use copresence_engine::events::{EventKind, VisitEvent};
-use copresence_engine::problem;
 use copresence_engine::profile::Profile;
-use copresence_engine::recovery::{
-    EarliestDownload, UnfinishedVisit, load_earliest_download_time, recover_visits_capping_total_redeems,
-};
-use copresence_engine::runner::{EventSink, VisitConfig, VisitContext, VisitStopSignals, run_visit};
-use copresence_engine::setup::{DataStore, ProfileOrSandboxBackend, VisitOverrides, build_config_using_visit_history};
+use copresence_engine::setup::{DataStore, ProfileOrSandboxBackend, VisitOverrides};
 use copresence_store::VisitId;
-use futures_util::FutureExt as _;
 use jiff::Timestamp;
-use state::{ActiveVisit, KioskState, ShownScreen};
-use std::collections::HashSet;
-use std::panic::AssertUnwindSafe;
+use state::{KioskState, ShownScreenKind};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-
-/// Maximum time between two looks at the time of day, which a person may change.
-const MAX_CLOCK_WAIT: Duration = Duration::from_secs(30);
-
-/// Minimum wait before interrupted downloads are recovered again.
-const MIN_DOWNLOAD_WAIT: Duration = Duration::from_secs(1);
-/// Maximum wait before interrupted downloads are looked at again, because more may have been interrupted meanwhile.
-const MAX_DOWNLOAD_WAIT: Duration = Duration::from_secs(10);
-/// Pause before the next recovery if the journal cannot say when downloads are due: it may be on a disk that failed.
-const UNKNOWN_DOWNLOAD_WAIT: Duration = Duration::from_mins(1);
 
 /// What the application starts with.
 #[derive(Debug, Clone)]
@@ -69,13 +57,16 @@ pub struct Kiosk {
     clock: Clock,
     state: Arc<Mutex<KioskState>>,
     snapshots: Arc<watch::Sender<Snapshot>>,
+    /// The live tickets of visits at the embedded sandbox.
+    sandbox_tickets: Arc<watch::Sender<Vec<SandboxTicketWithLink>>>,
     inspector: Inspector,
+    metrics: BoothMetrics,
     tasks: TaskTracker,
     stopping: CancellationToken,
     /// Held while earlier visits are recovered: one recovery at a time.
     recovery_lock: Arc<tokio::sync::Mutex<()>>,
     /// Held while a task waits until downloads of earlier visits are due again: one wait at a time.
-    download_wait_lock: Arc<tokio::sync::Mutex<()>>,
+    recovery_wait_lock: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// What the visitor does.
@@ -96,6 +87,18 @@ pub enum VisitorCommand<'a> {
     Again,
     /// Has the visit forgotten.
     Forget,
+    /// Hands the visit over: it continues as a ticket.
+    HandOver,
+    /// Chooses a ticket.
+    ChooseTicket {
+        /// The id of its visit.
+        visit: &'a str,
+    },
+    /// Enters the code of the chosen ticket.
+    EnterPickupCode {
+        /// The code.
+        code: EnteredPickupCode<'a>,
+    },
 }
 
 /// What a command of the window acts on. A command whose target is not shown any more is ignored; what is not named
@@ -121,6 +124,7 @@ impl Kiosk {
             revision: 1,
             backend: backend_config.to_backend_view(),
             booth: VisitorScreenSettingsView::default(),
+            tickets: Vec::new(),
             screen: Screen::Attract,
         };
         let clock = Clock::default();
@@ -129,11 +133,13 @@ impl Kiosk {
             clock,
             state: Arc::new(Mutex::new(KioskState::new(ActiveBackend::new(backend_config)))),
             snapshots: Arc::new(watch::Sender::new(first)),
+            sandbox_tickets: Arc::default(),
             inspector: Inspector::default(),
+            metrics: BoothMetrics::new(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
             recovery_lock: Arc::default(),
-            download_wait_lock: Arc::default(),
+            recovery_wait_lock: Arc::default(),
         }
     }
 
@@ -176,6 +182,16 @@ impl Kiosk {
     /// Events and exchanges of visits, for the integrator.
     pub fn inspector(&self) -> &Inspector {
         &self.inspector
+    }
+
+    /// The metrics of this program.
+    pub fn metrics(&self) -> &BoothMetrics {
+        &self.metrics
+    }
+
+    /// Whether visitors can start a visit.
+    pub fn is_booth_open(&self) -> bool {
+        self.lock_kiosk_state().booth_closed_reason().is_none()
     }
 
     /// The data folder.
@@ -251,6 +267,9 @@ impl Kiosk {
                 VisitorCommand::Cancel | VisitorCommand::Again => self.leave_and_maybe_forget_visit(&mut state),
                 VisitorCommand::NewCode => self.restart_visit_unless_awaiting_code(&mut state),
                 VisitorCommand::Forget => self.start_forgetting_shown_visit(&mut state),
+                VisitorCommand::HandOver => self.start_hand_over(&mut state),
+                VisitorCommand::ChooseTicket { visit } => self.show_pickup_code_entry(&mut state, visit),
+                VisitorCommand::EnterPickupCode { code } => self.start_pickup_code_check(&mut state, code),
             }
         } else {
             tracing::info!(?command, ?target, "a command for another screen is ignored");
@@ -267,7 +286,7 @@ impl Kiosk {
     /// names, as far as it names them.
     fn matches_expected_screen(&self, state: &KioskState, target: &ExpectedScreen) -> bool {
         let is_visit =
-            |visit: &String| state.shown_or_forgetting_visit_id().is_some_and(|shown| shown.to_string() == *visit);
+            |visit: &String| state.find_visit_id_of_screen().is_some_and(|shown| shown.to_string() == *visit);
         let is_revision = |revision: u64| (state.screen_since..=self.snapshots.borrow().revision).contains(&revision);
         target.visit.as_ref().is_none_or(is_visit) && target.revision.is_none_or(is_revision)
     }
@@ -280,7 +299,7 @@ impl Kiosk {
             if state.consent.is_empty() {
                 self.show_and_spawn_visit(state);
             } else {
-                state.shown = ShownScreen::Consent(state.consent.clone());
+                state.shown = ShownScreenKind::Consent(state.consent.clone());
             }
         }
     }
@@ -289,7 +308,7 @@ impl Kiosk {
     /// in any language.
     fn begin_visit_if_agreed(&self, state: &mut KioskState, to: &str) {
         let language = match &state.shown {
-            ShownScreen::Consent(texts) => texts.find_language_of_exact_text(to).map(str::to_owned),
+            ShownScreenKind::Consent(texts) => texts.find_language_of_exact_text(to).map(str::to_owned),
             _ => None,
         };
         if let Some(language) = language
@@ -331,66 +350,6 @@ impl Kiosk {
         active_visit.screen_state.saved_file_path(name).filter(|_| id.to_string() == visit)
     }
 
-    /// Finishes in the background what a crash, the last stop or a failing backend left unfinished: to be called at the
-    /// program's start, and done again with each new visit, and whenever downloads that were interrupted are due. A few
-    /// visits at a time, each with back-off. Does nothing while an earlier call still runs. Needs a tokio runtime.
-    pub fn spawn_recovery_of_earlier_visits(&self) {
-        let running = self.lock_kiosk_state().unended_visits();
-        self.recover_visits_in_background(running);
-    }
-
-    /// Recovers earlier visits, except those that run now: one that ends meanwhile is not left over.
-    fn recover_visits_in_background(&self, running: HashSet<VisitId>) {
-        let Ok(once) = self.recovery_lock.clone().try_lock_owned() else { return };
-        let kiosk = self.clone();
-        self.tasks.spawn(async move {
-            let once = once;
-            let find_context_for = |unfinished: &UnfinishedVisit| kiosk.build_recovery_context(unfinished);
-            let skip = |id: &VisitId| running.contains(id) || kiosk.lock_kiosk_state().to_forget.contains(id);
-            let data_store = &kiosk.setup.data_store;
-            let (clock, stop) = (kiosk.clock, &kiosk.stopping);
-            match recover_visits_capping_total_redeems(data_store, clock, &find_context_for, &skip, stop).await {
-                Ok(all) => {
-                    for one in all {
-                        tracing::info!(visit = %one.visit, outcome = ?one.outcome, "an earlier visit was resumed");
-                    }
-                }
-                Err(error) => tracing::error!(%error, "earlier visits could not be recovered"),
-            }
-            drop(once);
-            kiosk.recover_again_when_downloads_are_due().await;
-        });
-    }
-
-    /// Waits until files that could not be saved are due again, and starts the next recovery. No visitor needs to come
-    /// for an avatar to be saved when the network or the disk is back.
-    async fn recover_again_when_downloads_are_due(&self) {
-        let Ok(once) = self.download_wait_lock.try_lock() else { return };
-        let skip = |id: &VisitId| {
-            let state = self.lock_kiosk_state();
-            state.unended_visits().contains(id) || state.to_forget.contains(id)
-        };
-        let wait = match load_earliest_download_time(&self.setup.data_store, skip).await {
-            Ok(EarliestDownload::NoneWaiting) => return,
-            Ok(EarliestDownload::At(due)) => {
-                let until_due =
-                    Duration::try_from(due.duration_since(self.clock.wall_clock_time())).unwrap_or_default();
-                until_due.clamp(MIN_DOWNLOAD_WAIT, MAX_DOWNLOAD_WAIT)
-            }
-            Ok(EarliestDownload::Unknown) => UNKNOWN_DOWNLOAD_WAIT,
-            Err(error) => {
-                tracing::error!(%error, "it is unknown when downloads are due again");
-                UNKNOWN_DOWNLOAD_WAIT
-            }
-        };
-        tokio::select! {
-            () = self.stopping.cancelled() => return,
-            () = tokio::time::sleep(wait) => {}
-        }
-        drop(once);
-        self.spawn_recovery_of_earlier_visits();
-    }
-
     /// Interrupts every visit and waits until each has written its end.
     pub async fn stop_visits(&self) {
         {
@@ -417,185 +376,4 @@ impl Kiosk {
         // Every change of the state is complete, also after a panic.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    /// Shows a new visit at once. What touches the disk or builds HTTP clients happens in its task, without the lock.
-    fn show_and_spawn_visit(&self, state: &mut KioskState) {
-        if self.stopping.is_cancelled() {
-            return;
-        }
-        let id = VisitId::new();
-        let at = state.active_backend.clone();
-        let (left, ends) = (CancellationToken::new(), self.stopping.child_token());
-        let leave = VisitStopSignals { interrupted: ends.clone(), visitor_left: left.clone() };
-        let gone = CancellationToken::new();
-        // Dropped with the task, however that ends.
-        let ending = gone.clone().drop_guard();
-        state.add_and_show_visit(
-            id,
-            ActiveVisit {
-                screen_state: VisitScreenState::new(id.to_string()),
-                backend: at.clone(),
-                visitor_left: left,
-                cancel: ends,
-                task_done: gone,
-            },
-        );
-        self.recover_visits_in_background(state.unended_visits());
-        let kiosk = self.clone();
-        self.tasks.spawn(async move {
-            let _ending = ending;
-            // A bug ends a visit and not the kiosk: no visitor is left with a screen that does not change.
-            if AssertUnwindSafe(kiosk.prepare_and_run_visit(id, at, leave)).catch_unwind().await.is_err() {
-                let event =
-                    ended_event_for_problem_code("internal", 2, "the program failed in this visit; the log says where");
-                kiosk.record_event_for_inspector_and_screen(&VisitEvent {
-                    visit: id,
-                    at: kiosk.clock.wall_clock_time(),
-                    kind: event,
-                });
-            }
-        });
-    }
-
-    /// Builds the API client, runs the visit to its end, and reports a backend that cannot be set up.
-    async fn prepare_and_run_visit(&self, id: VisitId, at: Arc<ActiveBackend>, leave: VisitStopSignals) {
-        let setup = &self.setup;
-        let BackendConfig { profile, target, .. } = &at.config;
-        let config = VisitConfig {
-            id,
-            ..build_config_using_visit_history(profile, target, &setup.data_store, &setup.overrides).await
-        };
-        let build = {
-            let at = at.clone();
-            move || at.get_or_build_api()
-        };
-        let api = match tokio::task::spawn_blocking(build).await {
-            Ok(api) => api,
-            Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
-        };
-        match api {
-            Ok(api) => {
-                let api = self.inspector.start_recording_and_build_client(id, &api, target, profile);
-                let context = setup.data_store.context_with_default_recovery_limits(api, self.clock, self.event_sink());
-                if run_visit(config, context, leave).await.outcome.can_saving_continue() {
-                    let running = self.lock_kiosk_state().unended_visits();
-                    self.recover_visits_in_background(running);
-                }
-            }
-            Err(error) => {
-                self.record_event_for_inspector_and_screen(&VisitEvent {
-                    visit: id,
-                    at: self.clock.wall_clock_time(),
-                    kind: setup_failed_event(&error),
-                });
-            }
-        }
-    }
-
-    /// Builds the context in which an earlier visit is recovered. It records nothing for the inspector, and its failure
-    /// is not reported as the last problem: no visitor waits at the booth for it.
-    fn build_recovery_context(&self, unfinished: &UnfinishedVisit) -> Result<VisitContext, String> {
-        let setup = &self.setup;
-        let in_use = self.lock_kiosk_state().active_backend.clone();
-        let BackendConfig { profile, target, .. } = &in_use.config;
-        let start = &unfinished.visit.start;
-        let api = if unfinished.token.is_none() {
-            // Its own backend decides where its file URLs may lead, and only its own profile may allow more.
-            let api_url = start.api_url.parse().map_err(|error| format!("its backend's URL: {error}"))?;
-            let own_target = ProfileOrSandboxBackend { api_url, ..target.clone() };
-            let own_profile =
-                (start.profile == profile.name && start.api_url == target.api_url.as_str()).then_some(profile);
-            own_target.build_download_only_client(own_profile)
-        } else if start.api_url == target.api_url.as_str() {
-            in_use.get_or_build_api()
-        } else {
-            return Err("it was made at another backend; `copresence recover` finishes it".to_owned());
-        };
-        let api = api.map_err(|error| error.to_string())?;
-        let event_sink: EventSink =
-            Arc::new(|event: VisitEvent| tracing::debug!(visit = %event.visit, event = event.kind.event_name()));
-        Ok(setup
-            .data_store
-            .context_with_default_recovery_limits(api, self.clock, event_sink)
-            .with_profile_recovery_limits(profile))
-    }
-
-    /// The event sink of visits on the screen.
-    fn event_sink(&self) -> EventSink {
-        let kiosk = self.clone();
-        Arc::new(move |event: VisitEvent| kiosk.record_event_for_inspector_and_screen(&event))
-    }
-
-    /// Records the event for the inspector, applies it to the screen and publishes a snapshot.
-    fn record_event_for_inspector_and_screen(&self, event: &VisitEvent) {
-        self.inspector.record_event(event);
-        let mut state = self.lock_kiosk_state();
-        state.apply_event(event);
-        if let EventKind::Invited { expires_at: Some(at), .. } = &event.kind
-            && let Some(active_visit) = state.visits.get(&event.visit)
-        {
-            self.publish_at_qr_code_expiry(*at, active_visit.task_done.clone());
-        }
-        self.publish_snapshot_if_changed(&mut state);
-    }
-
-    /// Publishes a snapshot when the QR code expires, unless the visit's task has ended by then.
-    fn publish_at_qr_code_expiry(&self, at: Timestamp, gone: CancellationToken) {
-        let kiosk = self.clone();
-        self.tasks.spawn(async move {
-            while let Ok(left) = Duration::try_from(at.duration_since(kiosk.clock.wall_clock_time()))
-                && !left.is_zero()
-            {
-                tokio::select! {
-                    () = gone.cancelled() => return,
-                    () = tokio::time::sleep(left.min(MAX_CLOCK_WAIT)) => {}
-                }
-            }
-            kiosk.publish_snapshot_if_changed(&mut kiosk.lock_kiosk_state());
-        });
-    }
-
-    /// Sends a snapshot with a new revision to the windows, unless screen, backend and operator settings are those
-    /// of the last one.
-    fn publish_snapshot_if_changed(&self, state: &mut KioskState) {
-        let screen = state.current_screen(&self.setup.asset_base, dirs::home_dir(), self.clock.wall_clock_time());
-        let backend = state.shown_or_active_backend().config.to_backend_view();
-        let booth =
-            VisitorScreenSettingsView { closed: state.booth_closed_reason().cloned(), ..state.booth_settings.clone() };
-        let screen_since = &mut state.screen_since;
-        self.snapshots.send_if_modified(|snapshot| {
-            if snapshot.screen == screen && snapshot.backend == backend && snapshot.booth == booth {
-                return false;
-            }
-            let revision = snapshot.revision + 1;
-            if !has_same_screen_and_visit(&snapshot.screen, &screen) {
-                *screen_since = revision;
-            }
-            *snapshot = Snapshot { revision, backend, booth, screen };
-            true
-        });
-    }
-}
-
-/// Whether a button of one snapshot means the same in another: the same screen of the same visit, however its contents
-/// changed.
-fn has_same_screen_and_visit(before: &Screen, after: &Screen) -> bool {
-    // After `failed` the visitor records again or leaves; before, the avatar is being made.
-    let has_failed = |screen: &Screen| matches!(screen, Screen::Making { status, .. } if status == "failed");
-    std::mem::discriminant(before) == std::mem::discriminant(after)
-        && before.visit_id() == after.visit_id()
-        && has_failed(before) == has_failed(after)
-}
-
-/// The end of a visit whose backend cannot be set up.
-fn setup_failed_event(error: &SetupError) -> EventKind {
-    let code = problem::code_for_client_setup_error(error);
-    let exit = if code == "credentials_missing" { 3 } else { 2 };
-    ended_event_for_problem_code(code, exit, &error.to_string())
-}
-
-/// The `ended` event for a problem code, with its message. The visit ended in phase `issuing`.
-fn ended_event_for_problem_code(code: &str, exit: u8, detail: &str) -> EventKind {
-    let message = problem::operator_message_with_hint(&problem::problem_for_code(code, Some(detail)));
-    EventKind::Ended { code: code.to_owned(), exit, message, visit_state: "issuing".to_owned() }
 }

@@ -1,13 +1,20 @@
 //! The visits of this process, and what the screen shows.
 
 use super::backend_config::ActiveBackend;
+use super::code_pacing::UnusedCodeCounter;
 use super::retention::RetentionClock;
+use super::tickets::{Ticket, TicketList};
 use crate::screen_state::{ScreenDataFromHost, VisitScreenState};
-use crate::view::{ForgettingState, LocalizedTextView, Problem, Screen, VisitorScreenSettingsView};
-use copresence_engine::events::{EventKind, VisitEvent};
+use crate::view::{
+    ForgettingState, LocalizedTextView, NextVisitorOffer, PickupEntryView, Problem, Screen, TicketName, TicketState,
+    TicketView, VisitorScreenSettingsView,
+};
+use copresence_engine::SecretString;
+use copresence_engine::events::{EventKind, VisitEvent, format_rfc3339};
 use copresence_engine::problem::problem_for_code;
 use copresence_store::VisitId;
 use jiff::Timestamp;
+use secrecy::ExposeSecret as _;
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,21 +32,55 @@ pub(super) struct ActiveVisit {
     pub(super) task_done: CancellationToken,
 }
 
+/// The present time of the wall clock and of the monotonic clock.
+pub(super) struct ClockReadings {
+    /// The time of day.
+    pub(super) wall: Timestamp,
+    /// A monotonic timestamp.
+    pub(super) monotonic: Timestamp,
+}
+
+impl ClockReadings {
+    /// The time of day of a monotonic timestamp, in whole seconds, so that it is the same in each snapshot.
+    pub(super) fn convert_to_wall_time(&self, monotonic: Timestamp) -> Timestamp {
+        let at = self.wall.saturating_add(monotonic.duration_since(self.monotonic)).unwrap_or(Timestamp::MAX);
+        at.round(jiff::Unit::Second).unwrap_or(at)
+    }
+}
+
 /// What the screen shows.
 #[derive(Default)]
-pub(super) enum ShownScreen {
+pub(super) enum ShownScreenKind {
     #[default]
     Attract,
     /// The text to agree to, as it was when the screen appeared.
     Consent(LocalizedTextView),
     Visit(VisitId),
+    /// The ticket of a visit that was just handed over, with its code.
+    Ticket {
+        visit: VisitId,
+        name: TicketName,
+        code: SecretString,
+    },
+    /// The code entry of a ticket.
+    PickUp(PickupCodeEntry),
     Forgetting(VisitId, ForgettingState),
+}
+
+/// State of the code entry of a ticket.
+pub(super) struct PickupCodeEntry {
+    pub(super) visit: VisitId,
+    pub(super) name: TicketName,
+    /// Whether a code is being checked.
+    pub(super) is_checking: bool,
+    /// Whether the last code was wrong.
+    pub(super) was_wrong: bool,
 }
 
 /// What the kiosk knows while it runs: visits, the shown screen, the backend and the settings. Behind one lock.
 pub(super) struct KioskState {
     pub(super) visits: HashMap<VisitId, ActiveVisit>,
-    pub(super) shown: ShownScreen,
+    pub(super) shown: ShownScreenKind,
     /// The backend of new visits.
     pub(super) active_backend: Arc<ActiveBackend>,
     pub(super) booth_settings: VisitorScreenSettingsView,
@@ -51,6 +92,12 @@ pub(super) struct KioskState {
     pub(super) to_forget: HashSet<VisitId>,
     /// The time of day for the retention of files.
     pub(super) retention_clock: RetentionClock,
+    /// The live tickets.
+    pub(super) tickets: TicketList,
+    /// The visit that is being handed over: its ticket is being journalled.
+    pub(super) handing_over: Option<VisitId>,
+    /// The codes that were not used, by which new codes are spaced out.
+    pub(super) unused_codes: UnusedCodeCounter,
     /// The last problem, for the operator.
     pub(super) last_problem: Option<(Timestamp, Problem)>,
 }
@@ -59,35 +106,47 @@ impl KioskState {
     pub(super) fn new(active_backend: Arc<ActiveBackend>) -> Self {
         Self {
             visits: HashMap::new(),
-            shown: ShownScreen::default(),
+            shown: ShownScreenKind::default(),
             active_backend,
             booth_settings: VisitorScreenSettingsView::default(),
             consent: LocalizedTextView::default(),
             screen_since: 0,
             to_forget: HashSet::new(),
             retention_clock: RetentionClock::default(),
+            tickets: TicketList::default(),
+            handing_over: None,
+            unused_codes: UnusedCodeCounter::default(),
             last_problem: None,
         }
     }
 
     /// The visit on the screen.
     pub(super) fn shown_visit(&self) -> Option<(VisitId, &ActiveVisit)> {
-        let ShownScreen::Visit(id) = &self.shown else { return None };
+        let ShownScreenKind::Visit(id) = &self.shown else { return None };
         self.visits.get(id).map(|active_visit| (*id, active_visit))
     }
 
-    /// The visit that the screen is about, also while it is being forgotten.
-    pub(super) fn shown_or_forgetting_visit_id(&self) -> Option<VisitId> {
+    /// The visit that the screen is about: also its ticket, and while it is being forgotten.
+    pub(super) fn find_visit_id_of_screen(&self) -> Option<VisitId> {
         match &self.shown {
-            ShownScreen::Visit(id) | ShownScreen::Forgetting(id, _) => Some(*id),
-            ShownScreen::Attract | ShownScreen::Consent(_) => None,
+            ShownScreenKind::Visit(id)
+            | ShownScreenKind::Forgetting(id, _)
+            | ShownScreenKind::Ticket { visit: id, .. }
+            | ShownScreenKind::PickUp(PickupCodeEntry { visit: id, .. }) => Some(*id),
+            ShownScreenKind::Attract | ShownScreenKind::Consent(_) => None,
         }
     }
 
-    /// Whether a visit is on the screen, or continues behind it.
-    pub(super) fn is_shown_or_running(&self, id: &VisitId) -> bool {
-        self.shown_or_forgetting_visit_id() == Some(*id)
+    /// Whether a visit is on the screen, continues behind it, or waits for its visitor.
+    pub(super) fn is_shown_running_or_ticketed(&self, id: &VisitId) -> bool {
+        self.find_visit_id_of_screen() == Some(*id)
+            || self.tickets.find_by_visit(id).is_some()
             || self.visits.get(id).is_some_and(|active_visit| !active_visit.task_done.is_cancelled())
+    }
+
+    /// Whether somebody waits for this visit: it is on the screen, runs in the background, or has a live ticket.
+    pub(super) fn has_visitor(&self, visit: &VisitId) -> bool {
+        self.visits.contains_key(visit) || self.tickets.find_by_visit(visit).is_some()
     }
 
     /// The visits that have not ended.
@@ -113,8 +172,8 @@ impl KioskState {
     /// Adds a visit and shows it.
     pub(super) fn add_and_show_visit(&mut self, id: VisitId, active_visit: ActiveVisit) {
         self.visits.insert(id, active_visit);
-        self.shown = ShownScreen::Visit(id);
-        self.drop_ended_unshown_visits();
+        self.shown = ShownScreenKind::Visit(id);
+        self.drop_ended_unshown_unticketed_visits();
     }
 
     /// Shows the first screen, and signals the visit that its visitor left: the visit itself decides whether it
@@ -124,14 +183,14 @@ impl KioskState {
             active_visit.visitor_left.cancel();
             id
         });
-        self.shown = ShownScreen::Attract;
-        self.drop_ended_unshown_visits();
+        self.shown = ShownScreenKind::Attract;
+        self.drop_ended_unshown_unticketed_visits();
         left
     }
 
-    /// Applies an event of a visit to its screen. Keeps the problem that ended a visit, and drops visits that are
-    /// over.
-    pub(super) fn apply_event(&mut self, event: &VisitEvent) {
+    /// Applies an event of a visit to its screen and its ticket. Keeps the problem that ended a visit, and drops visits
+    /// that are over. `now` is a monotonic timestamp.
+    pub(super) fn update_screen_and_ticket_from_event(&mut self, event: &VisitEvent, now: Timestamp) {
         if let EventKind::Ended { code, exit, message, .. } = &event.kind
             && !matches!(*exit, 0 | 130)
         {
@@ -152,30 +211,125 @@ impl KioskState {
             }
             active_visit.screen_state.apply_event(event);
         }
-        self.drop_ended_unshown_visits();
+        self.update_ticket_from_visit(&event.visit, now);
+        self.drop_ended_unshown_unticketed_visits();
     }
 
-    /// Drops visits that have ended and are not shown; the journal has them.
-    fn drop_ended_unshown_visits(&mut self) {
+    /// Updates the ticket of a visit from the visit's state, if it has a ticket. `now` is a monotonic timestamp.
+    pub(super) fn update_ticket_from_visit(&mut self, visit: &VisitId, now: Timestamp) {
+        if let Some(active_visit) = self.visits.get(visit) {
+            let (ticket_state, _) = active_visit.screen_state.derive_ticket_state_and_progress();
+            self.tickets.update_ticket_from_state(visit, ticket_state, now);
+        }
+    }
+
+    /// Drops visits that have ended, are not shown and have no ticket; the journal has them.
+    pub(super) fn drop_ended_unshown_unticketed_visits(&mut self) {
         let shown = self.shown_visit().map(|(id, _)| id);
-        self.visits.retain(|id, active_visit| !active_visit.screen_state.has_ended() || shown == Some(*id));
+        let tickets = &self.tickets;
+        self.visits.retain(|id, active_visit| {
+            !active_visit.screen_state.has_ended() || shown == Some(*id) || tickets.find_by_visit(id).is_some()
+        });
+    }
+
+    /// Whether the visit on the screen can be handed over if a lane is free. `now` is the time of day.
+    pub(super) fn can_hand_over_shown_visit(&self, now: Timestamp) -> bool {
+        self.shown_visit().is_some_and(|(_, active_visit)| {
+            let can_phones_scan = active_visit.backend.config.can_phones_reach_backend();
+            active_visit.screen_state.can_continue_in_background(can_phones_scan, now)
+                && !active_visit.task_done.is_cancelled()
+        })
+    }
+
+    /// The visits with a live ticket that ended before anybody used their codes.
+    pub(super) fn find_unused_ended_visits(&self) -> Vec<VisitId> {
+        let is_unused = |visit: &VisitId| {
+            self.visits.get(visit).is_none_or(|active_visit| active_visit.screen_state.has_ended_without_scan())
+        };
+        self.tickets.iter().map(|ticket| ticket.visit).filter(is_unused).collect()
+    }
+
+    /// Whether a further visit can become a ticket.
+    pub(super) fn has_lane_for_another_ticket(&self) -> bool {
+        self.tickets.len() < self.booth_settings.lanes.count as usize
+    }
+
+    /// Builds the offer to hand over the visit on the screen; `None` without lanes.
+    fn build_hand_over_offer(&self) -> Option<NextVisitorOffer> {
+        let lanes = self.booth_settings.lanes;
+        let has_free_lane = self.has_lane_for_another_ticket();
+        (lanes.count > 0).then(|| NextVisitorOffer {
+            has_free_lane,
+            automatic_seconds: lanes.automatic_seconds.filter(|_| has_free_lane),
+        })
+    }
+
+    /// The live tickets as everybody may see them, in the order of the strip.
+    pub(super) fn build_ticket_views(&self) -> Vec<TicketView> {
+        self.tickets.iter().map(|ticket| self.build_ticket_view(ticket)).collect()
+    }
+
+    /// A live ticket as everybody may see it.
+    pub(super) fn build_ticket_view(&self, ticket: &Ticket) -> TicketView {
+        let (state, progress) = self.visits.get(&ticket.visit).map_or((TicketState::Failed, None), |active_visit| {
+            active_visit.screen_state.derive_ticket_state_and_progress()
+        });
+        TicketView { visit: ticket.visit.to_string(), name: ticket.name, state, progress }
+    }
+
+    /// The view of a ticket that may be closed by now.
+    fn build_view_of_live_or_closed_ticket(&self, visit: &VisitId, name: TicketName) -> TicketView {
+        self.tickets.find_by_visit(visit).map_or_else(
+            || TicketView { visit: visit.to_string(), name, state: TicketState::Closed, progress: None },
+            |ticket| self.build_ticket_view(ticket),
+        )
+    }
+
+    /// The screen of the code entry.
+    fn build_pickup_screen(&self, entry: &PickupCodeEntry, times: &ClockReadings) -> Screen {
+        let ticket = self.tickets.find_by_visit(&entry.visit);
+        Screen::PickUp {
+            visit: entry.visit.to_string(),
+            ticket: self.build_view_of_live_or_closed_ticket(&entry.visit, entry.name),
+            entry: PickupEntryView {
+                checking: entry.is_checking,
+                wrong: entry.was_wrong && !entry.is_checking,
+                tries_left: ticket.map_or(1, Ticket::count_attempts_before_wait),
+                blocked_until: ticket
+                    .and_then(|ticket| ticket.entry_blocked_until(times.monotonic))
+                    .map(|until| format_rfc3339(times.convert_to_wall_time(until))),
+            },
+        }
     }
 
     /// The screen that the window shows now. A visit that is no longer known gives the attract screen.
-    pub(super) fn current_screen(&self, asset_base: &str, home: Option<PathBuf>, now: Timestamp) -> Screen {
+    pub(super) fn build_current_screen(
+        &self,
+        asset_base: &str,
+        home: Option<PathBuf>,
+        times: &ClockReadings,
+    ) -> Screen {
         match &self.shown {
-            ShownScreen::Attract => Screen::Attract,
-            ShownScreen::Consent(texts) => Screen::Consent { texts: texts.clone() },
-            ShownScreen::Forgetting(visit, state) => {
+            ShownScreenKind::Attract => Screen::Attract,
+            ShownScreenKind::Consent(texts) => Screen::Consent { texts: texts.clone() },
+            ShownScreenKind::Forgetting(visit, state) => {
                 Screen::Forgetting { visit: visit.to_string(), stand: state.clone() }
             }
-            ShownScreen::Visit(id) => self.visits.get(id).map_or(Screen::Attract, |active_visit| {
+            ShownScreenKind::Ticket { visit, name, code } => Screen::Ticket {
+                visit: visit.to_string(),
+                ticket: self.build_view_of_live_or_closed_ticket(visit, *name),
+                pickup_code: code.expose_secret().to_owned(),
+            },
+            ShownScreenKind::PickUp(entry) => self.build_pickup_screen(entry, times),
+            ShownScreenKind::Visit(id) => self.visits.get(id).map_or(Screen::Attract, |active_visit| {
                 let facts = ScreenDataFromHost {
                     asset_base: asset_base.to_owned(),
                     can_play_phone: active_visit.backend.config.target.is_embedded_sandbox,
                     home,
+                    can_phones_scan: active_visit.backend.config.can_phones_reach_backend(),
+                    next_visitor: self.build_hand_over_offer(),
                 };
-                active_visit.screen_state.to_screen(&facts, now)
+                active_visit.screen_state.to_screen(&facts, times.wall)
             }),
         }
     }
@@ -228,7 +382,7 @@ mod tests {
             let id = VisitId::new();
             let active_visit = active_visit(&state, id);
             state.add_and_show_visit(id, active_visit);
-            state.apply_event(&end(id));
+            state.update_screen_and_ticket_from_event(&end(id), Timestamp::now());
             assert!(
                 state.shown_visit().is_some_and(|(_, active_visit)| active_visit.screen_state.has_ended()),
                 "the screen says how"
@@ -241,7 +395,7 @@ mod tests {
         state.signal_leave_and_clear_screen();
         assert!(state.shown_visit().is_none());
         assert_eq!(state.visits.len(), 1, "it goes on");
-        state.apply_event(&end(behind));
+        state.update_screen_and_ticket_from_event(&end(behind), Timestamp::now());
         assert!(state.visits.is_empty());
         let (_, problem) = state.last_problem.expect("the operator is told");
         assert_eq!(problem.code, "timed_out");

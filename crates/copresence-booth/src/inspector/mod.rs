@@ -6,6 +6,7 @@
 mod recordings;
 mod render;
 
+use crate::metrics::BoothMetrics;
 use crate::view::Problem;
 use crate::view::inspector::{InspectorView, RequirementView};
 use copresence_client::{ApiClient, BackendWithRoutes, Exchange, ExchangeRecorder, Redactor, har};
@@ -56,23 +57,26 @@ impl Default for Inspector {
     }
 }
 
-/// Records the exchanges of one visit.
+/// Records the exchanges of one visit, and counts them.
 struct VisitExchangeRecorder {
     inspector: Inspector,
+    metrics: BoothMetrics,
     visit: VisitId,
 }
 
 impl ExchangeRecorder for VisitExchangeRecorder {
     fn record_exchange(&self, exchange: Exchange) {
+        self.metrics.record_request(&exchange);
         self.inspector.lock_recordings().add_exchange_to_known_visit(self.visit, exchange, Instant::now());
         self.inspector.notify_recordings_changed();
     }
 }
 
 impl Inspector {
-    /// Starts recording a visit. Returns an API client that records its exchanges.
+    /// Starts recording a visit. Returns an API client that records its exchanges, and counts them in `metrics`.
     pub(crate) fn start_recording_and_build_client(
         &self,
+        metrics: &BoothMetrics,
         visit: VisitId,
         api: &ApiClient,
         target: &ProfileOrSandboxBackend,
@@ -81,11 +85,12 @@ impl Inspector {
         {
             let mut memory = self.lock_recordings();
             let visit = memory.get_or_insert_visit(visit, jiff::Timestamp::now());
-            visit.backend = Some(Arc::new(target.api_routes(profile)));
+            visit.backend = Some(Arc::new(target.backend_with_profile_routes(profile)));
             visit.link = Some(target.link.clone());
         }
         self.notify_recordings_changed();
-        api.clone_with_recorder(Arc::new(VisitExchangeRecorder { inspector: self.clone(), visit }))
+        let recorder = VisitExchangeRecorder { inspector: self.clone(), metrics: metrics.clone(), visit };
+        api.clone_with_recorder(Arc::new(recorder))
     }
 
     /// Records an event of a visit, with the Export Token in its link masked.
@@ -126,7 +131,11 @@ impl Inspector {
     }
 
     /// The current recordings, with the timeline of the requested visit or of the newest one.
-    pub fn inspector_view(&self, visit: Option<&str>, rules: &RequirementJudge) -> InspectorView {
+    pub fn build_inspector_view_of_visit_or_newest(
+        &self,
+        visit: Option<&str>,
+        rules: &RequirementJudge,
+    ) -> InspectorView {
         let taken = RecordingsCopy::copy_recordings(&self.lock_recordings(), visit);
         taken.to_inspector_view(rules)
     }
@@ -146,7 +155,9 @@ impl Inspector {
                 changes.mark_unchanged();
                 let (inspector, visit, rules) = (self.clone(), visit.clone(), rules.clone());
                 let began = Instant::now();
-                let made = tokio::task::spawn_blocking(move || inspector.inspector_view(visit.as_deref(), &*rules));
+                let made = tokio::task::spawn_blocking(move || {
+                    inspector.build_inspector_view_of_visit_or_newest(visit.as_deref(), &*rules)
+                });
                 let Ok(view) = made.await else { return };
                 if !send(view) {
                     return;

@@ -29,7 +29,7 @@ impl RecordingsCopy {
         let visits: Vec<_> = self.visits.iter().map(|visit| to_visit_list_entry(visit, rules)).collect();
         let shown = self.shown.map(|index| Timeline {
             visit: visits[index].clone(),
-            entries: timeline_entries(&self.visits[index], rules),
+            entries: build_timeline_entries(&self.visits[index], rules),
         });
         InspectorView { visits, shown, dropped: self.dropped }
     }
@@ -61,7 +61,7 @@ fn count_exchange_violations(
 }
 
 /// Events and exchanges in the order in which they began.
-fn timeline_entries(visit: &RecordedVisit, rules: &RequirementJudge) -> Vec<TimelineEntry> {
+fn build_timeline_entries(visit: &RecordedVisit, rules: &RequirementJudge) -> Vec<TimelineEntry> {
     let mut all: Vec<(Instant, TimelineEntry)> = Vec::with_capacity(visit.events.len() + visit.exchanges.len());
     for step in &visit.events {
         let entry = TimelineEntry::Step {
@@ -72,7 +72,7 @@ fn timeline_entries(visit: &RecordedVisit, rules: &RequirementJudge) -> Vec<Time
         all.push((step.instant, entry));
     }
     for kept in &visit.exchanges {
-        let exchange = Box::new(exchange_view(kept, visit.backend.as_deref(), rules));
+        let exchange = Box::new(build_exchange_view(kept, visit.backend.as_deref(), rules));
         all.push((kept.instant, TimelineEntry::Exchange { exchange }));
     }
     all.sort_by_key(|(moment, _)| *moment);
@@ -80,7 +80,7 @@ fn timeline_entries(visit: &RecordedVisit, rules: &RequirementJudge) -> Vec<Time
 }
 
 /// A recorded exchange with the requirements that it meets and violates.
-fn exchange_view(
+fn build_exchange_view(
     kept: &RecordedExchange,
     backend: Option<&BackendWithRoutes>,
     rules: &RequirementJudge,

@@ -32,7 +32,7 @@ fn record_new_visit(inspector: &Inspector) -> (VisitId, VisitExchangeRecorder) {
     known.backend =
         Some(Arc::new(BackendWithRoutes::copresence_backend_from_url("https://api.test/".parse().expect("a URL"))));
     known.link = Some("copresence://new?exportToken={token}".parse().expect("a template"));
-    (visit, VisitExchangeRecorder { inspector: inspector.clone(), visit })
+    (visit, VisitExchangeRecorder { inspector: inspector.clone(), metrics: BoothMetrics::new(), visit })
 }
 
 fn judge_no_requirements(_: &Exchange, _: &BackendWithRoutes) -> Vec<RequirementView> {
@@ -61,7 +61,7 @@ fn the_token_of_a_link_is_masked_in_every_event() {
     };
     inspector.record_event(&visit_event(visit, said("it is tok/en-1234")));
     inspector.record_event(&visit_event(visit, said("it is tok%2fen-1234")));
-    let view = inspector.inspector_view(None, &judge_no_requirements);
+    let view = inspector.build_inspector_view_of_visit_or_newest(None, &judge_no_requirements);
     let text = serde_json::to_string(&view).expect("plain data");
     assert!(!text.contains("en-1234") && text.contains("exportToken=…"), "{text}");
     let entries = view.shown.expect("the newest").entries;
@@ -78,7 +78,11 @@ fn only_the_last_progress_of_a_file_is_kept() {
     for (file, bytes) in [("a.glb", 1), ("a.glb", 2), ("a.png", 1), ("a.glb", 3), ("a.glb", 9)] {
         inspector.record_event(&visit_event(visit, progress_event(file, bytes)));
     }
-    let entries = inspector.inspector_view(None, &judge_no_requirements).shown.expect("the newest").entries;
+    let entries = inspector
+        .build_inspector_view_of_visit_or_newest(None, &judge_no_requirements)
+        .shown
+        .expect("the newest")
+        .entries;
     assert_eq!(entries.len(), 3, "{entries:?}");
 }
 
@@ -88,7 +92,11 @@ fn an_event_that_is_too_long_is_replaced() {
     let (visit, _) = record_new_visit(&inspector);
     let exports = vec!["x".repeat(MAX_EVENT_BYTES)];
     inspector.record_event(&visit_event(visit, EventKind::Redeemed { exports }));
-    let entries = inspector.inspector_view(None, &judge_no_requirements).shown.expect("the newest").entries;
+    let entries = inspector
+        .build_inspector_view_of_visit_or_newest(None, &judge_no_requirements)
+        .shown
+        .expect("the newest")
+        .entries;
     let [TimelineEntry::Step { line, event, .. }] = entries.as_slice() else { panic!("one step") };
     let line: Value = serde_json::from_str(line).expect("JSON");
     assert!(line["left_out"].as_u64().is_some_and(|bytes| bytes > 16_384) && event == "redeemed");
@@ -113,7 +121,7 @@ fn entries_are_sorted_by_start_and_violations_are_counted() {
         };
         vec![rule(true), rule(false)]
     };
-    let view = inspector.inspector_view(Some(&visit.to_string()), &rules);
+    let view = inspector.build_inspector_view_of_visit_or_newest(Some(&visit.to_string()), &rules);
     assert_eq!((view.visits[0].exchanges, view.visits[0].broken), (2, 2));
     let shown = view.shown.expect("asked for");
     let calls = shown.entries.iter().map(|entry| match entry {
@@ -124,7 +132,7 @@ fn entries_are_sorted_by_start_and_violations_are_counted() {
         TimelineEntry::Step { event, .. } => event.as_str(),
     });
     assert_eq!(calls.collect::<Vec<_>>(), ["login", "started", "generate"]);
-    assert_eq!(inspector.inspector_view(Some("another"), &rules).shown, None);
+    assert_eq!(inspector.build_inspector_view_of_visit_or_newest(Some("another"), &rules).shown, None);
 }
 
 #[test]
@@ -134,7 +142,7 @@ fn a_late_response_does_not_restore_a_deleted_visit() {
     recorder.record_exchange(sample_exchange(CallKind::Redeem));
     inspector.forget_recordings_of_visit(visit);
     recorder.record_exchange(sample_exchange(CallKind::Redeem));
-    assert!(inspector.inspector_view(None, &judge_no_requirements).visits.is_empty());
+    assert!(inspector.build_inspector_view_of_visit_or_newest(None, &judge_no_requirements).visits.is_empty());
 }
 
 #[tokio::test]

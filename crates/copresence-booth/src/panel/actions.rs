@@ -7,9 +7,8 @@ use crate::view::panel::{AppearanceAndLanguageSettings, PanelAction};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use copresence_engine::credentials::{self, CredentialKind, KeychainError};
-use copresence_engine::history;
 use copresence_engine::problem::{problem_for_code, problem_for_keychain_error};
-use copresence_store::{SettingsOrLogoFile, StoreError, VisitId};
+use copresence_store::{SettingsOrLogoFile, StoreError, VisitId, VisitRecord};
 use copresence_visit::MillisSinceOrigin;
 use image::{ImageFormat, ImageReader, Limits};
 use secrecy::SecretString;
@@ -26,7 +25,7 @@ const SPEED_RANGE: std::ops::RangeInclusive<f64> = 0.1..=1000.0;
 
 /// What the host has to do after an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HostFollowUp {
+pub enum HostStepAfterAction {
     /// Show the updated panel.
     ShowPanel,
     /// Apply the display settings to the window, then show the updated panel.
@@ -40,16 +39,16 @@ impl Panel {
     ///
     /// # Errors
     /// The action was refused or failed. The problem says why and what to do; nothing has changed then.
-    pub async fn run_action(&self, act: PanelAction, now: MillisSinceOrigin) -> Result<HostFollowUp, Problem> {
+    pub async fn run_action(&self, act: PanelAction, now: MillisSinceOrigin) -> Result<HostStepAfterAction, Problem> {
         match act {
             PanelAction::Lock => {
                 self.0.pin_lock.lock_panel();
-                return Ok(HostFollowUp::ShowPanel);
+                return Ok(HostStepAfterAction::ShowPanel);
             }
-            PanelAction::Quit => return Ok(HostFollowUp::Quit),
+            PanelAction::Quit => return Ok(HostStepAfterAction::Quit),
             PanelAction::ChangePin { current, new } => {
                 self.0.pin_lock.change_pin(current, new, now).await?;
-                return Ok(HostFollowUp::ShowPanel);
+                return Ok(HostStepAfterAction::ShowPanel);
             }
             _ => {}
         }
@@ -57,16 +56,21 @@ impl Panel {
         match act {
             PanelAction::WipeNow => self.forget_all_except_running_visits().await?,
             PanelAction::ForgetVisit { visit } => self.forget_past_visit(&visit).await?,
+            PanelAction::OpenTicket { visit } => self.0.kiosk.open_ticket_for_operator(&visit)?,
+            PanelAction::ForgetTicket { visit } => self.0.kiosk.close_ticket_and_forget_visit(&visit).await?,
+            PanelAction::MoveTicket { visit, place } => {
+                self.0.kiosk.move_ticket_for_operator(&visit, place).await?;
+            }
             act => {
                 let panel = self.clone();
                 return run_blocking(move || panel.apply_action_blocking(act)).await?;
             }
         }
-        Ok(HostFollowUp::ShowPanel)
+        Ok(HostStepAfterAction::ShowPanel)
     }
 
     /// Runs an action that blocks on the disk or the keychain. Must be called outside the async worker threads.
-    fn apply_action_blocking(&self, act: PanelAction) -> Result<HostFollowUp, Problem> {
+    fn apply_action_blocking(&self, act: PanelAction) -> Result<HostStepAfterAction, Problem> {
         let PanelInner { kiosk, sources, .. } = &*self.0;
         match act {
             PanelAction::UseProfile { name } => self.switch_to_profile(&name)?,
@@ -107,11 +111,11 @@ impl Panel {
                 // From now on the setting wins over `--kiosk`.
                 self.0.kiosk_mode_override.in_force.store(false, Ordering::Relaxed);
                 self.publish_booth_settings();
-                return Ok(HostFollowUp::UpdateWindow);
+                return Ok(HostStepAfterAction::UpdateWindow);
             }
             PanelAction::SetDisplay { display } => {
                 self.set_appearance_and_language(display)?;
-                return Ok(HostFollowUp::UpdateWindow);
+                return Ok(HostStepAfterAction::UpdateWindow);
             }
             PanelAction::SetLogo { png } => self.set_logo(&png)?,
             PanelAction::SetKeep { hours } => {
@@ -119,14 +123,23 @@ impl Panel {
                 self.publish_booth_settings();
                 kiosk.spawn_forgetting_of_due_visits();
             }
+            PanelAction::SetLanes { lanes } => {
+                let lanes = panel_data::validate_lane_settings(lanes)?;
+                self.change_and_save_settings(|settings| settings.lanes = lanes)?;
+                self.publish_booth_settings();
+                kiosk.close_expired_tickets();
+            }
             // Handled by the async caller.
             PanelAction::Lock
             | PanelAction::Quit
             | PanelAction::ChangePin { .. }
             | PanelAction::WipeNow
-            | PanelAction::ForgetVisit { .. } => {}
+            | PanelAction::ForgetVisit { .. }
+            | PanelAction::OpenTicket { .. }
+            | PanelAction::ForgetTicket { .. }
+            | PanelAction::MoveTicket { .. } => {}
         }
-        Ok(HostFollowUp::ShowPanel)
+        Ok(HostStepAfterAction::ShowPanel)
     }
 
     /// Opens the backend of this profile, saves the choice and uses it for new visits.
@@ -247,15 +260,24 @@ impl Panel {
         Ok(())
     }
 
-    /// Deletes all past visits. Running visits are kept.
+    /// Deletes all past visits. Running visits and those with a live ticket are kept.
     async fn forget_all_except_running_visits(&self) -> Result<(), Problem> {
         let kiosk = &self.0.kiosk;
-        let wiped = history::forget_visits_started_before(kiosk.data_store(), None).await.map(|mut forgotten| {
+        let is_past = |record: &VisitRecord| !kiosk.has_live_ticket(&record.start.id);
+        let mut wiped = kiosk.forget_matching_visits_and_recordings(is_past).await;
+        if let Ok(forgotten) = &mut wiped {
             // Those that go on here are left on purpose.
             let live = kiosk.running_visits();
             forgotten.locked.retain(|id| !live.contains(id));
-            forgotten
-        });
+            // This program may be recovering them just now.
+            let mut still_locked = Vec::new();
+            for id in std::mem::take(&mut forgotten.locked) {
+                if !kiosk.is_recovery_running() || kiosk.forget_past_visit_now(id).await.is_some() {
+                    still_locked.push(id);
+                }
+            }
+            forgotten.locked = still_locked;
+        }
         incomplete_forget_problem(wiped.map_err(|error| error.to_string())).map_or(Ok(()), Err)
     }
 
@@ -264,13 +286,13 @@ impl Panel {
         let kiosk = &self.0.kiosk;
         let unknown = || problem_for_code("visit_unknown", Some(visit));
         let id: VisitId = visit.parse().map_err(|_| unknown())?;
-        if kiosk.running_visits().contains(&id) {
+        if kiosk.running_visits().contains(&id) || kiosk.has_live_ticket(&id) {
             return Err(problem_for_code("visit_goes_on", None));
         }
-        let forgotten = history::forget_visit(kiosk.data_store(), &id).await.map_err(|error| error.to_string());
-        match forgotten.transpose() {
-            None => Err(unknown()),
-            Some(forgotten) => incomplete_forget_problem(forgotten).map_or(Ok(()), Err),
+        let journal = &kiosk.data_store().journal;
+        match journal.load_detailed_visit_record(&id).await {
+            Ok(None) => Err(unknown()),
+            _ => kiosk.forget_past_visit_now(id).await.map_or(Ok(()), Err),
         }
     }
 

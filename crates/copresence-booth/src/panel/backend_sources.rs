@@ -47,7 +47,8 @@ impl ProfileAndCredentialSources {
             return self.open_sandbox_backend(profile, phones);
         }
         let unusable = |error: &dyn std::fmt::Display| problem_for_code("configuration", Some(&error.to_string()));
-        let target = ProfileOrSandboxBackend::target_without_credentials(&profile).map_err(|error| unusable(&error))?;
+        let target =
+            ProfileOrSandboxBackend::backend_target_without_credentials(&profile).map_err(|error| unusable(&error))?;
         let (target, closed) = match credentials::find_credentials(&profile, &self.credential_store, &*self.env) {
             Ok(found) => {
                 let target = ProfileOrSandboxBackend {

@@ -5,36 +5,42 @@
 
 mod actions;
 mod backend_sources;
+mod metrics_states;
+mod opening;
 mod panel_data;
 mod pin_lock;
 mod simulator;
 
 pub use crate::pin::{PIN_LENGTH, PinHash};
 pub use crate::settings::{OperatorSettings, SettingsFile};
-pub use actions::HostFollowUp;
+pub use actions::HostStepAfterAction;
 pub use backend_sources::{EnvLookup, OpenedBackend, ProfileAndCredentialSources};
 pub use pin_lock::PinLock;
 pub use simulator::{EmbeddedSandboxBackend, EmbeddedSandboxControl};
 
 use crate::app::Kiosk;
+use crate::metrics::{KeychainStateCache, MetricsEndpoint};
 use crate::view::panel::{
     AppearanceAndLanguageSettings, KioskModeView, MonitorView, PanelView, PartHealthView, PastVisit,
 };
-use crate::view::{Problem, VisitorScreenSettingsView};
-use copresence_engine::health;
+use crate::view::{LanesPanelView, Problem, VisitorScreenSettingsView};
+use copresence_engine::health::{self, PartHealth};
 use copresence_engine::home_path::abbreviate_home;
 use copresence_engine::problem::problem_for_code;
 use copresence_engine::settings_toml::LANGUAGES;
-use copresence_store::SettingsOrLogoFile;
+use copresence_protocol::LinkTemplate;
+use copresence_store::{SettingsOrLogoFile, TokenCounts};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// Interval of the search for visits past their retention time.
 const RETENTION_INTERVAL: Duration = Duration::from_mins(10);
 /// Interval at which a closed booth retries its backend, for example because the keychain was unlocked elsewhere.
 const REOPEN_INTERVAL: Duration = Duration::from_secs(15);
+/// Interval of the search for tickets that have expired.
+const TICKET_EXPIRY_CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The operator's panel. Clones share it. Its async methods need a tokio runtime.
 #[derive(Clone)]
@@ -48,14 +54,23 @@ struct PanelInner {
     /// Base URL of files for the web view.
     asset_base: String,
     requested: Mutex<RequestedProfileAndClosedReason>,
-    kiosk_mode_override: KioskFlagOverride,
+    kiosk_mode_override: KioskModeFromFlag,
+    keychain_probe: KeychainStateCache,
+    /// Whether the booth is closed by its opening hours, as published last.
+    is_outside_hours: AtomicBool,
+    /// The metrics endpoint, or why it is not there: once it was to be started.
+    metrics_endpoint: Mutex<Option<Result<MetricsEndpoint, String>>>,
+    host_health: OnceLock<Arc<HostHealthChecks>>,
     /// Held during a change, so that changes run one at a time.
     action_lock: tokio::sync::Mutex<()>,
 }
 
+/// Checks the parts of the booth that only its host knows. May block.
+pub type HostHealthChecks = dyn Fn(&Panel) -> Vec<PartHealth> + Send + Sync;
+
 /// Kiosk-mode override from `--kiosk`.
 #[derive(Default)]
-struct KioskFlagOverride {
+struct KioskModeFromFlag {
     flag_given: AtomicBool,
     /// Whether the override is in force: until the operator sets kiosk mode in the panel.
     in_force: AtomicBool,
@@ -88,7 +103,11 @@ impl Panel {
             sources,
             asset_base,
             requested,
-            kiosk_mode_override: KioskFlagOverride::default(),
+            kiosk_mode_override: KioskModeFromFlag::default(),
+            keychain_probe: KeychainStateCache::default(),
+            is_outside_hours: AtomicBool::default(),
+            metrics_endpoint: Mutex::default(),
+            host_health: OnceLock::new(),
             action_lock,
         }));
         panel.publish_booth_settings();
@@ -105,9 +124,11 @@ impl Panel {
     /// # Errors
     /// `internal` if gathering it panicked.
     pub async fn load_panel_view(&self, monitors: Vec<MonitorView>) -> Result<PanelView, Problem> {
-        let visits_kept = self.0.kiosk.data_store().journal.count_visits().await.unwrap_or_default();
+        let journal = &self.0.kiosk.data_store().journal;
+        let visits_kept = journal.count_visits().await.unwrap_or_default();
+        let tokens = journal.count_tokens().await.unwrap_or_default();
         let panel = self.clone();
-        run_blocking(move || panel.build_panel_view(monitors, visits_kept)).await
+        run_blocking(move || panel.build_panel_view(monitors, visits_kept, tokens)).await
     }
 
     /// The latest visits of the journal, newest first, running ones included.
@@ -148,11 +169,40 @@ impl Panel {
         }
     }
 
+    /// Has the embedded sandbox record a new avatar for the code on the screen.
+    ///
+    /// # Errors
+    /// The backend is not the embedded sandbox, no code is on the screen, or the code cannot have an avatar any more.
+    pub fn record_avatar_with_embedded_sandbox(&self) -> Result<(), String> {
+        if !self.0.kiosk.current_snapshot().backend.sandbox {
+            return Err("only the embedded sandbox records an avatar by itself".to_owned());
+        }
+        let link = self.0.kiosk.shown_qr_link().ok_or("there is no code on the screen")?;
+        self.0.sources.simulator.record_new_avatar(&link)
+    }
+
     /// Forces kiosk mode on, for `--kiosk`. It stays on until the operator changes it in the panel.
     pub fn force_kiosk_mode_on(&self) {
         self.0.kiosk_mode_override.flag_given.store(true, Ordering::Relaxed);
         self.0.kiosk_mode_override.in_force.store(true, Ordering::Relaxed);
         self.publish_booth_settings();
+    }
+
+    /// Adds the host's own checks to [`check_booth_health`](Self::check_booth_health). Later calls are ignored.
+    pub fn set_host_health_checks(&self, checks: Arc<HostHealthChecks>) {
+        _ = self.0.host_health.set(checks);
+    }
+
+    /// The link in the QR codes of new visits.
+    pub fn read_link_template_of_new_visits(&self) -> LinkTemplate {
+        self.0.kiosk.backend_config().target.link
+    }
+
+    /// Whether the screen shall be kept from blanking now: in kiosk mode, within the opening hours, unless switched off.
+    pub fn should_screen_stay_awake(&self) -> bool {
+        self.active_kiosk_mode_view().on
+            && self.is_within_opening_hours()
+            && self.0.settings_file.current_settings().display.keep_awake
     }
 
     /// Checks everything that the booth depends on. Takes up to some seconds.
@@ -166,7 +216,7 @@ impl Panel {
                 let requested = panel.lock_requested_profile_mutex().profile.clone();
                 vec![
                     health::check_profiles_are_usable(sources.config.as_deref(), &requested),
-                    health::health_of_settings_file(file.load_error().as_deref(), file.is_pin_unknown()),
+                    health::health_of_settings_file(file.settings_file_problem().as_deref(), file.is_pin_unknown()),
                     health::check_disk(
                         kiosk.data_store(),
                         &kiosk.output_folder(),
@@ -186,20 +236,32 @@ impl Panel {
             vec![health::bad_part_health(health::part::SETTINGS, problem.operator, problem.hint)]
         });
         views.extend(there);
+        if let Some(checks) = self.0.host_health.get().cloned() {
+            let panel = self.clone();
+            views.extend(run_blocking(move || checks(&panel)).await.unwrap_or_default());
+        }
+        views.extend(self.check_metrics_endpoint());
         views.push(health::health_of_last_problem(self.0.kiosk.last_problem().as_ref()));
         views.into_iter().map(PartHealthView::from).collect()
     }
 
-    /// Applies retention and reopens a closed booth, forever. Run it beside everything else.
+    /// Applies retention, closes expired tickets, follows the opening hours and reopens a closed booth, forever. Run it
+    /// beside everything else.
     pub async fn run_retention_and_booth_reopening(&self) {
         let mut sweep = tokio::time::interval(RETENTION_INTERVAL);
         let mut look = tokio::time::interval(REOPEN_INTERVAL);
         sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut tickets = tokio::time::interval(TICKET_EXPIRY_CHECK_INTERVAL);
+        tickets.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 _ = sweep.tick() => self.0.kiosk.spawn_forgetting_of_due_visits(),
-                _ = look.tick() => self.reopen_booth_if_backend_opens().await,
+                _ = tickets.tick() => self.0.kiosk.close_expired_tickets(),
+                _ = look.tick() => {
+                    self.open_or_close_booth_by_hours();
+                    self.reopen_booth_if_backend_opens().await;
+                }
             }
         }
     }
@@ -244,11 +306,15 @@ impl Panel {
 
     /// Publishes the operator's settings to every visitor screen.
     fn publish_booth_settings(&self) {
-        let OperatorSettings { display, keep_hours, .. } = self.0.settings_file.current_settings();
+        let OperatorSettings { display, keep_hours, lanes, .. } = self.0.settings_file.current_settings();
         let logo = self.read_operator_logo().map(|png| {
             let digest = copresence_store::Sha256Digest::sha256_of_bytes(&png).to_string();
             format!("{}/booth/{}?v={}", self.0.asset_base, SettingsOrLogoFile::Logo.file_name(), &digest[..12])
         });
+        let outside_hours = self.find_closure_now();
+        self.0.is_outside_hours.store(outside_hours.is_some(), Ordering::Relaxed);
+        let closed_until = outside_hours.as_ref().map(|outside| outside.until.to_string());
+        let closed_by_hours = outside_hours.map(|outside| outside.problem);
         let booth = VisitorScreenSettingsView {
             language: display.language,
             attract_text: display.attract_text,
@@ -258,13 +324,15 @@ impl Panel {
             sounds: display.sounds,
             keep_hours,
             kiosk_mode: self.active_kiosk_mode_view().on,
-            closed: self.lock_requested_profile_mutex().closed_reason.clone(),
+            lanes,
+            closed: closed_by_hours.or_else(|| self.lock_requested_profile_mutex().closed_reason.clone()),
+            closed_until,
         };
         self.0.kiosk.apply_visitor_screen_settings(booth, display.consent);
     }
 
     /// Reads settings, profiles, credentials and sandbox into one view. Blocks on the disk and the keychain.
-    fn build_panel_view(&self, monitors: Vec<MonitorView>, visits_kept: u32) -> PanelView {
+    fn build_panel_view(&self, monitors: Vec<MonitorView>, visits_kept: u32, tokens: TokenCounts) -> PanelView {
         let PanelInner { kiosk, settings_file: file, sources, .. } = &*self.0;
         let backend_config = kiosk.backend_config();
         let home = dirs::home_dir();
@@ -291,6 +359,11 @@ impl Panel {
             keep_hours: file.current_settings().keep_hours,
             visits_kept,
             visits_live: u32::try_from(kiosk.running_visits().len()).unwrap_or(u32::MAX),
+            lanes: LanesPanelView {
+                settings: file.current_settings().lanes,
+                tickets: kiosk.build_operator_ticket_views(),
+                tokens: panel_data::to_token_counts_view(tokens),
+            },
         }
     }
 

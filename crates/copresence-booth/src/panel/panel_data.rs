@@ -2,16 +2,23 @@
 
 use super::backend_sources::ProfileAndCredentialSources;
 use crate::app::BackendConfig;
-use crate::view::Problem;
 use crate::view::panel::{AppearanceAndLanguageSettings, CredentialView, PastVisit, ProfileChoice};
+use crate::view::{
+    LaneSettings, PastTicketView, Problem, TicketClosing, TicketColour, TicketName, TicketSymbol, TokenCountsView,
+    TokenUse,
+};
 use copresence_engine::credentials::{self, CredentialKind, CredentialOrigin, FoundCredentials};
 use copresence_engine::history::FileState;
 use copresence_engine::home_path::{abbreviate_home, abbreviate_home_in_text};
+use copresence_engine::opening_hours::OpeningHours;
 use copresence_engine::problem::{problem_for_code, problem_for_keychain_error};
 use copresence_engine::profile::Profiles;
-use copresence_engine::settings_toml::{IDLE_SECONDS_RANGE, LANGUAGES};
+use copresence_engine::settings_toml::{
+    AUTOMATIC_HAND_OVER_SECONDS_RANGE, IDLE_SECONDS_RANGE, LANE_COUNT_RANGE, LANGUAGES, TICKET_MINUTES_RANGE,
+};
 use copresence_engine::setup::{DataStore, ProfileOrSandboxBackend};
-use copresence_store::{DetailedVisitRecord, StoreError, VisitId, VisitRecord};
+use copresence_store::{DetailedVisitRecord, StoreError, TicketRecord, TokenCounts, VisitId, VisitRecord};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 /// Maximum number of visits in the history.
@@ -49,7 +56,9 @@ fn to_profile_choice(profiles: &Profiles, name: String) -> ProfileChoice {
         if profile.uses_embedded_sandbox() {
             return Ok(None);
         }
-        ProfileOrSandboxBackend::target_without_credentials(&profile).map(Some).map_err(|error| error.to_string())
+        ProfileOrSandboxBackend::backend_target_without_credentials(&profile)
+            .map(Some)
+            .map_err(|error| error.to_string())
     });
     match target {
         Ok(target) => ProfileChoice { name, host: target.map(|target| target.host_and_port()), flaw: None },
@@ -125,7 +134,43 @@ pub(super) fn validate_and_trim_display_settings(
     if let Some(language) = language.as_deref().filter(|language| !LANGUAGES.contains(language)) {
         return unfit(format!("`language` must be {}", one_of(language)));
     }
-    Ok(AppearanceAndLanguageSettings { attract_text, consent, language, monitor: tidy(display.monitor), ..display })
+    let opening_hours = tidy(display.opening_hours);
+    if let Some(Err(error)) = opening_hours.as_deref().map(str::parse::<OpeningHours>) {
+        return unfit(format!("`opening_hours`: {error}"));
+    }
+    let monitor = tidy(display.monitor);
+    Ok(AppearanceAndLanguageSettings { monitor, language, attract_text, consent, opening_hours, ..display })
+}
+
+/// Returns the settings of the lanes, or a problem if one of them is outside its range.
+pub(super) fn validate_lane_settings(lanes: LaneSettings) -> Result<LaneSettings, Problem> {
+    let check = |name: &str, value: u32, range: RangeInclusive<u32>| {
+        if range.contains(&value) {
+            return Ok(());
+        }
+        let (least, most) = (range.start(), range.end());
+        Err(problem_for_code("setting_unfit", Some(&format!("`{name}` must be {least} to {most}, not {value}"))))
+    };
+    check("count", lanes.count, LANE_COUNT_RANGE)?;
+    if let Some(seconds) = lanes.automatic_seconds {
+        check("automatic_seconds", seconds, AUTOMATIC_HAND_OVER_SECONDS_RANGE)?;
+    }
+    check("ticket_minutes", lanes.ticket_minutes, TICKET_MINUTES_RANGE)?;
+    Ok(lanes)
+}
+
+/// The numbers of Export Tokens as the operator sees them.
+pub(super) fn to_token_counts_view(counts: TokenCounts) -> TokenCountsView {
+    let TokenCounts { active, spent, abandoned } = counts;
+    TokenCountsView { issued: counts.issued_token_count(), active, spent, abandoned }
+}
+
+/// The ticket of a visit for the history; `None` if this version does not know its words.
+fn to_past_ticket_view(record: &TicketRecord) -> Option<PastTicketView> {
+    let colour = TicketColour::parse_word(&record.colour)?;
+    let symbol = TicketSymbol::parse_word(&record.symbol)?;
+    let closed = record.closure.as_ref().and_then(|closure| TicketClosing::parse_word(&closure.how));
+    Some(PastTicketView { name: TicketName { colour, symbol }, closed })
 }
 
 /// The latest visits of the journal, newest first, running ones included.
@@ -135,18 +180,25 @@ pub(super) async fn load_latest_visits_for_history(
     asset_base: &str,
 ) -> Result<Vec<PastVisit>, StoreError> {
     let mut past = Vec::new();
+    let tickets = data_store.journal.load_tickets().await?;
     for record in data_store.journal.load_latest_visits(MAX_PAST_VISITS).await? {
         let id = record.start.id;
         // A visit that was deleted in the meantime is skipped.
         if let Some(detail) = data_store.journal.load_detailed_visit_record(&id).await? {
-            past.push(to_past_visit(&detail, live.contains(&id), asset_base));
+            let ticket = tickets.iter().find(|ticket| ticket.visit == id).and_then(to_past_ticket_view);
+            past.push(to_past_visit(&detail, live.contains(&id), asset_base, ticket));
         }
     }
     Ok(past)
 }
 
 /// A visit of the journal as a row of the history; `live` says that it still runs.
-fn to_past_visit(detail: &DetailedVisitRecord, live: bool, asset_base: &str) -> PastVisit {
+fn to_past_visit(
+    detail: &DetailedVisitRecord,
+    live: bool,
+    asset_base: &str,
+    ticket: Option<PastTicketView>,
+) -> PastVisit {
     let VisitRecord { start, ending, .. } = &detail.visit;
     let directory = ending.as_ref().and_then(|ending| ending.directory.as_ref());
     let whole = || {
@@ -180,6 +232,8 @@ fn to_past_visit(detail: &DetailedVisitRecord, live: bool, asset_base: &str) -> 
         bytes: whole().map(|(_, bytes)| bytes).sum(),
         portrait: portrait.map(|name| format!("{asset_base}/past/{}/{name}", start.id)),
         live,
+        token: detail.visit.token_use().map(TokenUse::from),
+        ticket,
     }
 }
 
@@ -216,6 +270,7 @@ mod tests {
         for (unfit, says) in [
             (AppearanceAndLanguageSettings { idle_seconds: 14, ..base() }, "idle_seconds"),
             (AppearanceAndLanguageSettings { idle_seconds: 3601, ..base() }, "idle_seconds"),
+            (AppearanceAndLanguageSettings { opening_hours: Some("9 to 5".to_owned()), ..base() }, "opening_hours"),
             (AppearanceAndLanguageSettings { language: text("xx"), ..base() }, "zh-Hans"),
             (
                 AppearanceAndLanguageSettings { attract_text: texts("de", &"ä".repeat(121)), ..base() },

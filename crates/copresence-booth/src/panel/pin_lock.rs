@@ -82,7 +82,7 @@ impl PinLock {
         let lock_count_before = self.acquire_pin_lock_mutex().lock_count;
         let tried = self.check_pin_and_count_failures(pin, now).await?;
         if tried == PinCheckResult::Correct {
-            self.unlock_unless_relocked(lock_count_before, now);
+            self.unlock_unless_locked_meanwhile(lock_count_before, now);
         }
         Ok(self.lock_status_after_attempt(now, tried == PinCheckResult::Wrong))
     }
@@ -100,14 +100,14 @@ impl PinLock {
     ) -> Result<PinLockView, Problem> {
         let _one_at_a_time = self.0.attempt_lock.lock().await;
         let lock_count_before = self.acquire_pin_lock_mutex().lock_count;
-        if self.settings_if_pin_state_known()?.pin.is_some() {
+        if self.settings_or_unknown_pin_problem()?.pin.is_some() {
             return Err(problem_for_code("pin_set", None));
         }
         if self.is_too_late_for_first_pin(kiosk_mode, now) {
             return Err(problem_for_code("first_pin_late", None));
         }
         self.hash_and_save_pin(pin).await?;
-        self.unlock_unless_relocked(lock_count_before, now);
+        self.unlock_unless_locked_meanwhile(lock_count_before, now);
         Ok(self.lock_status_after_attempt(now, false))
     }
 
@@ -184,7 +184,7 @@ impl PinLock {
     /// # Errors
     /// The settings cannot be read or written; the PIN stays.
     pub fn remove_pin_from_settings(file: &SettingsFile) -> Result<(), StoreError> {
-        file.replace_pin_from_shell(None)
+        file.replace_pin_despite_unusable_file(None)
     }
 
     /// Replaces the PIN, for people with a shell on this machine. Blocks on the disk and on the hash.
@@ -199,7 +199,7 @@ impl PinLock {
         if !pin.expose_secret().bytes().all(|byte| byte.is_ascii_digit()) {
             return Err("a PIN has digits only, because the PIN pad has no other keys; choose another one".to_owned());
         }
-        file.replace_pin_from_shell(Some(PinHash::from_pin(pin)?)).map_err(|error| error.to_string())
+        file.replace_pin_despite_unusable_file(Some(PinHash::from_pin(pin)?)).map_err(|error| error.to_string())
     }
 
     /// Compares a PIN with the saved hash. Each attempt counts as failed, in the settings file too, until it proves
@@ -209,7 +209,7 @@ impl PinLock {
         pin: SecretString,
         now: MillisSinceOrigin,
     ) -> Result<PinCheckResult, Problem> {
-        let Some(hash) = self.settings_if_pin_state_known()?.pin else { return Ok(PinCheckResult::NotChecked) };
+        let Some(hash) = self.settings_or_unknown_pin_problem()?.pin else { return Ok(PinCheckResult::NotChecked) };
         let wrong = {
             let mut state = self.acquire_pin_lock_mutex();
             let now = state.advance_time_and_autolock(now);
@@ -256,15 +256,15 @@ impl PinLock {
     }
 
     /// The settings. It is an error if the file does not tell whether a PIN is set.
-    fn settings_if_pin_state_known(&self) -> Result<OperatorSettings, Problem> {
+    fn settings_or_unknown_pin_problem(&self) -> Result<OperatorSettings, Problem> {
         if self.0.settings_file.is_pin_unknown() {
-            return Err(problem_for_code("settings_failed", self.0.settings_file.load_error().as_deref()));
+            return Err(problem_for_code("settings_failed", self.0.settings_file.settings_file_problem().as_deref()));
         }
         Ok(self.0.settings_file.current_settings())
     }
 
     /// Unlocks the panel, unless it was locked again while the PIN was being checked.
-    fn unlock_unless_relocked(&self, lock_count_before: u64, now: MillisSinceOrigin) {
+    fn unlock_unless_locked_meanwhile(&self, lock_count_before: u64, now: MillisSinceOrigin) {
         let mut state = self.acquire_pin_lock_mutex();
         let now = state.advance_time_and_autolock(now);
         // If the panel was locked in the meantime, the page that tried has been reloaded.

@@ -148,7 +148,7 @@ async fn locking_during_an_attempt_prevents_unlocking() {
     let lock_count_before = pin_lock.acquire_pin_lock_mutex().lock_count;
     drop(first);
     pin_lock.lock_panel();
-    pin_lock.unlock_unless_relocked(lock_count_before, START);
+    pin_lock.unlock_unless_locked_meanwhile(lock_count_before, START);
     assert!(!pin_lock.is_unlocked(START));
 }
 

@@ -18,6 +18,12 @@ pub trait EmbeddedSandboxControl: Send + Sync {
     /// It cannot start or listen, or this machine has no network address.
     fn set_phone_access(&self, on: bool) -> Result<EmbeddedSandboxBackend, String>;
 
+    /// Records a new avatar for the token in this link, as the phone page behind the link does.
+    ///
+    /// # Errors
+    /// The link has no token, the token is unknown, expired or has an avatar already, or the sandbox was not started.
+    fn record_new_avatar(&self, link: &str) -> Result<(), String>;
+
     /// Its controls; `None` before it was started.
     fn sandbox_view(&self) -> Option<SandboxControlsView>;
 

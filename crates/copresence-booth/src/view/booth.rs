@@ -1,6 +1,6 @@
 //! Operator settings that every visitor screen needs.
 
-use super::{LocalizedTextView, Problem, ProblemTypescriptDeclaration};
+use super::{LaneSettings, LocalizedTextView, Problem, ProblemTypescriptDeclaration};
 use serde::Serialize;
 use ts_rs::TS;
 
@@ -27,9 +27,14 @@ pub struct VisitorScreenSettingsView {
     pub keep_hours: Option<u32>,
     /// Whether kiosk mode is on: full screen, and closed only with the PIN.
     pub kiosk_mode: bool,
+    /// Settings of the lanes.
+    pub lanes: LaneSettings,
     /// Why no visit can start now, for visitors and for the operator.
     #[ts(as = "Option<ProblemTypescriptDeclaration>")]
     pub closed: Option<Problem>,
+    /// Local time of the next opening, as in `2026-11-30T09:00:00`, while the booth is closed by its opening hours: the
+    /// screen is dark then. None otherwise.
+    pub closed_until: Option<String>,
 }
 
 impl Default for VisitorScreenSettingsView {
@@ -43,7 +48,9 @@ impl Default for VisitorScreenSettingsView {
             sounds: false,
             keep_hours: None,
             kiosk_mode: false,
+            lanes: LaneSettings::default(),
             closed: None,
+            closed_until: None,
         }
     }
 }

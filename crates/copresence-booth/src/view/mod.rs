@@ -6,11 +6,16 @@
 mod booth;
 pub mod checks;
 pub mod inspector;
+mod lanes;
 pub mod panel;
 mod problem;
 mod texts;
 
 pub use booth::VisitorScreenSettingsView;
+pub use lanes::{
+    LaneSettings, LanesPanelView, NextVisitorOffer, OperatorTicketView, PastTicketView, PickupEntryView, TicketClosing,
+    TicketColour, TicketName, TicketState, TicketSymbol, TicketView, TokenCountsView, TokenUse,
+};
 pub use problem::{Problem, ProblemTypescriptDeclaration};
 pub use texts::LocalizedTextView;
 
@@ -27,6 +32,8 @@ pub struct Snapshot {
     pub backend: BackendView,
     /// Operator settings that every screen needs.
     pub booth: VisitorScreenSettingsView,
+    /// The live tickets: visits that continue in the background, in the order of the strip. None without lanes.
+    pub tickets: Vec<TicketView>,
     /// The current screen.
     pub screen: Screen,
 }
@@ -78,6 +85,9 @@ pub enum Screen {
         expired: bool,
         /// Whether the sandbox's phone page can be opened.
         can_play_phone: bool,
+        /// The offer to hand the visit over once the code is scanned, and free the screen; none without lanes and once the
+        /// code has expired.
+        next_visitor: Option<NextVisitorOffer>,
         /// Current problem while polling is retried.
         #[ts(as = "Option<ProblemTypescriptDeclaration>")]
         trouble: Option<Problem>,
@@ -100,6 +110,8 @@ pub enum Screen {
         qr_svg: String,
         /// Whether the sandbox's phone page can be opened. Only after `failed`.
         can_play_phone: bool,
+        /// The offer to hand the visit over and free the screen; none without lanes and after `failed`.
+        next_visitor: Option<NextVisitorOffer>,
         /// Current problem while polling is retried.
         #[ts(as = "Option<ProblemTypescriptDeclaration>")]
         trouble: Option<Problem>,
@@ -126,6 +138,25 @@ pub enum Screen {
         glb: Option<String>,
         /// URL of the portrait for the web view, if there is one.
         portrait: Option<String>,
+    },
+    /// The visit was handed over: its ticket is shown with its pickup code, once. The page leaves it as it leaves other
+    /// screens.
+    Ticket {
+        /// Visit id.
+        visit: String,
+        /// The ticket.
+        ticket: TicketView,
+        /// The pickup code: four digits.
+        pickup_code: String,
+    },
+    /// A ticket was chosen: its pickup code is entered. While the avatar is being made, no code is accepted.
+    PickUp {
+        /// Visit id.
+        visit: String,
+        /// The ticket.
+        ticket: TicketView,
+        /// State of the entry.
+        entry: PickupEntryView,
     },
     /// The visitor asked to delete the visit: files, history and journal.
     Forgetting {
@@ -156,6 +187,8 @@ impl Screen {
             | Self::Making { visit, .. }
             | Self::Saving { visit, .. }
             | Self::Reveal { visit, .. }
+            | Self::Ticket { visit, .. }
+            | Self::PickUp { visit, .. }
             | Self::Forgetting { visit, .. }
             | Self::Ended { visit, .. } => Some(visit),
         }

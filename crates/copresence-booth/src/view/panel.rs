@@ -1,6 +1,9 @@
 //! What the operator sees and does behind the PIN.
 
-use super::{BackendView, LocalizedTextView, Problem, ProblemTypescriptDeclaration};
+use super::{
+    BackendView, LaneSettings, LanesPanelView, LocalizedTextView, PastTicketView, Problem,
+    ProblemTypescriptDeclaration, TokenUse,
+};
 use copresence_engine::health;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
@@ -61,6 +64,8 @@ pub struct PanelView {
     pub visits_kept: u32,
     /// Number of visits in progress, on the screen or in the background.
     pub visits_live: u32,
+    /// Lanes: settings, live tickets, and what became of the Export Tokens.
+    pub lanes: LanesPanelView,
 }
 
 /// A profile that can be chosen.
@@ -143,6 +148,7 @@ pub struct KioskModeView {
 
 /// Settings of the display: appearance and language of the window. All fields are read and written together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct AppearanceAndLanguageSettings {
     /// Monitor name; none for the first monitor.
     pub monitor: Option<String>,
@@ -159,6 +165,10 @@ pub struct AppearanceAndLanguageSettings {
     pub voice: bool,
     /// Whether the focus, the buttons and the moments of a visit have sounds.
     pub sounds: bool,
+    /// When visits can begin, as in `Mon-Fri 09:00-18:00, Sat 10:00-16:00`, in the machine's local time; none for always.
+    pub opening_hours: Option<String>,
+    /// Whether the screen is kept from blanking in kiosk mode, within the opening hours.
+    pub keep_awake: bool,
     /// Whether a logo is set. Set it to false to remove the logo.
     pub logo: bool,
 }
@@ -246,7 +256,30 @@ pub enum PanelAction {
         /// Hours; 0 means until the visitor leaves, none means for ever.
         hours: Option<u32>,
     },
-    /// Deletes every visit that is not in progress, with its files.
+    /// Sets the lanes. Live tickets stay, also if there are more than lanes now.
+    SetLanes {
+        /// All settings of the lanes.
+        lanes: LaneSettings,
+    },
+    /// Shows the visit of a ticket without its code, and closes the ticket: for a visitor who forgot the code. Refused
+    /// while the screen is in use. Lock the panel to see it.
+    OpenTicket {
+        /// Visit id.
+        visit: String,
+    },
+    /// Closes a ticket and deletes its visit with its files, also while the avatar is being made.
+    ForgetTicket {
+        /// Visit id.
+        visit: String,
+    },
+    /// Moves a ticket to another place of the strip.
+    MoveTicket {
+        /// Visit id.
+        visit: String,
+        /// Its place, from 0; a place behind the last is the last.
+        place: u32,
+    },
+    /// Deletes every visit that is not in progress, with its files. Visits with a live ticket are kept.
     WipeNow,
     /// Deletes one visit with its files.
     ForgetVisit {
@@ -290,6 +323,10 @@ pub struct PastVisit {
     pub portrait: Option<String>,
     /// Whether it is in progress.
     pub live: bool,
+    /// What became of its Export Token; none if no token was issued.
+    pub token: Option<TokenUse>,
+    /// Its ticket, if it was handed over.
+    pub ticket: Option<PastTicketView>,
 }
 
 /// Health of one part that the booth depends on.

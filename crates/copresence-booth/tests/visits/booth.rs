@@ -482,6 +482,6 @@ async fn recovery_behind_the_visitors_is_bounded_and_leaves_no_trace_at_the_boot
     );
     assert_eq!(kiosk.last_problem(), None);
     let rules = |_: &copresence_client::Exchange, _: &copresence_client::BackendWithRoutes| Vec::new();
-    assert!(kiosk.inspector().inspector_view(None, &rules).visits.is_empty());
+    assert!(kiosk.inspector().build_inspector_view_of_visit_or_newest(None, &rules).visits.is_empty());
     kiosk.stop_visits().await;
 }

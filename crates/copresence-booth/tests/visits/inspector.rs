@@ -73,7 +73,12 @@ impl Fixture {
     }
 
     fn exchanges(&self, visit: &str) -> Vec<ExchangeView> {
-        let shown = self.kiosk.inspector().inspector_view(Some(visit), &no_rules).shown.expect("remembered");
+        let shown = self
+            .kiosk
+            .inspector()
+            .build_inspector_view_of_visit_or_newest(Some(visit), &no_rules)
+            .shown
+            .expect("remembered");
         let exchanges = shown.entries.into_iter().filter_map(|entry| match entry {
             TimelineEntry::Exchange { exchange } => Some(*exchange),
             TimelineEntry::Step { .. } => None,
@@ -151,7 +156,10 @@ async fn concurrent_visits_have_their_own_exchanges_without_secrets() {
     assert_eq!(of_second.iter().filter_map(delivers).count(), 0);
 
     let views = [&first, &second].map(|visit| {
-        serde_json::to_string(&fixture.kiosk.inspector().inspector_view(Some(visit), &no_rules)).expect("plain data")
+        serde_json::to_string(
+            &fixture.kiosk.inspector().build_inspector_view_of_visit_or_newest(Some(visit), &no_rules),
+        )
+        .expect("plain data")
     });
     let hars = [&first, &second].map(|visit| fixture.har(visit));
     let known = sandbox.accepted_credentials();

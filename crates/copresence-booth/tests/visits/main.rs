@@ -12,5 +12,6 @@ mod earlier_visits;
 #[path = "../../../copresence-engine/tests/visits/fixture.rs"]
 mod fixture;
 mod inspector;
+mod lanes;
 mod refused_credentials;
 mod window;

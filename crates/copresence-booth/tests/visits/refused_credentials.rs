@@ -27,6 +27,9 @@ impl EmbeddedSandboxControl for NoSandbox {
     fn set_phone_access(&self, _: bool) -> Result<EmbeddedSandboxBackend, String> {
         Err("none".to_owned())
     }
+    fn record_new_avatar(&self, _: &str) -> Result<(), String> {
+        Err("none".to_owned())
+    }
     fn sandbox_view(&self) -> Option<SandboxControlsView> {
         None
     }

@@ -5,8 +5,9 @@ use super::earlier_visits::{delivery_body, journal_unread_answer};
 use super::fixture::{API_KEY, Fixture, GENERATE_PATH, REDEEM_PATH, SESSION_TOKEN, file_names};
 use copresence_booth::app::{Kiosk, KioskSetup};
 use copresence_booth::view::{Screen, Snapshot};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -38,7 +39,7 @@ pub(crate) fn is_invite(screen: &Screen) -> bool {
     matches!(screen, Screen::Invite { .. })
 }
 
-async fn exits(fixture: &Fixture) -> Vec<Option<u8>> {
+pub(crate) async fn exits(fixture: &Fixture) -> Vec<Option<u8>> {
     let history = fixture.data_store.journal.load_all_visits().await.expect("reads");
     history.into_iter().map(|visit| visit.ending.map(|ending| ending.exit)).collect()
 }
@@ -115,6 +116,91 @@ async fn leaving_before_anybody_scanned_ends_the_visit() {
     assert_eq!(kiosk.current_snapshot().screen, Screen::Attract);
     kiosk.stop_visits().await;
     assert_eq!(exits(&fixture).await, [Some(130), Some(130)]);
+}
+
+/// A stranger who takes one code after the other uses up no tokens without end, and a visitor who leaves while the next code
+/// waits uses none.
+#[tokio::test]
+async fn a_code_after_many_unused_ones_waits() {
+    let fixture = Fixture::new(|_, ask| match ask.path.as_str() {
+        REDEEM_PATH => Response::not_ready("no_associated_avatar"),
+        _ => Response::default(),
+    })
+    .await;
+    let kiosk = kiosk(&fixture);
+    kiosk.start_visit_or_show_consent();
+    for _ in 0..5 {
+        until(&kiosk, is_invite).await;
+        kiosk.restart_visit_with_new_token();
+    }
+    assert!(matches!(kiosk.current_snapshot().screen, Screen::Preparing { .. }));
+    kiosk.leave_visit();
+    kiosk.stop_visits().await;
+    assert_eq!(fixture.backend.count_requests(GENERATE_PATH), 5, "the sixth code was not requested");
+}
+
+/// Its token is billed, and only the response names it: it is journalled and can be redeemed later.
+#[tokio::test]
+async fn the_token_of_a_visitor_who_leaves_before_the_code_is_kept() {
+    let (open, closed) = release_signal();
+    let fixture = Fixture::new(move |nth, ask| match (ask.path.as_str(), nth) {
+        (GENERATE_PATH, 1) => Response::default().delayed_until(take(&closed)),
+        _ => Response::default(),
+    })
+    .await;
+    let kiosk = kiosk(&fixture);
+    kiosk.start_visit_or_show_consent();
+    fixture.backend.wait_for_requests(GENERATE_PATH, 1).await;
+    kiosk.leave_visit();
+    assert_eq!(kiosk.current_snapshot().screen, Screen::Attract, "nobody waits at the screen");
+    open.send(()).expect("it waits");
+    kiosk.stop_visits().await;
+    assert_eq!(exits(&fixture).await, [Some(130)]);
+    let visits = fixture.data_store.journal.load_all_visits().await.expect("reads");
+    let unfinished = fixture.data_store.journal.load_unfinished_visit(&visits[0].start.id).await.expect("reads");
+    assert!(unfinished.expect("it can be recovered").token.is_some());
+}
+
+#[tokio::test]
+async fn leaving_before_the_code_counts_as_an_unused_code() {
+    let (open, closed): (Vec<_>, Vec<_>) = (0..5).map(|_| release_signal()).unzip();
+    let fixture = Fixture::new(move |nth, ask| match (ask.path.as_str(), closed.get(nth - 1)) {
+        (GENERATE_PATH, Some(closed)) => Response::default().delayed_until(take(closed)),
+        _ => Response::default(),
+    })
+    .await;
+    let kiosk = kiosk(&fixture);
+    for requested in 1..=5 {
+        kiosk.start_visit_or_show_consent();
+        fixture.backend.wait_for_requests(GENERATE_PATH, requested).await;
+        kiosk.leave_visit();
+    }
+    kiosk.start_visit_or_show_consent();
+    assert!(matches!(kiosk.current_snapshot().screen, Screen::Preparing { .. }));
+    for open in open {
+        open.send(()).expect("it waits");
+    }
+    kiosk.leave_visit();
+    kiosk.stop_visits().await;
+    assert_eq!(fixture.backend.count_requests(GENERATE_PATH), 5, "the sixth code was not requested");
+}
+
+/// While the backend fails, no token is issued, so leaving wastes none.
+#[tokio::test]
+async fn leaving_without_an_issued_token_is_no_unused_code() {
+    let fixture = Fixture::new(|_, ask| match ask.path.as_str() {
+        GENERATE_PATH => Response::status(500),
+        _ => Response::default(),
+    })
+    .await;
+    let kiosk = kiosk(&fixture);
+    for requested in 1..=7 {
+        kiosk.start_visit_or_show_consent();
+        fixture.backend.wait_for_requests(GENERATE_PATH, requested).await;
+        kiosk.leave_visit();
+    }
+    kiosk.stop_visits().await;
+    assert_eq!(fixture.backend.count_requests(GENERATE_PATH), 7, "no code waited");
 }
 
 #[tokio::test]
@@ -308,14 +394,19 @@ async fn an_interrupted_download_is_finished_without_a_new_visitor_when_the_file
 
 #[tokio::test]
 async fn an_avatar_whose_folder_was_unusable_is_saved_without_a_new_visitor() {
+    let out_dir = Arc::new(OnceLock::<PathBuf>::new());
+    let known_out_dir = out_dir.clone();
     let fixture = Fixture::new(move |_, ask| match ask.path.as_str() {
-        REDEEM_PATH => ask.ready_response(&[("glb", "one")]),
+        REDEEM_PATH => {
+            // A file in place of the folder. Before the redeem it would have been noticed.
+            std::fs::write(known_out_dir.get().expect("set"), "").expect("written");
+            ask.ready_response(&[("glb", "one")])
+        }
         "/files/one" => Response::file(&glb(5_000)),
         _ => Response::default(),
     })
     .await;
-    // A file in place of the folder.
-    std::fs::write(fixture.out_dir(), "").expect("written");
+    out_dir.set(fixture.out_dir()).expect("set once");
     let kiosk = kiosk(&fixture);
     kiosk.start_visit_or_show_consent();
     let ended = until(&kiosk, |screen| matches!(screen, Screen::Ended { .. })).await;

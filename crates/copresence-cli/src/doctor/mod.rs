@@ -1,6 +1,10 @@
 //! `copresence doctor`: checks this machine and prints a remedy for each problem.
 
 mod desktop;
+mod drill;
+mod options;
+
+pub(crate) use options::DoctorOptions;
 
 use crate::common_options::CommonOptions;
 use crate::failure::CommandFailure;
@@ -14,8 +18,16 @@ use copresence_engine::setup::{DataStore, ProfileOrSandboxBackend};
 use copresence_sandbox::{SandboxSettings, Server};
 use std::net::{Ipv4Addr, SocketAddr};
 
-/// Runs `copresence doctor`: checks everything that a visit depends on, and prints it. Returns the exit code.
-pub(crate) async fn run_doctor_command(common: &CommonOptions) -> Result<u8, CommandFailure> {
+/// Runs `copresence doctor`: checks everything that a visit depends on, and prints it; with `--drill` rehearses losses.
+/// Returns the exit code.
+pub(crate) async fn run_doctor_command(common: &CommonOptions, options: DoctorOptions) -> Result<u8, CommandFailure> {
+    if options.drill {
+        let data_store = context::open_data_store(common)?;
+        let settings = settings_toml::read_settings_backing_up_unusable(&data_store.data);
+        drop(data_store);
+        let common = default_to_window_profile(common, Some(&settings));
+        return drill::run_drill(&common, options.outage, &options.only).await;
+    }
     let data_store = context::open_data_store(common);
     let settings =
         data_store.as_ref().ok().map(|data_store| settings_toml::read_settings_backing_up_unusable(&data_store.data));
@@ -26,6 +38,10 @@ pub(crate) async fn run_doctor_command(common: &CommonOptions) -> Result<u8, Com
     let mut parts = vec![profiles];
     parts.extend(settings.map(|read| health::health_of_settings_file(read.load_error.as_deref(), read.is_pin_unknown)));
     parts.push(check_data_and_output_disk(data_store, common, profile.as_ref()));
+    // The embedded sandbox makes its link at its start.
+    let link =
+        profile.as_ref().and_then(|profile| ProfileOrSandboxBackend::backend_target_without_credentials(profile).ok());
+    let link = link.map(|target| target.link);
     if let Some(profile) = profile {
         parts.extend(check_keychain_and_credentials(profile.clone()).await);
         parts.extend(check_backend_and_clock(&profile).await);
@@ -33,7 +49,9 @@ pub(crate) async fn run_doctor_command(common: &CommonOptions) -> Result<u8, Com
     parts.extend([
         desktop::check_display(&context::read_environment_variable),
         desktop::check_web_view_library(&context::read_environment_variable),
+        health::graphics::check_graphics_workaround(&context::read_environment_variable),
     ]);
+    parts.extend(link.as_ref().map(health::qr_distance::check_qr_distance));
     for view in &parts {
         print_health_check(view, common.json);
     }
@@ -92,7 +110,7 @@ async fn check_backend_and_clock(profile: &Profile) -> Vec<PartHealth> {
     };
     let target = match &embedded {
         Some((_, target)) => target.clone(),
-        None => match ProfileOrSandboxBackend::target_without_credentials(profile) {
+        None => match ProfileOrSandboxBackend::backend_target_without_credentials(profile) {
             Ok(target) => target,
             Err(error) => return vec![bad_part_health(part::BACKEND, error, "Fix the profile")],
         },

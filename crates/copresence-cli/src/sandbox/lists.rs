@@ -7,11 +7,11 @@ use serde_json::json;
 
 /// Prints the scenarios that the sandbox knows.
 pub(super) fn print_scenario_catalogue(common: &CommonOptions) {
-    for entry in copresence_sandbox::scenario::CATALOGUE {
+    for scenario in copresence_sandbox::scenario::built_in_scenarios() {
         if common.json {
-            output::print_json_line(&json!({"scenario": entry.name, "does": entry.does}));
+            output::print_json_line(&json!({"scenario": scenario.name(), "does": scenario.summary_sentence()}));
         } else {
-            output::print_stdout_line(format_args!("{:<18} {}", entry.name, entry.does));
+            output::print_stdout_line(format_args!("{:<19} {}", scenario.name(), scenario.summary_sentence()));
         }
     }
 }

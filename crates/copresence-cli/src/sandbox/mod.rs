@@ -3,15 +3,15 @@
 mod child_command;
 mod lists;
 
-use crate::args::{SandboxOptions, SimulatedBackendOptions};
+use crate::args::SandboxOptions;
 use crate::common_options::CommonOptions;
+use crate::embedded_sandbox::load_sandbox_settings_from_options;
 use crate::failure::CommandFailure;
 use crate::{context, output, signals};
-use copresence_sandbox::{CertificateSource, Fault, RequestLine, SandboxSettings, Server, faults};
+use copresence_sandbox::{CertificateSource, RequestLine, SandboxSettings, Server};
 use serde_json::json;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
-use std::path::Path;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
@@ -21,6 +21,10 @@ const DEFAULT_PORT: u16 = 8787;
 pub(crate) async fn run_sandbox_command(common: &CommonOptions, options: SandboxOptions) -> Result<u8, CommandFailure> {
     if options.list_scenarios {
         lists::print_scenario_catalogue(common);
+        return Ok(0);
+    }
+    if let Some(scenario) = options.print_scenario {
+        output::print_stdout_line(format_args!("{}", scenario.scenario_file_text().trim_end()));
         return Ok(0);
     }
     if options.list_faults {
@@ -43,6 +47,7 @@ pub(crate) async fn run_sandbox_command(common: &CommonOptions, options: Sandbox
         public_url: options.public_url,
         tls,
         rate_limit: NonZeroU32::new(options.rate_limit),
+        world_idle_limit: options.world_idle_limit,
         api_key: options.api_key.unwrap_or(defaults.api_key),
         username: options.username.unwrap_or(defaults.username),
         password: options.password.unwrap_or(defaults.password),
@@ -53,6 +58,9 @@ pub(crate) async fn run_sandbox_command(common: &CommonOptions, options: Sandbox
     let listen = options.listen.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, default_port)));
     // Before the server starts, so that no signal is missed. A command handles signals itself.
     let stopping = options.command.is_empty().then(|| signals::token_cancelled_by_signal("stopping …"));
+    if let Some(stopping) = stopping.clone().filter(|_| options.until_stdin_closes) {
+        cancel_when_stdin_closes(stopping);
+    }
     let server = Server::start(settings, listen).await;
     let server = server.map_err(|error| CommandFailure::usage_error(error.to_string()))?;
     let exit = match stopping {
@@ -64,6 +72,16 @@ pub(crate) async fn run_sandbox_command(common: &CommonOptions, options: Sandbox
     };
     server.shut_down_server().await;
     exit
+}
+
+/// Cancels the token at the end of stdin. What is read is not used.
+fn cancel_when_stdin_closes(stopping: CancellationToken) {
+    // A thread of its own: a read of stdin cannot be interrupted, and must not keep the program from ending.
+    std::thread::spawn(move || {
+        // An error means that there is no stdin.
+        let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+        stopping.cancel();
+    });
 }
 
 /// Prints URL, credentials and requests until the program is stopped.
@@ -86,30 +104,6 @@ async fn print_requests_until_stopped(common: &CommonOptions, server: &Server, s
             },
         }
     }
-}
-
-/// Settings from the simulation options. Reads the faults file if one is given; everything else has its default.
-pub(crate) fn load_sandbox_settings_from_options(
-    world: &SimulatedBackendOptions,
-) -> Result<SandboxSettings, CommandFailure> {
-    let faults = world.faults.as_deref().map(read_faults_file).transpose()?.unwrap_or_default();
-    let defaults = SandboxSettings::default();
-    Ok(SandboxSettings {
-        scenario: world.scenario,
-        speed: world.speed,
-        seed: world.seed.unwrap_or(defaults.seed),
-        assets: world.assets.clone(),
-        faults,
-        ..defaults
-    })
-}
-
-/// Reads the faults of `--faults FILE` and checks them. The error names the file.
-fn read_faults_file(path: &Path) -> Result<Vec<Fault>, CommandFailure> {
-    let shown = path.display();
-    let json = std::fs::read(path)
-        .map_err(|error| CommandFailure::usage_error(format!("the faults in {shown} cannot be read: {error}")))?;
-    faults::parse_and_check_faults(&json).map_err(|error| CommandFailure::usage_error(format!("{shown}: {error}")))
 }
 
 /// Prints the `listening` event: the URLs and the accepted credentials as one line of JSON.
@@ -184,8 +178,9 @@ fn print_request(common: &CommonOptions, line: &RequestLine) {
     }
     let status = if line.status == 0 { "no answer".to_owned() } else { line.status.to_string() };
     let faults = if line.faults.is_empty() { String::new() } else { format!(", faults: {}", line.faults.join(", ")) };
+    let world = line.world.as_ref().map_or_else(String::new, |id| format!("world {id}: "));
     output::eprint_sanitized_line(format_args!(
-        "{} {:<4} {} → {status} ({} ms{faults})",
+        "{} {world}{:<4} {} → {status} ({} ms{faults})",
         line.at, line.method, line.path, line.duration_ms
     ));
 }

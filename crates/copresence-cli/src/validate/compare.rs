@@ -36,7 +36,7 @@ pub(super) async fn print_differences_between_reports(
         }
     } else {
         print_differences_of_meaning(renderer, &found, first, second);
-        print_noise(renderer, &noise, first, second);
+        print_insignificant_differences(renderer, &noise, first, second);
     }
     for words in &alone {
         if renderer.is_json_output() {
@@ -57,14 +57,17 @@ pub(super) async fn print_differences_between_reports(
         let summary = match (meaning, noise.len()) {
             (0, 0) => format!("No difference of form between {first} and {second}."),
             (0, groups) => {
-                format!("No difference of meaning between {first} and {second}; {}.", describe_noise_count(groups))
+                format!(
+                    "No difference of meaning between {first} and {second}; {}.",
+                    describe_insignificant_group_count(groups)
+                )
             }
             (some, 0) => format!("{} between {first} and {second}.", describe_difference_count(some)),
             (some, groups) => {
                 format!(
                     "{} between {first} and {second}, and {}.",
                     describe_difference_count(some),
-                    describe_noise_count(groups)
+                    describe_insignificant_group_count(groups)
                 )
             }
         };
@@ -86,7 +89,12 @@ fn print_differences_of_meaning(renderer: &ValidateRenderer, found: &[ShapeDiffe
 }
 
 /// Prints the groups of differences that change nothing for a client.
-fn print_noise(renderer: &ValidateRenderer, groups: &[NoiseDifferenceGroup], first: &str, second: &str) {
+fn print_insignificant_differences(
+    renderer: &ValidateRenderer,
+    groups: &[NoiseDifferenceGroup],
+    first: &str,
+    second: &str,
+) {
     if groups.is_empty() {
         return;
     }
@@ -108,7 +116,7 @@ fn describe_difference_count(count: usize) -> String {
 }
 
 /// The number of groups of noise, with its noun.
-fn describe_noise_count(groups: usize) -> String {
+fn describe_insignificant_group_count(groups: usize) -> String {
     format!("{groups} kind{} of noise", if groups == 1 { "" } else { "s" })
 }
 
@@ -125,7 +133,7 @@ async fn load_report_or_run_checks(
     }
     // --api-url and --link would apply to both backends.
     let common = CommonOptions { profile: Some(which.to_owned()), api_url: None, link: None, ..common.clone() };
-    let BackendRunResult { report, remedy, .. } = open_backend_and_run_checks(&common, options, renderer).await?;
+    let BackendRunResult { report, remedy, .. } = open_backend_and_run_checks(&common, options, renderer, None).await?;
     if !renderer.is_json_output() {
         let summary = output::sanitize_for_terminal(&report.summary());
         renderer.print_human_line_stderr_if_json(&format!("{which}: {summary}"));

@@ -3,7 +3,7 @@
 use super::options::ValidateOptions;
 use crate::failure::CommandFailure;
 use crate::output;
-use crate::output_file::{DeferredOutputFile, OutputFileReaders};
+use crate::output_file::{DeferredOutputFile, OutputFileReadPermission};
 use copresence_validate::Report;
 use copresence_validate::report::change::VerdictChange;
 use copresence_validate::report::{html, junit, markdown, sarif};
@@ -24,19 +24,19 @@ impl ReportFiles {
     /// Checks the report files before the run. Those that contain exchanges are readable by their owner only; a CI system
     /// may read the others as another user.
     pub(super) fn check_report_files(options: &ValidateOptions) -> Result<Self, CommandFailure> {
-        let check = |path: Option<&Path>, flag: &str, readers: OutputFileReaders| {
+        let check = |path: Option<&Path>, flag: &str, readers: OutputFileReadPermission| {
             let refused =
                 |path: &Path, error| CommandFailure::usage_error(format!("{flag} {}: {error}", path.display()));
             path.map(|path| DeferredOutputFile::check_output_file(path, readers).map_err(|error| refused(path, error)))
                 .transpose()
         };
         Ok(Self {
-            report: check(options.report.as_deref(), "--report", OutputFileReaders::OwnerOnly)?,
-            html: check(options.html.as_deref(), "--html", OutputFileReaders::OwnerOnly)?,
-            junit: check(options.junit.as_deref(), "--junit", OutputFileReaders::Default)?,
-            har: check(options.har.as_deref(), "--har", OutputFileReaders::OwnerOnly)?,
-            sarif: check(options.sarif.as_deref(), "--sarif", OutputFileReaders::Default)?,
-            summary: check(options.summary.as_deref(), "--summary", OutputFileReaders::Default)?,
+            report: check(options.report.as_deref(), "--report", OutputFileReadPermission::OwnerOnly)?,
+            html: check(options.html.as_deref(), "--html", OutputFileReadPermission::OwnerOnly)?,
+            junit: check(options.junit.as_deref(), "--junit", OutputFileReadPermission::Default)?,
+            har: check(options.har.as_deref(), "--har", OutputFileReadPermission::OwnerOnly)?,
+            sarif: check(options.sarif.as_deref(), "--sarif", OutputFileReadPermission::Default)?,
+            summary: check(options.summary.as_deref(), "--summary", OutputFileReadPermission::Default)?,
         })
     }
 

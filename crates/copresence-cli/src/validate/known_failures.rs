@@ -3,7 +3,7 @@
 use super::options::ValidateOptions;
 use crate::failure::CommandFailure;
 use crate::output;
-use crate::output_file::{DeferredOutputFile, OutputFileReaders};
+use crate::output_file::{DeferredOutputFile, OutputFileReadPermission};
 use copresence_validate::{ExpectedFailures, FailurePolicy, Report};
 use std::io::ErrorKind;
 use std::path::Path;
@@ -18,16 +18,18 @@ impl KnownFailures {
     /// Reads the list of `--expected-failures`, or the present one of `--write-expected`, before the run.
     pub(super) fn load_known_failures(options: &ValidateOptions) -> Result<Self, CommandFailure> {
         let listed = options.expected_failures.as_deref();
-        let expected = listed.map(|path| read_list(path, "--expected-failures")).transpose()?;
+        let expected = listed.map(|path| read_known_failures_file(path, "--expected-failures")).transpose()?;
         let (expected, list_to_write) = match &options.write_expected {
             None => (expected, None),
             Some(path) => {
                 let refused = |error: &dyn std::fmt::Display| {
                     CommandFailure::usage_error(format!("--write-expected {}: {error}", path.display()))
                 };
-                let file = DeferredOutputFile::check_output_file(path, OutputFileReaders::Default);
-                let present = if path.is_file() { Some(read_list(path, "--write-expected")?) } else { None };
-                (present, Some(file.map_err(|error| refused(&error))?))
+                let file = DeferredOutputFile::check_output_file(path, OutputFileReadPermission::Default)
+                    .map_err(|error| refused(&error))?;
+                let present =
+                    if path.is_file() { Some(read_known_failures_file(path, "--write-expected")?) } else { None };
+                (present, Some(file))
             }
         };
         let policy = FailurePolicy { fail_on: options.fail_on, expected: expected.unwrap_or_default() };
@@ -35,13 +37,13 @@ impl KnownFailures {
     }
 
     /// The policy by which verdicts are shown while the run is in progress.
-    pub(super) fn policy(&self) -> &FailurePolicy {
+    pub(super) fn failure_policy(&self) -> &FailurePolicy {
         &self.policy
     }
 
     /// Decides the result of the run. With `--write-expected` it first writes the list, unless the run ended early, and
     /// then judges the run by it.
-    pub(super) fn judge_report(self, report: &mut Report) {
+    pub(super) fn apply_policy_to_report(self, report: &mut Report) {
         report.apply_failure_policy(&self.policy);
         let Some(file) = self.list_to_write else { return };
         let path = file.path().display();
@@ -63,7 +65,7 @@ impl KnownFailures {
 }
 
 /// Reads a list of known failures. The error has the position of a wrong line.
-fn read_list(path: &Path, flag: &str) -> Result<ExpectedFailures, CommandFailure> {
+fn read_known_failures_file(path: &Path, flag: &str) -> Result<ExpectedFailures, CommandFailure> {
     let shown = path.display();
     let bytes = std::fs::read(path).map_err(|error| {
         let remedy = if error.kind() == ErrorKind::NotFound { "; --write-expected writes one" } else { "" };

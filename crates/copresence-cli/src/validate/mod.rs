@@ -4,7 +4,8 @@ mod compare;
 mod files;
 mod known_failures;
 mod options;
-mod phone_command;
+mod passport;
+pub(crate) mod phone_command;
 mod render;
 mod target;
 mod terminal_phone;
@@ -16,10 +17,12 @@ use crate::failure::CommandFailure;
 use crate::{output, signals};
 use copresence_engine::clock::Clock;
 use copresence_engine::problem::problem_for_code;
+use copresence_validate::passport::{NoPassportReason, PassportSigningKey, SignedPassport, sign_passport};
 use copresence_validate::report::change::list_changed_verdicts;
 use copresence_validate::{CheckRun, Credentials, Report, RunError, RunPlanWithCosts};
 use files::ReportFiles;
 use known_failures::KnownFailures;
+use passport::PassportToWrite;
 use render::ValidateRenderer;
 use std::io::{BufRead, IsTerminal};
 use std::path::Path;
@@ -32,19 +35,28 @@ pub(crate) async fn run_validate_command(
     common: &CommonOptions,
     options: ValidateOptions,
 ) -> Result<u8, CommandFailure> {
+    if let Some(path) = &options.verify {
+        return passport::run_verify_passport(common, path, &options);
+    }
     let known_failures = KnownFailures::load_known_failures(&options)?;
-    let renderer = ValidateRenderer::new(common, known_failures.policy().clone());
+    let renderer = ValidateRenderer::new(common, known_failures.failure_policy().clone());
     if let [first, second] = options.compare.as_slice() {
         return compare::print_differences_between_reports(common, &options, &renderer, first, second).await;
     }
     // Report an unreadable or unwritable file before a token is spent.
     let baseline = options.baseline.as_deref().map(read_report_file).transpose()?;
     let files = ReportFiles::check_report_files(&options)?;
-    let BackendRunResult { mut report, har, remedy } = open_backend_and_run_checks(common, &options, &renderer).await?;
-    known_failures.judge_report(&mut report);
+    let passport = PassportToWrite::check_passport_path_and_load_key(&options)?;
+    let key = passport.as_ref().map(|passport| &passport.key);
+    let BackendRunResult { mut report, har, remedy, signed_passport } =
+        open_backend_and_run_checks(common, &options, &renderer, key).await?;
+    known_failures.apply_policy_to_report(&mut report);
     let changed = baseline.as_ref().map(|before| list_changed_verdicts(before, &report));
     renderer.print_summary(&report, remedy.as_deref(), changed.as_deref());
     files.write_report_files(&report, &har, changed.as_deref());
+    if let (Some(passport), Some(signed)) = (passport, signed_passport) {
+        passport.write_passport(signed);
+    }
     Ok(report.exit)
 }
 
@@ -55,6 +67,8 @@ struct BackendRunResult {
     har: serde_json::Value,
     /// What to do about the error that ended the run, if one did.
     remedy: Option<String>,
+    /// The passport, if a key was given.
+    signed_passport: Option<Result<SignedPassport, NoPassportReason>>,
 }
 
 /// Opens the backend of the selected profile, runs the checks on it, and returns report and HTTP Archive.
@@ -62,6 +76,7 @@ async fn open_backend_and_run_checks(
     common: &CommonOptions,
     options: &ValidateOptions,
     renderer: &ValidateRenderer,
+    passport_key: Option<&PassportSigningKey>,
 ) -> Result<BackendRunResult, CommandFailure> {
     let stopping = signals::token_cancelled_by_signal(
         "stopping … (the checks done so far are reported; press again to stop at once)",
@@ -70,7 +85,7 @@ async fn open_backend_and_run_checks(
         selected = BackendAndPhoneDriver::open_backend_under_test(common, options) => selected?,
         () = stopping.cancelled() => return Err(CommandFailure::interrupted_before_start_error()),
     };
-    let done = plan_confirm_and_run_checks(&selected, options, renderer, &stopping).await;
+    let done = plan_confirm_and_run_checks(&selected, options, renderer, &stopping, passport_key).await;
     selected.stop_embedded_sandbox().await;
     done
 }
@@ -81,6 +96,7 @@ async fn plan_confirm_and_run_checks(
     options: &ValidateOptions,
     renderer: &ValidateRenderer,
     stopping: &CancellationToken,
+    passport_key: Option<&PassportSigningKey>,
 ) -> Result<BackendRunResult, CommandFailure> {
     let limits = options.to_run_options(selected.has_sandbox_phone_driver());
     let plan = RunPlanWithCosts::new(&selected.target, &limits, &selected.phone_driver);
@@ -94,7 +110,8 @@ async fn plan_confirm_and_run_checks(
     let ended = run.run_acts_until_stopped(stopping.cancelled()).await;
     let report = Report::new(&selected.target, &limits, &plan, &ended, (began, clock.wall_clock_time()));
     let remedy = ended.error.as_ref().and_then(|error| remedy_for_run_error(error, &selected.target.credentials));
-    Ok(BackendRunResult { report, har: ended.to_har(), remedy })
+    let signed_passport = passport_key.map(|key| sign_passport(&report, &ended, key));
+    Ok(BackendRunResult { report, har: ended.to_har(), remedy, signed_passport })
 }
 
 /// What to do about an error that ended a run. None for a run that was stopped.

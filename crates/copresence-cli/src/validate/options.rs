@@ -3,13 +3,45 @@
 use super::phone_command::PhoneCommand;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use copresence_validate::Level;
+use copresence_validate::passport::{PassportKeyError, PassportSigner};
 use std::path::PathBuf;
 use std::time::Duration;
 use url::Url;
 
 /// Options that `--compare` does not use.
-const COMPARE_CONFLICTS: [&str; 9] =
-    ["baseline", "report", "html", "junit", "har", "sarif", "summary", "expected_failures", "write_expected"];
+const COMPARE_CONFLICTS: [&str; 10] = [
+    "baseline",
+    "report",
+    "html",
+    "junit",
+    "har",
+    "sarif",
+    "summary",
+    "expected_failures",
+    "write_expected",
+    "passport",
+];
+/// Options that `--verify` does not use, because it sends no request.
+const VERIFY_CONFLICTS: [&str; 18] = [
+    "max_tokens",
+    "destructive",
+    "allow_lockout",
+    "upstream",
+    "no_phone",
+    "phone",
+    "yes",
+    "expected_failures",
+    "write_expected",
+    "report",
+    "html",
+    "junit",
+    "har",
+    "sarif",
+    "summary",
+    "baseline",
+    "compare",
+    "passport",
+];
 
 /// Options: which checks to run, how far to go, and which reports to write.
 #[expect(clippy::struct_excessive_bools, reason = "one for each flag")]
@@ -18,7 +50,8 @@ const COMPARE_CONFLICTS: [&str; 9] =
     after_help = "Exit codes: 0 all required checks passed, 1 at least one failed (with --compare: the two differ), \
 2 usage, or no API at this address, 3 credentials missing or refused, 6 the backend could not be reached, kept failing,
 or something in between answered, 130 interrupted. With --expected-failures, 1 means that another check failed, or that a
-listed one passes.
+listed one passes. With --verify: 11 the passport was changed, 12 somebody else signed it, 13 its evidence gives other
+verdicts, 14 it was judged by another table of requirements.
 
 Without --api-url, the profile `sandbox` checks the embedded sandbox. For a sandbox on this machine the phone is
 simulated; for other backends the terminal shows the QR code and waits. See docs/validate.md for a walk-through."
@@ -84,6 +117,15 @@ pub(crate) struct ValidateOptions {
     /// Print what changed since this earlier --report
     #[arg(long, value_name = "FILE", help_heading = "Reports")]
     pub(crate) baseline: Option<PathBuf>,
+    /// Write a signed statement of the verdicts, with the evidence by which --verify judges them again
+    #[arg(long, value_name = "FILE", help_heading = "Passport")]
+    pub(crate) passport: Option<PathBuf>,
+    /// Check the signature of a --passport, and judge its evidence by the present checks; sends no request
+    #[arg(long, value_name = "FILE", help_heading = "Passport", conflicts_with_all = VERIFY_CONFLICTS)]
+    pub(crate) verify: Option<PathBuf>,
+    /// With --verify: accept only a passport that the owner of this public key signed (`ed25519:…`)
+    #[arg(long, value_name = "KEY", help_heading = "Passport", requires = "verify", value_parser = parse_signer)]
+    pub(crate) signer: Option<PassportSigner>,
     /// Check two backends and list every difference in form; each is a profile or the file of an earlier --report
     #[arg(long, num_args = 2, value_names = ["A", "B"], help_heading = "Reports", conflicts_with_all = COMPARE_CONFLICTS)]
     pub(crate) compare: Vec<String>,
@@ -110,4 +152,9 @@ impl ValidateOptions {
 fn parse_level() -> impl TypedValueParser<Value = Level> {
     PossibleValuesParser::new([Level::Must.lowercase_level(), Level::Should.lowercase_level()])
         .map(|word| if word == Level::Must.lowercase_level() { Level::Must } else { Level::Should })
+}
+
+/// Parses the public key of `--signer`.
+fn parse_signer(text: &str) -> Result<PassportSigner, String> {
+    text.parse().map_err(|error: PassportKeyError| error.to_string())
 }

@@ -7,6 +7,7 @@
 use super::render::print_json_line;
 use crate::common_options::CommonOptions;
 use crate::output;
+use copresence_engine::credentials::CredentialKind;
 use copresence_validate::{InvitationDisplay, InvitationEndWithoutAvatar, ScanInvitation};
 use futures_util::future::BoxFuture;
 use serde_json::json;
@@ -33,7 +34,7 @@ impl PhoneCommand {
     ///
     /// # Errors
     /// If it is empty, or a quote is not closed.
-    pub(super) fn parse_command_line(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse_command_line(text: &str) -> Result<Self, String> {
         // A backslash separates folders on Windows, and escapes the next character elsewhere.
         let text = if cfg!(windows) { text.replace('\\', "\\\\") } else { text.to_owned() };
         match shlex::split(&text) {
@@ -44,10 +45,14 @@ impl PhoneCommand {
     }
 
     /// The process for an invitation. Its output goes to stderr, because stdout has the results of the run.
-    fn build_process(&self, invitation: &ScanInvitation) -> Command {
+    pub(crate) fn build_process_command(&self, invitation: &ScanInvitation) -> Command {
         let mut words = self.0.iter().map(|word| word.replace(LINK_PLACEHOLDER, &invitation.link));
         let mut command = Command::new(words.next().unwrap_or_default());
         command.args(words).env(LINK_VARIABLE, &invitation.link).env(PURPOSE_VARIABLE, invitation.purpose);
+        // It plays a visitor, who has no credentials.
+        for credential in CredentialKind::ALL.into_iter().chain([CredentialKind::PassportKey]) {
+            command.env_remove(credential.env_var());
+        }
         command.stdin(Stdio::null()).stdout(std::io::stderr()).kill_on_drop(true);
         command
     }
@@ -88,7 +93,7 @@ impl InvitationDisplay for CommandInvitationDisplay {
             output::eprint_sanitized_line(format_args!("A phone is needed for {}.", invitation.purpose));
         }
         let program = self.command.0.first().cloned().unwrap_or_default();
-        let mut process = self.command.build_process(invitation);
+        let mut process = self.command.build_process_command(invitation);
         let failure = self.failure.clone();
         let task = tokio::spawn(async move {
             let why = match process.status().await {
@@ -138,7 +143,7 @@ mod tests {
         let link = "https://app.test/?exportToken=a%20b&x='$(touch pwned)\" ;{link}";
         let invitation = ScanInvitation { link: link.to_owned(), purpose: "a check", timeout: Duration::ZERO };
         let command = PhoneCommand::parse_command_line(r#"adb shell "am start" -d '{link}' --x={link} $HOME"#);
-        let process = command.expect("a command").build_process(&invitation);
+        let process = command.expect("a command").build_process_command(&invitation);
         let arguments: Vec<_> = process.as_std().get_args().map(|word| word.to_str().expect("UTF-8")).collect();
         let with_link = format!("--x={link}");
         assert_eq!(arguments, ["shell", "am start", "-d", link, &with_link, "$HOME"]);

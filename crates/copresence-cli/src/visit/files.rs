@@ -2,7 +2,7 @@
 
 use crate::failure::CommandFailure;
 use crate::output;
-use crate::output_file::{DeferredOutputFile, OutputFileReaders};
+use crate::output_file::{DeferredOutputFile, OutputFileReadPermission};
 use copresence_engine::qr::QrCode;
 use copresence_engine::{ExchangeRecorder, HarRecorder};
 use std::io::Write as _;
@@ -35,7 +35,7 @@ impl QrFile {
         match extension.as_str() {
             "svg" | "png" => {
                 // The code holds a live token.
-                let file = DeferredOutputFile::check_output_file(path, OutputFileReaders::OwnerOnly)
+                let file = DeferredOutputFile::check_output_file(path, OutputFileReadPermission::OwnerOnly)
                     .map_err(|error| CommandFailure::usage_error(format!("--qr {}: {error}", path.display())))?;
                 Ok(Self { file, svg: extension == "svg" })
             }
@@ -78,7 +78,7 @@ pub(super) struct HarFile {
 impl HarFile {
     /// Checks that the HAR file can be written, and creates the recorder for it. The file is written later.
     pub(super) fn check_path_and_create_recorder(path: &Path) -> Result<Self, CommandFailure> {
-        let file = DeferredOutputFile::check_output_file(path, OutputFileReaders::OwnerOnly)
+        let file = DeferredOutputFile::check_output_file(path, OutputFileReadPermission::OwnerOnly)
             .map_err(|error| CommandFailure::usage_error(format!("--har {}: {error}", path.display())))?;
         Ok(Self { file, shared_har_recorder: Arc::new(HarRecorder::new(EXCHANGES)) })
     }

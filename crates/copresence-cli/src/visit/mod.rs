@@ -6,6 +6,7 @@ mod render;
 
 use crate::args::VisitOptions;
 use crate::common_options::CommonOptions;
+use crate::embedded_sandbox::{build_embedded_sandbox_backend, start_embedded_sandbox};
 use crate::failure::CommandFailure;
 use crate::remote_target::load_target_with_credentials;
 use crate::{context, recover, signals};
@@ -13,13 +14,12 @@ use copresence_engine::clock::Clock;
 use copresence_engine::events::{EventKind, VisitEvent};
 use copresence_engine::profile::Profile;
 use copresence_engine::runner::{EventSink, run_visit};
-use copresence_engine::setup::{DataStore, ProfileOrSandboxBackend, VisitOverrides, build_config_using_visit_history};
+use copresence_engine::setup::{DataStore, VisitOverrides, build_config_using_visit_history};
 use copresence_engine::{ExchangeRecorder, ExportType, NoRecorder, problem};
 use copresence_sandbox::Server;
 use files::{HarFile, QrFile};
 use phone::SimulatedPhone;
 use render::VisitRenderer;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -50,7 +50,8 @@ async fn prepare_and_run_visit(
     let qr = options.qr.as_deref().map(QrFile::new).transpose()?;
     let har = options.har.as_deref().map(HarFile::check_path_and_create_recorder).transpose()?;
     let stopping = signals::token_cancelled_by_signal(
-        "stopping; a redeem in flight is awaited first (again to stop at once, which can cost its avatar) …",
+        "stopping; a request for a token or a redeem in flight is awaited first (again to stop at once, which can cost its \
+         avatar) …",
     );
     recover::recover_before_visit(common, &data_store, &stopping).await;
     if stopping.is_cancelled() {
@@ -58,10 +59,12 @@ async fn prepare_and_run_visit(
         return Err(CommandFailure::interrupted_before_start_error());
     }
 
-    let embedded = if profile.uses_embedded_sandbox() { Some(start_embedded_sandbox(&options).await?) } else { None };
+    let embedded =
+        if profile.uses_embedded_sandbox() { Some(start_embedded_sandbox(&options.world).await?) } else { None };
     let backend = embedded.as_ref().map(Server::local_url).or_else(|| profile.api_url.clone());
     // Some scenarios simulate that the code is never scanned.
-    let scans = options.auto && (embedded.is_none() || options.world.scenario.is_associated_by_autoplay());
+    let scanned = |server: &Server| server.sandbox().new_token_scenario().is_associated_by_autoplay();
+    let scans = options.auto && embedded.as_ref().is_none_or(scanned);
     let phone = backend.filter(|_| scans).map(SimulatedPhone::new).transpose()?;
     let surroundings = VisitOutputsAndControls { renderer, out, qr, har, phone, stopping };
     let exit = run_prepared_visit(options, &profile, &data_store, embedded.as_ref(), surroundings).await;
@@ -89,7 +92,7 @@ async fn run_prepared_visit(
     surroundings: VisitOutputsAndControls,
 ) -> Result<u8, CommandFailure> {
     let target = match embedded {
-        Some(server) => embedded_sandbox_target(server)?,
+        Some(server) => build_embedded_sandbox_backend(server)?,
         None => load_target_with_credentials(profile).await?,
     };
     let recorder: Arc<dyn ExchangeRecorder> = match &surroundings.har {
@@ -157,25 +160,4 @@ fn emit_events_of_unstarted_visit(renderer: &VisitRenderer, common: &CommonOptio
     for event in events {
         renderer.print_event_if_json_output(&VisitEvent { visit, at: clock.wall_clock_time(), kind: event });
     }
-}
-
-/// Starts the sandbox of a visit on a free loopback port.
-async fn start_embedded_sandbox(options: &VisitOptions) -> Result<Server, CommandFailure> {
-    let settings = crate::sandbox::load_sandbox_settings_from_options(&options.world)?;
-    let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let server = Server::start(settings, anywhere).await;
-    server.map_err(|error| CommandFailure::usage_error(format!("the embedded sandbox cannot start: {error}")))
-}
-
-/// The embedded sandbox as the backend of a visit.
-fn embedded_sandbox_target(server: &Server) -> Result<ProfileOrSandboxBackend, CommandFailure> {
-    let accepted = server.sandbox().accepted_credentials();
-    let login = (accepted.username.clone(), accepted.password.clone());
-    let target = ProfileOrSandboxBackend::target_of_embedded_sandbox(
-        server.local_url(),
-        &server.qr_link_template(),
-        accepted.api_key.clone(),
-        login,
-    );
-    target.map_err(|error| CommandFailure::usage_error(error.to_string()))
 }

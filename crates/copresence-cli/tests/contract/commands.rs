@@ -8,12 +8,22 @@ use serde_json::Value;
 fn help_names_every_command_and_every_exit_code() {
     let home = TestHome::new();
     let help = home.run_program(&["--help"]).expect_exit(0).stdout;
-    for word in
-        ["visit", "sandbox", "validate", "recover", "history", "credentials", "profile", "doctor", "completions", "man"]
-    {
+    for word in [
+        "visit",
+        "sandbox",
+        "validate",
+        "load",
+        "recover",
+        "history",
+        "credentials",
+        "profile",
+        "doctor",
+        "completions",
+        "man",
+    ] {
         assert!(help.contains(&format!("\n  {word} ")), "{word}: {help}");
     }
-    for code in ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "130"] {
+    for code in ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11-14", "130"] {
         let row =
             |line: &str| line.split_once("  ").is_some_and(|_| line.trim_start().starts_with(&format!("{code}  ")));
         assert!(help.lines().any(row), "{code}: {help}");

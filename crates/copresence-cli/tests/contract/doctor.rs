@@ -29,7 +29,18 @@ fn a_new_machine_is_ready_for_the_sandbox() {
     let run = home.run_program(&["doctor", "--json"]).expect_exit(0);
     let parts = parse_parts(&run);
     let names: Vec<_> = parts.iter().filter_map(|view| view["part"].as_str()).collect();
-    let all = ["profiles", "settings", "disk", "keychain", "credentials", "backend", "clock", "display", "web_view"];
+    let all = [
+        "profiles",
+        "settings",
+        "disk",
+        "keychain",
+        "credentials",
+        "backend",
+        "clock",
+        "display",
+        "web_view",
+        "graphics",
+    ];
     assert_eq!(names, all);
     for part in ["profiles", "settings", "disk", "credentials", "backend"] {
         assert_eq!(part_state(&parts, part), "good", "{part}: {parts:?}");

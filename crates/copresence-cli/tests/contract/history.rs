@@ -3,6 +3,8 @@
 use crate::support::backend::{Backend, BackendScript};
 use crate::support::program::{RunningProgram, TestHome};
 use crate::support::reply::Reply;
+use copresence_engine::history::{TicketClosure, TicketRecord};
+use copresence_engine::setup::DataStore;
 use serde_json::{Value, json};
 
 /// Creates a saved visit and one with an expired token. Returns their ids.
@@ -42,6 +44,125 @@ fn list_and_show_have_the_outcome_of_each_visit() {
     // The last characters of an id are enough.
     let end = &saved[saved.len() - 8..];
     assert!(home.run_program(&["history", "show", end]).expect_exit(0).stdout.contains(&saved));
+}
+
+/// Records a ticket, as the window does when it hands a visit over. Closes it with `closed`.
+fn record_ticket(home: &TestHome, visit: &str, symbol: &str, closed: Option<&str>) {
+    let at = |time: &str| time.parse().expect("a time");
+    let ticket = TicketRecord {
+        visit: visit.parse().expect("an id"),
+        colour: "blue".into(),
+        symbol: symbol.into(),
+        code_hash: Some("$argon2id$planted-hash".into()),
+        place: 0,
+        handed_over_at: at("2026-11-29T10:00:00Z"),
+        wrong_codes: 2,
+        closure: None,
+    };
+    let data_store = DataStore::open_or_create_data_store(&home.data()).expect("opens");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    runtime.block_on(async {
+        data_store.journal.record_ticket(&ticket).await.expect("recorded");
+        if let Some(how) = closed {
+            let closure = TicketClosure { how: how.into(), at: at("2026-11-29T10:20:00Z") };
+            data_store.journal.close_ticket(&ticket.visit, &closure).await.expect("closed");
+        }
+    });
+}
+
+#[test]
+fn tickets_and_what_became_of_each_token_are_in_the_history() {
+    let (home, [saved, expired]) = create_two_visits();
+    let printed = |args: &[&str]| home.run_program(args).expect_exit(0);
+    let json = |args: &[&str]| -> Vec<Value> {
+        let lines = printed(&[args, &["--json"]].concat()).stdout;
+        lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    };
+    let all = json(&["history"]);
+    assert_eq!((&all[0]["token"], &all[1]["token"]), (&json!("abandoned"), &json!("spent")));
+    assert_eq!((&all[0]["ticket"], &all[1]["ticket"]), (&Value::Null, &Value::Null));
+    assert!(!printed(&["history"]).stderr.contains("Tickets"), "there was no ticket");
+
+    record_ticket(&home, &saved, "comet", Some("picked_up"));
+    record_ticket(&home, &expired, "anchor", None);
+    let listed = printed(&["history"]).stderr;
+    assert!(listed.contains("Export Tokens: 2 issued; 1 spent, 0 active, 1 abandoned."), "{listed}");
+    assert!(listed.contains("Tickets: 2 given; 1 of them"), "{listed}");
+    let all = json(&["history", "list"]);
+    assert_eq!((&all[0]["ticket"]["name"], &all[0]["ticket"]["closed"]), (&json!("Blue Anchor"), &Value::Null));
+    let ticket = json!({"name": "Blue Comet", "colour": "blue", "symbol": "comet", "wrong_codes": 2,
+        "handed_over_at": "2026-11-29T10:00:00.000Z", "closed": {"how": "picked_up", "at": "2026-11-29T10:20:00.000Z"}});
+    assert_eq!(all[1]["ticket"], ticket);
+    let shown = json(&["history", "show", &saved]);
+    assert_eq!((&shown[0]["ticket"], &shown[0]["token"]), (&ticket, &json!("spent")));
+    let text = printed(&["history", "show", &saved]).stdout;
+    for part in ["spent: it delivered an avatar", "Blue Comet, given 2026-11-29", "picked up 2026", "2 wrong codes"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(printed(&["history", "show", &expired]).stdout.contains("not picked up yet"));
+    for text in [text, format!("{all:?}{shown:?}"), listed] {
+        assert!(!text.contains("planted-hash") && !text.contains("argon2"), "the hash of a code: {text}");
+    }
+
+    // Tokens stay counted when their visits are forgotten.
+    let tokens = json!({"issued": 2, "active": 0, "spent": 1, "abandoned": 1});
+    assert_eq!(json(&["history", "tokens"]), std::slice::from_ref(&tokens));
+    printed(&["history", "forget", "--all"]);
+    assert_eq!(json(&["history", "tokens"]), [tokens]);
+    let text = printed(&["history", "tokens"]).stdout;
+    assert!(text.contains("2  Export Tokens issued") && text.contains("1  spent: it delivered an avatar"), "{text}");
+}
+
+#[test]
+fn the_receipt_of_a_visit_says_what_is_stored_and_after_a_deletion_when_it_was_deleted() {
+    let (home, [saved, expired]) = create_two_visits();
+    let receipt = |id: &str| {
+        let run = home.run_program(&["history", "receipt", id, "--json"]).expect_exit(0);
+        serde_json::from_str::<Value>(&run.stdout).expect("one object")
+    };
+    let kinds = |receipt: &Value, is_deleted: bool| {
+        let items = receipt["items"].as_array().expect("a list").iter();
+        let items = items.filter(|item| item["deleted_at"].is_string() == is_deleted);
+        items.map(|item| item["kind"].as_str().expect("a word").to_owned()).collect::<Vec<_>>()
+    };
+    let stored = receipt(&saved);
+    assert_eq!(stored["deleted_at"], Value::Null);
+    // The end of a complete visit erases the token, the responses and the URLs.
+    assert_eq!(kinds(&stored, true), ["token", "responses"]);
+    assert_eq!(kinds(&stored, false), ["avatar-file", "manifest", "journal"], "{stored}");
+
+    // A file of somebody else stays, and the receipt says so.
+    let folder = home.saved_folders().pop().expect("an avatar");
+    std::fs::write(folder.join("notes.txt"), "mine").expect("written");
+    home.run_program(&["history", "forget", "--all"]).expect_exit(0);
+    let deleted = receipt(&saved);
+    assert!(deleted["deleted_at"].is_string(), "{deleted}");
+    assert_eq!(kinds(&deleted, true), ["avatar-file", "manifest", "token", "responses", "journal"], "{deleted}");
+    assert_eq!(kinds(&deleted, false), ["foreign-file"], "{deleted}");
+    assert_eq!(deleted["started_at"], stored["started_at"]);
+    assert_eq!(deleted["ended_code"], "saved");
+    let text = deleted.to_string();
+    for personal in ["sha256", "api_url", "profile", "http"] {
+        assert!(!text.contains(personal), "{personal}: {text}");
+    }
+    assert_eq!(kinds(&receipt(&expired), false), Vec::<String>::new(), "nothing of the other visit is left");
+
+    let people = home.run_program(&["history", "receipt", &saved[saved.len() - 8..]]).expect_exit(0).stdout;
+    for line in [
+        "  ended     ",
+        "(saved)",
+        "  deleted   20",
+        "File of the avatar: ",
+        "not deleted: this program did not make it",
+    ] {
+        assert!(people.contains(line), "{line}: {people}");
+    }
+    let all = home.run_program(&["history", "receipt"]).expect_exit(0).stdout;
+    assert_eq!(all.matches("Receipt of visit").count(), 2, "{all}");
+    let unknown = home.run_program(&["history", "receipt", "ffffffff"]).expect_exit(2);
+    assert!(unknown.stderr.contains("there is no visit `ffffffff`"), "{}", unknown.stderr);
+    home.run_program(&["history", "forget", "--receipts"]).expect_exit(0);
+    home.run_program(&["history", "receipt", &saved]).expect_exit(2);
 }
 
 #[test]

@@ -3,22 +3,30 @@
 
 mod auto_visits;
 mod commands;
+#[cfg(unix)]
+mod container_file;
 mod doctor;
+mod drill;
 mod exit_codes;
 mod fault_lists;
 #[cfg(target_os = "linux")]
 mod full_disk;
+#[cfg(target_os = "linux")]
+mod github_action;
+#[cfg(unix)]
+mod guides;
 mod history;
 #[cfg(unix)]
 mod interruption;
 mod known_failures;
+mod load;
 mod partner_backend;
+mod passport;
 mod protocol_violations;
 mod recovery;
+mod replay;
 #[cfg(unix)]
 mod sandbox_command;
-#[cfg(unix)]
-mod sandbox_guide;
 #[cfg(target_os = "linux")]
 mod sandbox_limits;
 mod saving;

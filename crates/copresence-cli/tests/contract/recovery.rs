@@ -7,6 +7,9 @@ use crate::support::reply::{Asset, Reply, UrlBehavior, glb, zip};
 use crate::support::wire::Request;
 use serde_json::{Value, json};
 
+/// Bytes on the disk that a continued download requests again, to compare them.
+const OVERLAP: usize = 4096;
+
 /// Checks the exit code and the only `ended` line of `recover`, and returns that line.
 #[track_caller]
 pub(crate) fn expect_recovered(run: &FinishedRun, exit: i32, code: &str) -> Value {
@@ -162,7 +165,10 @@ fn killed_while_downloading_resumes_with_a_range() {
     let file = lines.only_event("saved")["files"].as_array().and_then(|f| f.iter().find(|f| f["path"] == "avatar.glb"));
     assert_eq!(file.and_then(|file| file["sha256"].as_str()), Some(digest.as_str()));
     let ranges: Vec<_> = backend.requests_to("/dl/1").iter().filter_map(Request::range_start).collect();
-    assert!(ranges.len() == 1 && ranges[0] >= 16 << 20, "the download resumes at the recorded offset: {ranges:?}");
+    assert!(
+        ranges.len() == 1 && ranges[0] >= (16 << 20) - OVERLAP,
+        "the download resumes at the recorded offset: {ranges:?}"
+    );
     assert_eq!(backend.requests_to("/redeemExportToken").len(), 1, "the journal has the URLs");
     check_nothing_to_recover(&home);
 }
@@ -200,7 +206,29 @@ fn killed_early_in_a_small_file_resumes_with_a_range() {
     let folder = visible_folders(&home).remove(0);
     assert!(std::fs::read(folder.join("avatar.glb")).expect("saved") == bytes, "equal bytes");
     let ranges: Vec<_> = backend.requests_to("/dl/0").iter().filter_map(Request::range_start).collect();
-    assert_eq!(ranges, [1 << 20]);
+    assert_eq!(ranges, [(1 << 20) - OVERLAP]);
+    check_nothing_to_recover(&home);
+}
+
+#[test]
+fn files_of_a_visit_that_the_journal_lost_are_reported() {
+    let assets = vec![Asset::new("glb", glb(3 << 20)).with_url_behavior(UrlBehavior::StallsAfter(1 << 20))];
+    let backend = Backend::start(BackendScript { assets, redeem: vec![Reply::Urls], ..BackendScript::default() });
+    let home = TestHome::new();
+    let program = RunningProgram::start(home.visit_command(&backend, &[]));
+    backend.wait_for_sent_bytes(1 << 20);
+    wait_for_file_state(&home, "avatar.glb", |state| received_bytes(state) == 1 << 20);
+    program.kill();
+    for name in ["journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm"] {
+        std::fs::remove_file(home.data().join(name)).expect("removed");
+    }
+    let out = home.out();
+    let run = home.run_program(&["recover", "--out", out.to_str().expect("UTF-8")]).expect_exit(10);
+    for words in ["the journal does not know it", "avatar.glb.part", ".partial"] {
+        assert!(run.stderr.contains(words), "{}", run.stderr);
+    }
+    let folder = std::fs::read_dir(&out).expect("lists").next().expect("one").expect("reads").path();
+    std::fs::remove_dir_all(folder).expect("removed");
     check_nothing_to_recover(&home);
 }
 

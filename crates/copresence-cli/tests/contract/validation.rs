@@ -204,7 +204,11 @@ fn a_command_plays_the_phone_and_gets_the_link_uninterpreted() {
     let home = TestHome::new();
     let sandbox = start_sandbox(&home, &[]);
     let (script, script_name) = file_path(&home, "phone.sh");
-    std::fs::write(script, "printf '%s\\n' \"$COPRESENCE_PHONE_LINK\" \"$2\" > seen\nexit 3\n").expect("written");
+    std::fs::write(
+        script,
+        "printf '%s\\n' \"$COPRESENCE_PHONE_LINK\" \"$2\" \"${COPRESENCE_API_KEY-no key}\" > seen\nexit 3\n",
+    )
+    .expect("written");
     let lines = run_with_phone(&home, &sandbox, &format!("sh '{script_name}' --link {{link}}"));
     let needed: Vec<_> = lines.iter().filter(|line| line["event"] == "phone_needed").collect();
     assert_eq!(needed.len(), 1, "{lines:?}");
@@ -212,7 +216,7 @@ fn a_command_plays_the_phone_and_gets_the_link_uninterpreted() {
     assert!(link.starts_with("https://app.test/$(touch pwned);`touch pwned`?a='&exportToken="), "{link}");
     assert!(needed[0]["purpose"].as_str().is_some_and(|purpose| purpose.contains("avatar")), "{}", needed[0]);
     let seen = std::fs::read_to_string(home.root().join("seen")).expect("the command ran");
-    assert_eq!(seen, format!("{link}\n{link}\n"), "in the environment, and as an argument");
+    assert_eq!(seen, format!("{link}\n{link}\nno key\n"), "in the environment, and as an argument");
     assert!(!home.root().join("pwned").exists(), "no shell saw the link");
     let check = |lines: &[Value]| lines.iter().find(|line| line["id"] == "visit.delivered").expect("a check").clone();
     let delivered = check(&lines);

@@ -247,7 +247,7 @@ async fn a_response_without_a_token_is_invalid_and_its_body_is_kept() {
     mount_response(&server, generate_request(SESSION), 200, json!({ "exportToken": TOKEN }), 1).await;
     let error = api(server_url(&server, ""), with_session()).generate_token().await.expect_err("broken");
     let CallError::InvalidResponse(broken) = &error else { panic!("{error}") };
-    assert_eq!((broken.status, broken.violation.path()), (200, "token"));
+    assert_eq!((broken.status, broken.violation.body_path_or_header_name()), (200, "token"));
     assert!(String::from_utf8_lossy(&broken.body).contains(TOKEN));
     assert!(!format!("{error} {error:?}").contains(TOKEN));
 }
@@ -280,7 +280,7 @@ async fn redeem_returns_every_complete_response_unchanged() {
         };
         assert_eq!(class, expected);
         if !response.body.is_empty() && status == 200 {
-            assert!(matches!(RedeemResponse::parse(&response.body), Ok(RedeemResponse::NotReady(_))));
+            assert!(matches!(RedeemResponse::parse(&response.body), Ok(RedeemResponse::NotReady { .. })));
         }
     }
 }
@@ -361,7 +361,7 @@ async fn a_response_that_cannot_be_decoded_is_invalid_and_keeps_the_decoded_part
         let error =
             api(server_url(&server, ""), with_session()).send_redeem_request(&token()).await.expect_err("broken");
         let CallError::InvalidResponse(broken) = error else { panic!("{error}") };
-        assert_eq!(broken.violation.path(), "Content-Encoding");
+        assert_eq!(broken.violation.body_path_or_header_name(), "Content-Encoding");
         assert!(broken.body.starts_with(kept), "{coding} {:?}", broken.body);
     }
 }

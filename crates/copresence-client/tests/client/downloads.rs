@@ -258,6 +258,19 @@ async fn a_redirect_is_followed_with_the_range_and_without_credentials() {
 }
 
 #[tokio::test]
+async fn a_cookie_of_a_redirect_is_sent_with_the_next_request_only() {
+    let cookie = "Set-Cookie: dl=abc; Path=/";
+    let redirect =
+        |to: &str| ServerAction::Send(response_bytes("302 Found", &[&format!("Location: {to}"), cookie], ""));
+    let file = || ServerAction::Send(response_bytes("200 OK", &["Content-Length: 4"], "file"));
+    let attempt = open_download(vec![redirect("/files/two"), file(), file()], None).await;
+    assert_eq!(read_download(attempt.result.expect("followed")).await.0, b"file");
+    download_client().open_download(&download_url(&attempt.server), None).await.expect("a response");
+    let cookies: Vec<bool> = attempt.server.heads().iter().map(|head| head.contains("cookie: dl=abc")).collect();
+    assert_eq!(cookies, [false, true, false]);
+}
+
+#[tokio::test]
 async fn endless_redirects_and_other_schemes_are_not_followed() {
     let again = ServerAction::Send(response_bytes("307 Temporary Redirect", &[&format!("Location: {PATH}")], ""));
     let opened = open_download(vec![again], None).await;

@@ -64,7 +64,7 @@ struct HostProbeRequest {
 
 /// The hosts to probe, each once.
 fn hosts_to_probe(profile: &Profile, target: &ProfileOrSandboxBackend) -> Vec<HostProbeRequest> {
-    let routes = target.api_routes(profile);
+    let routes = target.backend_with_profile_routes(profile);
     let head = |part, url: &Url| HostProbeRequest { part, url: url.clone(), method: Method::HEAD };
     let mut hosts = match &profile.redeem_route {
         RedeemEndpoint::Vendor => match routes.endpoint_url_from_path(copresence_protocol::headers::REDEEM_PATH) {
@@ -292,7 +292,7 @@ mod tests {
         std::fs::write(&path, text).expect("written");
         let profile =
             Profiles::load_profiles(Some(&path)).and_then(|all| all.build_profile_by_name("live")).expect("usable");
-        let target = ProfileOrSandboxBackend::target_without_credentials(&profile).expect("a target");
+        let target = ProfileOrSandboxBackend::backend_target_without_credentials(&profile).expect("a target");
         (profile, target)
     }
 
@@ -396,7 +396,7 @@ mod tests {
         std::fs::write(&path, text).expect("written");
         let profile =
             Profiles::load_profiles(Some(&path)).and_then(|all| all.build_profile_by_name("game")).expect("usable");
-        let target = ProfileOrSandboxBackend::target_without_credentials(&profile).expect("a target");
+        let target = ProfileOrSandboxBackend::backend_target_without_credentials(&profile).expect("a target");
         let hosts: Vec<_> =
             hosts_to_probe(&profile, &target).iter().map(|host| (host.part, host.url.to_string())).collect();
         assert_eq!(hosts, [("backend", "https://a.test/".into()), ("partner", "https://game.test/redeem".into())]);

@@ -1,6 +1,8 @@
 //! Health checks of everything that a booth depends on. The panel shows them, and `copresence doctor` prints them.
 
 mod backend;
+pub mod graphics;
+pub mod qr_distance;
 
 pub use backend::check_backend_and_clock;
 
@@ -38,6 +40,14 @@ pub mod part {
     pub const DISPLAY: &str = "display";
     /// The web view that draws the pages.
     pub const WEB_VIEW: &str = "web_view";
+    /// Whether the screen stays on.
+    pub const SCREEN_AWAKE: &str = "awake";
+    /// The graphics driver, and the workaround that it may need.
+    pub const GRAPHICS: &str = "graphics";
+    /// From how far away a phone can read the QR code.
+    pub const QR_CODE_DISTANCE: &str = "qr_code";
+    /// The endpoint for Prometheus, if the settings have one.
+    pub const METRICS: &str = "metrics";
     /// The last problem.
     pub const LAST_PROBLEM: &str = "last_problem";
 }
@@ -203,7 +213,7 @@ pub fn check_credentials(
             return bad_part_health(part::CREDENTIALS, unusable_keychain_message(&error), error.remedy());
         }
     };
-    let target = match ProfileOrSandboxBackend::target_without_credentials(profile) {
+    let target = match ProfileOrSandboxBackend::backend_target_without_credentials(profile) {
         Ok(target) => {
             ProfileOrSandboxBackend { credentials: credentials::to_client_credentials(profile, &found), ..target }
         }

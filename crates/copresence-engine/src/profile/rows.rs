@@ -8,7 +8,7 @@ use std::time::Duration;
 impl Profile {
     /// Each key with its value; null if it is not set and has no default. Only the names of headers are listed, because
     /// a value may be a secret.
-    pub fn to_key_value_rows(&self) -> Vec<(&'static str, Value)> {
+    pub fn to_setting_rows(&self) -> Vec<(&'static str, Value)> {
         let url = |url: Option<&url::Url>| url.map_or(Value::Null, |url| url.as_str().into());
         let time = |duration: Option<Duration>| duration.map_or(Value::Null, duration_to_json);
         let mut rows = vec![
@@ -83,12 +83,12 @@ mod tests {
         let shown = Profiles::load_profiles(Some(&file))
             .and_then(|all| all.build_profile_by_name("a"))
             .expect("a profile")
-            .to_key_value_rows();
+            .to_setting_rows();
         let written = shown.iter().filter(|(key, value)| *key != "profile" && !value.is_null());
         let lines: Vec<String> = written.map(|(key, value)| format!("{key} = {value}")).collect();
         let again = format!("[profiles.a]\n{}\n", lines.join("\n"));
         std::fs::write(&file, &again).expect("written");
         let read = Profiles::load_profiles(Some(&file)).and_then(|all| all.build_profile_by_name("a")).expect(&again);
-        assert_eq!(read.to_key_value_rows(), shown);
+        assert_eq!(read.to_setting_rows(), shown);
     }
 }

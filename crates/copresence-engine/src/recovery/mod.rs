@@ -22,26 +22,38 @@
 
 mod past;
 mod schedule;
+mod unknown_folders;
+mod waiting_visit;
 
 pub use schedule::{MAX_REDEEMS_PER_RUN, MAX_TOKEN_AGE};
+pub use unknown_folders::find_unknown_partial_folders;
+pub use waiting_visit::{ContinueVisitError, ContinuedVisitConfig, continue_unfinished_visit};
 
 use crate::clock::Clock;
-use crate::runner::{FirstEventOrEffects, RunnerResult, VisitContext, VisitRunner, VisitStopSignals};
+use crate::runner::{
+    FirstEventOrEffects, RunnerResult, VisitContext, VisitRunner, VisitStopSignals, block_in_place,
+    find_avatar_folder_with_manifest,
+};
 use crate::setup::DataStore;
+use copresence_protocol::{DeliveredExports, DownloadUrl, DownloadableExport, ExportType};
 pub use copresence_store::UnfinishedVisit;
-use copresence_store::{StoreError, VisitId, VisitLock};
+use copresence_store::{StoreError, UnfinishedVisitSummary, VisitId, VisitLock, VisitStart};
 use copresence_visit::{
     MachineEvent, Outcome, RedeemResult, Visit, VisitStepFailure, VisitStepFailureKind, VisitTimeLimits,
 };
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 use past::JournaledRedeems;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// Time without progress after which the downloads of one visit are kept for a later recovery.
 const DOWNLOAD_PATIENCE: Duration = Duration::from_secs(15);
+/// Visits that are recovered at the same time, if they need no redeem.
+const CONCURRENT_VISITS: usize = 4;
 /// As [`DOWNLOAD_PATIENCE`], for the visits after one whose downloads failed in the same run.
 const DOWNLOAD_PATIENCE_AFTER_FAILURE: Duration = Duration::from_secs(1);
 
@@ -88,6 +100,26 @@ pub enum RecoveryOutcome {
 }
 
 impl RecoveryOutcome {
+    /// The result of a continued visit that ended with this outcome. One that keeps the token does not finish the visit:
+    /// it is recovered again later. `last_status`: the last completion status, as sent.
+    pub fn from_visit_end(outcome: Outcome, directory: Option<PathBuf>, last_status: Option<String>) -> Self {
+        match outcome {
+            Outcome::Interrupted => Self::StillActive { status: last_status.unwrap_or_default() },
+            Outcome::CredentialsRefused(_)
+            | Outcome::Unreachable(_)
+            | Outcome::BackendFailing(_)
+            | Outcome::Gate(_)
+            | Outcome::NoApi(_)
+            | Outcome::DownloadInterrupted(_)
+            | Outcome::StorageFailed(_)
+            | Outcome::DiskFull(_) => Self::Postponed {
+                why: outcome.detail_for_operator().unwrap_or_default().to_owned(),
+                exit: outcome.exit_code(),
+            },
+            _ => Self::Finished { outcome, directory },
+        }
+    }
+
     /// The exit code of a command whose worst result this is, 0..=130.
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -102,7 +134,7 @@ impl RecoveryOutcome {
 /// only while [`UnfinishedVisit::token`] is there.
 pub type FindContext<'a> = dyn Fn(&UnfinishedVisit) -> Result<VisitContext, String> + Send + Sync + 'a;
 
-/// Recovers every unfinished visit, the oldest first. One that another program holds is [`RecoveryOutcome::InUse`].
+/// Recovers every unfinished visit, the newest first, because its URLs are the likeliest to be valid. One that another program holds is [`RecoveryOutcome::InUse`].
 ///
 /// # Errors
 /// When the journal cannot be read.
@@ -122,14 +154,38 @@ pub async fn recover_all_visits_until_stopped(
     find_context_for: &FindContext<'_>,
     stop: &CancellationToken,
 ) -> Result<Vec<VisitRecoveryResult>, StoreError> {
-    let mut recovery = RecoveryRun::new(data_store, Clock::default(), find_context_for, stop);
-    let mut all = Vec::new();
-    for summary in data_store.journal.load_unfinished_visit_summaries().await? {
+    let recovery = RecoveryPassContext::new(data_store, Clock::default(), find_context_for, stop);
+    let unfinished = data_store.journal.load_unfinished_visit_summaries().await?;
+    let visits = unfinished.into_iter().rev().map(|visit| (visit.id, schedule::can_only_finish_by_redeem(&visit)));
+    let recover = async |id: VisitId| {
         if stop.is_cancelled() {
-            break;
+            return Ok(None);
         }
-        all.extend(recovery.lock_and_recover_visit(&summary.id).await?);
-    }
+        recovery.lock_and_recover_visit(&id).await
+    };
+    recover_redeeming_one_at_a_time(visits.collect(), recover).await
+}
+
+/// Recovers visits, each with whether it needs a redeem. Those that need none are recovered at the same time as the
+/// others: one whose file server does not answer does not keep another waiting, whose URLs expire meanwhile. Tokens are
+/// redeemed one after the other, because their backend may not answer. The results have the order of the visits.
+///
+/// # Errors
+/// When the journal cannot be read.
+async fn recover_redeeming_one_at_a_time<R: Future<Output = Result<Option<VisitRecoveryResult>, StoreError>>>(
+    visits: Vec<(VisitId, bool)>,
+    recover: impl Fn(VisitId) -> R,
+) -> Result<Vec<VisitRecoveryResult>, StoreError> {
+    let order: HashMap<VisitId, usize> = visits.iter().map(|(id, _)| *id).zip(0..).collect();
+    let (redeems, others): (Vec<_>, Vec<_>) = visits.into_iter().partition(|(_, needs_redeem)| *needs_redeem);
+    let recover_all = |visits: Vec<(VisitId, bool)>, at_once: usize| {
+        let recovered = stream::iter(visits).map(|(id, _)| recover(id)).buffered(at_once);
+        recovered.try_filter_map(|result| std::future::ready(Ok(result))).try_collect::<Vec<_>>()
+    };
+    let (others, redeems) = tokio::join!(recover_all(others, CONCURRENT_VISITS), recover_all(redeems, 1));
+    let mut all = others?;
+    all.extend(redeems?);
+    all.sort_by_key(|recovered| order.get(&recovered.visit).copied());
     Ok(all)
 }
 
@@ -144,12 +200,13 @@ pub async fn recover_visit(
     find_context_for: &FindContext<'_>,
 ) -> Result<Option<VisitRecoveryResult>, StoreError> {
     let stop = CancellationToken::new();
-    let recovered = RecoveryRun::new(data_store, clock, find_context_for, &stop).lock_and_recover_visit(id).await?;
+    let recovered =
+        RecoveryPassContext::new(data_store, clock, find_context_for, &stop).lock_and_recover_visit(id).await?;
     Ok(recovered.filter(|recovered| recovered.outcome != RecoveryOutcome::InUse))
 }
 
-/// Recovers the unfinished visits with at most [`MAX_REDEEMS_PER_RUN`] redeems in all: first all visits that need
-/// no redeem, then the tokens whose attempt is due, the newest first. Visits that another program holds are not
+/// Recovers the unfinished visits with at most [`MAX_REDEEMS_PER_RUN`] redeems in all: all visits that need no redeem, and
+/// the tokens whose attempt is due, the newest first. Visits that another program holds are not
 /// part of the result. Visits for which `skip` is true are left alone; it is asked right before a visit is locked.
 /// Ends early when `stop` is cancelled.
 ///
@@ -162,63 +219,66 @@ pub async fn recover_visits_capping_total_redeems(
     skip: &(dyn Fn(&VisitId) -> bool + Send + Sync),
     stop: &CancellationToken,
 ) -> Result<Vec<VisitRecoveryResult>, StoreError> {
-    let mut recovery = RecoveryRun::new(data_store, clock, find_context_for, stop);
-    let (mut all, mut redeems) = (Vec::new(), 0);
-    for (id, needs_redeem) in schedule::visits_to_recover_in_order(
-        data_store.journal.load_unfinished_visit_summaries().await?,
-        clock.wall_clock_time(),
-    ) {
-        if skip(&id) {
-            continue;
+    let recovery = RecoveryPassContext::new(data_store, clock, find_context_for, stop);
+    let unfinished = data_store.journal.load_unfinished_visit_summaries().await?;
+    let visits = schedule::visits_to_recover_in_order(unfinished, clock.wall_clock_time());
+    let redeeming: HashSet<VisitId> = visits.iter().filter(|(_, needs)| *needs).map(|(id, _)| *id).collect();
+    let recover = async |id: VisitId| {
+        let is_over = redeeming.contains(&id) && recovery.lock_findings().redeems >= MAX_REDEEMS_PER_RUN;
+        if stop.is_cancelled() || is_over || skip(&id) {
+            return Ok(None);
         }
-        if stop.is_cancelled() || needs_redeem && redeems >= MAX_REDEEMS_PER_RUN {
-            break;
-        }
-        let before = recovery.redeems;
         let recovered = recovery.lock_and_recover_visit(&id).await?;
-        all.extend(recovered.filter(|recovered| recovered.outcome != RecoveryOutcome::InUse));
-        redeems += recovery.redeems - before;
-    }
-    Ok(all)
+        Ok(recovered.filter(|recovered| recovered.outcome != RecoveryOutcome::InUse))
+    };
+    recover_redeeming_one_at_a_time(visits, recover).await
 }
 
-/// When the files of unfinished visits are due to be saved again.
+/// When recovery of unfinished visits is due again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EarliestDownload {
-    /// No visit waits for its files.
+pub enum EarliestRecoveryTime {
+    /// No visit waits.
     NoneWaiting,
     /// At this time.
     At(Timestamp),
-    /// A visit waits, and the journal has no time for it: it could not be written, as on a disk that failed.
+    /// A visit waits, and the journal has no time for it: it ended just now, or the time could not be written, as on a
+    /// disk that failed.
     Unknown,
 }
 
-/// Loads when the files of an unfinished visit are due to be saved again. `skip` says which visits are running. For
-/// programs that run for long: call [`recover_visits_capping_total_redeems`] then.
+/// Loads when an unfinished visit is due again: its files are to be saved, or its token is to be redeemed. `skip` says
+/// which visits are running. For programs that run for long: call [`recover_visits_capping_total_redeems`] then.
 ///
 /// # Errors
 /// When the journal cannot be read.
-pub async fn load_earliest_download_time(
+pub async fn load_earliest_recovery_time(
     data_store: &DataStore,
     skip: impl Fn(&VisitId) -> bool,
-) -> Result<EarliestDownload, StoreError> {
+) -> Result<EarliestRecoveryTime, StoreError> {
     let unfinished = data_store.journal.load_unfinished_visit_summaries().await?;
-    let waiting = unfinished.iter().filter(|visit| visit.has_answer && !visit.ephemeral && !skip(&visit.id));
+    let is_waiting = |visit: &&UnfinishedVisitSummary| (visit.has_answer || visit.has_token) && !visit.ephemeral;
+    let waiting = unfinished.iter().filter(is_waiting).filter(|visit| !skip(&visit.id));
     let times: Vec<Option<Timestamp>> = waiting.map(|visit| visit.next_attempt_at).collect();
     Ok(match times.iter().flatten().min() {
-        Some(earliest) => EarliestDownload::At(*earliest),
-        None if times.is_empty() => EarliestDownload::NoneWaiting,
-        None => EarliestDownload::Unknown,
+        Some(earliest) => EarliestRecoveryTime::At(*earliest),
+        None if times.is_empty() => EarliestRecoveryTime::NoneWaiting,
+        None => EarliestRecoveryTime::Unknown,
     })
 }
 
-/// Context of one pass over the unfinished visits, and what this pass has found so far.
-struct RecoveryRun<'a> {
+/// Context of one pass over the unfinished visits.
+struct RecoveryPassContext<'a> {
     data_store: &'a DataStore,
     clock: Clock,
     find_context_for: &'a FindContext<'a>,
     /// Cancelled when the program stops.
     stop: &'a CancellationToken,
+    findings: Mutex<RecoveryPassFindings>,
+}
+
+/// What a pass over the unfinished visits has found so far.
+#[derive(Default)]
+struct RecoveryPassFindings {
     /// Backends (by URL) that did not answer in this run, and how. Each further visit would wait for their timeout.
     unreachable: HashMap<String, String>,
     /// Visits in this run whose token was redeemed.
@@ -230,26 +290,34 @@ struct RecoveryRun<'a> {
 /// Why the backend is not asked about a token now, and the exit code for it.
 type Unavailable = (String, u8);
 
-impl<'a> RecoveryRun<'a> {
+impl<'a> RecoveryPassContext<'a> {
     fn new(
         data_store: &'a DataStore,
         clock: Clock,
         find_context_for: &'a FindContext<'a>,
         stop: &'a CancellationToken,
     ) -> Self {
-        Self {
-            data_store,
-            clock,
-            find_context_for,
-            stop,
-            unreachable: HashMap::new(),
-            redeems: 0,
-            was_download_interrupted: false,
+        Self { data_store, clock, find_context_for, stop, findings: Mutex::default() }
+    }
+
+    /// Locks the mutex of what this pass has found so far.
+    fn lock_findings(&self) -> MutexGuard<'_, RecoveryPassFindings> {
+        // Each change is complete, also after a panic.
+        self.findings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Postpones a visit of which nothing was tried: this is not counted as an attempt. Without a next time, it would be
+    /// due again at once.
+    async fn postpone_without_attempt(&self, id: &VisitId, attempts: u32, (why, exit): Unavailable) -> RecoveryOutcome {
+        let next = schedule::next_time_without_attempt(self.clock.wall_clock_time());
+        if let Err(error) = self.data_store.journal.record_next_recovery_time(id, attempts, next).await {
+            tracing::warn!(%error, visit = %id, "cannot journal the next recovery");
         }
+        RecoveryOutcome::Postponed { why, exit }
     }
 
     /// Locks a visit, reads it from the journal and recovers it. `None` if it is not unfinished.
-    async fn lock_and_recover_visit(&mut self, id: &VisitId) -> Result<Option<VisitRecoveryResult>, StoreError> {
+    async fn lock_and_recover_visit(&self, id: &VisitId) -> Result<Option<VisitRecoveryResult>, StoreError> {
         let visit_lock = self.data_store.data.lock_visit(id);
         // Read after locking: another program may have changed it before.
         let Some(unfinished) = self.data_store.journal.load_unfinished_visit(id).await? else {
@@ -258,7 +326,10 @@ impl<'a> RecoveryRun<'a> {
         let started_at = unfinished.visit.start.started_at;
         let outcome = match visit_lock {
             Err(StoreError::VisitLocked { .. }) => RecoveryOutcome::InUse,
-            Err(error) => RecoveryOutcome::Postponed { why: error.to_string(), exit: 2 },
+            Err(error) => {
+                let attempts = unfinished.visit.recovery_attempts;
+                self.postpone_without_attempt(id, attempts, (error.to_string(), 2)).await
+            }
             Ok(visit_lock) => self.resume_visit(unfinished, visit_lock).await,
         };
         Ok(Some(VisitRecoveryResult { visit: *id, started_at, outcome }))
@@ -266,50 +337,64 @@ impl<'a> RecoveryRun<'a> {
 
     /// Continues a locked visit from the journal: reads its stored answers, redeems again if its token may be
     /// active, and saves what was delivered.
-    async fn resume_visit(&mut self, mut unfinished: UnfinishedVisit, visit_lock: VisitLock) -> RecoveryOutcome {
+    async fn resume_visit(&self, mut unfinished: UnfinishedVisit, visit_lock: VisitLock) -> RecoveryOutcome {
         let journalled =
             JournaledRedeems::collect_redeems_of_unfinished_visit(&unfinished, self.clock.wall_clock_time());
         if journalled.is_token_spent_or_refused() || unfinished.visit.start.ephemeral {
             // No redeem, so no credentials are needed.
             unfinished.token = None;
         }
+        let (id, attempts) = (unfinished.visit.start.id, unfinished.visit.recovery_attempts);
         let token = unfinished.token.clone();
         let is_too_old = schedule::is_token_too_old(&unfinished.visit, self.clock);
         let (context, unavailable) = match self.find_visit_context(&unfinished) {
             Ok(context) => (context, None),
-            Err((why, exit)) if !is_too_old => return RecoveryOutcome::Postponed { why, exit },
+            Err(unavailable) if !is_too_old => {
+                return self.postpone_without_attempt(&id, attempts, unavailable).await;
+            }
             Err((why, exit)) => {
                 // The token is abandoned without asking its backend.
                 unfinished.token = None;
                 match (self.find_context_for)(&unfinished) {
                     Ok(context) => (context, Some(why)),
-                    Err(_) => return RecoveryOutcome::Postponed { why, exit },
+                    Err(_) => return self.postpone_without_attempt(&id, attempts, (why, exit)).await,
                 }
             }
         };
         let redeems = token.is_some() && unavailable.is_none();
         let past = match journalled.reopen_visit_and_complete_redeems(&context, &unfinished, token).await {
             Ok(past) => past,
-            Err(error) => return RecoveryOutcome::Postponed { why: error.to_string(), exit: 2 },
+            Err(error) => return self.postpone_without_attempt(&id, attempts, (error.to_string(), 2)).await,
         };
         let why_closed = nothing_to_recover_reason(&unfinished);
         let is_closed = past.token.is_none() && past.response.is_none();
-        let (id, attempts) = (unfinished.visit.start.id, unfinished.visit.recovery_attempts);
+        // The journal could not be written when the delivery came, and the files were saved all the same.
+        let saved = (past.token.is_some() && past.response.is_none())
+            .then(|| rebuild_delivery_from_saved_avatar(&context, &unfinished.visit.start))
+            .flatten();
+        let visit_patience = unfinished.visit.start.limits.unwrap_or(context.limits).patience;
         let (api_url, expires_at) = (unfinished.visit.start.api_url.clone(), unfinished.visit.token_expires_at);
 
         let (visit, effects) = Visit::restore_visit(
-            VisitTimeLimits::plan_single_redeem_for_recovery(is_too_old),
+            VisitTimeLimits::plan_single_redeem_for_recovery(is_too_old, visit_patience),
             past,
             context.clock.millis_since_clock_creation(),
         );
-        let patience = if self.was_download_interrupted { DOWNLOAD_PATIENCE_AFTER_FAILURE } else { DOWNLOAD_PATIENCE };
+        let patience = if self.lock_findings().was_download_interrupted {
+            DOWNLOAD_PATIENCE_AFTER_FAILURE
+        } else {
+            DOWNLOAD_PATIENCE
+        };
         let runner = VisitRunner::runner_for_reopened_visit(unfinished, visit, context, visit_lock, patience);
-        let first = match unavailable {
-            Some(why) => {
+        let first = match (saved, unavailable) {
+            (Some(delivery), _) => {
+                FirstEventOrEffects::Event(MachineEvent::Redeemed(RedeemResult::Delivered(delivery)))
+            }
+            (None, Some(why)) => {
                 let failure = VisitStepFailure::new(VisitStepFailureKind::NeverSent, why);
                 FirstEventOrEffects::Event(MachineEvent::Redeemed(RedeemResult::Failed(failure)))
             }
-            None => FirstEventOrEffects::Effects(effects),
+            (None, None) => FirstEventOrEffects::Effects(effects),
         };
         let signals = VisitStopSignals { interrupted: self.stop.clone(), ..VisitStopSignals::default() };
         let result = runner.run_to_end(first, signals).await;
@@ -321,14 +406,17 @@ impl<'a> RecoveryRun<'a> {
             return RecoveryOutcome::Postponed { why: "the program was stopped".to_owned(), exit: 130 };
         }
         if redeems {
-            self.redeems += 1;
+            let mut findings = self.lock_findings();
+            findings.redeems += 1;
             if let Outcome::Unreachable(why) = &result.outcome {
-                self.unreachable.insert(api_url, why.clone());
+                findings.unreachable.insert(api_url, why.clone());
             }
         }
-        self.was_download_interrupted |= matches!(result.outcome, Outcome::DownloadInterrupted(_));
-        let can_saving_continue = result.outcome.can_saving_continue();
-        let outcome = recovery_outcome_from_result(result);
+        self.lock_findings().was_download_interrupted |= matches!(result.outcome, Outcome::DownloadInterrupted(_));
+        let can_saving_continue = result.outcome.can_later_run_continue_saving();
+        let RunnerResult { outcome, directory, progress } = result;
+        let last_status = progress.map(|progress| progress.status.as_str().to_owned());
+        let outcome = RecoveryOutcome::from_visit_end(outcome, directory, last_status);
         if can_saving_continue
             || matches!(outcome, RecoveryOutcome::StillActive { .. } | RecoveryOutcome::Postponed { .. })
         {
@@ -351,11 +439,22 @@ impl<'a> RecoveryRun<'a> {
 
     /// What the visit needs to run, unless its backend is known to be unreachable or its credentials are missing.
     fn find_visit_context(&self, unfinished: &UnfinishedVisit) -> Result<VisitContext, Unavailable> {
-        match self.unreachable.get(&unfinished.visit.start.api_url) {
-            Some(why) if unfinished.token.is_some() => Err((why.clone(), 6)),
+        let unreachable = self.lock_findings().unreachable.get(&unfinished.visit.start.api_url).cloned();
+        match unreachable {
+            Some(why) if unfinished.token.is_some() => Err((why, 6)),
             _ => (self.find_context_for)(unfinished).map_err(|why| (why, 3)),
         }
     }
+}
+
+/// Rebuilds the delivery of a visit whose avatar is already in its folder, from the manifest there. Its URLs are
+/// placeholders that are never requested.
+fn rebuild_delivery_from_saved_avatar(context: &VisitContext, start: &VisitStart) -> Option<DeliveredExports> {
+    let (_, manifest) = block_in_place(|| find_avatar_folder_with_manifest(context, start))?;
+    let url = DownloadUrl::new("https://already-saved.invalid/")?;
+    let export = |kind: &str| DownloadableExport { download_url: url.clone(), export_type: ExportType::new(kind) };
+    let exports: Vec<_> = manifest.files.iter().map(|file| export(&file.export_type)).collect();
+    (!exports.is_empty()).then_some(DeliveredExports { exports, unusable_entries: Vec::new(), contradiction: None })
 }
 
 /// Why an unfinished visit with nothing to recover is closed, for the operator.
@@ -366,28 +465,5 @@ fn nothing_to_recover_reason(unfinished: &UnfinishedVisit) -> String {
         "the journal has neither its Export Token nor its files any more, because it was damaged".to_owned()
     } else {
         "no Export Token was issued, so nothing is lost".to_owned()
-    }
-}
-
-/// Converts the result of a run. An outcome that keeps the token does not finish the visit: it is recovered again
-/// later.
-fn recovery_outcome_from_result(RunnerResult { outcome, directory, progress }: RunnerResult) -> RecoveryOutcome {
-    match outcome {
-        Outcome::Interrupted => {
-            let status = progress.map_or_else(String::new, |progress| progress.status.as_str().to_owned());
-            RecoveryOutcome::StillActive { status }
-        }
-        Outcome::CredentialsRefused(_)
-        | Outcome::Unreachable(_)
-        | Outcome::BackendFailing(_)
-        | Outcome::Gate(_)
-        | Outcome::NoApi(_)
-        | Outcome::DownloadInterrupted(_)
-        | Outcome::StorageFailed(_)
-        | Outcome::DiskFull(_) => RecoveryOutcome::Postponed {
-            why: outcome.detail_for_operator().unwrap_or_default().to_owned(),
-            exit: outcome.exit_code(),
-        },
-        _ => RecoveryOutcome::Finished { outcome, directory },
     }
 }

@@ -43,7 +43,7 @@ impl JournaledRedeems {
             && let UnfinishedVisitRedeemState::Answered { status, body: Some(body), delivered } = state
             && *delivered != Some(false)
         {
-            let result = parse_redeem_response(&ApiResponse::new(*status, body.clone()), *no);
+            let result = parse_redeem_response(&ApiResponse::new(*status, body.clone()), *no, None);
             if delivered.is_none() {
                 found.unread.push((*no, answer_kind_of_result(&result)));
             }
@@ -55,7 +55,7 @@ impl JournaledRedeems {
                     found.response = Some(StoredDelivery::UsedPartial(partial.delivery));
                 }
                 RedeemResult::Truncated(_, partial) => {
-                    let ended_ago = time_between(end_of_redeem(*no), now);
+                    let ended_ago = nonnegative_time_between(end_of_redeem(*no), now);
                     found.response = Some(StoredDelivery::Partial { partial, ended_ago });
                 }
                 RedeemResult::NotReady(progress) => {
@@ -72,17 +72,18 @@ impl JournaledRedeems {
             }
             let ended_at = end_of_redeem(fragment.no);
             // A response that shows the token active voids it, if its redeem cannot be processed any more.
-            let is_void = active_since.is_some_and(|sent_at| time_between(ended_at, sent_at) >= MAX_REDEEM_DELAY);
+            let is_void =
+                active_since.is_some_and(|sent_at| nonnegative_time_between(ended_at, sent_at) >= MAX_REDEEM_DELAY);
             if let Some(delivery) = delivery.filter(|_| found.response.is_none() && !is_void) {
                 found.response = Some(if fragment.is_used_as_delivery {
                     StoredDelivery::UsedPartial(delivery)
                 } else {
                     let partial = TruncatedResponseFiles { redeem: fragment.no.redeem_number_as_u32(), delivery };
-                    StoredDelivery::Partial { partial, ended_ago: time_between(ended_at, now) }
+                    StoredDelivery::Partial { partial, ended_ago: nonnegative_time_between(ended_at, now) }
                 });
             }
         }
-        if found.response.is_none() && unfinished.redeems.iter().any(is_delivery) {
+        if found.response.is_none() && unfinished.redeems.iter().any(has_redeem_delivered_files) {
             found.response = delivery_from_planned_files(&unfinished.files).map(StoredDelivery::Delivery);
         }
         // The oldest first: each one that names files replaces those before it.
@@ -121,9 +122,9 @@ impl JournaledRedeems {
         let times = &unfinished.visit.times;
         let now = context.clock.wall_clock_time();
         let redeems = unfinished.redeems.iter().map(|redeem| JournaledRedeem {
-            result: self.to_earlier_redeem(redeem, unfinished),
-            sent_ago: time_between(redeem.intent_at, now),
-            ended_ago: time_between(redeem.ended_at.unwrap_or(redeem.intent_at), now),
+            result: self.read_earlier_redeem_result(redeem, unfinished),
+            sent_ago: nonnegative_time_between(redeem.intent_at, now),
+            ended_ago: nonnegative_time_between(redeem.ended_at.unwrap_or(redeem.intent_at), now),
         });
         let redeems = redeems.collect();
         if let Some(
@@ -145,7 +146,7 @@ impl JournaledRedeems {
     }
 
     /// What the machine needs to know of one redeem in the journal.
-    fn to_earlier_redeem(&self, redeem: &RedeemRecord, unfinished: &UnfinishedVisit) -> EarlierRedeemResult {
+    fn read_earlier_redeem_result(&self, redeem: &RedeemRecord, unfinished: &UnfinishedVisit) -> EarlierRedeemResult {
         let read_now = self.unread.iter().find(|(no, _)| *no == redeem.no).map(|(_, kind)| *kind);
         match &redeem.outcome {
             RedeemState::InFlight => EarlierRedeemResult::NotReceived(CRASHED.to_owned()),
@@ -173,7 +174,7 @@ impl JournaledRedeems {
 }
 
 /// Whether a redeem delivered files.
-fn is_delivery(redeem: &RedeemRecord) -> bool {
+fn has_redeem_delivered_files(redeem: &RedeemRecord) -> bool {
     matches!(
         redeem.outcome,
         RedeemState::Answered { delivered: Some(true), .. } | RedeemState::Unanswered { salvaged: true, .. }
@@ -198,7 +199,7 @@ fn delivery_from_planned_files(files: &[FileRecordWithUrl]) -> Option<DeliveredE
 }
 
 /// Time from `earlier` to `later`; zero where a clock was set back in between.
-fn time_between(earlier: Timestamp, later: Timestamp) -> Duration {
+fn nonnegative_time_between(earlier: Timestamp, later: Timestamp) -> Duration {
     Duration::try_from(later.duration_since(earlier)).unwrap_or_default()
 }
 

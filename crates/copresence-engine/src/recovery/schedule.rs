@@ -12,10 +12,12 @@ pub const MAX_TOKEN_AGE: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Maximum tokens redeemed in one automatic run. Further visits wait for the next run.
 pub const MAX_REDEEMS_PER_RUN: usize = 10;
 
-/// An age beyond this is more likely a wrong clock than a token of that age.
-const MAX_PLAUSIBLE_AGE: SignedDuration = SignedDuration::from_hours(60 * 24);
-/// Attempts after which a token of an implausible age is abandoned all the same. With the pauses below they take a day.
-const ATTEMPTS_BEYOND_PLAUSIBLE_AGE: u32 = 12;
+/// Attempts before a token is abandoned for its age, because the age may be a wrong clock's. With the pauses below they
+/// take a day.
+const MIN_ATTEMPTS: u32 = 12;
+/// Attempts before a token is abandoned that was issued later than now, by a clock that was set back since: its age is not
+/// known. With the pauses below they take four days.
+const MIN_ATTEMPTS_WITHOUT_AGE: u32 = 24;
 
 /// First pause between two automatic attempts; doubled after each.
 const FIRST_PAUSE: SignedDuration = SignedDuration::from_mins(1);
@@ -28,6 +30,9 @@ const FIRST_DOWNLOAD_PAUSE: SignedDuration = SignedDuration::from_secs(5);
 const MAX_DOWNLOAD_PAUSE: SignedDuration = SignedDuration::from_mins(5);
 /// Maximum pause while the avatar is being made.
 const MAX_PAUSE_WHILE_MAKING: SignedDuration = SignedDuration::from_mins(5);
+/// Pause after nothing was tried, because credentials are missing, the journal failed, or the backend of the visit did not
+/// answer for another one. Nothing is sent for it, so it may be short: a person may unlock the keychain meanwhile.
+const PAUSE_WITHOUT_ATTEMPT: SignedDuration = SignedDuration::from_mins(5);
 /// Pause once the token is past its stated lifetime. It is redeemed all the same, because a profile may state too
 /// little.
 const PAUSE_AFTER_EXPIRY: SignedDuration = SignedDuration::from_hours(24);
@@ -36,12 +41,16 @@ const PAUSE_AFTER_EXPIRY: SignedDuration = SignedDuration::from_hours(24);
 ///
 /// Age is measured against the time at which this process started plus the time since, so that a clock that is set
 /// ahead while the program runs makes no token old. A token may also have been issued before a machine without a clock
-/// battery learnt the time; then its age is implausible, and it is abandoned only after
-/// [`ATTEMPTS_BEYOND_PLAUSIBLE_AGE`].
+/// battery learnt the time. Therefore it is abandoned only after [`MIN_ATTEMPTS`].
 pub(super) fn is_token_too_old(visit: &VisitRecord, clock: Clock) -> bool {
     let Some(issued) = visit.times.issued else { return false };
     let age = clock.monotonic_timestamp().duration_since(issued);
-    age > MAX_TOKEN_AGE && (age <= MAX_PLAUSIBLE_AGE || visit.recovery_attempts >= ATTEMPTS_BEYOND_PLAUSIBLE_AGE)
+    is_token_age_too_old(age, visit.recovery_attempts)
+}
+
+/// As [`is_token_too_old`], by the age of the token. A negative one is that of a clock that was set back.
+fn is_token_age_too_old(age: SignedDuration, attempts: u32) -> bool {
+    age > MAX_TOKEN_AGE && attempts >= MIN_ATTEMPTS || age.is_negative() && attempts >= MIN_ATTEMPTS_WITHOUT_AGE
 }
 
 /// When a visit that could not be finished is recovered again. `attempts` counts those before this one.
@@ -63,6 +72,11 @@ pub(super) fn next_attempt_time(
     now.saturating_add(pause).unwrap_or(Timestamp::MAX)
 }
 
+/// When a visit is recovered again for which nothing could be tried.
+pub(super) fn next_time_without_attempt(now: Timestamp) -> Timestamp {
+    now.saturating_add(PAUSE_WITHOUT_ATTEMPT).unwrap_or(Timestamp::MAX)
+}
+
 /// When the files of a visit are saved again whose downloads were interrupted, or whose disk failed. `attempts` counts those before this one.
 pub(super) fn next_download_time(now: Timestamp, attempts: u32) -> Timestamp {
     let pause = FIRST_DOWNLOAD_PAUSE.saturating_mul(1 << attempts.min(16)).min(MAX_DOWNLOAD_PAUSE);
@@ -81,13 +95,21 @@ pub(super) fn visits_to_recover_in_order(
     unfinished: Vec<UnfinishedVisitSummary>,
     now: Timestamp,
 ) -> Vec<(VisitId, bool)> {
-    let needs_redeem = |visit: &UnfinishedVisitSummary| visit.has_token && !visit.has_answer && !visit.ephemeral;
-    let (mut redeems, others): (Vec<_>, Vec<_>) =
-        unfinished.into_iter().filter(|visit| is_attempt_due(visit.next_attempt_at, now)).partition(needs_redeem);
+    let (mut redeems, mut others): (Vec<_>, Vec<_>) = unfinished
+        .into_iter()
+        .filter(|visit| is_attempt_due(visit.next_attempt_at, now))
+        .partition(can_only_finish_by_redeem);
     // The newest token is the likeliest to be active.
     redeems.sort_by_key(|visit| std::cmp::Reverse(visit.started_at));
+    // URLs live for a short while.
+    others.sort_by_key(|visit| std::cmp::Reverse(visit.started_at));
     let others = others.into_iter().map(|visit| (visit.id, false));
     others.chain(redeems.into_iter().map(|visit| (visit.id, true))).collect()
+}
+
+/// Whether a visit can be finished only by redeeming its token.
+pub(super) fn can_only_finish_by_redeem(visit: &UnfinishedVisitSummary) -> bool {
+    visit.has_token && !visit.has_answer && !visit.ephemeral
 }
 
 /// Whether the next attempt is due, or was set by a clock that has been set back since.
@@ -119,6 +141,16 @@ mod tests {
         assert_eq!(pause(0, &failed, Some(minute)), FIRST_PAUSE);
         assert_eq!(pause(0, &failed, Some(-minute)), PAUSE_AFTER_EXPIRY);
         assert_eq!(pause(0, &active("processing"), Some(-minute)), FIRST_PAUSE, "the profile was wrong");
+    }
+
+    #[test]
+    fn a_token_is_too_old_by_its_age_and_by_attempts_together() {
+        let week = MAX_TOKEN_AGE + SignedDuration::from_secs(1);
+        assert!(!is_token_age_too_old(week, 11) && is_token_age_too_old(week, 12));
+        assert!(!is_token_age_too_old(MAX_TOKEN_AGE, 1000));
+        // Issued by a clock that was a year ahead.
+        let in_future = SignedDuration::from_hours(-365 * 24);
+        assert!(!is_token_age_too_old(in_future, 23) && is_token_age_too_old(in_future, 24));
     }
 
     #[test]

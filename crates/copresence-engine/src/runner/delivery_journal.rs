@@ -49,7 +49,7 @@ struct UnjournalledFile {
     is_requested: bool,
     redirect: Option<RedirectChange>,
     progress: Option<FileProgress>,
-    end: Option<FileEnd>,
+    end: Option<FileDownloadEnd>,
 }
 
 /// A changed redirect target of a file.
@@ -61,7 +61,7 @@ struct RedirectChange {
 
 /// How the download of a file ended.
 #[derive(Clone)]
-enum FileEnd {
+enum FileDownloadEnd {
     Complete(Box<CompleteFile>),
     Failed { why: String, is_lost: bool },
 }
@@ -72,7 +72,7 @@ enum FileChange {
     Requested,
     Redirected(RedirectChange),
     Progress(FileProgress),
-    Ended(FileEnd),
+    Ended(FileDownloadEnd),
 }
 
 impl UnjournalledFile {
@@ -99,7 +99,7 @@ impl UnjournalledFile {
     }
 
     /// Puts back a change that could not be written, unless a newer one of its kind was added meanwhile.
-    fn restore_change(&mut self, change: FileChange) {
+    fn put_back_unwritten_change(&mut self, change: FileChange) {
         match change {
             FileChange::Requested => self.is_requested = true,
             FileChange::Redirected(change) => _ = self.redirect.get_or_insert(change),
@@ -111,17 +111,17 @@ impl UnjournalledFile {
 
 impl UnjournalledDelivery {
     /// Writes what is missing. What the journal refuses is given up.
-    async fn write_in_order(&mut self, journal: &Journal, id: VisitId) -> Result<(), StoreError> {
+    async fn write_unjournalled_in_order(&mut self, journal: &Journal, id: VisitId) -> Result<(), StoreError> {
         if let Some(response) = &mut self.response {
-            ignore_refusal(response.journal_redeem_response(journal, id).await)?;
+            log_and_ignore_refused_step(response.journal_redeem_response(journal, id).await)?;
             self.response = None;
         }
         if let Some(no) = self.used_truncated {
-            ignore_refusal(journal.record_truncated_response_as_delivery(&id, no).await)?;
+            log_and_ignore_refused_step(journal.record_truncated_response_as_delivery(&id, no).await)?;
             self.used_truncated = None;
         }
         if let Some(planned) = &self.planned {
-            ignore_refusal(journal.record_planned_files(&id, planned).await)?;
+            log_and_ignore_refused_step(journal.record_planned_files(&id, planned).await)?;
             self.planned = None;
         }
         Ok(())
@@ -129,7 +129,7 @@ impl UnjournalledDelivery {
 }
 
 /// Logs a step that the journal refuses: repeating it would not help.
-fn ignore_refusal(written: Result<(), StoreError>) -> Result<(), StoreError> {
+fn log_and_ignore_refused_step(written: Result<(), StoreError>) -> Result<(), StoreError> {
     match written {
         Err(error @ (StoreError::StepRefused { .. } | StoreError::UnknownVisit { .. })) => {
             tracing::error!(%error, "the journal refuses a step of the delivery");
@@ -156,16 +156,26 @@ impl DeliveryJournal {
         self.delivery.lock().await.planned = Some(planned);
     }
 
+    /// Adds what the journal lacks of the response of a delivery whose downloads have begun.
+    pub(crate) async fn add_unjournalled_response(
+        &self,
+        response: Option<PendingJournalWrite>,
+        used_truncated: Option<RedeemNumber>,
+    ) {
+        let mut delivery = self.delivery.lock().await;
+        (delivery.response, delivery.used_truncated) = (response, used_truncated);
+    }
+
     /// Writes everything that the journal lacks.
     ///
     /// # Errors
     /// When the journal cannot be written; the rest stays to be written.
-    pub(crate) async fn write_missing(&self) -> Result<(), StoreError> {
+    pub(crate) async fn write_unjournalled_changes(&self) -> Result<(), StoreError> {
         if !self.lock_files().is_behind {
             return Ok(());
         }
         let mut delivery = self.delivery.lock().await;
-        delivery.write_in_order(&self.journal, self.id).await?;
+        delivery.write_unjournalled_in_order(&self.journal, self.id).await?;
         loop {
             let (index, change) = {
                 let mut files = self.lock_files();
@@ -176,18 +186,18 @@ impl DeliveryJournal {
                 };
                 next
             };
-            let mut restore = RestoreOnDrop { journal: self, index, change: Some(change.clone()) };
-            ignore_refusal(self.write_change(index, change).await)?;
+            let mut restore = PutBackChangeOnDrop { journal: self, index, change: Some(change.clone()) };
+            log_and_ignore_refused_step(self.write_change(index, change).await)?;
             restore.change = None;
         }
     }
 
     /// Writes what the journal lacks, with pauses, whenever something is missing. Never returns.
-    pub(crate) async fn keep_writing_missing(&self) -> Infallible {
+    pub(crate) async fn keep_writing_unjournalled_changes(&self) -> Infallible {
         loop {
             while self.lock_files().is_behind {
                 tokio::time::sleep(RETRY_PAUSE).await;
-                if let Err(error) = self.write_missing().await {
+                if let Err(error) = self.write_unjournalled_changes().await {
                     tracing::warn!(%error, visit = %self.id, "the delivery is still not in the journal");
                 }
             }
@@ -197,31 +207,40 @@ impl DeliveryJournal {
 
     /// Journals that the URL of a file is about to be requested.
     pub(crate) async fn record_file_request(&self, index: usize) {
-        self.write_or_keep_change(index, FileChange::Requested).await;
+        self.write_change_or_keep_for_later(index, FileChange::Requested).await;
     }
 
     /// Journals where the URL of a file redirected; `None` after the target refused.
     pub(crate) async fn record_redirect_target(&self, index: usize, target: Option<&DownloadUrl>) {
-        self.write_or_keep_change(index, FileChange::Redirected(RedirectChange { target: target.cloned() })).await;
+        self.write_change_or_keep_for_later(index, FileChange::Redirected(RedirectChange { target: target.cloned() }))
+            .await;
     }
 
     /// Journals how much of a file is durable.
     pub(crate) async fn record_file_progress(&self, index: usize, progress: &FileProgress) {
-        self.write_or_keep_change(index, FileChange::Progress(progress.clone())).await;
+        self.write_change_or_keep_for_later(index, FileChange::Progress(progress.clone())).await;
     }
 
     /// Journals that a file is complete and durable.
     pub(crate) async fn record_complete_file(&self, index: usize, file: &CompleteFile) {
-        self.write_or_keep_change(index, FileChange::Ended(FileEnd::Complete(Box::new(file.clone())))).await;
+        self.write_change_or_keep_for_later(
+            index,
+            FileChange::Ended(FileDownloadEnd::Complete(Box::new(file.clone()))),
+        )
+        .await;
     }
 
     /// Journals why the download of a file was given up, and whether its URL is spent.
     pub(crate) async fn record_file_failure(&self, index: usize, why: &str, is_lost: bool) {
-        self.write_or_keep_change(index, FileChange::Ended(FileEnd::Failed { why: why.to_owned(), is_lost })).await;
+        self.write_change_or_keep_for_later(
+            index,
+            FileChange::Ended(FileDownloadEnd::Failed { why: why.to_owned(), is_lost }),
+        )
+        .await;
     }
 
     /// Writes a change of a file, or keeps it for later if the journal cannot be written.
-    async fn write_or_keep_change(&self, index: usize, change: FileChange) {
+    async fn write_change_or_keep_for_later(&self, index: usize, change: FileChange) {
         {
             let mut files = self.lock_files();
             if files.is_behind {
@@ -229,7 +248,7 @@ impl DeliveryJournal {
                 return;
             }
         }
-        if let Err(error) = ignore_refusal(self.write_change(index, change.clone()).await) {
+        if let Err(error) = log_and_ignore_refused_step(self.write_change(index, change.clone()).await) {
             tracing::error!(%error, visit = %self.id, index, "cannot journal the state of a file");
             let mut files = self.lock_files();
             files.is_behind = true;
@@ -245,10 +264,10 @@ impl DeliveryJournal {
             FileChange::Requested => journal.record_file_request(id, index).await,
             FileChange::Redirected(change) => journal.record_redirect_target(id, index, change.target.as_ref()).await,
             FileChange::Progress(progress) => journal.record_file_progress(id, index, &progress).await,
-            FileChange::Ended(FileEnd::Complete(file)) => {
+            FileChange::Ended(FileDownloadEnd::Complete(file)) => {
                 journal.record_complete_file(id, index, file.bytes, &file.sha256, file.format, &file.notes).await
             }
-            FileChange::Ended(FileEnd::Failed { why, is_lost }) => {
+            FileChange::Ended(FileDownloadEnd::Failed { why, is_lost }) => {
                 journal.record_file_failure(id, index, &why, is_lost).await
             }
         }
@@ -262,16 +281,16 @@ impl DeliveryJournal {
 }
 
 /// Puts a change back that is being written, if that fails or its future is dropped.
-struct RestoreOnDrop<'a> {
+struct PutBackChangeOnDrop<'a> {
     journal: &'a DeliveryJournal,
     index: usize,
     change: Option<FileChange>,
 }
 
-impl Drop for RestoreOnDrop<'_> {
+impl Drop for PutBackChangeOnDrop<'_> {
     fn drop(&mut self) {
         if let Some(change) = self.change.take() {
-            self.journal.lock_files().by_index.entry(self.index).or_default().restore_change(change);
+            self.journal.lock_files().by_index.entry(self.index).or_default().put_back_unwritten_change(change);
         }
     }
 }

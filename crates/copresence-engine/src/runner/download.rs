@@ -1,7 +1,8 @@
 //! Downloads one file from its one-time URL: resumed by range where the server allows it, and requested again until the
 //! file is complete, certainly lost, or the visit's patience is over.
 //!
-//! A file is lost for certain if the server refuses its URL (and where that redirected, see [`FileUrls`]), or if
+//! A file is lost for certain if the server refuses its URL several times (and where that redirected, see
+//! [`FileUrls`]), also for the whole file if it is resumed by range, or if
 //! [`keep_trying`](copresence_store::VisitDownloadLimits::keep_trying) is over. Every other response and failure proves
 //! nothing, however often it comes: something in between may have sent it. Received bytes are discarded only when a
 //! response arrives that can be the file. A URL that may not be requested
@@ -11,13 +12,12 @@ use super::download_coordinator::RetryDecision;
 use super::file_request::{DownloadRequest, FileFailure, FileFailureKind};
 use super::file_urls::{FileUrls, UrlChoice};
 use super::finish_file::{ContentDefect, FinishError, check_received_file_content, finish_received_file};
-use super::receive_file::{AttemptError, FileDownload, is_caused_by_response};
+use super::receive_file::{AttemptError, FileDownload, is_caused_by_range, is_caused_by_response};
 use super::{VisitContext, block_in_place};
 use crate::events::EventKind;
 use copresence_client::{DownloadError, DownloadErrorKind};
 use copresence_store::{CompleteFile, FileProgress, FileState, PartialAvatarFolder, PartialFile, StoreError};
 use std::time::Duration;
-use tokio::sync::SemaphorePermit;
 
 /// The longest pause between two requests, and the longest `Retry-After` that is honoured. Spec: "The provided URLs are
 /// also invalidated after a short while."
@@ -67,10 +67,10 @@ pub(crate) async fn download_file(
     } else {
         known.bytes
     };
-    let partial = open_and_truncate_partial_file(folder, file, usable)?;
+    let partial = open_and_truncate_partial_file(folder, file, usable, &known)?;
     file.journal.record_file_request(file.index).await;
     let lacks_journalled_bytes = partial.resume_offset() < known.bytes;
-    let furthest = partial.resume_offset();
+    let (furthest, flushed_before) = (partial.resume_offset(), known.bytes);
     let mut download = FileDownload {
         context,
         folder,
@@ -80,33 +80,55 @@ pub(crate) async fn download_file(
         furthest,
         // They may be wrong, so the whole file is requested first.
         skips_range,
+        skips_overlap: false,
+        flushed_before,
         urls: FileUrls::new(file.url, file.earlier.and_then(|record| record.redirected_to.clone())),
         is_total_stated: false,
-        undecodable: None,
+        doubtful: None,
+        stated_digest: None,
+        mismatched_size: None,
+        differing_size: None,
         lacks_journalled_bytes,
+        permit,
     };
-    let whole = download.download_with_retries(partial, permit).await?;
+    let whole = download.download_with_retries(partial).await?;
     download.emit_throttled_progress(whole.bytes, true);
     Ok(whole)
 }
 
-/// Opens the partial file with at most `usable` of its bytes.
+/// Opens the partial file with at most `usable` of its bytes. `known` says which of them were flushed.
 fn open_and_truncate_partial_file(
     folder: &PartialAvatarFolder,
     file: &DownloadRequest<'_>,
     usable: u64,
+    known: &FileProgress,
 ) -> Result<PartialFile, StoreError> {
-    let partial = block_in_place(|| folder.resume_partial_file_after_crash(file.name, usable))?;
+    let (bytes, digest) = (known.bytes, known.sha256);
+    let partial = block_in_place(|| folder.resume_partial_file_after_crash(file.name, usable, bytes, digest))?;
     Ok(partial.with_max_size_bytes(file.limits.max_file_size))
 }
 
-/// Whether the whole file should be requested instead, after this failure of a range request.
-fn should_retry_without_range(failure: &DownloadError) -> bool {
+/// Failures in a row, of which all but the first brought no bytes, after which the whole file is requested: a server may
+/// fail on every range.
+const MAX_FRUITLESS_RANGE_FAILURES: u32 = 3;
+
+/// Whether the whole file should be requested instead, after this failure of a range request. `fruitless` failures in
+/// a row, with this one, brought no bytes.
+fn should_retry_without_range(failure: &DownloadError, fruitless: u32) -> bool {
     match failure.kind {
-        DownloadErrorKind::InvalidResponse(_) | DownloadErrorKind::RangeNotSatisfiable { .. } => true,
-        DownloadErrorKind::ErrorStatus { status, .. } => !matches!(status, 202 | 408 | 425 | 429 | 500..),
-        _ => false,
+        DownloadErrorKind::ErrorStatus { .. } if !is_caused_by_range(failure) => {
+            fruitless >= MAX_FRUITLESS_RANGE_FAILURES
+        }
+        _ => is_caused_by_range(failure),
     }
+}
+
+/// Whether further requests will bring no more bytes, after this failure: the URL is refused, nothing is behind the received
+/// bytes, or `fruitless` failures in a row brought none.
+fn will_bring_no_more_bytes(failure: &DownloadError, fruitless: u32) -> bool {
+    failure.is_refusal_of_url()
+        || matches!(failure.kind, DownloadErrorKind::RangeNotSatisfiable { .. })
+        || fruitless >= MAX_FRUITLESS_RANGE_FAILURES && is_caused_by_response(failure)
 }
 
 /// The pause after this many failures in a row: `shortest` doubled with each, up to the end of the patience. Never less
@@ -165,13 +187,8 @@ impl From<&AttemptError> for RetryableFailure {
 }
 
 impl FileDownload<'_> {
-    /// Sends requests until the file is complete, certainly lost, or to be continued by a later run. `permit` is for
-    /// the first request.
-    async fn download_with_retries(
-        &mut self,
-        partial: PartialFile,
-        mut permit: Option<SemaphorePermit<'_>>,
-    ) -> Result<CompleteFile, FileFailure> {
+    /// Sends requests until the file is complete, certainly lost, or to be continued by a later run.
+    async fn download_with_retries(&mut self, partial: PartialFile) -> Result<CompleteFile, FileFailure> {
         let coordinator = self.file.coordinator;
         let mut partial = Some(partial);
         let mut fruitless = 0;
@@ -179,13 +196,13 @@ impl FileDownload<'_> {
             let furthest = self.furthest;
             let open = match partial.take() {
                 Some(open) => open,
-                None => open_and_truncate_partial_file(self.folder, self.file, u64::MAX)?,
+                None => open_and_truncate_partial_file(self.folder, self.file, u64::MAX, &self.known)?,
             };
             let has_bytes = open.resume_offset() > 0;
             let skipped_range = std::mem::take(&mut self.skips_range) && has_bytes;
             let choice = self.urls.choose_next_url();
-            let result = self.request_and_complete_file(&mut partial, open, skipped_range, choice).await;
-            drop(permit.take());
+            let result = self.request_and_complete_file(&mut partial, open, skipped_range, choice, fruitless).await;
+            self.permit = None;
             let failure = match result {
                 Ok(whole) => return Ok(whole),
                 Err(AttemptError::Disk(error)) if !matches!(error, StoreError::TooLarge { .. }) => {
@@ -193,18 +210,34 @@ impl FileDownload<'_> {
                 }
                 Err(failure) => failure,
             };
+            let has_progress = self.furthest > furthest;
+            fruitless = if has_progress { 1 } else { fruitless + 1 };
             match &failure {
                 AttemptError::Disk(_) => {}
-                // The received bytes may still be continued by range, or by the URL itself.
-                AttemptError::Download(refused) if refused.is_refusal_of_url() && !skipped_range => {
-                    self.record_refusal(choice, refused).await?;
+                AttemptError::Download(refused) if refused.is_refusal_of_url() => {
+                    // The server may refuse ranges only, or the whole file only: each is requested in turn.
+                    self.skips_range = has_bytes && !skipped_range;
+                    let is_proof =
+                        self.urls.count_refusal_and_check_if_url_is_lost(choice, refused.has_file_server_error_code());
+                    if is_proof && (!has_bytes || skipped_range) {
+                        self.record_refusal(choice, refused).await?;
+                    }
                 }
                 AttemptError::Download(failure) => {
-                    self.skips_range = has_bytes && !skipped_range && should_retry_without_range(failure);
+                    self.skips_range = has_bytes && !skipped_range && should_retry_without_range(failure, fruitless);
+                    // A file with another digest than stated is requested again, not only compared with its range.
+                    self.skips_range |=
+                        skipped_range && self.mismatched_size.is_some() && !is_caused_by_response(failure);
+                    if is_caused_by_response(failure) {
+                        self.urls.reset_refusal_count(choice);
+                    }
                 }
-                AttemptError::Unusable { skips_range, .. } => self.skips_range = *skips_range,
+                AttemptError::Unusable { skips_range, .. } => {
+                    self.skips_range =
+                        *skips_range || has_bytes && !skipped_range && fruitless >= MAX_FRUITLESS_RANGE_FAILURES;
+                    self.urls.reset_refusal_count(choice);
+                }
             }
-            let has_progress = self.furthest > furthest;
             // The whole file is requested where the range was, once.
             if skipped_range || !self.skips_range {
                 self.urls.alternate_after_failure(choice, has_progress);
@@ -212,7 +245,6 @@ impl FileDownload<'_> {
             let is_unchanged_in_this_run = failure.would_fail_until_settings_change()
                 && (choice == UrlChoice::OneTime || !self.urls.has_alternative_to(choice));
             let failure = RetryableFailure::from(&failure);
-            fruitless = if has_progress { 1 } else { fruitless + 1 };
             let why = failure.why;
             let (index, has_response) = (self.file.index, failure.has_response);
             let decision = if is_unchanged_in_this_run {
@@ -237,7 +269,7 @@ impl FileDownload<'_> {
             tracing::info!(file = self.file.name, %why, "retrying the download");
             self.emit_retry(&why, fruitless, pause);
             coordinator.wait_before_retry(pause, (!failure.has_response).then_some(self.file.pause)).await;
-            permit = coordinator.acquire_request_permit().await;
+            self.permit = coordinator.acquire_request_permit().await;
         }
     }
 
@@ -261,7 +293,18 @@ impl FileDownload<'_> {
         Err(FileFailure::permanent_file_failure(refusal))
     }
 
-    /// Sends one request, unless all bytes are on disk, and completes the file. After a failure, the partial file stays
+    /// Whether these received bytes have another digest than stated, or other last bytes than the server sent later.
+    fn is_doubted_at(&self, size: u64) -> bool {
+        [self.mismatched_size, self.differing_size].contains(&Some(size))
+    }
+
+    /// Whether the server stated more bytes than were received: bytes behind the end of the file.
+    fn lacks_stated_bytes(&self, partial: &PartialFile) -> bool {
+        self.known.total.is_some_and(|total| total > partial.resume_offset())
+    }
+
+    /// Sends one request, unless all bytes are on disk, and completes the file. `fruitless` failures in a row came before
+    /// it. After a failure, the partial file stays
     /// in `kept` if it is open and has bytes: any number of files may wait, and the system opens only so many at a
     /// time.
     async fn request_and_complete_file(
@@ -270,6 +313,7 @@ impl FileDownload<'_> {
         mut partial: PartialFile,
         skips_range: bool,
         choice: UrlChoice,
+        fruitless: u32,
     ) -> Result<CompleteFile, AttemptError> {
         let offset = partial.resume_offset();
         // All of it may have arrived before a crash: then the URL is no longer needed.
@@ -281,26 +325,38 @@ impl FileDownload<'_> {
                     ..
                     // Without the journalled response it is unknown whether these bytes are encoded.
                 })) if total == offset && self.known != FileProgress::default() => self.is_total_stated = true,
-                // The bytes cannot be decoded, and no others will come.
+                // The bytes cannot be decoded or have another digest, and no others will come.
                 Err(AttemptError::Download(refused))
                     if refused.is_refusal_of_url()
-                        && self.undecodable.is_some()
+                        && (self.doubtful.is_some() || self.mismatched_size == Some(partial.resume_offset()))
                         && !self.urls.has_alternative_to(choice) => {}
+                // Only the end of the response is missing, not the end of the file.
+                Err(AttemptError::Download(failure))
+                    if partial.resume_offset() > 0
+                        && !self.is_doubted_at(partial.resume_offset())
+                        && self.known.content_encoding.is_none()
+                        && (!self.lacks_stated_bytes(&partial) || will_bring_no_more_bytes(&failure, fruitless))
+                        && block_in_place(|| partial.is_proven_complete_by_structure())? => {}
                 Err(failure) => {
                     *kept = (partial.resume_offset() > 0).then_some(partial);
                     return Err(failure);
                 }
             }
         }
-        let mut keeps_undecodable = false;
+        if let Err(mismatch) = self.check_stated_digest(&partial) {
+            self.known.total = None;
+            *kept = Some(partial);
+            return Err(mismatch);
+        }
+        let mut keeps_doubtful = false;
         loop {
-            let finished = finish_received_file(self.file, &mut self.known, partial, keeps_undecodable).await;
+            let finished = finish_received_file(self.file, &mut self.known, partial, keeps_doubtful).await;
             let (why, defect) = match finished {
                 Ok(whole) => return Ok(whole),
                 Err(FinishError::Disk(error)) => return Err(error.into()),
                 Err(FinishError::Content { why, defect }) => (why, defect),
             };
-            partial = open_and_truncate_partial_file(self.folder, self.file, u64::MAX)?;
+            partial = open_and_truncate_partial_file(self.folder, self.file, u64::MAX, &self.known)?;
             let skips_range = match defect {
                 // A server that stated the size of a truncated file has no more of it.
                 ContentDefect::Truncated => self.is_total_stated,
@@ -310,12 +366,12 @@ impl FileDownload<'_> {
                     false
                 }
                 // The server sent the same bytes again, or refuses to: this is what it has.
-                ContentDefect::Undecodable(digest) if self.undecodable == Some(digest) => {
-                    keeps_undecodable = true;
+                ContentDefect::Doubtful(digest) if self.doubtful == Some(digest) => {
+                    keeps_doubtful = true;
                     continue;
                 }
-                ContentDefect::Undecodable(digest) => {
-                    self.undecodable = Some(digest);
+                ContentDefect::Doubtful(digest) => {
+                    self.doubtful = Some(digest);
                     true
                 }
             };

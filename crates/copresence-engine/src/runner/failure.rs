@@ -5,7 +5,7 @@ use copresence_store::StoreError;
 use copresence_visit::{Outcome, VisitStepFailure, VisitStepFailureKind};
 
 /// The failure of a call without a usable response.
-pub(crate) fn failure_of_call_error(error: &CallError) -> VisitStepFailure {
+pub fn to_visit_step_failure(error: &CallError) -> VisitStepFailure {
     match error {
         CallError::NeverSent(cause) => VisitStepFailure::new(VisitStepFailureKind::NeverSent, cause.to_string()),
         CallError::ResponseLost(evidence) => {
@@ -15,7 +15,7 @@ pub(crate) fn failure_of_call_error(error: &CallError) -> VisitStepFailure {
             VisitStepFailure::new(VisitStepFailureKind::ProtocolViolation, broken.to_string())
         }
         CallError::ErrorResponse(refusal) => failure_of_error_response(refusal),
-        CallError::LoginFailed(error) => failure_of_call_error(error),
+        CallError::LoginFailed(error) => to_visit_step_failure(error),
     }
 }
 

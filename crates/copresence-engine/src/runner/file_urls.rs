@@ -3,8 +3,16 @@
 //! A redirect may spend a one-time URL, while its target continues to serve the file. On the other hand, the target may
 //! expire or be the page of a network login, and the one-time URL then redirects to another target. Therefore both are
 //! requested in turn until one of them brings bytes, and the file is lost only after both were refused.
+//!
+//! One refusal proves nothing, because something in between may have sent it. A URL counts as refused after
+//! [`REFUSALS_WITH_CODE_AS_PROOF`] refusals in a row that state a code, or [`REFUSALS_WITHOUT_CODE_AS_PROOF`] others.
 
 use copresence_protocol::DownloadUrl;
+
+/// Refusals of a URL in a row that prove its loss, if the last one states a code of the file server.
+const REFUSALS_WITH_CODE_AS_PROOF: u32 = 2;
+/// Refusals of a URL in a row that prove its loss: with the pauses in between, this outlasts the restart of a server.
+const REFUSALS_WITHOUT_CODE_AS_PROOF: u32 = 3;
 
 /// One of the two URLs of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,13 +30,15 @@ pub(super) struct FileUrls<'a> {
     redirect_target: Option<DownloadUrl>,
     /// Why the one-time URL was refused, while its target was not. It is not requested again.
     one_time_refusal: Option<String>,
+    /// Refusals in a row of the one-time URL and of its target, which are not yet proof.
+    refusals: [u32; 2],
     prefers_target: bool,
 }
 
 impl<'a> FileUrls<'a> {
     /// The URLs at the start of a run. `redirect_target` is that of an earlier run.
     pub(super) fn new(one_time: &'a DownloadUrl, redirect_target: Option<DownloadUrl>) -> Self {
-        Self { one_time, redirect_target, one_time_refusal: None, prefers_target: true }
+        Self { one_time, redirect_target, one_time_refusal: None, refusals: [0; 2], prefers_target: true }
     }
 
     /// The URL to request next.
@@ -68,7 +78,20 @@ impl<'a> FileUrls<'a> {
         }
     }
 
-    /// Records that the server refused a URL. Returns the reason for the file's loss if no URL is left.
+    /// Counts a refusal of a URL. Returns whether it is proved that the URL is refused. `states_code` says whether the
+    /// response states a code of the file server.
+    pub(super) fn count_refusal_and_check_if_url_is_lost(&mut self, choice: UrlChoice, states_code: bool) -> bool {
+        let count = &mut self.refusals[choice as usize];
+        *count += 1;
+        *count >= if states_code { REFUSALS_WITH_CODE_AS_PROOF } else { REFUSALS_WITHOUT_CODE_AS_PROOF }
+    }
+
+    /// Starts the count of refusals again, after another response of the URL.
+    pub(super) fn reset_refusal_count(&mut self, choice: UrlChoice) {
+        self.refusals[choice as usize] = 0;
+    }
+
+    /// Records that it is proved that the server refuses a URL. Returns the reason for the file's loss if no URL is left.
     pub(super) fn record_refusal(&mut self, choice: UrlChoice, why: String) -> Option<String> {
         match choice {
             UrlChoice::OneTime if self.redirect_target.is_some() => {
@@ -78,6 +101,7 @@ impl<'a> FileUrls<'a> {
             UrlChoice::OneTime => Some(why),
             UrlChoice::RedirectTarget => {
                 self.redirect_target = None;
+                self.reset_refusal_count(choice);
                 self.one_time_refusal.take().map(|refusal| format!("{refusal}; {why}"))
             }
         }
@@ -117,6 +141,21 @@ mod tests {
         assert!(!urls.has_alternative_to(UrlChoice::RedirectTarget));
         let why = urls.record_refusal(UrlChoice::RedirectTarget, "expired".to_owned());
         assert_eq!(why.as_deref(), Some("gone; expired"));
+    }
+
+    #[test]
+    fn a_url_is_refused_after_two_responses_with_a_code_or_three_in_a_row() {
+        let one_time = url("https://a.test/once");
+        let mut urls = FileUrls::new(&one_time, Some(url("https://b.test/file")));
+        assert!(!urls.count_refusal_and_check_if_url_is_lost(UrlChoice::OneTime, true));
+        assert!(
+            !urls.count_refusal_and_check_if_url_is_lost(UrlChoice::RedirectTarget, true),
+            "each URL has its own count"
+        );
+        assert!(urls.count_refusal_and_check_if_url_is_lost(UrlChoice::OneTime, true));
+        urls.reset_refusal_count(UrlChoice::OneTime);
+        let proofs = [(); 3].map(|()| urls.count_refusal_and_check_if_url_is_lost(UrlChoice::OneTime, false));
+        assert_eq!(proofs, [false, false, true]);
     }
 
     #[test]

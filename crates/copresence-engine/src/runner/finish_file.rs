@@ -29,8 +29,9 @@ pub(super) enum ContentDefect {
     Truncated,
     /// It is another content, such as an error page.
     OtherContent,
-    /// It begins with its content encoding and cannot be decoded to its end. Contains the digest of the encoded bytes.
-    Undecodable(Sha256Digest),
+    /// It may not be the file: it begins with its content encoding and cannot be decoded to its end, lacks an end that
+    /// nearly all files of its format have, or is a short text. Contains the digest of the received bytes.
+    Doubtful(Sha256Digest),
 }
 
 impl From<StoreError> for FinishError {
@@ -39,8 +40,8 @@ impl From<StoreError> for FinishError {
     }
 }
 
-/// Gives a received file its name. Content that is unusual is kept with a note; content that cannot be decoded only if
-/// `keeps_undecodable`.
+/// Gives a received file its name. Content that is unusual is kept with a note; doubtful content only if
+/// `keeps_doubtful`.
 ///
 /// # Errors
 /// The disk failed, or the content is not the whole file: it is an error page, truncated, or too large when it is
@@ -49,16 +50,24 @@ pub(super) async fn finish_received_file(
     file: &DownloadRequest<'_>,
     progress: &mut FileProgress,
     mut partial: PartialFile,
-    keeps_undecodable: bool,
+    keeps_doubtful: bool,
 ) -> Result<CompleteFile, FinishError> {
     let mut notes = progress.notes.clone();
     // A crash may have come after these notes were journalled.
-    notes.retain(|note| !note.code.starts_with("content_encoding"));
+    notes.retain(|note| !note.code.starts_with("content_encoding") && note.code != "doubtful_content");
     if let Some(stated) = &progress.content_encoding {
-        notes.extend(block_in_place(|| remove_or_note_content_encoding(stated, &mut partial, keeps_undecodable))?);
+        notes.extend(block_in_place(|| remove_or_note_content_encoding(file, stated, &mut partial, keeps_doubtful))?);
     }
     let described = block_in_place(|| partial.inspect_written_content())?;
-    let complete = check_received_file_content(file, &notes, described)?;
+    let mut complete = check_received_file_content(file, &notes, described)?;
+    if let Some(doubt) = complete.doubt.take() {
+        if !keeps_doubtful {
+            let defect = ContentDefect::Doubtful(complete.sha256);
+            return Err(FinishError::Content { why: format!("{}: {doubt}", file.url.url_origin()), defect });
+        }
+        notes.push(SavedFileNote::create_doubtful_content_note(&doubt));
+        complete.notes.push(SavedFileNote::create_doubtful_content_note(&doubt));
+    }
     if notes != progress.notes {
         progress.notes = notes;
         // A crash may come between the rename of the file and its entry in the journal.
@@ -87,9 +96,10 @@ pub(super) fn check_received_file_content(
 
 /// Removes the content encoding. Bytes that do not have the stated encoding stay as they were sent.
 fn remove_or_note_content_encoding(
+    file: &DownloadRequest<'_>,
     stated: &str,
     partial: &mut PartialFile,
-    keeps_undecodable: bool,
+    keeps_doubtful: bool,
 ) -> Result<Vec<SavedFileNote>, FinishError> {
     let words = split_content_encodings(stated);
     let (written, limit) = (partial.rewind_to_read_written_bytes()?, partial.max_file_size());
@@ -107,7 +117,7 @@ fn remove_or_note_content_encoding(
     if content.removed.is_empty() {
         return Ok(ignored.into_iter().collect());
     }
-    match partial.replace_with_decoded_content(&mut content) {
+    match partial.replace_with_decoded_content(&mut content, file.limits.min_free_space) {
         Ok(()) => {
             let removed = SavedFileNote::note_of_removed_encoding(&content.removed.join(", "));
             Ok(std::iter::once(removed).chain(ignored).collect())
@@ -120,9 +130,9 @@ fn remove_or_note_content_encoding(
                 let why = format!("its content ({encoding}) was cut short: {error}");
                 return Err(FinishError::Content { why, defect: ContentDefect::Truncated });
             }
-            if is_known && !keeps_undecodable {
+            if is_known && !keeps_doubtful {
                 let why = format!("its content ({encoding}) cannot be decoded: {error}");
-                let defect = ContentDefect::Undecodable(partial.inspect_written_content()?.sha256);
+                let defect = ContentDefect::Doubtful(partial.inspect_written_content()?.sha256);
                 return Err(FinishError::Content { why, defect });
             }
             Ok(vec![SavedFileNote::note_of_ignored_encoding(stated, &format!("it cannot be decoded ({error})"))])

@@ -8,6 +8,7 @@ use copresence_store::VisitId;
 use copresence_store::crash_point::{self, CrashPoint};
 use copresence_visit::{TokenIssueParameters, VisitStepFailure, VisitStepFailureKind};
 use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
 
 /// A token that was issued and journalled, with its link and its expiry.
 pub(crate) struct IssuedToken {
@@ -22,33 +23,44 @@ pub(crate) struct IssuedToken {
 
 /// Why no token was issued and journalled.
 #[derive(Debug)]
-pub(crate) struct IssueError {
+pub(crate) struct TokenIssueError {
     pub(crate) failure: VisitStepFailure,
     /// Whether the failure is one of the login, so that no token was requested.
     pub(crate) is_of_login: bool,
 }
 
-impl From<VisitStepFailure> for IssueError {
+impl TokenIssueError {
+    fn from_call_error(error: &CallError) -> Self {
+        let is_of_login = matches!(error, CallError::LoginFailed(_));
+        Self { failure: failure::to_visit_step_failure(error), is_of_login }
+    }
+}
+
+impl From<VisitStepFailure> for TokenIssueError {
     fn from(failure: VisitStepFailure) -> Self {
         Self { failure, is_of_login: false }
     }
 }
 
-/// Issues a token.
+/// Issues a token. Once `leaving` is cancelled no token is requested any more; a request that was sent is awaited.
 ///
 /// # Errors
-/// Too little free space, a failed login or request, a link that fits no QR code, or a journal that cannot be written.
+/// Too little free space, a failed login or request, a link that fits no QR code, a journal that cannot be written, or a
+/// visitor who left before the request.
 pub(crate) async fn issue_and_journal_token(
     context: &VisitContext,
     id: VisitId,
     request: &TokenIssueParameters,
     space: RequiredDiskSpace<'_>,
-) -> Result<IssuedToken, IssueError> {
+    leaving: &CancellationToken,
+) -> Result<IssuedToken, TokenIssueError> {
     space.check_free_space(context)?;
-    let token = context.api.generate_token().await.map_err(|error| IssueError {
-        failure: failure::failure_of_call_error(&error),
-        is_of_login: matches!(error, CallError::LoginFailed(_)),
-    })?;
+    let Some(login) = leaving.run_until_cancelled(context.api.log_in_if_needed()).await else {
+        let failure = VisitStepFailure::new(VisitStepFailureKind::NeverSent, "the visitor left before the request");
+        return Err(TokenIssueError { failure, is_of_login: true });
+    };
+    login.map_err(|error| TokenIssueError::from_call_error(&error))?;
+    let token = context.api.generate_token().await.map_err(|error| TokenIssueError::from_call_error(&error))?;
     crash_point::reach_crash_point(CrashPoint::TokenReceived);
     let link = request.link.link_for_token(&token);
     if let Err(error) = QrCode::check_link_fits(&link) {

@@ -10,6 +10,7 @@ mod file_request;
 mod file_urls;
 mod finish_file;
 mod issue;
+mod range_overlap;
 mod receive_file;
 mod redeem;
 mod save;
@@ -17,9 +18,12 @@ mod space;
 mod visit_runner;
 
 pub use config::{DEFAULT_DOWNLOAD_PAUSE, EventSink, VisitConfig, VisitContext, VisitResult};
+pub use failure::to_visit_step_failure;
+pub use redeem::interpret_redeem_call;
 pub(crate) use redeem::{answer_kind_of_result, mask_secrets_in_export_types, parse_redeem_response};
+pub(crate) use save::find_avatar_folder_with_manifest;
 pub(crate) use space::RequiredDiskSpace;
-pub(crate) use visit_runner::{FirstEventOrEffects, RunnerResult, VisitRunner};
+pub(crate) use visit_runner::{FirstEventOrEffects, RunnerResult, VisitRunner, derive_jitter_seed};
 
 use crate::events::{EventKind, VisitEvent};
 use crate::problem::{self, Problem};
@@ -35,6 +39,13 @@ pub struct VisitStopSignals {
     pub interrupted: CancellationToken,
     /// The visitor left: the visit ends, unless an avatar is on its way.
     pub visitor_left: CancellationToken,
+}
+
+impl VisitStopSignals {
+    /// Whether the visitor left or the program stops.
+    pub(crate) fn is_any_given(&self) -> bool {
+        self.interrupted.is_cancelled() || self.visitor_left.is_cancelled()
+    }
 }
 
 impl From<CancellationToken> for VisitStopSignals {
@@ -79,7 +90,7 @@ fn ended_event_and_message(
         message = format!("{} The files are in {}", message.trim_end(), directory.display());
     }
     let event = EventKind::Ended {
-        code: outcome.code().to_owned(),
+        code: outcome.error_code().to_owned(),
         exit: outcome.exit_code(),
         message: message.clone(),
         visit_state: state.to_owned(),
@@ -100,7 +111,7 @@ fn duration_as_millis(duration: std::time::Duration) -> u64 {
 
 /// Runs blocking work (an fsync, the digest of a large file) without delaying the other visits on this thread. A
 /// runtime with one thread cannot move them, so there it just blocks.
-fn block_in_place<T>(work: impl FnOnce() -> T) -> T {
+pub(crate) fn block_in_place<T>(work: impl FnOnce() -> T) -> T {
     use tokio::runtime::{Handle, RuntimeFlavor};
     match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
         Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),

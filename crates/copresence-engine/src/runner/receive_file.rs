@@ -3,14 +3,16 @@
 use super::error_page_detector::ErrorPageDetector;
 use super::file_request::DownloadRequest;
 use super::file_urls::{FileUrls, UrlChoice};
+use super::range_overlap::RangeOverlap;
 use super::{VisitContext, block_in_place};
 use crate::events::{EventKind, VisitEvent};
-use copresence_client::{DownloadError, DownloadErrorKind, OpenedDownload, ResumePoint};
+use copresence_client::{DownloadError, DownloadErrorKind, OpenedDownload, ResumePoint, StatedDigest};
 use copresence_protocol::DownloadUrl;
 use copresence_store::crash_point::{self, CrashPoint};
 use copresence_store::{FileProgress, PartialAvatarFolder, PartialFile, SavedFileNote, Sha256Digest, StoreError};
 use futures_util::{FutureExt as _, StreamExt};
 use std::time::Duration;
+use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
 
 /// Minimum time between two progress events of a file. One more is sent when it is complete.
@@ -20,6 +22,9 @@ const FLUSH_BYTES: u64 = 8 << 20;
 /// Maximum time that received bytes may stay unflushed. Most avatars are smaller than [`FLUSH_BYTES`], and a spent URL
 /// that continues by range is useful only with a known offset.
 const FLUSH_INTERVAL: Duration = Duration::from_millis(500);
+/// Time without a byte after which a request gives its permit to another file: its server may be dead, and the URLs of
+/// the others expire.
+const MAX_SILENCE_WITH_PERMIT: Duration = Duration::from_secs(3);
 /// Bytes received of a file that has too little space, or is too large.
 const FIRST_BYTES: usize = 4096;
 
@@ -54,6 +59,7 @@ impl From<StoreError> for AttemptError {
 }
 
 /// State of one file across its requests.
+#[expect(clippy::struct_excessive_bools, reason = "each is independent of the others")]
 pub(super) struct FileDownload<'a> {
     pub(super) context: &'a VisitContext,
     pub(super) folder: &'a PartialAvatarFolder,
@@ -64,13 +70,26 @@ pub(super) struct FileDownload<'a> {
     pub(super) furthest: u64,
     /// Whether the next request is for the whole file, although bytes are on disk.
     pub(super) skips_range: bool,
+    /// Whether ranges are requested without an overlap: the server refused it, or sent nothing behind it.
+    pub(super) skips_overlap: bool,
+    /// Bytes that an earlier run flushed, until the end of the partial file was compared with the server's bytes. Those
+    /// behind them may be wrong. 0 if unknown.
+    pub(super) flushed_before: u64,
     pub(super) urls: FileUrls<'a>,
     /// Whether the last response stated the size of the file.
     pub(super) is_total_stated: bool,
-    /// The digest of all bytes of a response that could not be decoded.
-    pub(super) undecodable: Option<Sha256Digest>,
+    /// The digest of all bytes of a response whose content was doubtful.
+    pub(super) doubtful: Option<Sha256Digest>,
+    /// The digest that the last response states of the whole file.
+    pub(super) stated_digest: Option<StatedDigest>,
+    /// Size in bytes of all that a server sent, if it stated another digest.
+    pub(super) mismatched_size: Option<u64>,
+    /// The size of the received bytes when the server sent others for their end. Their structure proves nothing then.
+    pub(super) differing_size: Option<u64>,
     /// Whether bytes that the journal describes are missing, because their disk is not mounted or was restored.
     pub(super) lacks_journalled_bytes: bool,
+    /// The permit of the request in flight, unless its server has been silent for [`MAX_SILENCE_WITH_PERMIT`].
+    pub(super) permit: Option<SemaphorePermit<'a>>,
 }
 
 /// Whether two validators, if they are comparable, denote different versions. "A client that has received multiple
@@ -92,6 +111,15 @@ pub(super) fn is_caused_by_response(failure: &DownloadError) -> bool {
     )
 }
 
+/// Whether a range request failed because of its range, or may have: another one may succeed.
+pub(super) fn is_caused_by_range(failure: &DownloadError) -> bool {
+    match failure.kind {
+        DownloadErrorKind::ErrorStatus { status, .. } => !matches!(status, 202 | 408 | 425 | 429 | 500..),
+        DownloadErrorKind::InvalidResponse(_) | DownloadErrorKind::RangeNotSatisfiable { .. } => true,
+        _ => false,
+    }
+}
+
 impl FileDownload<'_> {
     /// Requests the file, from the current offset if some bytes are on disk, and receives the response.
     pub(super) async fn request_and_receive(
@@ -101,18 +129,35 @@ impl FileDownload<'_> {
         choice: UrlChoice,
     ) -> Result<(), AttemptError> {
         let offset = partial.resume_offset();
-        let resume = (offset > 0 && !skips_range).then(|| ResumePoint {
-            offset,
+        let is_range = offset > 0 && !skips_range;
+        let overlap = if is_range && !self.skips_overlap {
+            block_in_place(|| RangeOverlap::read_end_of_partial_file(partial))?
+        } else {
+            RangeOverlap::default()
+        };
+        let resume = is_range.then(|| ResumePoint {
+            offset: offset - overlap.byte_count(),
             validator: self.known.validator.clone(),
             total: self.known.total,
         });
-        let opened = self.context.api.open_download(self.urls.chosen_url(choice), resume.as_ref()).await;
+        let opened = {
+            let mut opening =
+                std::pin::pin!(self.context.api.open_download(self.urls.chosen_url(choice), resume.as_ref()));
+            match tokio::time::timeout(MAX_SILENCE_WITH_PERMIT, &mut opening).await {
+                Ok(opened) => opened,
+                Err(_elapsed) => {
+                    self.permit = None;
+                    opening.await
+                }
+            }
+        };
         if opened.as_ref().map_or_else(is_caused_by_response, |_| true) {
             self.file.coordinator.record_response_and_wake_retries();
         }
         let download = match opened {
             Ok(download) => download,
             Err(mut failure) => {
+                self.skips_overlap |= overlap.byte_count() > 0 && is_caused_by_range(&failure);
                 // A target that may have sent the bytes on disk is not replaced by one that only failed.
                 if choice == UrlChoice::OneTime
                     && (offset == 0 || self.urls.redirect_target().is_none())
@@ -124,7 +169,7 @@ impl FileDownload<'_> {
             }
         };
         crash_point::reach_crash_point(CrashPoint::HeadReceived);
-        self.receive_response(download, partial).await
+        self.receive_response(download, partial, overlap, choice).await
     }
 
     /// Keeps the target of a redirect, in the journal too.
@@ -139,14 +184,19 @@ impl FileDownload<'_> {
         self.file.journal.record_redirect_target(self.file.index, self.urls.redirect_target()).await;
     }
 
-    /// Checks the head of a response, and writes its body to the partial file.
+    /// Checks the head of a response, and writes its body to the partial file. A range begins with `overlap`.
     async fn receive_response(
         &mut self,
         mut download: OpenedDownload,
         partial: &mut PartialFile,
+        overlap: RangeOverlap,
+        choice: UrlChoice,
     ) -> Result<(), AttemptError> {
+        let overlap = if download.offset == 0 { RangeOverlap::default() } else { overlap };
         let is_same_version = self.known.validator.is_some() && self.known.validator == download.validator;
         self.refuse_changed_file_or_error_page(&mut download, partial.resume_offset() > 0, is_same_version).await?;
+        // Also if the connection breaks before the end: refusals count in a row.
+        self.urls.reset_refusal_count(choice);
         if let Some(target) = download.redirected_to.take() {
             self.remember_redirect_target(target).await;
         }
@@ -160,15 +210,19 @@ impl FileDownload<'_> {
         self.known.total = download.total;
         self.is_total_stated = download.total.is_some();
         if download.offset == 0 {
+            self.stated_digest = None;
             self.known.content_encoding.clone_from(&download.content_encoding);
-            self.known.notes.clear();
+            self.known.notes.retain(SavedFileNote::describes_all_attempts);
         } else if !is_same_version {
             self.add_file_note_once(SavedFileNote::note_of_unverified_join());
+        }
+        if let Some(stated) = download.stated_digest.take() {
+            self.stated_digest = Some(stated);
         }
         if download.offset == 0 || download.validator.is_some() {
             self.known.validator.clone_from(&download.validator);
         }
-        if download.offset != partial.resume_offset() {
+        if download.offset + overlap.byte_count() != partial.resume_offset() {
             // The server ignored the range, or has another version by now, and sends the whole file.
             self.discard_received_bytes(partial).await?;
         } else if self.known != before {
@@ -187,19 +241,22 @@ impl FileDownload<'_> {
                 return Err(full.into());
             }
         }
-        self.write_body(download, partial, before).await
+        self.write_body(download, partial, overlap, before).await
     }
 
-    /// Writes the body of a response to the partial file. `before` is what was known of the file before this response.
+    /// Writes the body of a response, which begins with `overlap`, to the partial file. `before` is what was known of the
+    /// file before this response.
     async fn write_body(
         &mut self,
         mut download: OpenedDownload,
         partial: &mut PartialFile,
+        mut overlap: RangeOverlap,
         before: FileProgress,
     ) -> Result<(), AttemptError> {
         let (began, received_before) = (Instant::now(), partial.resume_offset());
         let mut transfer_patience = self.file.coordinator.start_response_transfer_patience();
         let (mut flushed, mut flushed_at) = (partial.resume_offset(), Instant::now());
+        let mut last_byte_at = Instant::now();
         let content_encoding = download.content_encoding.as_deref();
         let mut start = (download.offset == 0).then(|| ErrorPageDetector::new(self.file.export_type, content_encoding));
         loop {
@@ -212,6 +269,9 @@ impl FileDownload<'_> {
                     break;
                 }
                 Err(_elapsed) => {
+                    if last_byte_at.elapsed() >= MAX_SILENCE_WITH_PERMIT {
+                        self.permit = None;
+                    }
                     if partial.resume_offset() > flushed {
                         self.flush_and_journal(partial).await?;
                         (flushed, flushed_at) = (partial.resume_offset(), Instant::now());
@@ -219,13 +279,25 @@ impl FileDownload<'_> {
                     continue;
                 }
             };
-            let chunk = match chunk {
+            let mut chunk = match chunk {
                 Ok(chunk) => chunk,
                 Err(failure) => {
+                    let has_new_bytes = partial.resume_offset() > received_before;
+                    self.skips_overlap |= overlap.has_compared_bytes() && !has_new_bytes;
                     self.flush_and_journal(partial).await?;
                     return Err(AttemptError::Download(failure));
                 }
             };
+            last_byte_at = Instant::now();
+            let received = chunk.len() as u64;
+            if !overlap.is_compared() {
+                if !overlap.compare_and_remove_known_bytes(&mut chunk) {
+                    return Err(self.discard_differing_bytes(partial, before).await?);
+                }
+                if overlap.is_compared() {
+                    self.flushed_before = 0;
+                }
+            }
             // Bytes that do not show yet what they are belong on disk: the server may stall, and a crash may follow.
             if let Some(page) = start.as_mut().and_then(|start| start.detect_page_in_chunk(&chunk)) {
                 return Err(self.discard_received_error_page(partial, before, page).await?);
@@ -245,7 +317,7 @@ impl FileDownload<'_> {
             let new = partial.resume_offset().saturating_sub(self.furthest);
             self.furthest = self.furthest.max(partial.resume_offset());
             self.file.coordinator.restore_patience(new);
-            if !transfer_patience.add_bytes_and_check_patience_left(chunk.len() as u64) {
+            if !transfer_patience.add_bytes_and_check_patience_left(received) {
                 self.flush_and_journal(partial).await?;
                 let (bytes, ms) = (partial.resume_offset() - received_before, began.elapsed().as_millis());
                 return Err(
@@ -258,6 +330,12 @@ impl FileDownload<'_> {
             }
             self.emit_throttled_progress(partial.resume_offset(), false);
         }
+        if !overlap.is_compared() {
+            self.known = before;
+            return Err(
+                self.unusable_response_error("the response ended before the end of the bytes on the disk", true)
+            );
+        }
         if download.has_unverifiable_end
             && self.known.total.is_none()
             && self.known.content_encoding.is_none()
@@ -268,6 +346,28 @@ impl FileDownload<'_> {
         // With the size in the journal, a crash from here on needs no URL.
         self.known.total = Some(partial.resume_offset());
         Ok(self.flush_and_journal(partial).await?)
+    }
+
+    /// Discards bytes that differ from those that the server sends for their place. If an earlier run flushed those
+    /// before them, the download continues there, otherwise the whole file is requested, and no byte is discarded until
+    /// it arrives: the server may be wrong. `before` is what was known of the file before this response. Returns the error
+    /// for it.
+    async fn discard_differing_bytes(
+        &mut self,
+        partial: &mut PartialFile,
+        before: FileProgress,
+    ) -> Result<AttemptError, StoreError> {
+        self.known = before;
+        self.add_file_note_once(SavedFileNote::note_of_bytes_received_again());
+        self.differing_size = Some(partial.resume_offset());
+        let flushed = std::mem::take(&mut self.flushed_before);
+        let continues = 0 < flushed && flushed < partial.resume_offset();
+        if continues {
+            block_in_place(|| partial.discard_bytes_behind(flushed))?;
+        }
+        self.flush_and_journal(partial).await?;
+        let what = "the bytes that the server sends differ from those on the disk";
+        Ok(self.unusable_response_error(what, !continues))
     }
 
     /// Refuses a response that is the rest of another version of the file, or that begins as an error page.
@@ -354,6 +454,30 @@ impl FileDownload<'_> {
         AttemptError::Unusable { why: format!("{}: {what}", self.file.url.url_origin()), skips_range }
     }
 
+    /// Checks the received bytes, all of the file, against the digest that the server states. A wrong one is noted once
+    /// the file was requested again: the server may state it of something else.
+    ///
+    /// # Errors
+    /// The digest is another one, for the first time. The whole file is to be requested again.
+    pub(super) fn check_stated_digest(&mut self, partial: &PartialFile) -> Result<(), AttemptError> {
+        let Some(stated) = self.stated_digest.clone() else { return Ok(()) };
+        let is_same = block_in_place(|| {
+            let written = partial.rewind_to_read_written_bytes()?;
+            let read = stated.is_digest_of(written);
+            read.map_err(|source| StoreError::Io { doing: "read", path: self.file.name.into(), source })
+        })?;
+        if is_same {
+            return Ok(());
+        }
+        if self.mismatched_size.is_some() {
+            self.add_file_note_once(SavedFileNote::note_of_digest_mismatch(&stated.to_string()));
+            return Ok(());
+        }
+        let what = format!("the received bytes do not have the digest that the server states in `{stated}`");
+        self.mismatched_size = Some(partial.resume_offset());
+        Err(self.unusable_response_error(&what, true))
+    }
+
     /// Adds a note about the received file, unless it has that note already.
     fn add_file_note_once(&mut self, note: SavedFileNote) {
         if !self.known.notes.contains(&note) {
@@ -397,6 +521,7 @@ impl FileDownload<'_> {
     /// Makes the received bytes durable, and journals their number.
     async fn flush_and_journal(&mut self, partial: &mut PartialFile) -> Result<(), StoreError> {
         self.known.bytes = block_in_place(|| partial.sync_data())?;
+        self.known.sha256 = (self.known.bytes > 0).then(|| partial.digest_written_bytes());
         if let Some(total) = self.known.total {
             self.file.room.reduce_reservation_to_remaining(self.file.index, total.saturating_sub(self.known.bytes));
         }

@@ -11,6 +11,12 @@ use copresence_store::crash_point::{self, CrashPoint};
 use copresence_store::{AnswerKind, AnswerWithoutUrls, Journal, RedeemNumber, StoreError, VisitId};
 use copresence_visit::{RedeemResult, TruncatedResponseFiles, VisitStepFailure, VisitStepFailureKind};
 use jiff::Timestamp;
+use std::time::Duration;
+use url::Url;
+
+/// Maximum time that the downloads of a delivery wait for the journal, at each of two steps: its URLs expire. The writes
+/// stay queued.
+pub(super) const MAX_JOURNAL_WAIT: Duration = Duration::from_secs(2);
 
 /// The result of a redeem, and the write to the journal that is still pending, if there is one.
 pub(crate) struct RedeemResultAndPendingWrite {
@@ -79,18 +85,18 @@ impl PendingJournalWrite {
 }
 
 /// Whether the journal keeps the body of a response: it has download URLs, or it is a 2xx that could not be read and
-/// has URLs that may be some.
+/// may have some.
 fn should_keep_body(kind: AnswerKind, status: u16, body: &[u8]) -> bool {
     match kind {
         AnswerKind::Delivery | AnswerKind::Truncated => true,
-        AnswerKind::Unreadable => is_success_status(status) && contains_http_url(body),
+        AnswerKind::Unreadable => is_success_status(status) && may_contain_download_url(body),
         AnswerKind::Progress | AnswerKind::Refused | AnswerKind::Failed | AnswerKind::Undecided => false,
     }
 }
 
-/// Whether a body has an http(s) URL, with plain slashes or with slashes escaped as in JSON.
-fn contains_http_url(body: &[u8]) -> bool {
-    let starts: [&[u8]; 4] = [b"http://", b"https://", br"http:\/\/", br"https:\/\/"];
+/// Whether a body has an http(s) URL, however its slashes are escaped, or a field for one.
+fn may_contain_download_url(body: &[u8]) -> bool {
+    let starts: [&[u8]; 3] = [b"http:", b"https:", b"download_url"];
     starts.iter().any(|start| body.windows(start.len()).any(|part| part.eq_ignore_ascii_case(start)))
 }
 
@@ -130,52 +136,100 @@ pub(crate) async fn redeem_and_journal(
     intent.is_open = false;
     drop(intent);
     let at = context.clock.wall_clock_time();
-    let (result, response) = match response {
+    let result = interpret_redeem_call(&response, no.redeem_number_as_u32(), &context.api);
+    let response = match response {
         Ok(response) => {
-            let result = mask_secrets_in_redeem_result(parse_redeem_response(&response, no), &context.api);
             let body = mask_body_keeping_urls(&context.api, Some(response.status), &response.body, &result);
             let completion_status = match &result {
                 RedeemResult::NotReady(progress) => Some(progress.status.as_str().to_owned()),
                 _ => None,
             };
             let size = response.body.len() as u64;
-            (result, RedeemResponseToJournal::Answered { status: response.status, body, size, completion_status })
+            RedeemResponseToJournal::Answered { status: response.status, body, size, completion_status }
         }
+        Err(CallError::NeverSent(cause)) => RedeemResponseToJournal::NeverSent { why: cause.to_string() },
         Err(error) => {
-            let received = partial_2xx_body_of_error(&error);
-            let result = failure_with_partial_delivery(failure::failure_of_call_error(&error), no, &received);
-            let result = mask_secrets_in_redeem_result(result, &context.api);
+            let (status, received) = extract_received_response(&error);
+            let is_delivered = matches!(result, RedeemResult::Delivered(_));
+            let received = if is_delivered || is_success_status(status) { received } else { Bytes::new() };
             let mut received = mask_body_keeping_urls(&context.api, None, &received, &result);
-            if answer_kind_of_result(&result) == AnswerKind::Unreadable && !contains_http_url(&received) {
+            if answer_kind_of_result(&result) == AnswerKind::Unreadable && !may_contain_download_url(&received) {
                 received = Bytes::new();
             }
-            let response = match error {
-                CallError::NeverSent(cause) => RedeemResponseToJournal::NeverSent { why: cause.to_string() },
-                other => RedeemResponseToJournal::Unanswered { evidence: other.to_string(), received },
-            };
-            (result, response)
+            if is_delivered {
+                // Only bytes without a URL are missing.
+                let size = received.len() as u64;
+                RedeemResponseToJournal::Answered { status, size, body: received, completion_status: None }
+            } else {
+                RedeemResponseToJournal::Unanswered { evidence: error.to_string(), received }
+            }
         }
     };
     crash_point::reach_crash_point(CrashPoint::AnswerParsed);
     let mut write =
         PendingJournalWrite { no, response, kind: answer_kind_of_result(&result), at, body_is_written: false };
     // The response may hold the only URLs there will ever be, so the visit continues also when the disk refuses it.
-    let pending_write = match write.journal_redeem_response(&context.journal, id).await {
-        Ok(()) => None,
-        Err(error) => {
+    let has_urls = matches!(result, RedeemResult::Delivered(_) | RedeemResult::Truncated(..));
+    let max_wait = if has_urls { MAX_JOURNAL_WAIT } else { Duration::MAX };
+    let written = tokio::time::timeout(max_wait, write.journal_redeem_response(&context.journal, id)).await;
+    let pending_write = match written {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => {
             tracing::error!(%error, visit = %id, "cannot journal the response of the redeem");
+            Some(write)
+        }
+        Err(_elapsed) => {
+            tracing::error!(visit = %id, "the journal is slow or locked: the delivery is journalled while it is downloaded");
             Some(write)
         }
     };
     RedeemResultAndPendingWrite { result, pending_write }
 }
 
-/// The received bytes of a 2xx response that is not whole or cannot be decoded; empty for every other error.
-fn partial_2xx_body_of_error(error: &CallError) -> Bytes {
+/// What a redeem call means for the visit. `number` is the number of the redeem within the visit, from 1. Known secrets
+/// of the client are masked in the texts of the result.
+pub fn interpret_redeem_call(call: &Result<ApiResponse, CallError>, number: u32, api: &ApiClient) -> RedeemResult {
+    let no = RedeemNumber::new(number);
+    let result = match call {
+        Ok(response) => parse_redeem_response(response, no, Some(api.redeem_url())),
+        Err(error) => {
+            let (status, received) = extract_received_response(error);
+            let failure = failure::to_visit_step_failure(error);
+            match parse_delivery_from_received_bytes(&received, Some(api.redeem_url())) {
+                Some(delivery) => RedeemResult::Delivered(delivery),
+                None if is_success_status(status) => failure_with_partial_delivery(failure, no, &received),
+                None => RedeemResult::Failed(failure),
+            }
+        }
+    };
+    mask_secrets_in_redeem_result(result, api)
+}
+
+/// The status and the received bytes of a response that is not whole or cannot be decoded; 0 and none for every other
+/// error.
+fn extract_received_response(error: &CallError) -> (u16, Bytes) {
     match error {
-        CallError::ResponseLost(evidence) if evidence.status.is_some_and(is_success_status) => evidence.body.clone(),
-        CallError::InvalidResponse(broken) if is_success_status(broken.status) => broken.body.clone(),
-        _ => Bytes::new(),
+        CallError::ResponseLost(evidence) => (evidence.status.unwrap_or_default(), evidence.body.clone()),
+        CallError::InvalidResponse(broken) => (broken.status, broken.body.clone()),
+        _ => (0, Bytes::new()),
+    }
+}
+
+/// The delivery in a body, if its list of URLs is whole. The rest of the body and its status do not matter: URLs prove
+/// that the token was exchanged for them. URLs in an unusual shape are used if there are more of them than in the
+/// specified one; those without a host are resolved with `redeem_url`, the URL of the call.
+/// Spec: "Once the Copresence backend provides a response with download URLs, the provided Export Token is invalidated".
+fn parse_delivery_from_received_bytes(body: &[u8], redeem_url: Option<&Url>) -> Option<DeliveredExports> {
+    let specified = match RedeemResponse::parse(body) {
+        Ok(RedeemResponse::Ready(delivery)) => Some(delivery),
+        Ok(RedeemResponse::NotReady { .. }) => None,
+        Err(_) => DeliveredExports::parse_delivery_from_closed_list(body),
+    };
+    let unusual = redeem_url.and_then(|url| DeliveredExports::find_delivery_in_unusual_shape(body, url));
+    let count = |delivery: &DeliveredExports| delivery.exports.len();
+    match unusual {
+        Some(unusual) if specified.as_ref().is_none_or(|specified| count(specified) < count(&unusual)) => Some(unusual),
+        _ => specified,
     }
 }
 
@@ -186,27 +240,38 @@ fn is_success_status(status: u16) -> bool {
 
 /// Reads a whole response: live, or from the journal.
 ///
-/// A delivery is used with any 2xx, because there will be no other. A "not ready" counts with 200 only.
+/// A delivery is used with any status, because there will be no other. A "not ready" counts with 200 only.
 /// Spec: "200 OK – Export token is still active" (GET /redeemExportToken).
-pub(crate) fn parse_redeem_response(response: &ApiResponse, no: RedeemNumber) -> RedeemResult {
+///
+/// `redeem_url` is the URL of a live call. The journal has a delivery in the specified shape.
+pub(crate) fn parse_redeem_response(
+    response: &ApiResponse,
+    no: RedeemNumber,
+    redeem_url: Option<&Url>,
+) -> RedeemResult {
+    if let Some(delivery) = parse_delivery_from_received_bytes(&response.body, redeem_url) {
+        return RedeemResult::Delivered(delivery);
+    }
     if let Some(refusal) = response.redeem_error_response_unless_ok() {
         return match refusal.class {
             ErrorClass::TokenInactive => RedeemResult::Refused,
-            ErrorClass::UnexpectedStatus if is_success_status(response.status) => {
-                match RedeemResponse::parse(&response.body) {
-                    Ok(RedeemResponse::Ready(delivery)) => RedeemResult::Delivered(delivery),
-                    Ok(RedeemResponse::NotReady(_)) | Err(_) => {
-                        let failure = failure::failure_of_error_response(&refusal);
-                        failure_with_partial_delivery(failure, no, &response.body)
-                    }
-                }
+            // A page around a delivery that is cut off is no page of a gate.
+            _ if is_success_status(response.status) => {
+                let failure = failure::failure_of_error_response(&refusal);
+                failure_with_partial_delivery(failure, no, &response.body)
             }
             _ => RedeemResult::Failed(failure::failure_of_error_response(&refusal)),
         };
     }
     match RedeemResponse::parse(&response.body) {
+        // Found above.
         Ok(RedeemResponse::Ready(delivery)) => RedeemResult::Delivered(delivery),
-        Ok(RedeemResponse::NotReady(progress)) => RedeemResult::NotReady(progress),
+        Ok(RedeemResponse::NotReady { progress, violations }) => {
+            for violation in violations {
+                tracing::warn!(%violation, "GET /redeemExportToken: the status is used all the same");
+            }
+            RedeemResult::NotReady(progress)
+        }
         Err(mismatch) => {
             let detail = format!("GET /redeemExportToken, {mismatch}");
             failure_with_partial_delivery(

@@ -4,6 +4,7 @@ use super::delivery_journal::DeliveryJournal;
 use super::download::download_file;
 use super::download_coordinator::DownloadCoordinator;
 use super::file_request::{DownloadRequest, FileFailure, FileFailureKind};
+use super::redeem::MAX_JOURNAL_WAIT;
 use super::{VisitContext, block_in_place, folder_date};
 use crate::events::SavedFile;
 use copresence_protocol::{DeliveredExports, DownloadableExport};
@@ -15,6 +16,7 @@ use copresence_store::{
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 /// What to save, and where.
 #[derive(Clone)]
@@ -31,6 +33,8 @@ pub(crate) struct SaveJob {
     pub(crate) known_files: Vec<FileRecord>,
     /// Whether an earlier run may have saved the avatar already.
     pub(crate) is_resumed: bool,
+    /// Cancelled when the delivery is used. Until then files are only received: nothing is journalled or published.
+    pub(crate) is_used: CancellationToken,
 }
 
 /// Result of saving.
@@ -95,6 +99,22 @@ pub(crate) async fn download_and_publish_delivery(
     }
 }
 
+/// Checks that the output folder exists if bytes were received before. Its disk may not be mounted: a request now could
+/// spend a URL whose bytes are there.
+fn check_folder_of_received_bytes(job: &SaveJob) -> Result<(), StoreError> {
+    let out_dir = &job.start.out_dir;
+    let has_received_bytes = |file: &FileRecord| match &file.state {
+        FileState::Planned => false,
+        FileState::Requested(progress) | FileState::Failed { progress, .. } => progress.bytes > 0,
+        FileState::Complete { .. } => true,
+    };
+    if job.known_files.iter().any(has_received_bytes) && !out_dir.exists() {
+        let source = std::io::Error::from(std::io::ErrorKind::NotFound);
+        return Err(StoreError::Io { doing: "find the received files in", path: out_dir.clone(), source });
+    }
+    Ok(())
+}
+
 /// Tries to save a delivery: downloads its files into the partial folder and publishes it. An error means that the
 /// folder or the journal could not be used.
 async fn try_download_and_publish_delivery(
@@ -103,15 +123,9 @@ async fn try_download_and_publish_delivery(
     delivery: DeliveredExports,
 ) -> Result<SaveResult, StoreError> {
     let start = &job.start;
-    let has_received_bytes = |file: &FileRecord| match &file.state {
-        FileState::Planned => false,
-        FileState::Requested(progress) | FileState::Failed { progress, .. } => progress.bytes > 0,
-        FileState::Complete { .. } => true,
-    };
-    if job.known_files.iter().any(has_received_bytes) && !start.out_dir.exists() {
-        // Its disk may not be mounted: a request now could spend a URL whose bytes are there.
-        let source = std::io::Error::from(std::io::ErrorKind::NotFound);
-        return Err(StoreError::Io { doing: "find the received files in", path: start.out_dir.clone(), source });
+    check_folder_of_received_bytes(job)?;
+    if let Err(error) = block_in_place(|| context.data.record_output_disk(&start.out_dir)) {
+        tracing::warn!(%error, "a later deletion cannot tell whether the disk of the avatar's folder is mounted");
     }
     let mut folder =
         PartialAvatarFolder::create_or_reopen_folder(&start.out_dir, &start.id, folder_date(start.started_at))?;
@@ -122,18 +136,40 @@ async fn try_download_and_publish_delivery(
         .map(|(index, export)| folder.assign_file_name(index, &export.export_type))
         .collect();
     if job.known_files.is_empty() {
+        // A truncated response before this delivery may have named others.
+        block_in_place(|| folder.remove_files_with_other_names(&names))?;
         job.journal.add_planned_files(plan_files(&delivery.exports, &names)).await;
     }
-    if let Err(error) = job.journal.write_missing().await {
+    let write_delivery = async {
         // The URLs are in memory and will not be sent again, so the downloads start all the same.
-        tracing::error!(%error, visit = %start.id, "cannot journal the delivery; it is tried again meanwhile");
+        match tokio::time::timeout(MAX_JOURNAL_WAIT, job.journal.write_unjournalled_changes()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::error!(%error, visit = %start.id, "cannot journal the delivery; it is tried again meanwhile");
+            }
+            Err(_elapsed) => {
+                tracing::error!(visit = %start.id, "the journal is slow or locked; the delivery is journalled meanwhile");
+            }
+        }
+    };
+    let is_used_from_start = job.is_used.is_cancelled();
+    if is_used_from_start {
+        write_delivery.await;
     }
+    let keep_journalling = async {
+        if !is_used_from_start {
+            job.is_used.cancelled().await;
+            _ = job.journal.write_unjournalled_changes().await;
+        }
+        job.journal.keep_writing_unjournalled_changes().await
+    };
     let mut results = tokio::select! {
         results = download_all_files(context, job, &folder, &delivery.exports, &names) => results,
-        never = job.journal.keep_writing_missing() => match never {},
+        never = keep_journalling => match never {},
     };
+    job.is_used.cancelled().await;
     copy_files_of_repeated_urls(job, &folder, &delivery.exports, &names, &mut results).await;
-    if let Err(error) = job.journal.write_missing().await {
+    if let Err(error) = job.journal.write_unjournalled_changes().await {
         tracing::error!(%error, visit = %start.id, "cannot journal the files");
     }
     let failures = || names.iter().zip(&results).filter_map(|(name, result)| Some((name, result.as_ref().err()?)));
@@ -247,7 +283,7 @@ async fn copy_files_of_repeated_urls(
 }
 
 /// Downloads one file and journals whether it is complete or failed. A file that an earlier run completed is only
-/// verified, and requested again if it is missing.
+/// verified, and requested again if it is missing or changed. A changed one is set aside.
 async fn download_or_verify_journaled_file(
     context: &VisitContext,
     job: &SaveJob,
@@ -265,13 +301,11 @@ async fn download_or_verify_journaled_file(
     if let Some((sha256, notes)) = known
         && let Some(whole) = block_in_place(|| folder.rehash_complete_file(name))?
     {
-        return if whole.sha256 == *sha256 {
-            Ok(CompleteFile { notes: notes.clone(), ..whole })
-        } else {
-            let why = "it was complete, and its content on the disk has changed since. Restore the file, or remove it \
-                       to have it downloaded again";
-            Err(FileFailure { why: why.to_owned(), kind: FileFailureKind::Storage })
-        };
+        if whole.sha256 == *sha256 {
+            return Ok(CompleteFile { notes: notes.clone(), ..whole });
+        }
+        let kept_as = block_in_place(|| folder.set_aside_damaged_file(name))?;
+        tracing::error!(file = name, kept_as, "the disk has changed a complete file: it is requested again");
     }
     let request = DownloadRequest {
         id,
@@ -295,7 +329,7 @@ async fn download_or_verify_journaled_file(
         {
             failure.kind = FileFailureKind::Storage;
             failure.why = format!(
-                "it was complete, and is missing in {}; restore it there. It was requested again: {}",
+                "it was complete, and is missing in {} or was changed there; restore it. It was requested again: {}",
                 folder.partial_folder_path().display(),
                 failure.why
             );
@@ -374,21 +408,26 @@ fn missing_file_label(missing: &MissingFile) -> &str {
 
 /// The avatar that an earlier run saved, if the crash came between the rename of its folder and the end of the visit.
 fn find_saved_avatar(context: &VisitContext, start: &VisitStart) -> Option<SaveResult> {
-    let parents = [start.out_dir.clone(), context.data.incomplete_avatars_path()];
-    let (folder, manifest) = parents
-        .iter()
-        .find_map(|parent| SavedAvatarOperations::find_avatar_with_manifest(parent, &start.id).ok().flatten())?;
+    let (folder, manifest) = find_avatar_folder_with_manifest(context, start)?;
     // An incomplete avatar is copied to the data folder's disk; the crash may have left the original.
     discard_partial_folder(start);
     Some(save_result_from_manifest(folder, &manifest))
 }
 
+/// Finds the folder of a visit's avatar, complete or incomplete, and its manifest.
+pub(crate) fn find_avatar_folder_with_manifest(
+    context: &VisitContext,
+    start: &VisitStart,
+) -> Option<(PathBuf, Manifest)> {
+    let parents = [start.out_dir.clone(), context.data.incomplete_avatars_path()];
+    parents.iter().find_map(|parent| SavedAvatarOperations::find_avatar_with_manifest(parent, &start.id).ok().flatten())
+}
+
 /// Discards the partial folder of a visit that cannot be resumed.
 pub(crate) fn discard_partial_folder(start: &VisitStart) {
     let folder = PartialAvatarFolder::reopen_partial_folder(&start.out_dir, &start.id, folder_date(start.started_at));
-    if let Err(error) =
-        folder.and_then(|folder| folder.map_or(Ok(()), PartialAvatarFolder::remove_folder_and_own_files))
-    {
+    let removed = folder.and_then(|folder| folder.map(PartialAvatarFolder::remove_folder_and_own_files).transpose());
+    if let Err(error) = removed {
         tracing::warn!(%error, visit = %start.id, "cannot remove the partial folder");
     }
 }

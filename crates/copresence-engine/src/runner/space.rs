@@ -1,4 +1,4 @@
-//! The free space that an avatar needs. It is checked before a token is requested or redeemed, because what cannot be
+//! The free space and the access to its folder that an avatar needs. They are checked before a token is requested or redeemed, because what cannot be
 //! saved then is lost.
 
 use super::{VisitContext, failure};
@@ -17,15 +17,19 @@ pub(crate) struct RequiredDiskSpace<'a> {
 /// Bytes that the journal needs: one response of the largest size, and what is noted beside it.
 const JOURNAL_BYTES: u64 = 2 << 20;
 
+/// Files that an avatar needs: its folder, its manifest, and more exports than any known backend delivers.
+const AVATAR_FILES: u64 = 16;
+
 impl RequiredDiskSpace<'_> {
-    /// Checks that the space is free.
+    /// Checks that the space is free, and that files can be made in the folder.
     ///
     /// # Errors
-    /// The failure of the visit if too little is free, or if the free space cannot be read.
+    /// The failure of the visit if too little is free, or if the folder cannot be used.
     pub(crate) fn check_free_space(self, context: &VisitContext) -> Result<(), VisitStepFailure> {
         let data = context.data.path();
         copresence_store::ensure_free_space(self.out_dir, self.min_free)
             .and_then(|()| copresence_store::ensure_free_space(data, JOURNAL_BYTES.min(self.min_free)))
+            .and_then(|()| copresence_store::ensure_files_can_be_made(self.out_dir, AVATAR_FILES))
             .map_err(|error| failure::failure_of_store_error(&error))
     }
 }

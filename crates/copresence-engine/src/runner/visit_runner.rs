@@ -3,8 +3,8 @@
 use super::config::{DEFAULT_DOWNLOAD_PAUSE, VisitConfig, VisitContext};
 use super::delivery_journal::{DeliveryJournal, UnjournalledDelivery};
 use super::download_coordinator::{CoordinatorLimits, DownloadCoordinator};
-use super::issue::{IssueError, IssuedToken, issue_and_journal_token};
-use super::redeem::{PendingJournalWrite, RedeemResultAndPendingWrite, redeem_and_journal};
+use super::issue::{IssuedToken, TokenIssueError, issue_and_journal_token};
+use super::redeem::{MAX_JOURNAL_WAIT, PendingJournalWrite, RedeemResultAndPendingWrite, redeem_and_journal};
 use super::save::{EarlySavingStopReason, SaveJob, SaveResult, discard_partial_folder, download_and_publish_delivery};
 use super::{RequiredDiskSpace, VisitStopSignals, block_in_place, duration_as_millis, ended_event_and_message};
 use crate::clock::Clock;
@@ -21,10 +21,12 @@ use copresence_visit::{
     VisitTimeLimits, advance_visit_machine,
 };
 use jiff::{SignedDuration, Timestamp};
+use std::convert::Infallible;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 /// Runs a visit to its end. The machine owns the token and the delivery; the runner owns the journal entry.
 pub(crate) struct VisitRunner {
@@ -54,7 +56,11 @@ pub(crate) struct VisitRunner {
     /// Whether a delivery is known: this run saves it, or an earlier one planned its files.
     is_delivery_known: bool,
     in_flight: Option<InFlight>,
+    /// The download of the files that a truncated response names, until it is known whether they are used.
+    partial_fetch: Option<TruncatedResponseDownload>,
     wake_at: Option<MillisSinceOrigin>,
+    /// Cancelled once the visitor leaves or the program stops.
+    leaving: CancellationToken,
     /// Held until the end, so that no recovery touches this visit.
     _visit_lock: VisitLock,
 }
@@ -88,7 +94,7 @@ impl VisitRunner {
             polling: config.polling.clone(),
             give_up_at: context.clock.millis_since_clock_creation() + config.timeout,
             patience: config.limits.patience,
-            seed: jitter_seed(config.id),
+            seed: derive_jitter_seed(config.id),
             mode: RedeemOnceOrUntilReady::UntilReady,
         };
         Ok(Self {
@@ -109,7 +115,9 @@ impl VisitRunner {
             delivery_journal: None,
             directory: None,
             in_flight: None,
+            partial_fetch: None,
             wake_at: None,
+            leaving: CancellationToken::new(),
             _visit_lock: visit_lock,
         })
     }
@@ -145,7 +153,9 @@ impl VisitRunner {
             delivery_journal: None,
             directory: None,
             in_flight: None,
+            partial_fetch: None,
             wake_at: None,
+            leaving: CancellationToken::new(),
             _visit_lock: visit_lock,
         }
     }
@@ -163,6 +173,10 @@ impl VisitRunner {
     pub(crate) async fn run_to_end(mut self, first: FirstEventOrEffects, leave: VisitStopSignals) -> RunnerResult {
         let (mut has_left, mut is_interrupted) = (false, false);
         let mut outcome = match first {
+            // Left before the first request: no token is issued.
+            FirstEventOrEffects::Event(MachineEvent::Started) if leave.is_any_given() => {
+                self.advance_machine_and_perform_effects(MachineEvent::VisitorLeft).await
+            }
             FirstEventOrEffects::Event(event) => self.advance_machine_and_perform_effects(event).await,
             FirstEventOrEffects::Effects(effects) => self.perform_effects(effects).await,
         };
@@ -175,12 +189,15 @@ impl VisitRunner {
                 }
                 () = leave.interrupted.cancelled(), if !is_interrupted => {
                     is_interrupted = true;
+                    self.leaving.cancel();
                     self.interruption_event()
                 }
                 () = leave.visitor_left.cancelled(), if !has_left => {
                     has_left = true;
+                    self.leaving.cancel();
                     MachineEvent::VisitorLeft
                 }
+                never = continue_truncated_response_download(&mut self.partial_fetch) => match never {},
                 () = wait_until_or_forever(self.context.clock, self.wake_at) => {
                     self.wake_at = None;
                     MachineEvent::TimerFired
@@ -217,9 +234,10 @@ impl VisitRunner {
             match effect {
                 MachineEffect::Issue(request) => {
                     let (context, start, min_free) = self.clone_inputs_for_new_task();
+                    let leaving = self.leaving.clone();
                     self.in_flight = Some(Box::pin(async move {
                         let space = RequiredDiskSpace { out_dir: &start.out_dir, min_free };
-                        TaskOutput::Issued(issue_and_journal_token(&context, start.id, &request, space).await)
+                        TaskOutput::Issued(issue_and_journal_token(&context, start.id, &request, space, &leaving).await)
                     }));
                 }
                 MachineEffect::Redeem { token } => {
@@ -232,9 +250,16 @@ impl VisitRunner {
                     }));
                 }
                 MachineEffect::UsePartial { redeem } => self.journal_truncated_response_as_delivery(redeem).await,
-                MachineEffect::Save { delivery } | MachineEffect::SavePartial { delivery } => {
+                MachineEffect::FetchPartial { delivery } => self.start_truncated_response_download(delivery),
+                MachineEffect::Save { delivery } => {
+                    // What it received stays on the disk, where the download of the same file finds it.
+                    self.partial_fetch = None;
                     self.start_saving(delivery);
                 }
+                MachineEffect::SavePartial { delivery } => match self.partial_fetch.take() {
+                    Some(fetch) if fetch.delivery == delivery => self.use_truncated_response_files(fetch).await,
+                    _ => self.start_saving(delivery),
+                },
                 MachineEffect::Wait { until } => self.wake_at = Some(until),
                 MachineEffect::Notify(notice) => self.emit_notice(notice),
                 MachineEffect::End(end) => outcome = Some(end),
@@ -250,44 +275,81 @@ impl VisitRunner {
 
     /// Starts to save the files of a delivery, which includes their download, as the task in flight.
     fn start_saving(&mut self, delivery: DeliveredExports) {
+        let missing = UnjournalledDelivery {
+            response: self.pending_write.take(),
+            used_truncated: self.unjournalled_truncated.take(),
+            planned: None,
+        };
+        let is_used = CancellationToken::new();
+        is_used.cancel();
+        let job = self.build_save_job(missing, self.times.clone(), is_used);
+        self.downloads = Some(job.coordinator.clone());
+        self.delivery_journal = Some(job.journal.clone());
+        let context = self.context.clone();
+        self.in_flight =
+            Some(Box::pin(
+                async move { TaskOutput::Saved(download_and_publish_delivery(&context, job, delivery).await) },
+            ));
+    }
+
+    /// Describes how to save a delivery, of which the journal lacks `missing`.
+    fn build_save_job(
+        &mut self,
+        missing: UnjournalledDelivery,
+        times: PhaseTimes,
+        is_used: CancellationToken,
+    ) -> SaveJob {
         self.is_delivery_known = true;
-        let delivered_at = self.times.redeemed.or(self.times.ready);
-        let now = self.context.clock.monotonic_timestamp();
         let coordinator = Arc::new(DownloadCoordinator::new(CoordinatorLimits {
             parallel: self.limits.parallel_downloads,
             patience: self.download_patience,
             transfer_patience: self.limits.patience,
             keep_trying: retry_time_left_since_delivery(
                 self.limits.keep_trying,
-                delivered_at,
-                now,
+                times.redeemed.or(times.ready),
+                self.context.clock.monotonic_timestamp(),
                 self.recovery_attempts,
             ),
             can_continue_later: !self.start.ephemeral,
         }));
-        self.downloads = Some(coordinator.clone());
-        let missing = UnjournalledDelivery {
-            response: self.pending_write.take(),
-            used_truncated: self.unjournalled_truncated.take(),
-            planned: None,
-        };
-        let journal = Arc::new(DeliveryJournal::new(self.context.journal.clone(), self.start.id, missing));
-        self.delivery_journal = Some(journal.clone());
-        let job = SaveJob {
+        SaveJob {
             start: self.start.clone(),
             limits: self.limits,
             coordinator,
-            journal,
+            journal: Arc::new(DeliveryJournal::new(self.context.journal.clone(), self.start.id, missing)),
             pause: self.download_pause,
-            times: self.times.clone(),
-            known_files: std::mem::take(&mut self.known_files),
+            times,
+            known_files: self.known_files.clone(),
             is_resumed: self.is_resumed,
-        };
-        let context = self.context.clone();
-        self.in_flight =
-            Some(Box::pin(
-                async move { TaskOutput::Saved(download_and_publish_delivery(&context, job, delivery).await) },
-            ));
+            is_used,
+        }
+    }
+
+    /// Starts to download the files that a truncated response names, beside the redeems.
+    fn start_truncated_response_download(&mut self, delivery: DeliveredExports) {
+        if self.partial_fetch.as_ref().is_some_and(|fetch| fetch.delivery == delivery) {
+            return;
+        }
+        let now = Some(self.context.clock.wall_clock_time());
+        let times = PhaseTimes { ready: now, redeemed: now, ..self.times.clone() };
+        let missing = UnjournalledDelivery { response: None, used_truncated: None, planned: None };
+        let is_used = CancellationToken::new();
+        let job = self.build_save_job(missing, times, is_used.clone());
+        let (coordinator, journal) = (job.coordinator.clone(), job.journal.clone());
+        let (context, exports) = (self.context.clone(), delivery.clone());
+        let task = Box::pin(async move { download_and_publish_delivery(&context, job, exports).await });
+        self.partial_fetch = Some(TruncatedResponseDownload { delivery, coordinator, journal, is_used, task });
+    }
+
+    /// Uses the files that a truncated response names, whose download has begun: they are journalled and published.
+    async fn use_truncated_response_files(&mut self, fetch: TruncatedResponseDownload) {
+        let (response, used_truncated) = (self.pending_write.take(), self.unjournalled_truncated.take());
+        fetch.journal.add_unjournalled_response(response, used_truncated).await;
+        fetch.is_used.cancel();
+        self.downloads = Some(fetch.coordinator);
+        self.delivery_journal = Some(fetch.journal);
+        let task = fetch.task;
+        self.in_flight = Some(Box::pin(async move { TaskOutput::Saved(task.await) }));
     }
 
     /// Journals that a truncated response is used as the delivery. What fails is repeated while its files are saved.
@@ -313,7 +375,10 @@ impl VisitRunner {
     async fn record_when_delivery_spent_token(&mut self) {
         let now = self.context.clock.wall_clock_time();
         (self.times.ready, self.times.redeemed) = (Some(now), Some(now));
-        record_phase_start(&self.context.journal, self.start.id, VisitPhase::Ready, now).await;
+        let recorded = record_phase_start(&self.context.journal, self.start.id, VisitPhase::Ready, now);
+        // A journal that is locked does not delay the downloads further: the write stays queued.
+        let max_wait = if self.pending_write.is_some() { Duration::ZERO } else { MAX_JOURNAL_WAIT };
+        _ = tokio::time::timeout(max_wait, recorded).await;
     }
 
     /// Takes over the output of the task that was in flight: stores and journals times, emits events, and returns
@@ -322,11 +387,16 @@ impl VisitRunner {
         match output {
             TaskOutput::Issued(Ok(IssuedToken { token, link, expires_at, at })) => {
                 self.times.issued = Some(at);
-                self.emit_event(EventKind::Invited { link, expires_at });
+                // After the visitor left, no code is shown.
+                if !self.leaving.is_cancelled() {
+                    self.emit_event(EventKind::Invited { link, expires_at });
+                }
                 MachineEvent::TokenIssued(token)
             }
-            TaskOutput::Issued(Err(IssueError { failure, is_of_login: true })) => MachineEvent::LoginFailed(failure),
-            TaskOutput::Issued(Err(IssueError { failure, .. })) => MachineEvent::IssueFailed(failure),
+            TaskOutput::Issued(Err(TokenIssueError { failure, is_of_login: true })) => {
+                MachineEvent::LoginFailed(failure)
+            }
+            TaskOutput::Issued(Err(TokenIssueError { failure, .. })) => MachineEvent::IssueFailed(failure),
             TaskOutput::Redeemed(redeemed) => {
                 let RedeemResultAndPendingWrite { result, pending_write } = *redeemed;
                 self.pending_write = pending_write;
@@ -412,6 +482,7 @@ impl VisitRunner {
     async fn finish_visit(mut self, outcome: Outcome) -> RunnerResult {
         // A redeem in flight journals itself as unanswered when it is dropped.
         self.in_flight = None;
+        self.partial_fetch = None;
         let id = self.start.id;
         if let Some(mut write) = self.pending_write.take()
             && let Err(error) = write.journal_redeem_response(&self.context.journal, id).await
@@ -419,7 +490,7 @@ impl VisitRunner {
             tracing::error!(%error, visit = %id, "cannot journal the last redeem");
         }
         if let Some(journal) = &self.delivery_journal
-            && let Err(error) = journal.write_missing().await
+            && let Err(error) = journal.write_unjournalled_changes().await
         {
             tracing::error!(%error, visit = %id, "cannot journal the delivery");
         }
@@ -429,7 +500,7 @@ impl VisitRunner {
         let problem = outcome_problem_with_credentials_remedy(&outcome, &self.context.api);
         let (message, event) = ended_event_and_message(&outcome, &problem, state, self.directory.as_deref());
         let ending = VisitEnding {
-            code: outcome.code().to_owned(),
+            code: outcome.error_code().to_owned(),
             exit: outcome.exit_code(),
             message,
             visit_state: state.to_owned(),
@@ -447,7 +518,7 @@ impl VisitRunner {
             Ok(_) => {}
             Err(error) => tracing::error!(%error, visit = %id, "cannot journal the end of the visit"),
         }
-        if !self.is_resumed && outcome.can_saving_continue() {
+        if !self.is_resumed && outcome.can_later_run_continue_saving() {
             // Programs that run for long look for such visits.
             let pause = match outcome {
                 Outcome::DownloadInterrupted(_) => SignedDuration::ZERO,
@@ -465,9 +536,30 @@ impl VisitRunner {
 
 type InFlight = Pin<Box<dyn Future<Output = TaskOutput> + Send>>;
 
+/// The download of the files that a truncated response names, beside the redeems that decide whether they are used.
+struct TruncatedResponseDownload {
+    delivery: DeliveredExports,
+    coordinator: Arc<DownloadCoordinator>,
+    /// Keeps the state of the files in memory until they are used.
+    journal: Arc<DeliveryJournal>,
+    is_used: CancellationToken,
+    /// Ends only after `is_used` is cancelled.
+    task: Pin<Box<dyn Future<Output = SaveResult> + Send>>,
+}
+
+/// Downloads what a truncated response names. Never returns; a download that ended early, by an error of its folder, is
+/// repeated once the files are used.
+async fn continue_truncated_response_download(fetch: &mut Option<TruncatedResponseDownload>) -> Infallible {
+    if let Some(running) = fetch {
+        (&mut running.task).await;
+        *fetch = None;
+    }
+    std::future::pending().await
+}
+
 /// Output of the task in flight.
 enum TaskOutput {
-    Issued(Result<IssuedToken, IssueError>),
+    Issued(Result<IssuedToken, TokenIssueError>),
     Redeemed(Box<RedeemResultAndPendingWrite>),
     Saved(SaveResult),
 }
@@ -520,7 +612,7 @@ fn retry_time_left_since_delivery(
 }
 
 /// Seed of the jitter, from the random part of the visit's id.
-fn jitter_seed(id: VisitId) -> u64 {
+pub(crate) fn derive_jitter_seed(id: VisitId) -> u64 {
     let mut hasher = std::hash::DefaultHasher::new();
     std::hash::Hash::hash(&id, &mut hasher);
     std::hash::Hasher::finish(&hasher)

@@ -125,6 +125,7 @@ impl Fixture {
             "journal.sqlite-wal",
             "live",
             "live.lock",
+            "output-disks.json",
         ];
         let stray: Vec<_> = file_names(&self.root.path().join("data"))
             .into_iter()
@@ -266,10 +267,12 @@ fn known_attacks(base: &str, number: &dyn Fn(usize) -> String) -> Vec<(String, C
     ] {
         add(&format!("an answer of {name}"), redeem(ScriptedAct::response(200, body)), &[10]);
     }
-    for progress in
-        ["1e400", "-1e400", "1e308", "99999999999999999999", "101", "-2", "0.5", "\"50\"", "null", "[]", "true"]
-    {
+    for progress in ["1e400", "-1e400"] {
         add(&format!("a progress of {progress}"), redeem(progress_body(progress)), &[10]);
+    }
+    // The status word is clear.
+    for progress in ["1e308", "99999999999999999999", "101", "-2", "0.5", "\"50\"", "null", "[]", "true"] {
+        add(&format!("a progress of {progress}"), redeem(progress_body(progress)), &[4]);
     }
     let good =
         |kind: &str, path: &str| serde_json::json!({"download_URL": format!("{base}{path}"), "export_type": kind});
@@ -289,7 +292,6 @@ fn known_attacks(base: &str, number: &dyn Fn(usize) -> String) -> Vec<(String, C
         "ftp://127.0.0.1/x",
         "javascript:alert(1)",
         "data:,x",
-        "/relative",
         "",
         "http://",
         "\0",
@@ -301,6 +303,12 @@ fn known_attacks(base: &str, number: &dyn Fn(usize) -> String) -> Vec<(String, C
             &[10],
         );
     }
+    // It leads to the backend, which does not have the file.
+    add(
+        "a relative URL",
+        redeem(ready_body(&serde_json::json!([{"download_URL": "/relative", "export_type": "glb"}]))),
+        &[6],
+    );
     for url in ["http://127.0.0.2:1/x", "https://127.0.0.1:1/x", "http://[::1]:1/x", "http://0.0.0.0:1/x"] {
         // Nothing listens there, which may change.
         add(
@@ -428,10 +436,10 @@ async fn every_export_becomes_a_file() {
     let base = fixture.peer.url.to_string();
     let list: Vec<_> =
         (0..many).map(|_| serde_json::json!({"download_URL": format!("{base}case-0"), "export_type": "x"})).collect();
-    let refused = ScriptedAct::response(410, "");
+    let refused = ScriptedAct::response(410, "{\"code\":\"gone\"}");
     let case = Case { redeems: vec![ready_body(&list.into())], files: vec![refused], ..Case::default() };
     let result = fixture.visit(0, case).await;
-    assert_eq!((result.ended.outcome.exit_code(), result.counts.files), (7, many));
+    assert_eq!((result.ended.outcome.exit_code(), result.counts.files), (7, 2 * many));
     fixture.assert_no_leftovers();
 }
 

@@ -66,6 +66,22 @@ async fn an_interrupted_download_resumes_at_its_offset() {
     assert!(fixture.event_names().contains(&"retrying"), "a stalled download is told");
 }
 
+/// The simulation found this: the structure of the file says that it is whole, and the server has more of it.
+#[tokio::test]
+async fn a_break_at_the_end_of_a_model_loses_no_bytes_behind_it() {
+    let sent = [glb(1000), b"ten bytes.".to_vec()].concat();
+    let (fixture, ended) = visit("glb", |nth, ask| {
+        let sent = [glb(1000), b"ten bytes.".to_vec()].concat();
+        match nth {
+            1 => Response::file(&sent).with_header(ETAG, "\"1\"").breaking_at(1000),
+            _ => Response::range_response(&sent, ask.range_start()).with_header(ETAG, "\"1\""),
+        }
+    })
+    .await;
+    assert_eq!(saved(&ended, "avatar.glb"), sent);
+    assert_eq!(asked(&fixture).len(), 2);
+}
+
 #[tokio::test]
 async fn a_server_that_ignores_the_range_restarts_the_file() {
     let (fixture, ended) = visit("glb", |nth, _| match nth {
@@ -159,7 +175,7 @@ async fn a_spent_url_is_not_retried_and_received_bytes_are_kept() {
     .await;
     let (directory, _) = incomplete(&fixture, &ended);
     assert_eq!(std::fs::read(directory.join("avatar.glb.part")).expect("kept"), glb(1000)[..400]);
-    assert_eq!(asked(&fixture).len(), 2);
+    assert_eq!(asked(&fixture).iter().map(Request::range_start).collect::<Vec<_>>(), [0, 400, 0, 400, 0]);
     assert!(fixture.data_store.journal.load_recoverable_visits().await.expect("reads").is_empty());
 }
 
@@ -237,7 +253,7 @@ async fn a_file_over_the_size_limit_is_kept_for_a_larger_limit() {
         })
         .await;
         let ended = fixture.run_visit_with_limits(|limits| limits.patience = SHORT_PATIENCE).await;
-        assert_eq!((ended.outcome.exit_code(), ended.outcome.code()), (6, "download_interrupted"), "{ended:?}");
+        assert_eq!((ended.outcome.exit_code(), ended.outcome.error_code()), (6, "download_interrupted"), "{ended:?}");
         let why = ended.outcome.detail_for_operator().expect("why");
         assert!(why.contains("100000") && why.contains("downloads.max_file_size"), "{why}");
         fixture.profile.limits.max_file_size = 200_000;
@@ -249,7 +265,7 @@ async fn a_file_over_the_size_limit_is_kept_for_a_larger_limit() {
 /// Checks that a visit ended for now, with everything kept, and returns its message.
 async fn interrupted(fixture: &Fixture, ended: &copresence_engine::runner::VisitResult) -> String {
     let Outcome::DownloadInterrupted(why) = &ended.outcome else { panic!("{ended:?}") };
-    assert_eq!((ended.outcome.exit_code(), ended.outcome.code()), (6, "download_interrupted"));
+    assert_eq!((ended.outcome.exit_code(), ended.outcome.error_code()), (6, "download_interrupted"));
     assert_eq!(ended.directory, None, "nothing is set aside as incomplete");
     let visit = fixture.only_visit().await.visit;
     assert!(visit.is_unfinished);
@@ -362,12 +378,109 @@ async fn a_file_server_whose_name_cannot_be_resolved_never_makes_a_file_lost() {
 }
 
 #[tokio::test]
-async fn a_refused_url_is_lost_at_once() {
+async fn a_url_is_lost_after_three_refusals_or_two_that_state_a_code() {
+    const EXPIRED: &str = "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>";
     for status in [400, 401, 403, 404, 410, 451] {
-        let (fixture, ended) = visit("glb", move |_, _| Response::status(status)).await;
-        let (_, why) = incomplete(&fixture, &ended);
-        assert!(why.contains(&status.to_string()) && why.contains("127.0.0.1:"), "{why}");
-        assert_eq!(asked(&fixture).len(), 1);
+        for (body, requests) in [("", 3), ("<html><title>404 Not Found</title></html>", 3), (EXPIRED, 2)] {
+            let answer = move |_, _: &Request| Response::file(body.as_bytes()).with_status(status);
+            let (fixture, ended) = visit("glb", answer).await;
+            let (_, why) = incomplete(&fixture, &ended);
+            assert!(why.contains(&status.to_string()) && why.contains("127.0.0.1:"), "{why}");
+            assert_eq!(asked(&fixture).len(), requests, "{status} {body}");
+        }
+    }
+}
+
+/// A proxy, a firewall or a load balancer answers once in the file server's place.
+#[tokio::test]
+async fn one_refusal_loses_no_file() {
+    for status in [400, 401, 403, 404, 410, 451] {
+        for body in ["default backend - 404", "<html><title>Blocked</title></html>", "{\"code\":\"blocked\"}"] {
+            let (fixture, ended) = visit("glb", move |nth, _| match nth {
+                1 => Response::file(body.as_bytes()).with_status(status),
+                _ => Response::file(&glb(1000)),
+            })
+            .await;
+            assert_eq!(ended.outcome, Outcome::Saved, "{status} {body}");
+            assert_eq!(asked(&fixture).len(), 2, "{status} {body}");
+        }
+    }
+}
+
+/// An ingress answers once, the file breaks off, and its URL is spent: each of both is requested until it has refused three
+/// times in a row.
+#[tokio::test]
+async fn a_response_that_breaks_off_ends_a_row_of_refusals() {
+    let (fixture, ended) = visit("glb", |nth, _| match nth {
+        1 | 2 => Response::file(b"default backend - 404").with_status(404),
+        3 => Response::file(&glb(1000)).breaking_at(400),
+        4 | 5 => Response::status(403),
+        nth => Response::range_response(&glb(1000), if nth == 6 { 400 } else { 0 }),
+    })
+    .await;
+    assert_eq!(ended.outcome, Outcome::Saved, "{ended:?}");
+    assert_eq!(saved(&ended, "avatar.glb"), glb(1000));
+    assert_eq!(asked(&fixture).iter().map(Request::range_start).collect::<Vec<_>>(), [0, 0, 0, 400, 0, 400]);
+}
+
+/// The last chunk is missing, the server announced too much, or the URL is spent: the file states its own length.
+#[tokio::test]
+async fn a_file_that_states_its_end_is_whole_however_the_response_ended() {
+    // Bytes that were stated and did not come are requested once more.
+    for (states_more, requests) in [(false, 1), (true, 2)] {
+        let ending = move |response: Response| {
+            if states_more { response.with_content_length(1002) } else { response.chunked().breaking_at(1000) }
+        };
+        let (fixture, ended) = visit("glb", move |nth, _| match nth {
+            1 => ending(Response::file(&glb(1000))),
+            _ => Response::status(403),
+        })
+        .await;
+        assert_eq!(saved(&ended, "avatar.glb"), glb(1000));
+        assert_eq!(asked(&fixture).len(), requests);
+    }
+}
+
+/// A response that ends early, or is a message, and looks whole on the wire.
+#[tokio::test]
+async fn doubtful_content_is_requested_again_and_kept_if_the_server_has_nothing_else() {
+    let jpeg = [b"\xff\xd8\xff\xda\0\x04..".as_slice(), &[7; 500], b"\xff\xd9"].concat();
+    let cut = jpeg[..300].to_vec();
+    let message = b"Service temporarily unavailable, please retry".to_vec();
+    for (kind, name, first, whole) in
+        [("jpg", "avatar.jpg", &cut, &jpeg), ("fbx", "avatar_fbx.zip", &message, &glb(1000))]
+    {
+        let (start, rest) = (first.clone(), whole.clone());
+        let (fixture, ended) = visit(kind, move |nth, _| Response::file(if nth == 1 { &start } else { &rest })).await;
+        assert_eq!(saved(&ended, name), *whole, "{kind} {:?}", file_names(ended.directory.as_ref().expect("saved")));
+        assert_eq!(asked(&fixture).len(), 2);
+        for refuses in [false, true] {
+            let only = first.clone();
+            let (fixture, ended) = visit(kind, move |nth, _| match nth {
+                2 if refuses => Response::status(404),
+                _ => Response::file(&only),
+            })
+            .await;
+            assert_eq!(saved(&ended, name), *first, "{kind} {refuses}");
+            assert_eq!(asked(&fixture).len(), 2);
+            let notes = manifest(&ended.directory.expect("saved")).files[0].notes.clone();
+            assert!(notes.iter().any(|note| note.code == "doubtful_content"), "{notes:?}");
+        }
+    }
+}
+
+/// A server or a firewall that refuses ranges, or fails on each of them, sends the whole file.
+#[tokio::test]
+async fn a_refused_range_is_no_refusal_of_the_url() {
+    for status in [400, 401, 403, 404, 410, 451, 500, 501, 503] {
+        let (fixture, ended) = visit("glb", move |nth, ask| match nth {
+            1 => Response::file(&glb(1000)).breaking_at(400),
+            _ if ask.range_start() > 0 => Response::status(status),
+            _ => Response::file(&glb(1000)),
+        })
+        .await;
+        assert_eq!(saved(&ended, "avatar.glb"), glb(1000), "{status}");
+        assert!(asked(&fixture).len() <= 4, "{status}");
     }
 }
 
@@ -454,7 +567,7 @@ async fn a_redirected_download_continues_at_its_target() {
         .await;
         let ended = fixture.run_visit().await;
         assert_eq!(saved(&ended, "avatar.glb"), glb(1000), "{failures_before}, {failures_after}");
-        assert!(asked(&fixture).len() <= 2, "a refused URL is not requested again while its target may have the file");
+        assert!(asked(&fixture).len() <= 6, "a refused URL is not requested again while its target may have the file");
     }
 }
 
@@ -555,7 +668,8 @@ async fn a_file_whose_copy_failed_is_copied_by_recovery() {
     let script = move |nth: usize, ask: &Request| match (ask.path.as_str(), nth) {
         (REDEEM_PATH, _) => ask.ready_response(&[("glb", "one"), ("glb", "one")]),
         ("/files/one", 1) => Response::file(&glb(1000)),
-        ("/files/one", _) => {
+        // The last of three refusals.
+        ("/files/one", 4) => {
             let partial =
                 std::fs::read_dir(&out).expect("a folder").next().expect("the partial folder").expect("reads");
             let path = partial.path().join("avatar-2.glb");
@@ -563,17 +677,19 @@ async fn a_file_whose_copy_failed_is_copied_by_recovery() {
             *folder_in_the_way.lock().expect("no panic") = Some(path);
             Response::status(403)
         }
+        ("/files/one", _) => Response::status(403),
         _ => Response::default(),
     };
     let fixture = Fixture::with_root(root, super::backend::Backend::start(script).await);
     let ended = fixture.run_visit_with_limits(|limits| limits.parallel_downloads = 1).await;
-    assert_eq!((ended.outcome.exit_code(), ended.outcome.code(), &ended.directory), (7, "storage_failed", &None));
+    assert_eq!((ended.outcome.exit_code(), ended.outcome.error_code(), &ended.directory), (7, "storage_failed", &None));
     assert!(fixture.only_visit().await.visit.is_unfinished);
     let path = blocked.lock().expect("no panic").take().expect("the second request came");
     std::fs::remove_dir(path).expect("removed");
+    let before = fixture.backend.count_requests("/files/one");
     let all = recover_fixture_visits(&fixture).await;
     assert_eq!(all[0].outcome.exit_code(), 0, "{all:?}");
-    assert_eq!(fixture.backend.count_requests("/files/one"), 2, "nothing is requested again");
+    assert_eq!(fixture.backend.count_requests("/files/one"), before, "nothing is requested again");
 }
 
 /// Cases U1 and U8.
@@ -620,7 +736,7 @@ async fn a_lost_file_does_not_end_the_visit_while_another_may_still_come() {
     gone.store(false, Ordering::SeqCst);
     let all = recover_fixture_visits(&fixture).await;
     assert_eq!(all[0].outcome.exit_code(), 7, "now every missing file is lost: {all:?}");
-    assert_eq!(back.load(Ordering::SeqCst), 1, "a refused URL is not requested again");
+    assert_eq!(back.load(Ordering::SeqCst), 3, "a URL that was refused three times is not requested again");
     let incomplete = fixture.data_store.data.incomplete_avatars_path();
     let folder = incomplete.join(&file_names(&incomplete)[0]);
     assert_eq!(file_names(&folder), ["avatar.glb", "avatar.png.part", "manifest.json"]);
@@ -645,11 +761,53 @@ async fn files_of_a_dead_server_do_not_block_those_of_another() {
         (limits.patience, limits.parallel_downloads) = (SHORT_PATIENCE, 1);
     };
     let ended = fixture.run_visit_with_limits(change).await;
-    assert_eq!(ended.outcome.code(), "download_interrupted");
+    assert_eq!(ended.outcome.error_code(), "download_interrupted");
     let record = fixture.only_visit().await;
     let is_complete = |file: &copresence_store::FileRecord| matches!(file.state, FileState::Complete { .. });
     assert_eq!(record.files.iter().filter(|file| is_complete(file)).count(), 1);
     assert!(!ended.outcome.detail_for_operator().expect("why").contains("one-time"), "{ended:?}");
+}
+
+#[tokio::test]
+async fn files_of_a_silent_server_do_not_keep_the_others_from_being_requested() {
+    let fixture = Fixture::new(move |_, ask| match ask.path.as_str() {
+        REDEEM_PATH => {
+            let silent = (0..4).map(|index| ("fbx".to_owned(), ask.url(&format!("/silent/{index}"))));
+            let all = silent.chain([("glb".to_owned(), ask.url("/files/one"))]);
+            let exports: Vec<_> =
+                all.map(|(kind, url)| serde_json::json!({"export_type": kind, "download_URL": url})).collect();
+            Response::json(&serde_json::json!({"avatar_ready": true, "payload_complete": exports}))
+        }
+        "/files/one" => Response::file(&glb(1000)),
+        path if path.starts_with("/silent/") => Response::no_response(),
+        _ => Response::default(),
+    })
+    .await;
+    let mut words = fixture.watch_event_names();
+    let (visit, interrupt) = fixture.spawn_visit().await;
+    words.wait_for(|words| words.contains(&"progress")).await.expect("a file is received");
+    interrupt.cancel();
+    visit.await.expect("no panic");
+    assert_eq!(fixture.backend.count_requests("/files/one"), 1);
+}
+
+/// The program does not send the user name of a URL, so that a refusal of it proves nothing.
+#[tokio::test]
+async fn a_url_with_a_user_name_is_not_lost_by_a_401() {
+    let fixture = Fixture::new(|_, ask| match ask.path.as_str() {
+        REDEEM_PATH => {
+            let url = ask.url("/files/one").replace("://", "://user:password@");
+            let exports = [serde_json::json!({"export_type": "glb", "download_URL": url})];
+            Response::json(&serde_json::json!({"avatar_ready": true, "payload_complete": exports}))
+        }
+        "/files/one" => Response::status(401),
+        _ => Response::default(),
+    })
+    .await;
+    let ended = fixture.run_visit_with_limits(|limits| limits.patience = SHORT_PATIENCE).await;
+    interrupted(&fixture, &ended).await;
+    let why = ended.outcome.detail_for_operator().expect("why");
+    assert!(why.contains("user name") && !why.contains("password"), "{why}");
 }
 
 #[tokio::test]

@@ -116,6 +116,38 @@ async fn a_failed_journal_write_is_repeated_before_the_next_poll() {
     }
 }
 
+/// Another program, such as a backup, holds the lock of the journal for longer than a URL may live.
+#[tokio::test]
+async fn a_locked_journal_does_not_delay_the_downloads() {
+    let (request_seen, requests) = std::sync::mpsc::channel();
+    let locked_until_request = Arc::new(AtomicBool::new(false));
+    let (requests, was_requested_in_time) = (std::sync::Mutex::new(Some(requests)), locked_until_request.clone());
+    let fixture = fixture_with_data(move |data, path, _| {
+        match path {
+            REDEEM_PATH => {
+                let database = open_database(data);
+                database.execute_batch("BEGIN IMMEDIATE").expect("locked");
+                let requests = requests.lock().expect("no panic").take().expect("one redeem");
+                let was_requested_in_time = was_requested_in_time.clone();
+                std::thread::spawn(move || {
+                    // Less than the time after which a write fails.
+                    let seen = requests.recv_timeout(Duration::from_secs(8));
+                    was_requested_in_time.store(seen.is_ok(), Ordering::Relaxed);
+                    database.execute_batch("ROLLBACK").expect("unlocked");
+                });
+            }
+            "/files/one" => _ = request_seen.send(()),
+            _ => {}
+        }
+        None
+    })
+    .await;
+    assert_eq!(fixture.run_visit().await.outcome, Outcome::Saved);
+    assert!(locked_until_request.load(Ordering::Relaxed), "the file is requested while the journal is locked");
+    let redeems = fixture.only_visit().await.redeems;
+    assert!(matches!(redeems[0].outcome, RedeemState::Answered { delivered: Some(true), .. }), "{redeems:?}");
+}
+
 #[tokio::test]
 async fn without_an_intent_on_disk_no_redeem_is_sent() {
     let fixture = fixture_with_data(|data, path, nth| match (path, nth) {

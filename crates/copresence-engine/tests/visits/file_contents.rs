@@ -156,7 +156,7 @@ async fn glb_with_bytes_after_its_stated_end_is_saved_whole_with_a_note() {
 
 #[tokio::test]
 async fn ascii_fbx_without_a_comment_and_unknown_content_are_saved_with_a_note() {
-    let fbx = b"FBXHeaderExtension:  {\n\tFBXHeaderVersion: 1003\n}\n".to_vec();
+    let fbx = b"FBXHeaderExtension:  {\n\tFBXHeaderVersion: 1003\n}\n".repeat(20);
     for (export_type, content) in [("fbx", fbx), ("png", glb(500)), ("glb", vec![0; 9000])] {
         let body = content.clone();
         let (fixture, ended) = visit(export_type, move |_, _| Response::file(&body)).await;
@@ -181,7 +181,7 @@ async fn an_encoded_error_page_a_truncated_encoding_and_a_bomb_are_requested_aga
         .await;
         let patience = std::time::Duration::from_millis(300);
         let ended = fixture.run_visit_with_limits(|limits| limits.patience = patience).await;
-        assert_eq!((ended.outcome.exit_code(), ended.outcome.code()), (6, "download_interrupted"));
+        assert_eq!((ended.outcome.exit_code(), ended.outcome.error_code()), (6, "download_interrupted"));
         let why = ended.outcome.detail_for_operator().expect("why");
         assert!(why.contains(reason), "{why}");
         let folder = fixture.out_dir().join(&file_names(&fixture.out_dir())[0]);

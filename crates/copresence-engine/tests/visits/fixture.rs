@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 pub(crate) const API_KEY: &str = "planted-api-key";
 pub(crate) const SESSION_TOKEN: &str = "planted-session-token";
@@ -37,28 +38,7 @@ impl Fixture {
     }
 
     pub(crate) fn with_root(root: tempfile::TempDir, backend: Backend) -> Self {
-        install_crypto_provider();
-        let data_store = DataStore::open_or_create_data_store(&root.path().join("data")).expect("a data folder");
-        let config = root.path().join("profiles.toml");
-        let text = format!(
-            "[profiles.test]\napi_url = \"{}\"\nlink = \"https://app.test/?exportToken={{token}}\"\n\
-             polling.fastest = \"50ms\"\npolling.fixed = \"50ms\"\n",
-            backend.url
-        );
-        std::fs::write(&config, text).expect("written");
-        let profiles = Profiles::load_profiles(Some(&config)).expect("reads");
-        let profile = profiles.build_profile_by_name("test").expect("usable");
-        let credentials = Credentials {
-            api_key: Some(ApiKey::new(API_KEY)),
-            session_token: Some(SessionToken::new(SESSION_TOKEN)),
-            ..Credentials::default()
-        };
-        let target = ProfileOrSandboxBackend {
-            api_url: backend.url.clone(),
-            link: profile.link.clone().expect("a link"),
-            credentials,
-            is_embedded_sandbox: false,
-        };
+        let (data_store, profile, target) = open_data_store_and_target(root.path(), &backend.url);
         Self {
             root,
             data_store,
@@ -75,12 +55,7 @@ impl Fixture {
     }
 
     pub(crate) fn overrides(&self) -> VisitOverrides {
-        VisitOverrides {
-            out_dir: Some(self.out_dir()),
-            timeout: Some(Duration::from_secs(30)),
-            max_file_size: Some(100_000),
-            ..VisitOverrides::default()
-        }
+        overrides_of_root(self.root.path())
     }
 
     pub(crate) async fn visit_config(&self) -> VisitConfig {
@@ -96,7 +71,8 @@ impl Fixture {
             events.lock().expect("no panic").push(event);
         });
         let api = self.target.build_api_client(&self.profile, Arc::new(NoRecorder)).expect("credentials");
-        self.data_store.context_with_default_recovery_limits(api, Clock::default(), event_sink)
+        let context = self.data_store.context_with_default_recovery_limits(api, Clock::default(), event_sink);
+        context.with_profile_recovery_limits(&self.profile)
     }
 
     /// One visit, to its end.
@@ -136,6 +112,42 @@ impl Fixture {
     /// The only visit, as another program would read it.
     pub(crate) async fn only_visit(&self) -> DetailedVisitRecord {
         read_only_visit(&self.root.path().join("data")).await
+    }
+}
+
+/// The data folder below `root`, and the profile and target of the backend at `url`.
+pub(crate) fn open_data_store_and_target(root: &Path, url: &Url) -> (DataStore, Profile, ProfileOrSandboxBackend) {
+    install_crypto_provider();
+    let data_store = DataStore::open_or_create_data_store(&root.join("data")).expect("a data folder");
+    let config = root.join("profiles.toml");
+    let text = format!(
+        "[profiles.test]\napi_url = \"{url}\"\nlink = \"https://app.test/?exportToken={{token}}\"\n\
+         patience = \"6s\"\npolling.fastest = \"50ms\"\npolling.fixed = \"50ms\"\n"
+    );
+    std::fs::write(&config, text).expect("written");
+    let profiles = Profiles::load_profiles(Some(&config)).expect("reads");
+    let profile = profiles.build_profile_by_name("test").expect("usable");
+    let credentials = Credentials {
+        api_key: Some(ApiKey::new(API_KEY)),
+        session_token: Some(SessionToken::new(SESSION_TOKEN)),
+        ..Credentials::default()
+    };
+    let target = ProfileOrSandboxBackend {
+        api_url: url.clone(),
+        link: profile.link.clone().expect("a link"),
+        credentials,
+        is_embedded_sandbox: false,
+    };
+    (data_store, profile, target)
+}
+
+/// The overrides of visits whose avatars are saved below `root`.
+pub(crate) fn overrides_of_root(root: &Path) -> VisitOverrides {
+    VisitOverrides {
+        out_dir: Some(root.join("out")),
+        timeout: Some(Duration::from_secs(30)),
+        max_file_size: Some(100_000),
+        ..VisitOverrides::default()
     }
 }
 

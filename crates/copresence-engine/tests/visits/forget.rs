@@ -2,7 +2,10 @@
 
 use super::backend::{Response, glb};
 use super::fixture::{Fixture, REDEEM_PATH, file_names};
-use copresence_engine::history::{forget_visit, forget_visits_started_before};
+use copresence_engine::history::{
+    FilesOnMissingDisk, forget_matching_visits_with_policy, forget_visit, forget_visits_started_before,
+    load_visit_receipt,
+};
 
 async fn fixture() -> Fixture {
     Fixture::new(|_, ask| match ask.path.as_str() {
@@ -44,4 +47,58 @@ async fn a_folder_that_cannot_be_removed_does_not_keep_the_others() {
     let left = fixture.data_store.journal.load_all_visits().await.expect("reads");
     assert_eq!(left.iter().map(|visit| visit.start.id).collect::<Vec<_>>(), [newest], "it can be tried again");
     assert!(forget_visit(&fixture.data_store, &copresence_store::VisitId::new()).await.expect("reads").is_none());
+}
+
+/// The memory of the system takes the place of a disk that can be unmounted.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_visit_is_kept_while_the_disk_with_its_avatar_is_not_mounted() {
+    let (fixture, Ok(memory)) = (fixture().await, tempfile::tempdir_in("/dev/shm")) else { return };
+    let disk_of = |path: &std::path::Path| std::os::unix::fs::MetadataExt::dev(&path.metadata().expect("a folder"));
+    if disk_of(memory.path()) == disk_of(fixture.root.path()) {
+        return;
+    }
+    let (out, disk) = (fixture.out_dir(), memory.path().join("disk"));
+    std::fs::create_dir(&disk).expect("made");
+    let mount = || std::os::unix::fs::symlink(&disk, &out).expect("linked");
+    mount();
+    let saved = fixture.run_visit().await.directory.expect("saved");
+    let id = fixture.only_visit().await.visit.start.id;
+    let data_store = &fixture.data_store;
+
+    std::fs::remove_file(&out).expect("unmounted");
+    for has_mount_point in [false, true] {
+        if has_mount_point {
+            std::fs::create_dir(&out).expect("an empty mount point");
+        }
+        let error = forget_visit(data_store, &id).await.expect_err("nothing is deleted");
+        assert_eq!(error.error_code(), "output_disk_missing");
+        assert!(error.to_string().contains(&out.display().to_string()), "{error}");
+        forget_visits_started_before(data_store, None).await.expect_err("the same");
+        assert_eq!(data_store.journal.load_all_visits().await.expect("reads").len(), 1, "it can be tried again");
+    }
+
+    std::fs::remove_dir(&out).expect("removed");
+    mount();
+    assert!(saved.join("avatar.glb").exists());
+    assert_eq!(forget_visit(data_store, &id).await.expect("mounted").expect("known").visits, [id]);
+    assert!(!saved.exists());
+
+    // A folder that a person has removed is no reason to keep the visit.
+    let removed = fixture.run_visit().await.directory.expect("saved");
+    std::fs::remove_dir_all(&removed).expect("removed");
+    assert_eq!(forget_visits_started_before(data_store, None).await.expect("forgotten").visits.len(), 1);
+
+    let stays = fixture.run_visit().await.directory.expect("saved");
+    let id = fixture.only_visit().await.visit.start.id;
+    std::fs::remove_file(&out).expect("unmounted");
+    let policy = FilesOnMissingDisk::ForgetWithoutFiles;
+    let forgotten = forget_matching_visits_with_policy(data_store, policy, |_| true).await.expect("forgotten");
+    assert_eq!(forgotten.visits, [id]);
+    let receipt = load_visit_receipt(data_store, &id).await.expect("reads").expect("a receipt");
+    let item = receipt.items.iter().find(|item| item.place == stays.display().to_string()).expect("the folder");
+    assert!(
+        item.deleted_at.is_none() && item.note.as_ref().is_some_and(|note| note.contains("not mounted")),
+        "{item:?}"
+    );
 }

@@ -70,7 +70,7 @@ async fn fixture_with_oversized_file() -> Fixture {
 async fn a_file_without_free_space_is_continued_later() {
     let fixture = fixture_with_oversized_file().await;
     let ended = fixture.run_visit_with_limits(|limits| limits.max_file_size = u64::MAX).await;
-    assert_eq!((ended.outcome.exit_code(), ended.outcome.code(), &ended.directory), (7, "disk_full", &None));
+    assert_eq!((ended.outcome.exit_code(), ended.outcome.error_code(), &ended.directory), (7, "disk_full", &None));
     let words = last_message(&fixture);
     assert!(words.contains("avatar.png: disk full: needs") && words.contains("copresence recover"), "{words}");
     assert!(!fixture.event_names().contains(&"saved"));
@@ -93,7 +93,7 @@ async fn a_file_without_free_space_is_continued_later() {
 async fn an_announced_size_over_the_limit_is_not_received_and_kept_for_later() {
     let fixture = fixture_with_oversized_file().await;
     let ended = fixture.run_visit_with_limits(|limits| limits.patience = Duration::from_secs(3)).await;
-    assert_eq!((ended.outcome.exit_code(), ended.outcome.code()), (6, "download_interrupted"));
+    assert_eq!((ended.outcome.exit_code(), ended.outcome.error_code()), (6, "download_interrupted"));
     let all = super::earlier_visits::recover_fixture_visits(&fixture).await;
     assert_eq!(all[0].outcome.exit_code(), 0, "the second response states the true size: {all:?}");
 }

@@ -2,6 +2,7 @@
 
 mod backend;
 mod complete_visit;
+mod continued_downloads;
 mod downloads;
 mod earlier_visits;
 mod failing_journal;
@@ -16,4 +17,6 @@ mod recover;
 mod redeem;
 mod restart;
 mod secrets;
+mod stated_digests;
 mod token_retention;
+mod unusual_deliveries;

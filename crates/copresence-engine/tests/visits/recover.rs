@@ -7,7 +7,7 @@ use copresence_engine::Outcome;
 use copresence_engine::clock::Clock;
 use copresence_engine::profile::Profile;
 use copresence_engine::recovery::{
-    EarliestDownload, RecoveryOutcome, UnfinishedVisit, load_earliest_download_time, recover_all_visits,
+    EarliestRecoveryTime, RecoveryOutcome, UnfinishedVisit, load_earliest_recovery_time, recover_all_visits,
     recover_visits_capping_total_redeems,
 };
 use copresence_engine::runner::VisitContext;
@@ -17,6 +17,7 @@ use copresence_store::{
     AnswerKind, FileFormat, Manifest, ManifestCompleteFile, PartialAvatarFolder, PhaseTimes, PlannedFile,
     VisitDownloadLimits, VisitId,
 };
+use jiff::SignedDuration;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -30,7 +31,7 @@ async fn recover_only_visit(fixture: &Fixture) -> RecoveryOutcome {
 }
 
 /// A visit whose response was read and planned, and with a folder in the making.
-async fn journal_planned_visit(fixture: &Fixture, ready: bool) -> (VisitId, PartialAvatarFolder) {
+pub(crate) async fn journal_planned_visit(fixture: &Fixture, ready: bool) -> (VisitId, PartialAvatarFolder) {
     let id = journal_issued_visit(fixture, false).await;
     let body = delivery_body(fixture, ready, &[("glb", "one")]);
     let journal = &fixture.data_store.journal;
@@ -92,6 +93,23 @@ fn serve_files(ask: &Request) -> Response {
         "/files/two" => Response::file(&png(600)),
         _ => Response::status(500),
     }
+}
+
+/// The journal could not be written when the delivery came, and the avatar was saved all the same.
+#[tokio::test]
+async fn an_avatar_that_was_saved_without_the_journal_is_found_and_nothing_is_redeemed() {
+    let fixture = Fixture::new(|_, _| Response::status(400)).await;
+    let id = journal_issued_visit(&fixture, false).await;
+    fixture.data_store.journal.record_redeem_intent(&id, now()).await.expect("intent");
+    let day = now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    let mut folder = PartialAvatarFolder::create_or_reopen_folder(&fixture.out_dir(), &id, day).expect("a folder");
+    folder.assign_file_name(0, &ExportType::new("glb"));
+    let manifest = manifest_for_folder(id, &folder, true);
+    let published = folder.publish_complete_avatar(&manifest).expect("published");
+    let RecoveryOutcome::Finished { outcome, directory } = recover_only_visit(&fixture).await else { panic!("saved") };
+    assert_eq!((outcome, directory), (Outcome::Saved, Some(published)));
+    assert!(fixture.backend.requests().is_empty());
+    assert!(fixture.data_store.journal.load_recoverable_visits().await.expect("reads").is_empty());
 }
 
 #[tokio::test]
@@ -189,9 +207,31 @@ async fn an_unreachable_backend_is_tried_for_one_visit_only() {
     let body = delivery_body(&fixture, true, &[("glb", "one")]);
     journal_unread_answer(&fixture, 200, &body).await;
     let all = recover_fixture_visits(&fixture).await;
-    assert_eq!(all.iter().map(|one| one.outcome.exit_code()).collect::<Vec<_>>(), [6, 6, 0], "{all:?}");
+    assert_eq!(all.iter().map(|one| one.outcome.exit_code()).collect::<Vec<_>>(), [0, 6, 6], "{all:?}");
     assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 1, "each would have to wait for its time-out");
     assert_eq!(fixture.data_store.journal.load_recoverable_visits().await.expect("reads").len(), 2);
+}
+
+/// Without a next time, a running kiosk would try again at once and for ever: the keychain is locked, or another profile is
+/// in use.
+#[tokio::test]
+async fn a_visit_for_which_nothing_could_be_tried_is_due_minutes_later() {
+    let fixture = Fixture::new(|_, ask| serve_files(ask)).await;
+    let id = journal_issued_visit(&fixture, false).await;
+    let journal = &fixture.data_store.journal;
+    let missed = now();
+    journal.record_next_recovery_time(&id, 3, missed).await.expect("noted");
+    let context = |_: &UnfinishedVisit| Err("the keychain is locked".to_owned());
+    let stop = CancellationToken::new();
+    let all = recover_visits_capping_total_redeems(&fixture.data_store, Clock::default(), &context, &|_| false, &stop);
+    let all = all.await.expect("the journal reads");
+    assert_eq!(all[0].outcome, RecoveryOutcome::Postponed { why: "the keychain is locked".into(), exit: 3 });
+    let visit = journal.load_unfinished_visit(&id).await.expect("reads").expect("it is kept").visit;
+    assert_eq!(visit.recovery_attempts, 3, "nothing was tried");
+    let next = visit.recovery_next_attempt_at.expect("a time");
+    assert!(next.duration_since(missed) >= SignedDuration::from_mins(5), "{next}");
+    let earliest = load_earliest_recovery_time(&fixture.data_store, |_| false).await.expect("reads");
+    assert_eq!(earliest, EarliestRecoveryTime::At(next));
 }
 
 #[tokio::test]
@@ -360,7 +400,7 @@ async fn an_interrupted_visit_is_recovered_from_where_its_download_stopped() {
     .await;
     let patience = std::time::Duration::from_millis(300);
     let ended = fixture.run_visit_with_limits(|limits| limits.patience = patience).await;
-    assert_eq!((ended.outcome.exit_code(), ended.outcome.code()), (6, "download_interrupted"));
+    assert_eq!((ended.outcome.exit_code(), ended.outcome.error_code()), (6, "download_interrupted"));
     let RecoveryOutcome::Postponed { exit: 6, why } = recover_only_visit(&fixture).await else { panic!("not now") };
     assert!(why.contains("503"), "{why}");
     is_up.store(true, Ordering::SeqCst);
@@ -385,15 +425,15 @@ async fn recovery_before_the_network_is_up_keeps_everything() {
         let context = |_: &UnfinishedVisit| Ok(fixture.visit_context().with_profile_recovery_limits(&fixture.profile));
         recover_all_visits(&fixture.data_store, &context).await.expect("the journal reads").remove(0).outcome
     };
-    let earliest = || async { load_earliest_download_time(&fixture.data_store, |_| false).await.expect("reads") };
-    assert_eq!(earliest().await, EarliestDownload::Unknown, "due at once");
-    let skipping = load_earliest_download_time(&fixture.data_store, |_| true).await.expect("reads");
-    assert_eq!(skipping, EarliestDownload::NoneWaiting, "it runs");
+    let earliest = || async { load_earliest_recovery_time(&fixture.data_store, |_| false).await.expect("reads") };
+    assert_eq!(earliest().await, EarliestRecoveryTime::Unknown, "due at once");
+    let skipping = load_earliest_recovery_time(&fixture.data_store, |_| true).await.expect("reads");
+    assert_eq!(skipping, EarliestRecoveryTime::NoneWaiting, "it runs");
     for _ in 0..3 {
         let RecoveryOutcome::Postponed { exit: 6, why } = recover(&fixture).await else { panic!("not now") };
         assert!(why.contains(&port.to_string()) && why.contains("refused"), "{why}");
     }
-    let EarliestDownload::At(next) = earliest().await else { panic!("the next attempt is planned") };
+    let EarliestRecoveryTime::At(next) = earliest().await else { panic!("the next attempt is planned") };
     assert!(next > now());
     let skip_none = |_: &VisitId| false;
     let context = |_: &UnfinishedVisit| Ok(fixture.visit_context());
@@ -410,7 +450,7 @@ async fn recovery_before_the_network_is_up_keeps_everything() {
     assert_eq!(recover(&fixture).await.exit_code(), 0);
     assert_eq!(server.count_requests("/files/one"), 1);
     assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 0);
-    assert_eq!(earliest().await, EarliestDownload::NoneWaiting);
+    assert_eq!(earliest().await, EarliestRecoveryTime::NoneWaiting);
 }
 
 #[tokio::test]
@@ -550,6 +590,98 @@ async fn a_complete_file_that_is_missing_is_requested_again_and_never_lost() {
     assert_eq!(recover_only_visit(&fixture).await.exit_code(), 0);
 }
 
+/// The partial folder of the only visit.
+fn only_partial_folder(fixture: &Fixture) -> std::path::PathBuf {
+    fixture.out_dir().join(&file_names(&fixture.out_dir())[0])
+}
+
+#[tokio::test]
+async fn a_complete_file_that_the_disk_has_changed_is_set_aside_and_requested_again() {
+    let mut changed = glb(500);
+    changed[400] ^= 1;
+    for status in [200, 403] {
+        let fixture = journal_complete_file(status).await;
+        let folder = only_partial_folder(&fixture);
+        std::fs::write(folder.join("avatar.glb"), &changed).expect("changed");
+        if status == 403 {
+            let why = recover_with_failed_storage(&fixture).await;
+            assert!(why.contains("was changed there") && why.contains("403"), "{why}");
+            assert_eq!(std::fs::read(folder.join("avatar.glb.damaged")).expect("kept"), changed);
+            continue;
+        }
+        let RecoveryOutcome::Finished { outcome: Outcome::Saved, directory: Some(saved) } =
+            recover_only_visit(&fixture).await
+        else {
+            panic!("saved")
+        };
+        assert_eq!(std::fs::read(saved.join("avatar.glb")).expect("there"), glb(500));
+        assert_eq!(file_names(&saved), ["avatar.glb", "manifest.json"]);
+    }
+}
+
+#[tokio::test]
+async fn received_bytes_that_the_disk_has_changed_are_not_continued() {
+    for is_changed in [false, true] {
+        let fixture = Fixture::new(|_, ask| match ask.range_start() {
+            0 => Response::file(&glb(500)),
+            from => Response::range_response(&glb(500), from),
+        })
+        .await;
+        let (id, folder) = journal_planned_visit(&fixture, true).await;
+        let mut part = folder.open_partial_file_keeping_all("avatar.glb").expect("opens");
+        part.append_bytes(&glb(500)[..300]).expect("written");
+        part.sync_data().expect("durable");
+        let sha256 = Some(part.digest_written_bytes());
+        let progress = copresence_store::FileProgress { bytes: 300, sha256, ..Default::default() };
+        fixture.data_store.journal.record_file_progress(&id, 0, &progress).await.expect("noted");
+        drop(part);
+        if is_changed {
+            let path = only_partial_folder(&fixture).join("avatar.glb.part");
+            let mut bytes = std::fs::read(&path).expect("there");
+            bytes[200..264].fill(0);
+            std::fs::write(&path, bytes).expect("changed");
+        }
+        let RecoveryOutcome::Finished { outcome: Outcome::Saved, directory: Some(saved) } =
+            recover_only_visit(&fixture).await
+        else {
+            panic!("saved")
+        };
+        assert_eq!(std::fs::read(saved.join("avatar.glb")).expect("there"), glb(500));
+        assert_eq!(file_names(&saved), ["avatar.glb", "manifest.json"]);
+        let requests = fixture.backend.requests();
+        let starts: Vec<_> = requests.iter().map(Request::range_start).collect();
+        assert_eq!(starts, [if is_changed { 0 } else { 300 }]);
+    }
+}
+
+#[tokio::test]
+async fn a_visit_whose_file_server_is_silent_does_not_keep_another_waiting() {
+    let fixture = Fixture::new(|nth, ask| match nth {
+        1 => Response::no_response(),
+        _ => serve_files(ask),
+    })
+    .await;
+    for _ in 0..2 {
+        journal_planned_visit(&fixture, true).await;
+    }
+    let mut words = fixture.watch_event_names();
+    tokio::select! {
+        all = recover_fixture_visits(&fixture) => panic!("one file server is silent: {all:?}"),
+        saved = words.wait_for(|words| words.contains(&"saved")) => { saved.expect("it lives"); }
+    }
+}
+
+/// No visitor needs to come for its avatar to be saved.
+#[tokio::test]
+async fn a_kept_token_is_due_again() {
+    let fixture = Fixture::new(|_, _| Response::status(503)).await;
+    journal_issued_visit(&fixture, false).await;
+    let earliest = || async { load_earliest_recovery_time(&fixture.data_store, |_| false).await.expect("reads") };
+    assert_eq!(earliest().await, EarliestRecoveryTime::Unknown, "it ended just now");
+    recover_fixture_visits(&fixture).await;
+    assert!(matches!(earliest().await, EarliestRecoveryTime::At(next) if next > now()));
+}
+
 #[tokio::test]
 async fn an_existing_avatar_is_not_saved_twice() {
     for (ready, exit) in [(true, 0), (false, 9)] {
@@ -578,15 +710,20 @@ async fn an_existing_avatar_is_not_saved_twice() {
 #[tokio::test]
 async fn a_token_that_unreadable_responses_ended_is_redeemed_once_more() {
     for (refused, exit) in [(false, 0), (true, 10)] {
-        let fixture = Fixture::new(move |nth, ask| match (ask.path.as_str(), nth) {
-            (REDEEM_PATH, 1..=3) => Response::json(&serde_json::json!({"maintenance": true})),
-            (REDEEM_PATH, _) if refused => Response::status(400),
-            (REDEEM_PATH, _) => ask.ready_response(&[("glb", "one")]),
-            ("/files/one", _) => Response::file(&glb(500)),
+        let is_repaired = Arc::new(AtomicBool::new(false));
+        let repaired = is_repaired.clone();
+        let fixture = Fixture::new(move |_, ask| match ask.path.as_str() {
+            REDEEM_PATH if !repaired.load(Ordering::SeqCst) => {
+                Response::json(&serde_json::json!({"maintenance": true}))
+            }
+            REDEEM_PATH if refused => Response::status(400),
+            REDEEM_PATH => ask.ready_response(&[("glb", "one")]),
+            "/files/one" => Response::file(&glb(500)),
             _ => Response::default(),
         })
         .await;
         assert_eq!(fixture.run_visit().await.outcome.exit_code(), 9);
+        is_repaired.store(true, Ordering::SeqCst);
         assert_eq!(recover_only_visit(&fixture).await.exit_code(), exit);
         assert!(recover_fixture_visits(&fixture).await.is_empty());
         assert_eq!(file_names(&fixture.out_dir()).len(), usize::from(!refused));
@@ -609,11 +746,11 @@ async fn an_ended_sandbox_is_not_contacted_and_needs_no_credentials() {
 #[tokio::test]
 async fn a_visit_that_another_program_finished_is_skipped() {
     let fixture = Fixture::new(|_, _| Response::not_ready("processing")).await;
-    journal_issued_visit(&fixture, false).await;
     let other = journal_issued_visit(&fixture, false).await;
+    journal_issued_visit(&fixture, false).await;
     let journal = fixture.data_store.journal.clone();
     let context = |unfinished: &UnfinishedVisit| {
-        // While the first is recovered here, another program ends the second.
+        // While the newer one is recovered here, another program ends the older one.
         if unfinished.visit.start.id != other {
             let ending = copresence_store::VisitEnding {
                 code: "saved".into(),

@@ -9,13 +9,16 @@ use copresence_store::VisitId;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::oneshot;
 
-/// A token that was issued so long ago.
+/// A token that was issued so long ago, and that was redeemed in so many recoveries that its age is believed.
 async fn journal_old_visit(fixture: &Fixture, age: SignedDuration) -> VisitId {
     let id = journal_issued_visit(fixture, false).await;
     let then = (Timestamp::now() - age).as_microsecond();
     let journal = rusqlite::Connection::open(fixture.root.path().join("data/journal.sqlite")).expect("opens");
     journal
-        .execute("UPDATE visits SET started_at = ?1, issued_at = ?1 WHERE id = ?2", (then, id.to_string()))
+        .execute(
+            "UPDATE visits SET started_at = ?1, issued_at = ?1, recovery_attempts = 12 WHERE id = ?2",
+            (then, id.to_string()),
+        )
         .expect("set back");
     id
 }
@@ -42,6 +45,21 @@ async fn a_token_that_no_response_decides_is_abandoned_after_a_week() {
                 assert!(ending.message.contains("week"), "{}", ending.message);
             }
         }
+    }
+}
+
+/// A wrong clock makes a token as old as it likes.
+#[tokio::test]
+async fn an_old_token_is_kept_until_twelve_recoveries_failed() {
+    for status in [500, 401] {
+        let fixture = Fixture::new(move |_, _| Response::status(status)).await;
+        let id = journal_old_visit(&fixture, SignedDuration::from_hours(30 * 24)).await;
+        let journal = rusqlite::Connection::open(fixture.root.path().join("data/journal.sqlite")).expect("opens");
+        journal.execute("UPDATE visits SET recovery_attempts = 11 WHERE id = ?1", [id.to_string()]).expect("set back");
+        let outcome = recover_fixture_visits(&fixture).await.remove(0).outcome;
+        assert!(matches!(outcome, RecoveryOutcome::Postponed { .. }), "{outcome:?}");
+        let outcome = recover_fixture_visits(&fixture).await.remove(0).outcome;
+        assert!(matches!(outcome, RecoveryOutcome::Finished { .. }), "{outcome:?}");
     }
 }
 

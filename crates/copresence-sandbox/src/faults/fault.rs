@@ -329,6 +329,13 @@ impl<'de> Deserialize<'de> for NthRequests {
                 Ok(NthRequests::Numbers(vec![number]))
             }
 
+            /// Reads a number of a TOML file.
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<NthRequests, E> {
+                let number =
+                    u64::try_from(number).map_err(|_| E::invalid_value(de::Unexpected::Signed(number), &self))?;
+                Ok(NthRequests::Numbers(vec![number]))
+            }
+
             fn visit_str<E: de::Error>(self, word: &str) -> Result<NthRequests, E> {
                 if word == "every" {
                     Ok(NthRequests::Every)

@@ -75,9 +75,9 @@ pub fn parse_and_check_faults(json: &[u8]) -> Result<Vec<Fault>, FaultListError>
     let faults: Vec<Fault> = serde_path_to_error::deserialize(&mut *from).map_err(|error| {
         let at = match error.path().to_string() {
             path if path == "." => "its start".to_owned(),
-            path => shorten_quote(&path),
+            path => shorten_quoted_list_in_message(&path),
         };
-        FaultListError::InvalidJson { at, problem: shorten_quote(&error.into_inner().to_string()) }
+        FaultListError::InvalidJson { at, problem: shorten_quoted_list_in_message(&error.into_inner().to_string()) }
     })?;
     from.end().map_err(|error| FaultListError::InvalidJson { at: "its end".to_owned(), problem: error.to_string() })?;
     check_faults(&faults)?;
@@ -93,14 +93,14 @@ fn check_faults(faults: &[Fault]) -> Result<(), FaultListError> {
             index,
             name: fault.effect.effect_name(),
             on: fault.on.endpoint_name(),
-            problem: shorten_quote(&problem),
+            problem: shorten_quoted_list_in_message(&problem),
         })?;
     }
     Ok(())
 }
 
 /// Shortens a text that quotes the list in its middle: its ends say what is wrong, and where.
-fn shorten_quote(text: &str) -> String {
+fn shorten_quoted_list_in_message(text: &str) -> String {
     let length = text.chars().count();
     if length <= MAX_QUOTE_LEN {
         return text.to_owned();
@@ -114,18 +114,18 @@ fn shorten_quote(text: &str) -> String {
 #[derive(Debug)]
 pub(crate) struct FaultSet {
     seed: u64,
-    faults: Vec<FaultWithRequestCounts>,
+    faults: Vec<CountedFault>,
 }
 
 /// An active fault, how many requests it matched (`seen`) and how many it was applied to (`struck`).
 #[derive(Debug)]
-struct FaultWithRequestCounts {
+struct CountedFault {
     fault: Arc<Fault>,
     seen: u64,
     struck: u64,
 }
 
-impl FaultWithRequestCounts {
+impl CountedFault {
     fn new(fault: Fault) -> Self {
         Self { fault: Arc::new(fault), seen: 0, struck: 0 }
     }
@@ -143,10 +143,16 @@ impl FaultSet {
         Self { seed, faults: Vec::new() }
     }
 
+    /// The faults of a token's scenario, which were checked. Their random numbers differ from those of other tokens.
+    pub(crate) fn faults_of_token(seed: u64, token_ordinal: u64, faults: &[Fault]) -> Self {
+        let faults = faults.iter().cloned().map(CountedFault::new).collect();
+        Self { seed: seed.wrapping_add(token_ordinal), faults }
+    }
+
     /// Replaces all faults, and restarts all counts at 0.
     pub(crate) fn replace_faults(&mut self, faults: Vec<Fault>) -> Result<(), FaultListError> {
         check_faults(&faults)?;
-        self.faults = faults.into_iter().map(FaultWithRequestCounts::new).collect();
+        self.faults = faults.into_iter().map(CountedFault::new).collect();
         Ok(())
     }
 
@@ -156,13 +162,13 @@ impl FaultSet {
             return Err(FaultListError::TooMany(self.faults.len() + 1));
         }
         check_faults(std::slice::from_ref(&fault))?;
-        self.faults.push(FaultWithRequestCounts::new(fault));
+        self.faults.push(CountedFault::new(fault));
         Ok(())
     }
 
     /// Every active fault, with how many requests it matched and how many it was applied to.
     pub(crate) fn active_faults_with_counts(&self) -> Vec<FaultWithCounts> {
-        let state = |FaultWithRequestCounts { fault, seen, struck }: &FaultWithRequestCounts| FaultWithCounts {
+        let state = |CountedFault { fault, seen, struck }: &CountedFault| FaultWithCounts {
             fault: (**fault).clone(),
             seen: *seen,
             struck: *struck,
@@ -200,7 +206,7 @@ impl FaultSet {
 
 impl Fault {
     /// Checks all fields; the error says what is wrong and what to do.
-    fn check_fault(&self) -> Result<(), String> {
+    pub(crate) fn check_fault(&self) -> Result<(), String> {
         if self.on != Endpoint::File {
             let selectors = [
                 (self.file.is_some(), "file"),

@@ -1,5 +1,6 @@
 //! Error responses in Parse Server's form: `{"code":N,"error":"…"}`.
 
+use crate::world::TokenNotActive;
 use axum::Json;
 use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -45,6 +46,11 @@ impl ErrorResponse {
     /// 400: the body or the query of the request is invalid.
     pub(super) fn invalid_request_error(error: impl std::fmt::Display) -> Self {
         Self::new(StatusCode::BAD_REQUEST, INVALID_JSON, format!("invalid request: {error}"))
+    }
+
+    /// 400: the Export Token is unknown, spent or expired.
+    pub(super) fn token_not_active_error(error: TokenNotActive) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, OBJECT_NOT_FOUND, error.to_string())
     }
 
     /// 403: the REST API key is missing or wrong.

@@ -8,14 +8,13 @@ use super::glb_padding;
 use crate::avatar_store::FileContent;
 use crate::openapi::ErrorResponseSchema;
 use crate::sandbox::Sandbox;
-use crate::scenario::LARGE_FILE_PADDING;
 use crate::world::downloads::{DeliveryId, DownloadRefusal};
-use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, stream};
 use std::io;
@@ -28,12 +27,12 @@ use utoipa_axum::routes;
 const CHUNK_BYTES: usize = 64 * 1024;
 
 /// The route of the files that download URLs point to.
-pub(super) fn routes() -> Router<Sandbox> {
+pub(super) fn routes() -> Router {
     Router::new().route("/files/{id}/{file}", get(download_file))
 }
 
 /// The routes for the OpenAPI document; [`routes`] serves them.
-pub(super) fn routes_for_openapi_document() -> OpenApiRouter<Sandbox> {
+pub(super) fn build_file_routes_for_openapi_document() -> OpenApiRouter {
     OpenApiRouter::new().routes(routes!(download_file))
 }
 
@@ -72,7 +71,7 @@ enum FileSource {
     )
 )]
 async fn download_file(
-    State(sandbox): State<Sandbox>,
+    Extension(sandbox): Extension<Sandbox>,
     Path((id, file)): Path<(String, String)>,
     method: Method,
     headers: HeaderMap,
@@ -81,7 +80,7 @@ async fn download_file(
     let (avatar, source) = checked.map_err(download_refusal_error)?;
     let content = sandbox.avatar_store().export_content(&avatar, &source.file).await;
     let opened = match content {
-        Some(content) => open_content_with_optional_padding(content, source.padded).await,
+        Some(content) => open_content_with_optional_padding(content, source.glb_padding).await,
         None => Err(io::Error::other("the avatar cannot be generated")),
     };
     let opened = opened.map_err(|error| {
@@ -122,13 +121,13 @@ fn download_refusal_error(refusal: DownloadRefusal) -> ErrorResponse {
     ErrorResponse::new(status, OBJECT_NOT_FOUND, refusal.to_string())
 }
 
-/// Opens the content of a file with its length and `ETag`. With `large`, a GLB in memory is padded.
-async fn open_content_with_optional_padding(content: FileContent, large: bool) -> io::Result<OpenFile> {
+/// Opens the content of a file with its length and `ETag`. A GLB in memory is padded by `glb_padding` bytes.
+async fn open_content_with_optional_padding(content: FileContent, glb_padding: u64) -> io::Result<OpenFile> {
     match content {
-        FileContent::Memory { bytes, etag } if large && glb_padding::can_pad_glb(&bytes) => {
-            let head = glb_padding::padded_glb_head(&bytes, LARGE_FILE_PADDING);
+        FileContent::Memory { bytes, etag } if glb_padding > 0 && glb_padding::can_pad_glb(&bytes) => {
+            let head = glb_padding::padded_glb_head(&bytes, glb_padding);
             let etag = format!("\"large-{}\"", etag.trim_matches('"'));
-            Ok(OpenFile { length: head.len() as u64 + LARGE_FILE_PADDING, source: FileSource::Padded(head), etag })
+            Ok(OpenFile { length: head.len() as u64 + glb_padding, source: FileSource::Padded(head), etag })
         }
         FileContent::Memory { bytes, etag } => {
             Ok(OpenFile { length: bytes.len() as u64, source: FileSource::Memory(bytes), etag })

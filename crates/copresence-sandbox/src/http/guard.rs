@@ -9,7 +9,8 @@ use super::host::requested_host;
 use crate::network::is_loopback_url;
 use crate::sandbox::Sandbox;
 use crate::settings::OPERATOR_KEY_HEADER;
-use axum::extract::{Request, State};
+use axum::Extension;
+use axum::extract::Request;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
@@ -19,7 +20,7 @@ use url::Url;
 /// Middleware: refuses requests without a valid operator key, unless a program on this machine sent them to this
 /// machine's own name.
 pub(super) async fn require_local_or_operator(
-    State(sandbox): State<Sandbox>,
+    Extension(sandbox): Extension<Sandbox>,
     request: Request,
     next: Next,
 ) -> Result<Response, ErrorResponse> {

@@ -1,11 +1,8 @@
 //! The host that a request names, in its target or its `Host` header.
 
-use super::error::ErrorResponse;
 use axum::extract::Request;
 use axum::http::header;
 use axum::http::uri::Authority;
-use axum::middleware::Next;
-use axum::response::Response;
 
 /// Why a request does not name one host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -18,14 +15,8 @@ pub(super) enum RequestHostError {
     OtherTarget,
 }
 
-/// Middleware: refuses requests that do not name one host, with 400. Different programs would take them for requests
-/// to different hosts.
-pub(super) async fn refuse_ambiguous_host(request: Request, next: Next) -> Result<Response, ErrorResponse> {
-    requested_host(&request).map_err(ErrorResponse::invalid_request_error)?;
-    Ok(next.run(request).await)
-}
-
-/// The host and port that a request names; `None` if it names none, as requests in HTTP/1.0 may.
+/// The host and port that a request names; `None` if it names none, as requests in HTTP/1.0 may. Requests that do not
+/// name one host are refused, because different programs would take them for requests to different hosts.
 ///
 /// # Errors
 /// It names several hosts, or something else than a host.

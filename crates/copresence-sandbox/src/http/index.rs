@@ -3,13 +3,12 @@
 use super::pages::render_page;
 use crate::faults;
 use crate::sandbox::Sandbox;
-use crate::scenario::{CATALOGUE, ScenarioEntry};
+use crate::scenario::Scenario;
 use askama::Template;
-use axum::Router;
-use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use axum::routing::get;
+use axum::{Extension, Router};
 
 /// An example call: what it does, and its `curl` command with secrets as shell variables.
 struct ExampleCall {
@@ -65,18 +64,18 @@ const TESTER_CALLS: [ExampleCall; 10] = [
 struct IndexPage {
     vendor: Vec<(&'static str, String)>,
     tester: Vec<(&'static str, String)>,
-    scenarios: &'static [ScenarioEntry],
+    scenarios: Vec<Scenario>,
     faults: &'static [faults::FaultEntry],
     base: String,
     phone: String,
 }
 
 /// The route of the index page.
-pub(super) fn routes() -> Router<Sandbox> {
-    Router::new().route("/", get(index_page))
+pub(super) fn routes() -> Router {
+    Router::new().route("/", get(serve_index_page))
 }
 
-async fn index_page(State(sandbox): State<Sandbox>, headers: HeaderMap) -> Response {
+async fn serve_index_page(Extension(sandbox): Extension<Sandbox>, headers: HeaderMap) -> Response {
     let host = headers.get(header::HOST).and_then(|value| value.to_str().ok());
     let base = sandbox.base_url_for_client(host);
     let filled = |calls: &[ExampleCall]| {
@@ -88,7 +87,7 @@ async fn index_page(State(sandbox): State<Sandbox>, headers: HeaderMap) -> Respo
     let page = IndexPage {
         vendor: filled(&VENDOR_CALLS),
         tester: filled(&TESTER_CALLS),
-        scenarios: &CATALOGUE,
+        scenarios: sandbox.scenarios().to_vec(),
         faults: &faults::CATALOGUE,
         base: base.clone(),
         phone: format!("{base}/phone?exportToken=…"),

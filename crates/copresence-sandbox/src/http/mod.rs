@@ -11,19 +11,24 @@ mod index;
 mod pages;
 mod phone;
 mod rate_limit;
+mod replay_layer;
 mod request_body;
 mod request_logging;
+mod route_call;
+mod service;
 mod tester;
 mod vendor;
+mod world_selection;
+mod worlds;
 
 use crate::openapi::ErrorResponseSchema;
 use crate::sandbox::Sandbox;
-use axum::http::{Method, StatusCode, Uri};
-use axum::response::Response;
+use axum::body::Bytes;
+use axum::http::{StatusCode, Uri, header};
 use axum::routing::get;
-use axum::{Json, Router, middleware};
+use axum::{Router, middleware};
 use error::ErrorResponse;
-use tower_http::catch_panic::CatchPanicLayer;
+use service::SandboxService;
 use utoipa::ToSchema;
 use utoipa::openapi::{ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Ref, ResponseBuilder};
 use utoipa_axum::router::OpenApiRouter;
@@ -31,29 +36,28 @@ use utoipa_axum::router::OpenApiRouter;
 /// Maximum size of a request body, in bytes, except for the phone's picture.
 const MAX_BODY_BYTES: u32 = 64 * 1024;
 
-/// The router of the whole sandbox: served by [`crate::Server`], mounted in another router, or called by `oneshot`.
+/// The router of the whole sandbox: mounted in another router, or called by `oneshot`. [`crate::Server`] serves the same.
 ///
 /// The client's address comes from [`axum::extract::ConnectInfo`]. Without it, the client counts as a program on
 /// this machine. Serve the router with connection information wherever other machines can reach it.
 pub fn build_router(sandbox: Sandbox) -> Router {
-    let (documented, api) = documented_routes(&sandbox).split_for_parts();
-    documented
+    Router::new().fallback_service(build_service(sandbox))
+}
+
+/// The service behind [`build_router`], which answers faster than a router that contains it.
+pub(crate) fn build_service(sandbox: Sandbox) -> SandboxService {
+    let (documented, api) = build_documented_routes().split_for_parts();
+    // Serialized once: anybody on the network may request it.
+    let api = Bytes::from(serde_json::to_vec(&api).unwrap_or_default());
+    let routes = documented
         .merge(files::routes())
         .merge(phone::routes())
         .merge(index::routes())
-        .merge(pages::static_routes())
-        .route("/openapi.json", get(move || async move { Json(api) }))
+        .merge(pages::build_static_file_routes())
+        .route("/openapi.json", get(move || async move { ([(header::CONTENT_TYPE, "application/json")], api) }))
         .fallback(refuse_unknown_path)
-        .method_not_allowed_fallback(refuse_unsupported_method)
-        .layer(CatchPanicLayer::custom(|_| {
-            use axum::response::IntoResponse;
-            ErrorResponse::internal_error("the sandbox failed to handle this request; see its log").into_response()
-        }))
-        .layer(middleware::from_fn_with_state(sandbox.clone(), fault_layer::apply_faults))
-        .layer(middleware::from_fn(host::refuse_ambiguous_host))
-        .layer(middleware::from_fn_with_state(sandbox.clone(), rate_limit::enforce_rate_limit))
-        .layer(middleware::from_fn_with_state(sandbox.clone(), request_logging::log_request))
-        .with_state(sandbox)
+        .method_not_allowed_fallback(refuse_unsupported_method);
+    SandboxService::new(sandbox, routes)
 }
 
 /// The OpenAPI 3.1 document of the vendor's and the testers' endpoints.
@@ -66,16 +70,18 @@ pub fn openapi_document() -> OpenApi {
              with an assumed login and file server; `tester` controls the simulation.",
         ))
         .build();
-    let mut api = vendor::routes().merge(files::routes_for_openapi_document()).merge(tester::routes()).into_openapi();
+    let tester = tester::routes().merge(worlds::routes());
+    let mut api = vendor::routes().merge(files::build_file_routes_for_openapi_document()).merge(tester).into_openapi();
     api.merge(OpenApiBuilder::new().info(info.clone()).build());
     api.info = info;
-    add_limit_responses(&mut api);
+    add_common_responses(&mut api);
     api
 }
 
-/// Adds the responses of the limits on requests to every operation: 429, and for one with a body 408, 413 and 503.
-/// An operation that documents one of these statuses itself keeps its own description.
-fn add_limit_responses(api: &mut OpenApi) {
+/// Adds the responses that operations have in common: 429 to each, 403 to those for testers, and 408, 413 and 503 to one
+/// with a body. An operation that documents one of these statuses itself keeps its own description.
+fn add_common_responses(api: &mut OpenApi) {
+    let guard = [("403", "The request is neither from this machine nor has the operator key")];
     let rate = [("429", "Too many requests from this address; the header `Retry-After` says how long to wait")];
     let body = [
         ("408", "The body did not arrive in time"),
@@ -86,8 +92,10 @@ fn add_limit_responses(api: &mut OpenApi) {
         [&mut path.get, &mut path.put, &mut path.post, &mut path.delete].into_iter().filter_map(Option::as_mut)
     });
     for operation in operations {
-        let limits = rate.into_iter().chain(body.into_iter().filter(|_| operation.request_body.is_some()));
-        for (status, description) in limits {
+        let is_for_testers = operation.tags.iter().flatten().any(|tag| tag == "tester");
+        let common = rate.into_iter().chain(guard.into_iter().filter(|_| is_for_testers));
+        let common = common.chain(body.into_iter().filter(|_| operation.request_body.is_some()));
+        for (status, description) in common {
             let schema = Ref::from_schema_name(ErrorResponseSchema::name());
             let content = ContentBuilder::new().schema(Some(schema)).build();
             let response = ResponseBuilder::new().description(description).content("application/json", content).build();
@@ -97,20 +105,10 @@ fn add_limit_responses(api: &mut OpenApi) {
 }
 
 /// The vendor's and the testers' routes, which the OpenAPI document describes.
-fn documented_routes(sandbox: &Sandbox) -> OpenApiRouter<Sandbox> {
-    let guarded =
-        tester::routes().layer(middleware::from_fn_with_state(sandbox.clone(), guard::require_local_or_operator));
-    let api = vendor::routes().layer(middleware::from_fn(refuse_head));
-    OpenApiRouter::with_openapi(openapi_document()).merge(api).merge(guarded)
-}
-
-/// Refuses `HEAD`. axum would answer it with the handler of `GET`, which spends a token.
-async fn refuse_head(request: axum::extract::Request, next: middleware::Next) -> Result<Response, ErrorResponse> {
-    if request.method() == Method::HEAD {
-        Err(ErrorResponse::method_not_allowed_error())
-    } else {
-        Ok(next.run(request).await)
-    }
+fn build_documented_routes() -> OpenApiRouter {
+    let tester = tester::routes().merge(worlds::routes());
+    let guarded = tester.layer(middleware::from_fn(guard::require_local_or_operator));
+    OpenApiRouter::with_openapi(openapi_document()).merge(vendor::routes()).merge(guarded)
 }
 
 /// Answers 404 to every path without a route.

@@ -1,7 +1,6 @@
 //! What the phone page and the index page share: security headers, and the files under `/static/`.
 
 use super::error::{ErrorResponse, NO_STORE};
-use crate::sandbox::Sandbox;
 use askama::Template;
 use axum::Router;
 use axum::body::Body;
@@ -14,13 +13,14 @@ const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
 
 /// Name, content type and content of each file under `/static/`.
-const STATIC_FILES: [(&str, &str, &str); 6] = [
+const STATIC_FILES: [(&str, &str, &str); 7] = [
     ("phone.js", JAVASCRIPT, include_str!("../../static/phone.js")),
     ("phone-crop.js", JAVASCRIPT, include_str!("../../static/phone-crop.js")),
     ("phone.css", CSS, include_str!("../../static/phone.css")),
     ("index.js", JAVASCRIPT, include_str!("../../static/index.js")),
     ("index.css", CSS, include_str!("../../static/index.css")),
     ("icon.svg", "image/svg+xml", include_str!("../../static/icon.svg")),
+    ("tickets.svg", "image/svg+xml", include_str!("../../static/tickets.svg")),
 ];
 
 /// The Content-Security-Policy of the sandbox's pages: own scripts, styles and pictures, no framing.
@@ -30,7 +30,7 @@ const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
 );
 
 /// The route of the built-in static files.
-pub(super) fn static_routes() -> Router<Sandbox> {
+pub(super) fn build_static_file_routes() -> Router {
     Router::new().route("/static/{file}", get(serve_static_file))
 }
 

@@ -11,13 +11,13 @@ use crate::sandbox::Sandbox;
 use crate::world::avatar::{AvatarChoice, AvatarIdentity, ExistingAvatar};
 use crate::world::state::{PhoneView, TokenPhase};
 use askama::Template;
-use axum::Router;
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, Query};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use image::RgbImage;
 use serde::Deserialize;
 
@@ -26,7 +26,7 @@ use serde::Deserialize;
 const MAX_PICTURE_BYTES: u32 = 2 * 1024 * 1024;
 
 /// The routes of the phone page.
-pub(super) fn routes() -> Router<Sandbox> {
+pub(super) fn routes() -> Router {
     Router::new()
         .route("/phone", get(phone_page))
         .route("/phone/status", get(phone_status))
@@ -90,7 +90,7 @@ impl AvatarTile {
 
 /// Serves the phone page of a token, in the visitor's language.
 async fn phone_page(
-    State(sandbox): State<Sandbox>,
+    Extension(sandbox): Extension<Sandbox>,
     query: Result<Query<PhonePageQuery>, QueryRejection>,
     headers: HeaderMap,
 ) -> Response {
@@ -121,7 +121,7 @@ async fn phone_page(
 
 /// Handler: the state of a token for the phone page, as JSON.
 async fn phone_status(
-    State(sandbox): State<Sandbox>,
+    Extension(sandbox): Extension<Sandbox>,
     query: Result<Query<PhonePageQuery>, QueryRejection>,
 ) -> Result<NoStoreJson<PhoneView>, ErrorResponse> {
     let Query(query) = query.map_err(|error| ErrorResponse::invalid_request_error(error.body_text()))?;
@@ -133,7 +133,7 @@ async fn phone_status(
 /// Everything that can be refused is refused before the picture is received and decoded, so that only the holder of an
 /// unused token can cause this work, and only once at a time.
 async fn associate_avatar(
-    State(sandbox): State<Sandbox>,
+    Extension(sandbox): Extension<Sandbox>,
     query: Result<Query<AssociateQuery>, QueryRejection>,
     body: Body,
 ) -> Result<NoStoreJson<PhoneView>, ErrorResponse> {
@@ -178,7 +178,7 @@ impl From<PictureError> for ErrorResponse {
 
 /// Serves the portrait of an existing avatar, for the phone page; 404 if there is none.
 async fn serve_avatar_portrait(
-    State(sandbox): State<Sandbox>,
+    Extension(sandbox): Extension<Sandbox>,
     Path(id): Path<String>,
 ) -> Result<Response, ErrorResponse> {
     let no_portrait = || ErrorResponse::not_found_error("there is no such portrait");

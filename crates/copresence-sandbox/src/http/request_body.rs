@@ -8,6 +8,7 @@ use crate::sandbox::Sandbox;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{DefaultBodyLimit, FromRequest, Request};
 use axum::http::StatusCode;
+use serde::de::DeserializeOwned;
 use std::ops::Deref;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
@@ -52,4 +53,22 @@ pub(super) async fn receive_body(sandbox: &Sandbox, body: Body, max_bytes: u32) 
         ErrorResponse::new(StatusCode::REQUEST_TIMEOUT, COMMAND_UNAVAILABLE, error)
     })?;
     Ok(ReceivedBody { bytes: bytes?, _reservation: reservation })
+}
+
+/// Parses a JSON object. The error names the member.
+///
+/// # Errors
+/// 400 if the text is not JSON, not an object (`serde` would read a list as one), or a member is invalid.
+pub(super) fn parse_json_object<T: DeserializeOwned>(text: &[u8]) -> Result<T, ErrorResponse> {
+    if text.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
+        return Err(ErrorResponse::invalid_request_error("the body is not a JSON object, as in {\"paused\": true}"));
+    }
+    let mut deserializer = serde_json::Deserializer::from_slice(text);
+    let parsed = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let member = error.path().to_string();
+        let place = if member == "." { String::new() } else { format!("`{member}`: ") };
+        ErrorResponse::invalid_request_error(format!("{place}{}", error.inner()))
+    })?;
+    deserializer.end().map_err(ErrorResponse::invalid_request_error)?;
+    Ok(parsed)
 }

@@ -1,13 +1,10 @@
 //! Logs every request, including those that are never answered.
 
-use crate::requests::LoggedRequestBeforeHandling;
+use crate::requests::{FinishedRequest, LoggedRequestBeforeHandling};
 use crate::sandbox::Sandbox;
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{ConnectInfo, Request};
 use axum::http::Method;
-use axum::middleware::Next;
-use axum::response::Response;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 /// The IP address of the client; `None` within the process.
@@ -16,63 +13,53 @@ pub(super) fn client_address(request: &Request) -> Option<IpAddr> {
     info.map(|ConnectInfo(address)| address.ip().to_canonical())
 }
 
-/// The names of the faults applied to a request, for its log line; an extension of the request.
-#[derive(Debug, Clone, Default)]
-pub(super) struct AppliedFaultNames(Arc<OnceLock<Vec<&'static str>>>);
-
-impl AppliedFaultNames {
-    /// Notes the faults applied to the request, for its log line. Only the first call counts.
-    pub(super) fn record_fault_names(&self, faults: Vec<&'static str>) {
-        // Only the fault layer records, once per request.
-        let _ = self.0.set(faults);
-    }
-}
-
 /// Marks a response that is not sent: no byte of it leaves. An extension of the response.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct UnsentResponseMarker;
 
 /// A log line that is written when dropped, with status 0 if the client disconnected before a response.
-struct PendingLogLine {
+pub(super) struct PendingLogLine {
     sandbox: Sandbox,
     request: Option<LoggedRequestBeforeHandling>,
-    applied_faults: AppliedFaultNames,
     started_at: Instant,
-    status: u16,
+    /// The names of the faults applied to the request.
+    pub(super) applied_faults: Vec<&'static str>,
+    /// The status of the response; 0 until it is there, and if it is not sent.
+    pub(super) status: u16,
 }
 
 /// Sent by the index page, which polls `/sandbox/…` once a second. These requests are not logged.
 const WATCH_HEADER: &str = "X-Sandbox-Watch";
 
-/// Middleware: logs a request once it is answered or its client has left. Polls of the index page are not logged.
-pub(super) async fn log_request(State(sandbox): State<Sandbox>, mut request: Request, next: Next) -> Response {
+/// Begins the log line of a request. It is logged once it is answered or its client has left. `None` for polls of the
+/// index page.
+pub(super) fn begin_log_line(sandbox: &Sandbox, request: &Request) -> Option<PendingLogLine> {
     let (method, uri, headers) = (request.method(), request.uri(), request.headers());
     if method == Method::GET && uri.path().starts_with("/sandbox/") && headers.contains_key(WATCH_HEADER) {
-        return next.run(request).await;
+        return None;
     }
-    let logged = LoggedRequestBeforeHandling::mask_request_for_log(
-        method,
-        uri,
-        headers,
-        client_address(&request),
-        sandbox.clock_state().now_ms,
-    );
-    let applied_faults = AppliedFaultNames::default();
-    request.extensions_mut().insert(applied_faults.clone());
-    let mut pending =
-        PendingLogLine { sandbox, request: Some(logged), applied_faults, started_at: Instant::now(), status: 0 };
-    let response = next.run(request).await;
-    if response.extensions().get::<UnsentResponseMarker>().is_none() {
-        pending.status = response.status().as_u16();
-    }
-    response
+    let started_at = Instant::now();
+    let at_ms = sandbox.virtual_milliseconds_at(started_at);
+    let peer = client_address(request);
+    let logged = LoggedRequestBeforeHandling::mask_request_for_log(method, uri, headers, peer, at_ms);
+    Some(PendingLogLine {
+        sandbox: sandbox.clone(),
+        request: Some(logged),
+        started_at,
+        applied_faults: Vec::new(),
+        status: 0,
+    })
 }
 
 impl Drop for PendingLogLine {
     fn drop(&mut self) {
-        let Some(logged) = self.request.take() else { return };
-        let duration_ms = u64::try_from(self.started_at.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let faults = self.applied_faults.0.get().cloned().unwrap_or_default();
-        self.sandbox.notify_watchers_and_log_request(logged.into_log_line(self.status, duration_ms, faults));
+        let Some(received) = self.request.take() else { return };
+        self.sandbox.notify_watchers_and_log_request(FinishedRequest {
+            received,
+            status: self.status,
+            duration_ms: u64::try_from(self.started_at.elapsed().as_millis()).unwrap_or(u64::MAX),
+            world: self.sandbox.world_id().map(str::to_owned),
+            faults: std::mem::take(&mut self.applied_faults),
+        });
     }
 }

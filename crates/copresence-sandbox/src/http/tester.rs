@@ -2,33 +2,34 @@
 
 use super::MAX_BODY_BYTES;
 use super::error::{ErrorResponse, INVALID_JSON, NoStoreJson};
-use super::request_body::receive_body;
+use super::request_body::{parse_json_object, receive_body};
 use crate::clock::{ClockChange, ClockState};
 use crate::faults::{self, Fault, FaultListError, FaultWithCounts};
 use crate::openapi::ErrorResponseSchema;
 use crate::requests::RequestLine;
 use crate::sandbox::{Sandbox, SandboxStateView};
-use crate::scenario::{CATALOGUE, ProcessingTimes, TokenScenario};
+use crate::scenario::{Scenario, UnknownScenarioError};
 use crate::world::avatar::AvatarChoice;
 use crate::world::state::TesterTokenView;
 use crate::world::{AssociateError, ForceError, ForcedState};
+use axum::Extension;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<Sandbox> {
+pub(super) fn routes() -> OpenApiRouter {
     OpenApiRouter::new()
-        .routes(routes!(get_state))
+        .routes(routes!(get_sandbox_state))
         .routes(routes!(associate_avatar))
         .routes(routes!(expire_token))
         .routes(routes!(fail_avatar))
         .routes(routes!(complete_avatar))
         .routes(routes!(move_clock))
-        .routes(routes!(list_requests, clear_requests))
+        .routes(routes!(list_logged_requests, clear_request_log))
         .routes(routes!(list_active_faults, set_faults, clear_faults))
         .routes(routes!(list_scenarios))
 }
@@ -41,18 +42,19 @@ struct AssociateRequest {
     /// `new`, or the id of an existing avatar.
     #[schema(value_type = String, example = "new")]
     avatar: AvatarChoice,
-    /// The token's new scenario. Omitted: it keeps its own.
+    /// The name of the token's new scenario. Omitted: it keeps its own.
     #[serde(default)]
-    scenario: Option<TokenScenario>,
+    #[schema(example = "happy")]
+    scenario: Option<String>,
 }
 
 /// A row of the catalogue of scenarios.
 #[derive(Serialize, ToSchema)]
 struct ScenarioRow {
     /// Its name.
-    name: TokenScenario,
+    name: String,
     /// What happens, in one sentence.
-    does: &'static str,
+    does: String,
     /// Lifetime of its tokens, in milliseconds.
     token_life_ms: u64,
     /// Milliseconds from association to the end with a new avatar: minimum and maximum, at speed 1.
@@ -65,7 +67,7 @@ struct ScenarioRow {
 
 /// Get all tokens, the scenario and the clock
 #[utoipa::path(get, path = "/sandbox/state", tag = "tester", operation_id = "state", responses((status = 200, description = "The state", body = SandboxStateView)))]
-async fn get_state(State(sandbox): State<Sandbox>) -> NoStoreJson<SandboxStateView> {
+async fn get_sandbox_state(Extension(sandbox): Extension<Sandbox>) -> NoStoreJson<SandboxStateView> {
     NoStoreJson(sandbox.sandbox_state())
 }
 
@@ -82,13 +84,14 @@ async fn get_state(State(sandbox): State<Sandbox>) -> NoStoreJson<SandboxStateVi
     )
 )]
 async fn associate_avatar(
-    State(sandbox): State<Sandbox>,
+    Extension(sandbox): Extension<Sandbox>,
     Path(token): Path<String>,
     body: Body,
 ) -> Result<NoStoreJson<TesterTokenView>, ErrorResponse> {
     let body = receive_body(&sandbox, body, MAX_BODY_BYTES).await?;
-    let association: AssociateRequest = serde_json::from_slice(&body).map_err(ErrorResponse::invalid_request_error)?;
-    sandbox.associate_avatar(&token, &association.avatar, association.scenario)?;
+    let association: AssociateRequest = parse_json_object(&body)?;
+    let scenario = association.scenario.map(|name| sandbox.find_scenario(&name)).transpose()?;
+    sandbox.associate_avatar(&token, &association.avatar, scenario)?;
     token_view_json(&sandbox, &token)
 }
 
@@ -103,7 +106,7 @@ async fn associate_avatar(
     )
 )]
 async fn expire_token(
-    State(sandbox): State<Sandbox>,
+    Extension(sandbox): Extension<Sandbox>,
     Path(token): Path<String>,
 ) -> Result<NoStoreJson<TesterTokenView>, ErrorResponse> {
     sandbox.force_token_state(&token, ForcedState::Expire)?;
@@ -121,7 +124,7 @@ async fn expire_token(
     )
 )]
 async fn fail_avatar(
-    State(sandbox): State<Sandbox>,
+    Extension(sandbox): Extension<Sandbox>,
     Path(token): Path<String>,
 ) -> Result<NoStoreJson<TesterTokenView>, ErrorResponse> {
     sandbox.force_token_state(&token, ForcedState::Fail)?;
@@ -139,7 +142,7 @@ async fn fail_avatar(
     )
 )]
 async fn complete_avatar(
-    State(sandbox): State<Sandbox>,
+    Extension(sandbox): Extension<Sandbox>,
     Path(token): Path<String>,
 ) -> Result<NoStoreJson<TesterTokenView>, ErrorResponse> {
     sandbox.force_token_state(&token, ForcedState::Complete)?;
@@ -152,24 +155,27 @@ async fn complete_avatar(
     request_body = ClockChange,
     responses(
         (status = 200, description = "The new state of the clock", body = ClockState),
-        (status = 400, description = "The change is invalid", body = ErrorResponseSchema),
+        (status = 400, description = "The change is empty, or a value is out of range; the error says which", body = ErrorResponseSchema),
     )
 )]
-async fn move_clock(State(sandbox): State<Sandbox>, body: Body) -> Result<NoStoreJson<ClockState>, ErrorResponse> {
+async fn move_clock(
+    Extension(sandbox): Extension<Sandbox>,
+    body: Body,
+) -> Result<NoStoreJson<ClockState>, ErrorResponse> {
     let body = receive_body(&sandbox, body, MAX_BODY_BYTES).await?;
-    let change: ClockChange = serde_json::from_slice(&body).map_err(ErrorResponse::invalid_request_error)?;
+    let change: ClockChange = parse_json_object(&body)?;
     sandbox.change_clock(&change).map(NoStoreJson).map_err(ErrorResponse::invalid_request_error)
 }
 
 /// List the logged requests, oldest first, credentials masked
 #[utoipa::path(get, path = "/sandbox/requests", tag = "tester", operation_id = "requests", responses((status = 200, description = "The logged requests", body = Vec<RequestLine>)))]
-async fn list_requests(State(sandbox): State<Sandbox>) -> NoStoreJson<Vec<RequestLine>> {
+async fn list_logged_requests(Extension(sandbox): Extension<Sandbox>) -> NoStoreJson<Vec<RequestLine>> {
     NoStoreJson(sandbox.request_log().logged_lines())
 }
 
 /// Clear the request log
 #[utoipa::path(delete, path = "/sandbox/requests", tag = "tester", operation_id = "forget_requests", responses((status = 204, description = "Cleared")))]
-async fn clear_requests(State(sandbox): State<Sandbox>) -> StatusCode {
+async fn clear_request_log(Extension(sandbox): Extension<Sandbox>) -> StatusCode {
     sandbox.request_log().clear_log();
     StatusCode::NO_CONTENT
 }
@@ -179,7 +185,7 @@ async fn clear_requests(State(sandbox): State<Sandbox>) -> StatusCode {
 /// A fault is `{"on":"redeem","nth":[1,3],"do":{"status":{"code":503}}}`. `copresence sandbox --list-faults` lists the
 /// values of `do`.
 #[utoipa::path(get, path = "/sandbox/faults", tag = "tester", operation_id = "list_faults", responses((status = 200, description = "The list", body = Vec<FaultWithCounts>)))]
-async fn list_active_faults(State(sandbox): State<Sandbox>) -> NoStoreJson<Vec<FaultWithCounts>> {
+async fn list_active_faults(Extension(sandbox): Extension<Sandbox>) -> NoStoreJson<Vec<FaultWithCounts>> {
     NoStoreJson(sandbox.active_faults_with_counts())
 }
 
@@ -196,7 +202,7 @@ async fn list_active_faults(State(sandbox): State<Sandbox>) -> NoStoreJson<Vec<F
     )
 )]
 async fn set_faults(
-    State(sandbox): State<Sandbox>,
+    Extension(sandbox): Extension<Sandbox>,
     body: Body,
 ) -> Result<NoStoreJson<Vec<FaultWithCounts>>, ErrorResponse> {
     let body = receive_body(&sandbox, body, MAX_BODY_BYTES).await?;
@@ -207,27 +213,27 @@ async fn set_faults(
 
 /// Remove all faults
 #[utoipa::path(delete, path = "/sandbox/faults", tag = "tester", operation_id = "end_faults", responses((status = 204, description = "Removed")))]
-async fn clear_faults(State(sandbox): State<Sandbox>) -> StatusCode {
+async fn clear_faults(Extension(sandbox): Extension<Sandbox>) -> StatusCode {
     sandbox.clear_faults();
     StatusCode::NO_CONTENT
 }
 
-/// List the scenarios
+/// List the scenarios, with those of the sandbox's own files
 #[utoipa::path(get, path = "/sandbox/scenarios", tag = "tester", operation_id = "scenarios", responses((status = 200, description = "The catalogue", body = Vec<ScenarioRow>)))]
-async fn list_scenarios() -> NoStoreJson<Vec<ScenarioRow>> {
-    let range = |making: &ProcessingTimes| {
-        let (shortest, longest) = making.total_duration_range();
+async fn list_scenarios(Extension(sandbox): Extension<Sandbox>) -> NoStoreJson<Vec<ScenarioRow>> {
+    let range = |scenario: &Scenario, existing| {
+        let (shortest, longest) = scenario.total_duration_range(existing);
         [crate::clock::to_millis(shortest), crate::clock::to_millis(longest)]
     };
-    let row = |entry: &crate::scenario::ScenarioEntry| ScenarioRow {
-        name: entry.scenario,
-        does: entry.does,
-        token_life_ms: crate::clock::to_millis(entry.token_lifetime),
-        new_ms: range(&entry.new_avatar),
-        existing_ms: range(&entry.existing_avatar),
-        scanned: entry.is_scanned,
+    let row = |scenario: &Scenario| ScenarioRow {
+        name: scenario.name().to_owned(),
+        does: scenario.summary_sentence().to_owned(),
+        token_life_ms: crate::clock::to_millis(scenario.token_lifetime()),
+        new_ms: range(scenario, false),
+        existing_ms: range(scenario, true),
+        scanned: scenario.is_associated_by_autoplay(),
     };
-    NoStoreJson(CATALOGUE.iter().map(row).collect())
+    NoStoreJson(sandbox.scenarios().iter().map(row).collect())
 }
 
 /// 400: the list of faults is invalid, with the reason.
@@ -239,6 +245,12 @@ fn invalid_faults_error(error: &FaultListError) -> ErrorResponse {
 fn token_view_json(sandbox: &Sandbox, token: &str) -> Result<NoStoreJson<TesterTokenView>, ErrorResponse> {
     let state = sandbox.token_view(token);
     state.map(NoStoreJson).ok_or_else(|| ErrorResponse::not_found_error(&ForceError::NoSuchToken))
+}
+
+impl From<UnknownScenarioError> for ErrorResponse {
+    fn from(error: UnknownScenarioError) -> Self {
+        Self::invalid_request_error(error)
+    }
 }
 
 impl From<AssociateError> for ErrorResponse {

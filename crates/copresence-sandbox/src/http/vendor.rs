@@ -2,22 +2,23 @@
 
 use super::MAX_BODY_BYTES;
 use super::error::{ErrorResponse, INVALID_JSON, NoStoreJson, OBJECT_NOT_FOUND};
-use super::request_body::receive_body;
+use super::request_body::{parse_json_object, receive_body};
 use crate::openapi::{
     ErrorResponseSchema, GenerateResponseSchema, LoginRequest, LoginResponseSchema, RedeemResponseSchema,
 };
 use crate::sandbox::Sandbox;
 use crate::world::RedeemResult;
+use axum::Extension;
 use axum::body::Body;
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
-use copresence_protocol::headers::{API_KEY, EXPORT_TOKEN, SESSION_TOKEN};
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderName, Method, StatusCode, header};
+use copresence_protocol::headers::{API_KEY_NAME, EXPORT_TOKEN_NAME, SESSION_TOKEN_NAME};
 use copresence_protocol::response_body::{CompletePayloadEntry, GenerateBody, LoginResponseBody, RedeemBody};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 /// The routes of the vendor's API: log in, generate, redeem.
-pub(super) fn routes() -> OpenApiRouter<Sandbox> {
+pub(super) fn routes() -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(log_in))
         .routes(routes!(generate_export_token))
@@ -41,7 +42,7 @@ pub(super) fn routes() -> OpenApiRouter<Sandbox> {
     )
 )]
 async fn log_in(
-    State(sandbox): State<Sandbox>,
+    Extension(sandbox): Extension<Sandbox>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<NoStoreJson<LoginResponseBody>, ErrorResponse> {
@@ -51,8 +52,8 @@ async fn log_in(
         let error = "a login requires the JSON body {\"username\": string, \"password\": string}";
         ErrorResponse::new(StatusCode::BAD_REQUEST, INVALID_JSON, error)
     };
-    let login: LoginRequest =
-        serde_json::from_slice(&receive_body(&sandbox, body, MAX_BODY_BYTES).await?).map_err(|_| broken())?;
+    let body = receive_body(&sandbox, body, MAX_BODY_BYTES).await?;
+    let login: LoginRequest = parse_json_object(&body).map_err(|_| broken())?;
     let session_token = sandbox
         .create_session_if_correct(&login.username, &login.password)
         .ok_or_else(|| ErrorResponse::new(StatusCode::UNAUTHORIZED, OBJECT_NOT_FOUND, "Invalid username/password."))?;
@@ -78,18 +79,22 @@ async fn log_in(
     )
 )]
 async fn generate_export_token(
-    State(sandbox): State<Sandbox>,
+    Extension(sandbox): Extension<Sandbox>,
     headers: HeaderMap,
 ) -> Result<NoStoreJson<GenerateBody>, ErrorResponse> {
     check_api_key(&sandbox, &headers)?;
-    let session = header_text(&headers, SESSION_TOKEN).ok_or_else(ErrorResponse::invalid_session_error)?;
+    let session = header_text(&headers, SESSION_TOKEN_NAME).ok_or_else(ErrorResponse::invalid_session_error)?;
     if !sandbox.is_valid_session(session) {
         return Err(ErrorResponse::invalid_session_error());
     }
-    let token = sandbox
+    Ok(NoStoreJson(GenerateBody { token: generate_token(&sandbox)? }))
+}
+
+/// Generates an Export Token; 503 if there are too many.
+pub(super) fn generate_token(sandbox: &Sandbox) -> Result<String, ErrorResponse> {
+    sandbox
         .with_locked_world(crate::world::World::generate_token)
-        .map_err(|full| ErrorResponse::new(StatusCode::SERVICE_UNAVAILABLE, INVALID_JSON, full.to_string()))?;
-    Ok(NoStoreJson(GenerateBody { token }))
+        .map_err(|full| ErrorResponse::new(StatusCode::SERVICE_UNAVAILABLE, INVALID_JSON, full.to_string()))
 }
 
 /// Redeem an Export Token to get file URLs
@@ -112,19 +117,25 @@ async fn generate_export_token(
     )
 )]
 async fn redeem_export_token(
-    State(sandbox): State<Sandbox>,
-    headers: HeaderMap,
+    Extension(sandbox): Extension<Sandbox>,
+    request: Request,
 ) -> Result<NoStoreJson<RedeemBody>, ErrorResponse> {
-    check_api_key(&sandbox, &headers)?;
+    // axum answers `HEAD` with the handler of `GET`, which would spend a token whose URLs nobody receives.
+    if request.method() == Method::HEAD {
+        return Err(ErrorResponse::method_not_allowed_error());
+    }
+    // Not the extractor `HeaderMap`, which copies all headers.
+    let headers = request.headers();
+    check_api_key(&sandbox, headers)?;
     // A missing token matches no active token either.
-    let token = header_text(&headers, EXPORT_TOKEN).unwrap_or_default();
+    let token = header_text(headers, EXPORT_TOKEN_NAME).unwrap_or_default();
     let redeemed = sandbox
         .with_locked_world(|world, now| world.redeem_token(token, now))
-        .map_err(|not_active| ErrorResponse::new(StatusCode::BAD_REQUEST, OBJECT_NOT_FOUND, not_active.to_string()))?;
+        .map_err(ErrorResponse::token_not_active_error)?;
     Ok(NoStoreJson(match redeemed {
         RedeemResult::NotReady(progress) => RedeemBody::not_ready_redeem_body(&progress),
         RedeemResult::Ready(offers) => {
-            let base = sandbox.base_url_for_client(header_text(&headers, header::HOST.as_str()));
+            let base = sandbox.base_url_for_client(header_text(headers, header::HOST));
             let body = |offer: crate::world::DownloadOffer| CompletePayloadEntry {
                 download_url: format!("{base}/files/{}/{}", offer.id, offer.file),
                 export_type: offer.export_type,
@@ -135,12 +146,12 @@ async fn redeem_export_token(
 }
 
 /// Fails with 403 unless the request has the REST API key.
-fn check_api_key(sandbox: &Sandbox, headers: &HeaderMap) -> Result<(), ErrorResponse> {
-    let known = header_text(headers, API_KEY).is_some_and(|key| sandbox.is_valid_api_key(key));
+pub(super) fn check_api_key(sandbox: &Sandbox, headers: &HeaderMap) -> Result<(), ErrorResponse> {
+    let known = header_text(headers, API_KEY_NAME).is_some_and(|key| sandbox.is_valid_api_key(key));
     if known { Ok(()) } else { Err(ErrorResponse::invalid_api_key_error()) }
 }
 
 /// The value of a header as text; `None` if it is absent or not visible ASCII.
-fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+pub(super) fn header_text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok()
 }

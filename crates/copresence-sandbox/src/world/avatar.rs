@@ -47,12 +47,12 @@ pub struct ExportFileNameAndType {
 /// The identity of an avatar: one that is generated for a token, or an existing one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum AvatarIdentity {
-    /// Generated for one token.
+    /// Generated. Two with the same seed and without pictures are the same.
     New {
-        /// The token; the visitor's picture is stored under it.
-        token: String,
         /// The seed of its appearance.
         seed: u64,
+        /// The visitor's picture, which is its face.
+        picture: Option<PictureId>,
     },
     /// An avatar that visitors can choose.
     Existing {
@@ -60,6 +60,10 @@ pub enum AvatarIdentity {
         id: String,
     },
 }
+
+/// Identifies a visitor's picture, in all worlds of a sandbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PictureId(pub(crate) u64);
 
 /// The catalogue of the existing avatars. Also says whether a new avatar is one of them.
 #[derive(Debug, Clone)]

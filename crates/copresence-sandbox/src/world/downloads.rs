@@ -4,12 +4,10 @@
 //! requested again (with `Range` or from the start). The newest delivery replaces the older one, so that the last byte
 //! is delivered only once.
 
+use crate::scenario::URL_LIFETIME;
 use crate::world::avatar::{AvatarIdentity, ExportFileNameAndType};
 use std::collections::HashMap;
 use std::time::Duration;
-
-/// Lifetime of a URL from the response that contained it, at speed 1.
-pub const URL_LIFETIME: Duration = Duration::from_mins(5);
 
 /// Why a URL does not deliver its file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -38,19 +36,21 @@ pub(crate) enum UrlDeliveryState {
 pub(crate) struct IssuedDownloadUrl {
     pub(crate) avatar: AvatarIdentity,
     pub(crate) export: ExportFileNameAndType,
-    /// The avatar's file, and whether it is padded.
+    /// The avatar's file, and how it is padded.
     pub(crate) source: DownloadFileNameAndPadding,
+    /// The number of the token that it was issued for.
+    pub(crate) token_ordinal: u64,
     pub(crate) expires_at: Duration,
     pub(crate) state: UrlDeliveryState,
 }
 
-/// Specifies the file behind a download URL: its name in the avatar, and whether it is padded to a large file.
+/// Specifies the file behind a download URL: its name in the avatar, and how it is padded to a large file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct DownloadFileNameAndPadding {
     /// The name of the avatar's file.
     pub(crate) file: String,
-    /// Whether a GLB is padded.
-    pub(crate) padded: bool,
+    /// Bytes that are added if it is a generated GLB.
+    pub(crate) glb_padding: u64,
 }
 
 /// Identifies one delivery of a URL.

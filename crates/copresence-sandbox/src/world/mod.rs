@@ -12,12 +12,12 @@ mod token;
 #[cfg(test)]
 mod tests;
 
-use crate::scenario::{DeliveredFiles, TokenScenario};
-use avatar::{AvatarCatalog, AvatarChoice, AvatarIdentity, ExportFileNameAndType};
+use crate::faults::{FaultSet, RequestAttributes, SelectedFault};
+use crate::scenario::{DeliveredFiles, Scenario, URL_LIFETIME};
+use avatar::{AvatarCatalog, AvatarChoice, AvatarIdentity, ExportFileNameAndType, PictureId};
 use copresence_protocol::Progress;
 use downloads::{
-    DeliveryId, DownloadFileNameAndPadding, DownloadRefusal, DownloadUrlRegistry, IssuedDownloadUrl, URL_LIFETIME,
-    UrlDeliveryState,
+    DeliveryId, DownloadFileNameAndPadding, DownloadRefusal, DownloadUrlRegistry, IssuedDownloadUrl, UrlDeliveryState,
 };
 use plan::{ProcessingPlan, ProcessingStage};
 use rand::distr::Alphanumeric;
@@ -29,12 +29,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 use token::{SimulatedToken, TokenLifecycle};
 
-/// Maximum number of tokens. Beyond it, the oldest spent or expired ones are forgotten; if there are none, no token is
-/// generated.
+/// Maximum number of tokens of the main world. Beyond it, the oldest spent or expired ones are forgotten; if there are
+/// none, no token is generated.
 pub const MAX_TOKENS: usize = 20_000;
 
 /// Minimum lifetime of a token in real time: enough to use it, however fast the clock runs. Scenarios with
-/// [`ScenarioEntry::may_expire_early`](crate::scenario::ScenarioEntry) are exempt.
+/// [`Scenario::may_expire_early`] are exempt.
 pub const MIN_TOKEN_LIFETIME: Duration = Duration::from_mins(2);
 
 /// Minimum lifetime of a download URL in real time.
@@ -43,7 +43,7 @@ pub const MIN_URL_LIFETIME: Duration = Duration::from_mins(1);
 /// The model. See the [module](self).
 #[derive(Debug)]
 pub struct World {
-    scenario: TokenScenario,
+    scenario: Scenario,
     seed: u64,
     id_rng: StdRng,
     avatar_catalog: AvatarCatalog,
@@ -53,6 +53,9 @@ pub struct World {
     downloads: DownloadUrlRegistry,
     /// Virtual seconds per real second, for the minimum lifetimes.
     speed: f64,
+    max_tokens: usize,
+    /// Whether a token has faults of its scenario.
+    has_scenario_faults: bool,
 }
 
 /// A download that is offered under `/files/{id}/{file}`.
@@ -82,8 +85,11 @@ pub struct TokenNotActive;
 
 /// The maximum number of active tokens is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the sandbox has {MAX_TOKENS} active Export Tokens, which is its maximum; expire some, or restart it")]
-pub struct TooManyTokens;
+#[error("there are {max} active Export Tokens, which is the maximum; expire some, or restart the sandbox")]
+pub struct TooManyTokensError {
+    /// The maximum number.
+    pub max: usize,
+}
 
 /// Why an avatar is not associated.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -129,7 +135,7 @@ pub enum ForceError {
 
 impl World {
     /// Creates an empty model. `seed` determines timings and avatars. `ids` seeds tokens and URLs, and must be secret.
-    pub fn new(scenario: TokenScenario, seed: u64, ids: [u8; 32], avatar_catalog: AvatarCatalog) -> Self {
+    pub fn new(scenario: Scenario, seed: u64, ids: [u8; 32], avatar_catalog: AvatarCatalog) -> Self {
         Self {
             scenario,
             seed,
@@ -140,7 +146,14 @@ impl World {
             generated_count: 0,
             downloads: DownloadUrlRegistry::default(),
             speed: 1.0,
+            max_tokens: MAX_TOKENS,
+            has_scenario_faults: false,
         }
+    }
+
+    /// Sets the maximum number of tokens, [`MAX_TOKENS`] by default.
+    pub fn set_max_tokens(&mut self, max_tokens: usize) {
+        self.max_tokens = max_tokens;
     }
 
     /// Sets the speed of the clock. Tokens and URLs issued from now on live at least [`MIN_TOKEN_LIFETIME`] and
@@ -150,18 +163,23 @@ impl World {
     }
 
     /// The scenario of new tokens.
-    pub fn scenario(&self) -> TokenScenario {
-        self.scenario
+    pub fn scenario(&self) -> &Scenario {
+        &self.scenario
     }
 
     /// Changes the scenario of new tokens.
-    pub fn set_new_token_scenario(&mut self, scenario: TokenScenario) {
+    pub fn set_new_token_scenario(&mut self, scenario: Scenario) {
         self.scenario = scenario;
     }
 
     /// The seed that reproduces this run.
     pub fn seed(&self) -> u64 {
         self.seed
+    }
+
+    /// Number of tokens, including those that have ended and are not forgotten.
+    pub fn token_count(&self) -> usize {
+        self.token_views.len()
     }
 
     /// The avatars that visitors can choose.
@@ -179,19 +197,23 @@ impl World {
     /// Spec: "Generates an Export Token object in the Copresence backend".
     ///
     /// # Errors
-    /// [`MAX_TOKENS`] tokens are active.
-    pub fn generate_token(&mut self, now: Duration) -> Result<String, TooManyTokens> {
-        if self.token_views.len() >= MAX_TOKENS {
+    /// The maximum number of tokens is active.
+    pub fn generate_token(&mut self, now: Duration) -> Result<String, TooManyTokensError> {
+        if self.token_views.len() >= self.max_tokens {
             self.forget_finished_tokens(now);
         }
-        if self.token_views.len() >= MAX_TOKENS {
-            return Err(TooManyTokens);
+        if self.token_views.len() >= self.max_tokens {
+            return Err(TooManyTokensError { max: self.max_tokens });
         }
         let name = draw_random_id(&mut self.id_rng);
         self.generated_count += 1;
         self.by_name.insert(name.clone(), self.generated_count);
-        let life = self.token_lifetime(self.scenario);
-        self.token_views.insert(self.generated_count, SimulatedToken::new(name.clone(), self.scenario, life, now));
+        let scenario = self.scenario.clone();
+        let life = self.token_lifetime(&scenario);
+        self.has_scenario_faults |= !scenario.faults().is_empty();
+        let faults = FaultSet::faults_of_token(self.seed, self.generated_count, scenario.faults());
+        let token = SimulatedToken::new(self.generated_count, name.clone(), scenario, faults, life, now);
+        self.token_views.insert(self.generated_count, token);
         Ok(name)
     }
 
@@ -201,6 +223,7 @@ impl World {
     /// The token is unknown, spent or expired.
     pub fn redeem_token(&mut self, name: &str, now: Duration) -> Result<RedeemResult, TokenNotActive> {
         let token = find_updated_token(&self.by_name, &mut self.token_views, name, now).ok_or(TokenNotActive)?;
+        let ordinal = token.ordinal;
         token.redeems += 1;
         token.last_redeem_at = Some(now);
         if let Some(progress) = token.progress_at(now) {
@@ -209,25 +232,105 @@ impl World {
         let TokenLifecycle::Ready { avatar } = &token.phase else { return Err(TokenNotActive) };
         let avatar = avatar.clone();
         token.phase = TokenLifecycle::Spent { avatar: avatar.clone(), at: now };
-        let delivers = token.scenario.catalogue_entry().delivered_files;
-        let life = extend_to_real_lifetime(URL_LIFETIME, MIN_URL_LIFETIME, self.speed);
+        let scenario = token.scenario.clone();
+        let delivered = scenario.delivered_files();
+        let life = if scenario.may_expire_early() {
+            delivered.url_lifetime
+        } else {
+            extend_to_real_lifetime(delivered.url_lifetime, MIN_URL_LIFETIME, self.speed)
+        };
         let mut offers = Vec::new();
-        for (index, (export, source)) in
-            delivered_exports(delivers, self.avatar_catalog.exports_of_avatar(&avatar)).enumerate()
-        {
+        let exports = delivered_exports(delivered, self.avatar_catalog.exports_of_avatar(&avatar));
+        for (place, (export, source)) in (1..).zip(exports) {
             let id = draw_random_id(&mut self.id_rng);
             token.urls.push(id.clone());
             let (file, export_type) = (export.file.clone(), export.export_type.clone());
             offers.push(DownloadOffer { id: id.clone(), file, export_type });
-            let expired = delivers == DeliveredFiles::AllButFirstExpired && index > 0;
+            let expired = delivered.expired_from.is_some_and(|first| place >= first);
             let expires_at = if expired { now } else { now.saturating_add(life) };
             let avatar = avatar.clone();
             self.downloads.add_download(
                 id,
-                IssuedDownloadUrl { avatar, export, source, expires_at, state: UrlDeliveryState::Unused },
+                IssuedDownloadUrl {
+                    avatar,
+                    export,
+                    source,
+                    token_ordinal: ordinal,
+                    expires_at,
+                    state: UrlDeliveryState::Unused,
+                },
             );
         }
         Ok(RedeemResult::Ready(offers))
+    }
+
+    /// Counts a redeem that is answered from a recording. Returns the number of redeems before; `None` if the token is
+    /// unknown, spent or expired.
+    pub(crate) fn count_redeem(&mut self, name: &str, now: Duration) -> Option<u64> {
+        let token = find_updated_token(&self.by_name, &mut self.token_views, name, now)?;
+        token.is_active().then(|| {
+            token.last_redeem_at = Some(now);
+            token.redeems += 1;
+            token.redeems - 1
+        })
+    }
+
+    /// Counts a request for a file in a replay. Returns the number of requests for the token's files before; `None` if
+    /// the URL is unknown.
+    pub(crate) fn count_download_request(&mut self, url_id: &str) -> Option<u64> {
+        let ordinal = self.downloads.find_download_in_any_state(url_id)?.token_ordinal;
+        let token = self.token_views.get_mut(&ordinal)?;
+        token.download_requests += 1;
+        Some(token.download_requests - 1)
+    }
+
+    /// Spends a token with a recorded delivery: one file for each export type. A type that is not generated has the
+    /// content of a GLB.
+    ///
+    /// # Errors
+    /// The token is unknown, spent or expired.
+    pub(crate) fn deliver_files_of_types(
+        &mut self,
+        name: &str,
+        types: &[String],
+        now: Duration,
+    ) -> Result<Vec<DownloadOffer>, TokenNotActive> {
+        let token = find_updated_token(&self.by_name, &mut self.token_views, name, now).ok_or(TokenNotActive)?;
+        let ordinal = token.ordinal;
+        if !token.is_active() {
+            return Err(TokenNotActive);
+        }
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        rng.set_stream(ordinal << 16);
+        let generated = AvatarIdentity::New { seed: rng.random(), picture: None };
+        let avatar = token.associated_avatar().cloned().unwrap_or(generated);
+        token.phase = TokenLifecycle::Spent { avatar: avatar.clone(), at: now };
+        let life = extend_to_real_lifetime(URL_LIFETIME, MIN_URL_LIFETIME, self.speed);
+        let known = self.avatar_catalog.exports_of_avatar(&avatar);
+        let mut offers = Vec::new();
+        for (place, export_type) in (1..).zip(types) {
+            let generated = known.iter().find(|export| export.export_type == *export_type);
+            let plain = export_type.chars().filter(char::is_ascii_alphanumeric).take(20).collect::<String>();
+            let extension =
+                generated.and_then(|export| export.file.rsplit_once('.')).map(|(_, ending)| ending.to_owned());
+            let extension = extension.unwrap_or(plain);
+            let source = generated.or(known.first()).map(|export| export.file.clone()).unwrap_or_default();
+            let export =
+                ExportFileNameAndType { file: format!("file-{place}.{extension}"), export_type: export_type.clone() };
+            let id = draw_random_id(&mut self.id_rng);
+            token.urls.push(id.clone());
+            offers.push(DownloadOffer { id: id.clone(), file: export.file.clone(), export_type: export_type.clone() });
+            let issued = IssuedDownloadUrl {
+                avatar: avatar.clone(),
+                export,
+                source: DownloadFileNameAndPadding { file: source, glb_padding: 0 },
+                token_ordinal: ordinal,
+                expires_at: now.saturating_add(life),
+                state: UrlDeliveryState::Unused,
+            };
+            self.downloads.add_download(id, issued);
+        }
+        Ok(offers)
     }
 
     /// Checks whether [`World::associate_avatar`] would succeed now.
@@ -261,7 +364,8 @@ impl World {
     }
 
     /// Spec: "After recording or selection, the avatar is associated with the Export Token." `scenario` replaces the
-    /// token's own scenario, and its lifetime then counts from now if that ends sooner.
+    /// token's own scenario, and its lifetime then counts from now if that ends sooner. `picture` is the face of a new
+    /// avatar.
     ///
     /// # Errors
     /// The token is unknown, no longer active or already has an avatar, or the chosen avatar does not exist.
@@ -269,7 +373,8 @@ impl World {
         &mut self,
         name: &str,
         choice: &AvatarChoice,
-        scenario: Option<TokenScenario>,
+        scenario: Option<&Scenario>,
+        picture: Option<PictureId>,
         now: Duration,
     ) -> Result<AvatarIdentity, AssociateError> {
         self.check_association(name, choice, now)?;
@@ -293,20 +398,17 @@ impl World {
                 owned if self.avatar_catalog.new_is_existing && !owned.is_empty() => {
                     AvatarIdentity::Existing { id: owned[rng.random_range(0..owned.len())].id.clone() }
                 }
-                _ => AvatarIdentity::New { token: name.to_owned(), seed },
+                _ => AvatarIdentity::New { seed, picture },
             },
         };
         if let Some(scenario) = scenario {
-            token.scenario = scenario;
+            token.scenario = scenario.clone();
+            token.faults = FaultSet::faults_of_token(self.seed, ordinal, scenario.faults());
+            self.has_scenario_faults |= !scenario.faults().is_empty();
             token.expires_at = token.expires_at.min(now.saturating_add(life));
         }
         let existing = matches!(choice, AvatarChoice::Existing(_));
-        let plan = ProcessingPlan::draw_plan_for_scenario(
-            token.scenario.catalogue_entry(),
-            existing,
-            token.associations,
-            &mut rng,
-        );
+        let plan = ProcessingPlan::draw_plan_for_scenario(&token.scenario, existing, token.associations, &mut rng);
         token.associations += 1;
         token.associated_at = Some(now);
         token.phase = TokenLifecycle::InProgress { avatar: avatar.clone(), plan, since: now };
@@ -374,6 +476,25 @@ impl World {
             .map(|download| (download.avatar.clone(), download.source.clone()))
     }
 
+    /// Whether a token has faults of its scenario.
+    pub(crate) fn has_scenario_faults(&self) -> bool {
+        self.has_scenario_faults
+    }
+
+    /// Counts a request for a token or one of its files, and returns the faults of the token's scenario to apply to it.
+    /// `url_id` is the id in the URL of a download.
+    pub(crate) fn count_and_select_token_faults(
+        &mut self,
+        attributes: &RequestAttributes<'_>,
+        token: Option<&str>,
+        url_id: Option<&str>,
+    ) -> Vec<SelectedFault> {
+        let by_url = url_id.and_then(|id| self.downloads.find_download_in_any_state(id)).map(|url| url.token_ordinal);
+        let ordinal = by_url.or_else(|| self.by_name.get(token?).copied());
+        let token = ordinal.and_then(|ordinal| self.token_views.get_mut(&ordinal));
+        token.map(|token| token.faults.count_and_select_faults(attributes)).unwrap_or_default()
+    }
+
     /// The export type of a URL, valid or not.
     pub(crate) fn export_type_of_url(&self, id: &str) -> Option<&str> {
         self.downloads.find_download_in_any_state(id).map(|download| download.export.export_type.as_str())
@@ -409,7 +530,7 @@ impl World {
     /// Forgets the oldest spent and expired tokens until three quarters of the limit remain.
     fn forget_finished_tokens(&mut self, now: Duration) {
         self.update_token_phases(now);
-        let surplus = self.token_views.len().saturating_sub(MAX_TOKENS * 3 / 4);
+        let surplus = self.token_views.len().saturating_sub(self.max_tokens * 3 / 4);
         let finished = self.token_views.iter().filter(|(_, token)| !token.is_active());
         let forgotten: Vec<u64> = finished.map(|(ordinal, _)| *ordinal).take(surplus).collect();
         for ordinal in forgotten {
@@ -430,12 +551,11 @@ impl World {
 
     /// Lifetime of new tokens of a scenario, in virtual time: at least [`MIN_TOKEN_LIFETIME`] of real time unless
     /// the scenario may expire early.
-    fn token_lifetime(&self, scenario: TokenScenario) -> Duration {
-        let entry = scenario.catalogue_entry();
-        if entry.may_expire_early {
-            entry.token_lifetime
+    fn token_lifetime(&self, scenario: &Scenario) -> Duration {
+        if scenario.may_expire_early() {
+            scenario.token_lifetime()
         } else {
-            extend_to_real_lifetime(entry.token_lifetime, MIN_TOKEN_LIFETIME, self.speed)
+            extend_to_real_lifetime(scenario.token_lifetime(), MIN_TOKEN_LIFETIME, self.speed)
         }
     }
 }
@@ -447,18 +567,16 @@ fn extend_to_real_lifetime(life: Duration, real: Duration, speed: f64) -> Durati
 
 /// The exports that a scenario delivers, each with its source.
 fn delivered_exports(
-    delivers: DeliveredFiles,
-    exports: Vec<ExportFileNameAndType>,
+    delivered: &DeliveredFiles,
+    mut exports: Vec<ExportFileNameAndType>,
 ) -> impl Iterator<Item = (ExportFileNameAndType, DownloadFileNameAndPadding)> {
-    let times = match delivers {
-        DeliveredFiles::Nothing => 0,
-        DeliveredFiles::Repeated(times) => times,
-        DeliveredFiles::AvatarFiles | DeliveredFiles::LargeGlb | DeliveredFiles::AllButFirstExpired => 1,
-    };
-    let large = delivers == DeliveredFiles::LargeGlb;
-    (1..=times).flat_map(move |time| {
+    if let Some(wanted) = &delivered.export_types {
+        exports.retain(|export| wanted.contains(&export.export_type));
+    }
+    let padding = delivered.glb_padding;
+    (1..=delivered.copies).flat_map(move |time| {
         exports.clone().into_iter().map(move |mut export| {
-            let source = DownloadFileNameAndPadding { file: export.file.clone(), padded: large };
+            let source = DownloadFileNameAndPadding { file: export.file.clone(), glb_padding: padding };
             if time > 1 {
                 let dot = export.file.find('.').unwrap_or(export.file.len());
                 export.file.insert_str(dot, &format!("-{time}"));

@@ -1,6 +1,6 @@
 //! The course of an avatar through queue and processing, drawn in advance so that its stage at any time is known.
 
-use crate::scenario::{FailureFrequency, ProcessingTimes, ProgressPattern, RERECORD_DELAY, ScenarioEntry};
+use crate::scenario::{NumberRange, Scenario, ScenarioStep, TimeRange};
 use copresence_protocol::{CompletionStatus, Percent, Progress, QueuePosition};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -11,7 +11,7 @@ use std::time::Duration;
 pub(crate) struct ProcessingPlan {
     /// The end time of each stage, ascending.
     stages: Vec<(Duration, ProcessingStage)>,
-    /// The percentage at which it fails; `None` if it succeeds.
+    /// The percentage at which it fails in the end; `None` if it succeeds.
     fails_at: Option<u8>,
 }
 
@@ -26,22 +26,45 @@ pub(crate) enum ProcessingStage {
 
 impl ProcessingPlan {
     /// Draws the plan of an avatar's processing under a scenario. `earlier` is the number of avatars that the token
-    /// had before.
+    /// had before; it decides which of the scenario's recordings comes first.
     pub(crate) fn draw_plan_for_scenario(
-        entry: &ScenarioEntry,
+        scenario: &Scenario,
         existing: bool,
         earlier: u64,
         rng: &mut ChaCha8Rng,
     ) -> Self {
-        let making = if existing { &entry.existing_avatar } else { &entry.new_avatar };
+        let recordings = scenario.steps_by_recording(existing);
+        let first = usize::try_from(earlier).unwrap_or(usize::MAX).min(recordings.len().saturating_sub(1));
         let mut plan = Self::default();
-        let fails = entry.failure_mode == FailureFrequency::Always
-            || (entry.failure_mode == FailureFrequency::Once && earlier == 0);
-        plan.push_queue_and_processing(making, entry.progress_pattern, fails, rng);
-        if fails && entry.failure_mode == FailureFrequency::Once {
-            let percent = plan.fails_at.take().unwrap_or_default();
-            plan.push_stage(RERECORD_DELAY, ProcessingStage::Failed { percent });
-            plan.push_queue_and_processing(making, entry.progress_pattern, false, rng);
+        for steps in recordings.into_iter().skip(first) {
+            let mut percent = 0;
+            for step in steps {
+                match step {
+                    ScenarioStep::WaitInQueue { position, lasts } => {
+                        let place = draw_number(*position, rng);
+                        plan.append_stage(draw_duration(*lasts, rng), ProcessingStage::InQueue { place });
+                    }
+                    ScenarioStep::AdvanceInQueue { from, lasts_per_position } => {
+                        for place in (1..=draw_number(*from, rng)).rev() {
+                            plan.append_stage(
+                                draw_duration(*lasts_per_position, rng),
+                                ProcessingStage::InQueue { place },
+                            );
+                        }
+                    }
+                    ScenarioStep::Process { progress, lasts } => {
+                        percent = plan.append_irregular_processing(*progress, draw_duration(*lasts, rng), rng);
+                    }
+                    ScenarioStep::Fail { progress, lasts } => {
+                        let percent = progress.map_or(percent, to_percent);
+                        let Some(lasts) = lasts else {
+                            plan.fails_at = Some(percent);
+                            return plan;
+                        };
+                        plan.append_stage(draw_duration(*lasts, rng), ProcessingStage::Failed { percent });
+                    }
+                }
+            }
         }
         plan
     }
@@ -62,51 +85,21 @@ impl ProcessingPlan {
     }
 
     /// Appends a stage that lasts this long after the stages so far.
-    fn push_stage(&mut self, lasts: Duration, stage: ProcessingStage) {
+    fn append_stage(&mut self, lasts: Duration, stage: ProcessingStage) {
         self.stages.push((self.avatar_ready_or_failed_time() + lasts, stage));
     }
 
-    /// Appends one pass through queue and processing. With `fails`, processing ends early and `fails_at` is set.
-    fn push_queue_and_processing(
-        &mut self,
-        making: &ProcessingTimes,
-        course: ProgressPattern,
-        fails: bool,
-        rng: &mut ChaCha8Rng,
-    ) {
-        let places = rng.random_range(making.queue_positions.0..=making.queue_positions.1);
-        for place in (1..=places).rev() {
-            self.push_stage(draw_duration(making.per_position, rng), ProcessingStage::InQueue { place });
-            if course == ProgressPattern::Backwards && place > 1 {
-                self.push_stage(draw_duration(making.per_position, rng), ProcessingStage::InQueue { place: place + 1 });
+    /// Appends processing whose progress moves irregularly in a range. Returns the last percentage.
+    fn append_irregular_processing(&mut self, progress: NumberRange, lasts: Duration, rng: &mut ChaCha8Rng) -> u8 {
+        let (mut percent, mut reached) = (to_percent(progress.0), 0.0);
+        if progress.0 != progress.1 {
+            for (share, next) in generate_random_progress_steps(progress, rng) {
+                self.append_stage(lasts.mul_f64(share - reached), ProcessingStage::Processing { percent });
+                (percent, reached) = (next, share);
             }
         }
-        let processing = draw_duration(making.processing, rng);
-        let mut steps = generate_random_progress_steps(rng);
-        match course {
-            ProgressPattern::Forward => {}
-            ProgressPattern::Stalls => {
-                for (share, _) in &mut steps {
-                    *share = move_time_share_out_of_stall(*share);
-                }
-            }
-            ProgressPattern::Backwards => {
-                steps.iter_mut().skip(2).step_by(3).for_each(|(_, p)| *p = p.saturating_sub(25));
-            }
-        }
-        let lasts = if fails { rng.random_range(0.4..0.8) } else { 1.0 };
-        steps.retain(|(share, _)| *share < lasts);
-        let (mut percent, mut reached) = (0, 0.0);
-        let middle = steps.len() / 2;
-        for (index, (share, next)) in steps.into_iter().enumerate() {
-            self.push_stage(processing.mul_f64(share - reached), ProcessingStage::Processing { percent });
-            if course == ProgressPattern::Backwards && index == middle {
-                self.push_stage(draw_duration(making.per_position, rng), ProcessingStage::InQueue { place: 2 });
-            }
-            (percent, reached) = (next, share);
-        }
-        self.push_stage(processing.mul_f64(lasts - reached), ProcessingStage::Processing { percent });
-        self.fails_at = fails.then_some(percent);
+        self.append_stage(lasts.mul_f64(1.0 - reached), ProcessingStage::Processing { percent });
+        percent
     }
 }
 
@@ -125,30 +118,34 @@ impl ProcessingStage {
 }
 
 /// Draws 12 to 24 irregular progress steps: the share of the processing time (0 to 1), and the percentage reported from
-/// then on (below 100).
-fn generate_random_progress_steps(rng: &mut ChaCha8Rng) -> Vec<(f64, u8)> {
+/// then on. It moves from the first percentage of the range towards the second.
+fn generate_random_progress_steps(range: NumberRange, rng: &mut ChaCha8Rng) -> Vec<(f64, u8)> {
     let count = rng.random_range(12..=24);
     let mut at: Vec<f64> = (0..count).map(|_| rng.random_range(0.02..1.0)).collect();
     at.sort_by(f64::total_cmp);
-    let mut reached = 0_u8;
+    let (from, to) = (f64::from(range.0), f64::from(range.1));
+    let mut covered = 0.0_f64;
     at.into_iter()
         .map(|share| {
-            let noisy = (share * 100.0 + rng.random_range(-6.0..6.0)).clamp(0.0, 99.0);
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0–99")]
-            let percent = noisy as u8;
-            reached = reached.max(percent);
-            (share, reached)
+            covered = covered.max((share + rng.random_range(-0.06..0.06)).clamp(0.0, 1.0));
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between two percentages")]
+            let percent = (from + (to - from) * covered).round() as u8;
+            (share, percent)
         })
         .collect()
 }
 
-/// Maps a share of the processing time (0 to 1) to one outside of the range 0.3 to 0.8, so that the progress stands
-/// still there.
-fn move_time_share_out_of_stall(share: f64) -> f64 {
-    if share < 0.45 { share / 0.45 * 0.3 } else { 0.8 + (share - 0.45) / 0.55 * 0.2 }
+/// A percentage of a scenario, which is at most 100.
+fn to_percent(number: u32) -> u8 {
+    u8::try_from(number).unwrap_or(100)
 }
 
-/// Draws a random duration between a minimum and a maximum.
-fn draw_duration(range: (Duration, Duration), rng: &mut ChaCha8Rng) -> Duration {
+/// Draws a random number of a range.
+fn draw_number(range: NumberRange, rng: &mut ChaCha8Rng) -> u32 {
+    rng.random_range(range.0..=range.1)
+}
+
+/// Draws a random duration of a range.
+fn draw_duration(range: TimeRange, rng: &mut ChaCha8Rng) -> Duration {
     rng.random_range(range.0..=range.1)
 }

@@ -1,7 +1,6 @@
 //! The state of tokens and downloads as shown to testers and phones.
 
 use crate::clock::to_millis;
-use crate::scenario::TokenScenario;
 use crate::world::avatar::AvatarIdentity;
 use crate::world::downloads::{IssuedDownloadUrl, UrlDeliveryState};
 use crate::world::plan::ProcessingStage;
@@ -37,7 +36,7 @@ pub struct TesterTokenView {
     /// The Export Token.
     pub token: String,
     /// Its scenario.
-    pub scenario: TokenScenario,
+    pub scenario: String,
     /// Its state.
     pub state: TokenPhase,
     /// As in `/redeemExportToken`: 0 to 100, or −1.
@@ -100,6 +99,34 @@ pub struct PhoneView {
     pub queue_position: Option<u32>,
     /// Percent, 0 to 100.
     pub completion_progress: Option<u8>,
+    /// The ticket with which its visitor returns to the console, if the console gave one.
+    pub ticket: Option<PhoneTicket>,
+}
+
+/// The ticket of a visitor whose console continues the visit in the background. Only a console in the same program gives
+/// one ([`crate::Sandbox::replace_phone_tickets`]).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PhoneTicket {
+    /// Stable word of its colour, as in `blue`; the first word of its name.
+    pub colour: String,
+    /// Stable word of its symbol, as in `comet`; the second word of its name.
+    pub symbol: String,
+    /// What its visitor can do.
+    pub state: PhoneTicketState,
+}
+
+/// State of a ticket on the phone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PhoneTicketState {
+    /// The console waits for the recording.
+    Recording,
+    /// The avatar is being made or saved.
+    Making,
+    /// The avatar is on the console: its visitor can come back.
+    Ready,
+    /// There is no complete avatar: the console says why.
+    Failed,
 }
 
 impl TokenPhase {
@@ -131,7 +158,7 @@ impl TesterTokenView {
         };
         Self {
             token: token.name.clone(),
-            scenario: token.scenario,
+            scenario: token.scenario.name().to_owned(),
             state: TokenPhase::phase_of_token(token, now),
             completion_progress: progress.as_ref().map_or(-1, copresence_protocol::Progress::completion_wire_value),
             queue_position: progress.as_ref().map_or(-1, copresence_protocol::Progress::queue_position_wire_value),
@@ -182,6 +209,7 @@ impl PhoneView {
                 .as_ref()
                 .and_then(|p| p.completion)
                 .map(copresence_protocol::Percent::percentage),
+            ticket: None,
         }
     }
 }

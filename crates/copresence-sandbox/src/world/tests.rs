@@ -1,19 +1,19 @@
 //! Properties of the model, in simulated time.
 
 use super::*;
-use crate::scenario::{FailureFrequency, ProgressPattern};
+use crate::scenario::{TokenScenario, built_in_scenarios};
 use copresence_protocol::CompletionStatus;
 use proptest::prelude::*;
 use std::sync::{Arc, Mutex};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
-fn new_world(scenario: TokenScenario, seed: u64) -> World {
-    World::new(scenario, seed, [7; 32], AvatarCatalog::built_in_catalog())
+fn new_world(scenario: impl Into<Scenario>, seed: u64) -> World {
+    World::new(scenario.into(), seed, [7; 32], AvatarCatalog::built_in_catalog())
 }
 
-fn any_scenario() -> impl Strategy<Value = TokenScenario> {
-    prop::sample::select(crate::scenario::CATALOGUE.map(|entry| entry.scenario).to_vec())
+fn any_scenario() -> impl Strategy<Value = Scenario> {
+    prop::sample::select(built_in_scenarios())
 }
 
 fn any_avatar_choice() -> impl Strategy<Value = AvatarChoice> {
@@ -39,12 +39,11 @@ proptest! {
     fn queue_falls_progress_rises_and_statuses_are_ordered(
         scenario in any_scenario(), choice in any_avatar_choice(), seed: u64, every in 50_u64..3_000
     ) {
-        let mut world = new_world(scenario, seed);
+        let mut world = new_world(scenario.clone(), seed);
         let token = world.generate_token(Duration::ZERO).expect("room");
-        world.associate_avatar(&token, &choice, None, Duration::ZERO).expect("free");
+        world.associate_avatar(&token, &choice, None, None, Duration::ZERO).expect("free");
         let answers = redeem_until_end(&mut world, &token, Duration::from_millis(every), 30 * MINUTE);
-        let entry = scenario.catalogue_entry();
-        let in_order = entry.progress_pattern != ProgressPattern::Backwards && entry.failure_mode != FailureFrequency::Once;
+        let in_order = !matches!(scenario.name(), "goes-backwards" | "fails-then-succeeds");
         let rank = |status: &CompletionStatus| CompletionStatus::KNOWN.iter().position(|known| known == status);
         let mut last: Option<Progress> = None;
         for (_, answer) in &answers {
@@ -62,7 +61,7 @@ proptest! {
             last = Some(progress.clone());
         }
         let delivered = answers.iter().filter(|(_, answer)| matches!(answer, RedeemResult::Ready(_))).count();
-        let completes = entry.failure_mode != FailureFrequency::Always && scenario != TokenScenario::TokenExpires;
+        let completes = !matches!(scenario.name(), "fails" | "token-expires");
         prop_assert_eq!(delivered, usize::from(completes), "once where it completes, else never");
         let end = if completes { TokenPhase::Spent } else { TokenPhase::Expired };
         prop_assert_eq!(world.token_views(40 * MINUTE)[0].state, end);
@@ -73,14 +72,14 @@ proptest! {
         scenario in any_scenario(), seed: u64,
         moves in prop::collection::vec((0_u8..6, 0_u64..40_000), 1..60)
     ) {
-        let mut world = new_world(scenario, seed);
+        let mut world = new_world(scenario.clone(), seed);
         let token = world.generate_token(Duration::ZERO).expect("room");
         let mut now = Duration::ZERO;
         let (mut over, mut delivered) = (false, 0);
         for (what, pass) in moves {
             now += Duration::from_millis(pass);
             match what {
-                0 => { let _ = world.associate_avatar(&token, &AvatarChoice::New, None, now); }
+                0 => { let _ = world.associate_avatar(&token, &AvatarChoice::New, None, None, now); }
                 1 => { let _ = world.force_token_state(&token, ForcedState::Complete, now); }
                 2 => { let _ = world.force_token_state(&token, ForcedState::Fail, now); }
                 3 if pass % 5 == 0 => { let _ = world.force_token_state(&token, ForcedState::Expire, now); }
@@ -104,13 +103,13 @@ proptest! {
     #[test]
     fn other_tokens_do_not_change_progress(scenario in any_scenario(), seed: u64) {
         let course = |noise: bool| {
-            let mut world = new_world(scenario, seed);
+            let mut world = new_world(scenario.clone(), seed);
             let token = world.generate_token(Duration::ZERO).expect("room");
             if noise {
                 let other = world.generate_token(Duration::ZERO).expect("room");
-                world.associate_avatar(&other, &AvatarChoice::New, None, Duration::ZERO).expect("free");
+                world.associate_avatar(&other, &AvatarChoice::New, None, None, Duration::ZERO).expect("free");
             }
-            world.associate_avatar(&token, &AvatarChoice::New, None, Duration::ZERO).expect("free");
+            world.associate_avatar(&token, &AvatarChoice::New, None, None, Duration::ZERO).expect("free");
             let answers = redeem_until_end(&mut world, &token, Duration::from_secs(1), 5 * MINUTE);
             answers.into_iter().map(|(at, answer)| match answer {
                 RedeemResult::NotReady(progress) => (at, Some(progress)),
@@ -127,7 +126,7 @@ use super::state::TokenPhase;
 fn one_of_many_concurrent_redeems_delivers() {
     let mut world = new_world(TokenScenario::ExistingAvatar, 1);
     let token = world.generate_token(Duration::ZERO).expect("room");
-    world.associate_avatar(&token, &AvatarChoice::New, None, Duration::ZERO).expect("free");
+    world.associate_avatar(&token, &AvatarChoice::New, None, None, Duration::ZERO).expect("free");
     let world = Arc::new(Mutex::new(world));
     let threads: Vec<_> = (0..16)
         .map(|_| {
@@ -143,7 +142,7 @@ fn one_of_many_concurrent_redeems_delivers() {
 fn long_queue_counts_down_from_position_twelve() {
     let mut world = new_world(TokenScenario::LongQueue, 3);
     let token = world.generate_token(Duration::ZERO).expect("room");
-    world.associate_avatar(&token, &AvatarChoice::New, None, Duration::ZERO).expect("free");
+    world.associate_avatar(&token, &AvatarChoice::New, None, None, Duration::ZERO).expect("free");
     let answers = redeem_until_end(&mut world, &token, Duration::from_millis(500), 10 * MINUTE);
     let mut places: Vec<i64> = answers
         .iter()
@@ -162,13 +161,22 @@ fn long_queue_counts_down_from_position_twelve() {
 fn failed_avatar_can_be_recorded_again_under_the_same_token() {
     let mut world = new_world(TokenScenario::Fails, 5);
     let token = world.generate_token(Duration::ZERO).expect("room");
-    world.associate_avatar(&token, &AvatarChoice::New, None, Duration::ZERO).expect("free");
-    assert_eq!(world.associate_avatar(&token, &AvatarChoice::New, None, MINUTE / 60), Err(AssociateError::HasAvatar));
+    world.associate_avatar(&token, &AvatarChoice::New, None, None, Duration::ZERO).expect("free");
+    assert_eq!(
+        world.associate_avatar(&token, &AvatarChoice::New, None, None, MINUTE / 60),
+        Err(AssociateError::HasAvatar)
+    );
     let Ok(RedeemResult::NotReady(failed)) = world.redeem_token(&token, MINUTE) else { panic!("still active") };
     assert_eq!(failed.status, CompletionStatus::Failed);
     assert!((20..100).contains(&failed.completion_wire_value()), "{failed:?}");
     assert_eq!(failed.queue_position_wire_value(), -1);
-    let again = world.associate_avatar(&token, &AvatarChoice::New, Some(TokenScenario::ExistingAvatar), MINUTE);
+    let again = world.associate_avatar(
+        &token,
+        &AvatarChoice::New,
+        Some(TokenScenario::ExistingAvatar.built_in_scenario()),
+        None,
+        MINUTE,
+    );
     assert!(again.is_ok());
     assert!(matches!(world.redeem_token(&token, MINUTE), Ok(RedeemResult::Ready(offers)) if offers.len() == 3));
 }
@@ -177,7 +185,7 @@ fn failed_avatar_can_be_recorded_again_under_the_same_token() {
 fn last_byte_uses_a_url_up_and_newer_delivery_ends_the_older() {
     let mut world = new_world(TokenScenario::ExistingAvatar, 1);
     let token = world.generate_token(Duration::ZERO).expect("room");
-    world.associate_avatar(&token, &AvatarChoice::New, None, Duration::ZERO).expect("free");
+    world.associate_avatar(&token, &AvatarChoice::New, None, None, Duration::ZERO).expect("free");
     let Ok(RedeemResult::Ready(offers)) = world.redeem_token(&token, Duration::ZERO) else { panic!("ready") };
     let (id, file) = (&offers[0].id, &offers[0].file);
     let first = world.begin_delivery(id, file, Duration::ZERO).expect("fresh");
@@ -203,7 +211,7 @@ fn only_ended_tokens_are_evicted() {
     for _ in 1..MAX_TOKENS {
         world.generate_token(late).expect("room");
     }
-    assert_eq!(world.generate_token(late), Err(TooManyTokens));
+    assert_eq!(world.generate_token(late), Err(TooManyTokensError { max: MAX_TOKENS }));
     world.force_token_state(&first, ForcedState::Expire, late).expect("active");
     assert!(world.generate_token(late).is_ok());
     assert_eq!(world.phone_view(&first, late), None);

@@ -1,21 +1,28 @@
 //! One Export Token, from its generation to its end.
 
-use crate::scenario::TokenScenario;
+use crate::faults::FaultSet;
+use crate::scenario::Scenario;
 use crate::world::avatar::AvatarIdentity;
 use crate::world::plan::{ProcessingPlan, ProcessingStage};
 use copresence_protocol::Progress;
 use std::time::Duration;
 
 /// An Export Token of the model, with its history.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct SimulatedToken {
+    /// Its number among all tokens that were generated, from 1.
+    pub(crate) ordinal: u64,
     pub(crate) name: String,
-    pub(crate) scenario: TokenScenario,
+    pub(crate) scenario: Scenario,
+    /// The faults of the scenario, with the counts of this token's requests.
+    pub(crate) faults: FaultSet,
     pub(crate) generated_at: Duration,
     pub(crate) expires_at: Duration,
     pub(crate) associated_at: Option<Duration>,
     pub(crate) associations: u64,
     pub(crate) redeems: u64,
+    /// Number of requests for its files, for a replay.
+    pub(crate) download_requests: u64,
     pub(crate) last_redeem_at: Option<Duration>,
     pub(crate) phase: TokenLifecycle,
     /// The ids of the download URLs returned for it.
@@ -51,15 +58,25 @@ pub(crate) enum TokenLifecycle {
 }
 
 impl SimulatedToken {
-    pub(crate) fn new(name: String, scenario: TokenScenario, life: Duration, now: Duration) -> Self {
+    pub(crate) fn new(
+        ordinal: u64,
+        name: String,
+        scenario: Scenario,
+        faults: FaultSet,
+        life: Duration,
+        now: Duration,
+    ) -> Self {
         Self {
+            ordinal,
             name,
             scenario,
+            faults,
             generated_at: now,
             expires_at: now.saturating_add(life),
             associated_at: None,
             associations: 0,
             redeems: 0,
+            download_requests: 0,
             last_redeem_at: None,
             phase: TokenLifecycle::Waiting,
             urls: Vec::new(),

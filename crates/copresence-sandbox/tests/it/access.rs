@@ -1,11 +1,11 @@
 //! Access to `/sandbox/…`.
 
 use crate::raw::RawServer;
-use crate::support::{TestSandbox, request};
+use crate::support::{API_KEY, TestSandbox, request};
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::Method;
-use copresence_sandbox::{OPERATOR_KEY_HEADER, SandboxSettings, TokenScenario};
+use copresence_sandbox::{OPERATOR_KEY_HEADER, SandboxSettings, TokenScenario, WorldSettings};
 use std::net::SocketAddr;
 
 async fn clock_status(test: &TestSandbox, peer: &str, headers: &[(&str, &str)]) -> u16 {
@@ -128,17 +128,24 @@ async fn pages_of_other_sites_are_refused() {
 async fn every_tester_endpoint_is_guarded() {
     let test = TestSandbox::new(TokenScenario::Happy);
     let api = test.get("/openapi.json", &[]).await.json();
+    let world = test.sandbox.create_world(WorldSettings::default()).expect("room");
+    let prefixes = [String::new(), format!("/worlds/{}", world.world_id().expect("an id"))];
+    let key = [(API_KEY, world.accepted_credentials().api_key.expose())];
     let mut calls = 0;
     for (path, methods) in api["paths"].as_object().expect("paths") {
         for method in methods.as_object().expect("methods").keys().filter(|_| path.starts_with("/sandbox/")) {
             let method: Method = method.to_uppercase().parse().expect("a method");
-            let mut asked = request(method, &path.replace("{token}", "x"), &[], Body::empty());
-            asked.extensions_mut().insert(ConnectInfo("10.0.0.1:1".parse::<SocketAddr>().expect("an address")));
-            assert_eq!(test.send(asked).await.status_and_code(), (403, 119), "{path}");
-            calls += 1;
+            // Under the URL of a world too, and with its API key.
+            for prefix in &prefixes {
+                let path = format!("{prefix}{}", path.replace("{token}", "x"));
+                let mut asked = request(method.clone(), &path, &key, Body::empty());
+                asked.extensions_mut().insert(ConnectInfo("10.0.0.1:1".parse::<SocketAddr>().expect("an address")));
+                assert_eq!(test.send(asked).await.status_and_code(), (403, 119), "{path}");
+                calls += 1;
+            }
         }
     }
-    assert_eq!(calls, 12);
+    assert_eq!(calls, 32);
 }
 
 #[tokio::test]

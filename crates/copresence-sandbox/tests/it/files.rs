@@ -84,7 +84,7 @@ async fn files_of_a_partner_are_served_unchanged() {
     std::fs::write(dir.path().join("anna/avatar_fbx.zip"), b"").expect("an empty file");
     let assets = Some(dir.path().to_owned());
     let test = TestSandbox::with_settings(SandboxSettings {
-        scenario: TokenScenario::ExistingAvatar,
+        scenario: TokenScenario::ExistingAvatar.into(),
         assets,
         ..SandboxSettings::default()
     });
@@ -109,7 +109,7 @@ async fn huge_file_of_a_partner_is_streamed_from_the_requested_offset() {
     std::fs::File::create(anna.join("body.glb")).and_then(|file| file.set_len(SIZE)).expect("a file");
     let assets = Some(dir.path().to_owned());
     let test = TestSandbox::with_settings(SandboxSettings {
-        scenario: TokenScenario::ExistingAvatar,
+        scenario: TokenScenario::ExistingAvatar.into(),
         assets,
         ..SandboxSettings::default()
     });

@@ -1,8 +1,9 @@
 //! The phone page over HTTP, without a browser.
 
 use crate::support::TestSandbox;
-use copresence_sandbox::{SandboxSettings, TokenScenario};
+use copresence_sandbox::{PhoneTicket, PhoneTicketState, SandboxSettings, TokenScenario};
 use image::{DynamicImage, ImageFormat};
+use std::collections::HashMap;
 use std::io::Cursor;
 
 fn jpeg(width: u32, height: u32) -> Vec<u8> {
@@ -64,6 +65,30 @@ async fn visitor_chooses_an_avatar_and_sees_its_status() {
     assert_eq!(status().await["state"], "ready");
     test.redeem(&token).await;
     assert_eq!(status().await["state"], "spent");
+}
+
+/// The tickets of a console in the same program: each is on the page of its own token only.
+#[tokio::test]
+async fn a_ticket_is_on_the_page_of_its_token() {
+    let test = TestSandbox::new(TokenScenario::Happy);
+    let (mine, other) = (test.generate().await, test.generate().await);
+    let ticket =
+        async |token: &str| test.get(&format!("/phone/status?exportToken={token}"), &[]).await.json()["ticket"].clone();
+    assert!(ticket(&mine).await.is_null());
+    let give = |state| {
+        let given = PhoneTicket { colour: "blue".into(), symbol: "comet".into(), state };
+        test.sandbox.replace_phone_tickets(HashMap::from([(mine.clone(), given)]));
+    };
+    give(PhoneTicketState::Making);
+    let expected = serde_json::json!({"colour": "blue", "symbol": "comet", "state": "making"});
+    assert_eq!(ticket(&mine).await, expected);
+    assert!(ticket(&other).await.is_null());
+    let page = test.get(&format!("/phone?exportToken={mine}"), &[]).await;
+    assert!(page.text().contains("comet"), "also before the first poll");
+    give(PhoneTicketState::Ready);
+    assert_eq!(ticket(&mine).await["state"], "ready");
+    test.sandbox.replace_phone_tickets(HashMap::new());
+    assert!(ticket(&mine).await.is_null(), "it was picked up");
 }
 
 #[tokio::test]

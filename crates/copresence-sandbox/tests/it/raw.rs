@@ -60,7 +60,13 @@ pub(crate) struct RawServer {
 impl RawServer {
     pub(crate) async fn start(scenario: TokenScenario, list: &str) -> Self {
         let faults = faults::parse_and_check_faults(list.as_bytes()).expect(list);
-        Self::start_with_settings(SandboxSettings { scenario, seed: 3, faults, ..SandboxSettings::default() }).await
+        Self::start_with_settings(SandboxSettings {
+            scenario: scenario.into(),
+            seed: 3,
+            faults,
+            ..SandboxSettings::default()
+        })
+        .await
     }
 
     pub(crate) async fn start_with_settings(settings: SandboxSettings) -> Self {

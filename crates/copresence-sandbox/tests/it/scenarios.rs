@@ -3,8 +3,8 @@
 use crate::support::{TestSandbox, request};
 use axum::body::Body;
 use axum::http::Method;
-use copresence_sandbox::scenario::{CATALOGUE, LARGE_FILE_PADDING};
-use copresence_sandbox::{AvatarChoice, ClockChange, SandboxSettings, TokenScenario};
+use copresence_sandbox::scenario::built_in_scenarios;
+use copresence_sandbox::{AvatarChoice, ClockChange, SandboxSettings, Scenario, TokenScenario};
 use futures_util::StreamExt;
 use serde_json::Value;
 use tower::ServiceExt;
@@ -25,8 +25,15 @@ impl PlayedScenario {
     }
 }
 
-async fn play_scenario(scenario: TokenScenario) -> (TestSandbox, PlayedScenario) {
-    let test = TestSandbox::new(scenario);
+/// The bytes that `large-file` adds to the GLB.
+const LARGE_FILE_PADDING: u64 = 60_000_000;
+
+async fn play_scenario(scenario: impl Into<Scenario>) -> (TestSandbox, PlayedScenario) {
+    let test = TestSandbox::with_settings(SandboxSettings {
+        scenario: scenario.into(),
+        seed: 1,
+        ..SandboxSettings::default()
+    });
     let token = test.generate().await;
     test.associate(&token);
     let mut waits = Vec::new();
@@ -56,16 +63,16 @@ fn path_of(file: &Value) -> String {
 
 #[tokio::test]
 async fn every_scenario_delivers_its_number_of_files() {
-    for entry in CATALOGUE {
-        let (_, seen) = play_scenario(entry.scenario).await;
+    for scenario in built_in_scenarios() {
+        let (_, seen) = play_scenario(scenario.clone()).await;
         let files = seen.files.as_ref().map(Vec::len);
-        let expected = match entry.name {
+        let expected = match scenario.name() {
             "fails" | "token-expires" => None,
             "no-files" => Some(0),
             "many-files" => Some(36),
             _ => Some(3),
         };
-        assert_eq!(files, expected, "{}", entry.name);
+        assert_eq!(files, expected, "{}", scenario.name());
     }
 }
 
@@ -204,4 +211,116 @@ async fn tokens_and_urls_have_a_minimum_real_lifetime_at_high_speed() {
     let slower = ClockChange { speed: Some(1.0), ..ClockChange::default() };
     test.sandbox.change_clock(&slower).expect("a speed");
     assert_eq!(lives().await, (15 * 60_000, 5 * 60_000));
+}
+
+fn parse_scenario(rest: &str) -> Scenario {
+    let text = format!("name = \"mine\"\nabout = \"A test.\"\n{rest}");
+    Scenario::parse_scenario_file(&text).unwrap_or_else(|error| panic!("{error}:\n{text}"))
+}
+
+#[tokio::test]
+async fn own_scenario_is_followed_step_by_step() {
+    let own = parse_scenario(
+        r#"
+        steps = [
+            { status = "in_queue", queue_position = 7, lasts = "2s" },
+            { status = "in_queue", queue_position = 2, lasts_per_position = "1s" },
+            { status = "processing", progress = 30, lasts = "2s" },
+            { status = "failed", lasts = "1s" },
+            { status = "processing", progress = [80, 80], lasts = "1s" },
+        ]
+        files = { copies = 2, export_types = ["glb", "png"] }
+        "#,
+    );
+    let (test, seen) = play_scenario(own).await;
+    let waits: Vec<_> = seen.waits.iter().map(|(status, percent, place)| (status.as_str(), *percent, *place)).collect();
+    assert_eq!(
+        waits,
+        [
+            ("in_queue", 0, 7),
+            ("in_queue", 0, 7),
+            ("in_queue", 0, 2),
+            ("in_queue", 0, 1),
+            ("processing", 30, -1),
+            ("processing", 30, -1),
+            ("failed", 30, -1),
+            ("processing", 80, -1),
+        ]
+    );
+    let types: Vec<_> = seen.files.iter().flatten().map(|file| file["export_type"].as_str().expect("a type")).collect();
+    assert_eq!(types, ["glb", "png", "glb", "png"]);
+    let rows = test.get("/sandbox/scenarios", &[]).await.json();
+    let row = rows.as_array().expect("a list").last().expect("one").clone();
+    assert_eq!((&row["name"], &row["new_ms"]), (&"mine".into(), &serde_json::json!([8_000, 8_000])));
+    assert_eq!(test.get("/sandbox/state", &[]).await.json()["scenario"], "mine");
+}
+
+#[tokio::test]
+async fn last_failed_step_lasts_until_the_visitor_records_again() {
+    let own = parse_scenario(
+        r#"
+        steps = [
+            { status = "processing", progress = 10, lasts = "1s" },
+            { status = "failed" },
+            { status = "processing", progress = 20, lasts = "1s" },
+            { status = "failed", progress = 90 },
+        ]
+        "#,
+    );
+    let test = TestSandbox::with_settings(SandboxSettings { scenario: own, ..SandboxSettings::default() });
+    let token = test.generate().await;
+    let progress = async || test.redeem(&token).await.json()["payload_incomplete"]["completion_progress"].as_i64();
+    for (first, last) in [(10, 10), (20, 90), (20, 90)] {
+        test.associate(&token);
+        assert_eq!(progress().await, Some(first));
+        test.advance_seconds(100);
+        assert_eq!(progress().await, Some(last));
+    }
+}
+
+#[tokio::test]
+async fn faults_of_a_scenario_count_the_requests_of_each_token() {
+    let own = parse_scenario(
+        r#"
+        steps = []
+        faults = [
+            { on = "redeem", nth = 2, do = { status = { code = 503 } } },
+            { on = "file", export_type = "png", nth = 1, do = { status = { code = 500 } } },
+        ]
+        "#,
+    );
+    let test = TestSandbox::with_settings(SandboxSettings { scenario: own, ..SandboxSettings::default() });
+    let (first, second) = (test.generate().await, test.generate().await);
+    let status = async |token: &str| test.redeem(token).await.status.as_u16();
+    assert_eq!((status(&first).await, status(&second).await), (200, 200));
+    assert_eq!((status(&first).await, status(&second).await), (503, 503));
+    let other = test.generate().await;
+    let happy = TokenScenario::ExistingAvatar.built_in_scenario();
+    test.sandbox.associate_avatar(&other, &AvatarChoice::New, Some(happy)).expect("free");
+    let files_of = async |token: &str| {
+        let files = test.redeem(token).await.json()["payload_complete"].as_array().expect("ready").clone();
+        path_of(&files[2])
+    };
+    let portrait = files_of(&other).await;
+    assert_eq!(test.get(&portrait, &[]).await.status, 200, "another scenario has no faults");
+    test.associate(&first);
+    let portrait = files_of(&first).await;
+    assert_eq!(test.get(&portrait, &[]).await.status, 500);
+    assert_eq!(test.get(&portrait, &[]).await.status, 200, "the fault came before the URL was used");
+    let log = test.get("/sandbox/requests", &[]).await.json();
+    let faults: Vec<_> = log.as_array().expect("lines").iter().filter_map(|line| line.get("faults")).collect();
+    assert_eq!(faults, [&serde_json::json!(["status"]); 3]);
+}
+
+#[tokio::test]
+async fn world_has_its_own_scenario() {
+    let test = TestSandbox::new(TokenScenario::Happy);
+    let scenario = "name = \"only-here\"\nabout = \"x\"\nsteps = []";
+    let created = test.post("/sandbox/worlds", serde_json::json!({"scenario_file": scenario}).to_string()).await.json();
+    let scenarios = format!("/worlds/{}/sandbox/scenarios", created["id"].as_str().expect("an id"));
+    assert!(test.get(&scenarios, &[]).await.text().contains("only-here"));
+    assert!(!test.get("/sandbox/scenarios", &[]).await.text().contains("only-here"));
+    let wrong = test.post("/sandbox/worlds", r#"{"scenario_file":"name = 1"}"#).await;
+    assert_eq!(wrong.status_and_code(), (400, 107));
+    assert!(wrong.text().contains("line 1, column 8"), "{}", wrong.text());
 }

@@ -5,7 +5,7 @@ use copresence_sandbox::{AvatarChoice, SandboxSettings, Server, StartError, Toke
 use std::net::SocketAddr;
 use test_port::ReservedPort;
 
-fn client() -> reqwest::Client {
+pub(crate) fn client() -> reqwest::Client {
     // Fails if another test of this process has installed it.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     reqwest::Client::builder().no_proxy().build().expect("a client")
@@ -17,7 +17,7 @@ fn loopback() -> SocketAddr {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn visit_over_http_from_token_to_files() {
-    let settings = SandboxSettings { scenario: TokenScenario::ExistingAvatar, ..SandboxSettings::default() };
+    let settings = SandboxSettings { scenario: TokenScenario::ExistingAvatar.into(), ..SandboxSettings::default() };
     let port = ReservedPort::reserve_port().expect("a port").hand_over_to_child_process();
     let listen = port.to_string().parse().expect("an address");
     let server = Server::start(settings, listen).await.expect("a free port");
@@ -98,7 +98,7 @@ async fn invalid_settings_are_refused() {
 async fn https_serves_the_api_and_applies_faults() {
     let list = br#"[{"on":"redeem","nth":2,"do":"reset"},{"on":"redeem","nth":3,"do":{"cut_body":{"after":3}}}]"#;
     let faults = copresence_sandbox::faults::parse_and_check_faults(list).expect("a list");
-    let scenario = TokenScenario::ExistingAvatar;
+    let scenario = TokenScenario::ExistingAvatar.into();
     let settings = SandboxSettings {
         scenario,
         faults,

@@ -46,7 +46,7 @@ impl TestResponse {
 
 impl TestSandbox {
     pub(crate) fn new(scenario: TokenScenario) -> Self {
-        Self::with_settings(SandboxSettings { scenario, seed: 1, ..SandboxSettings::default() })
+        Self::with_settings(SandboxSettings { scenario: scenario.into(), seed: 1, ..SandboxSettings::default() })
     }
 
     pub(crate) fn with_settings(settings: SandboxSettings) -> Self {

@@ -126,5 +126,5 @@ async fn scenario_endpoint_lists_every_scenario() {
         "goes-backwards",
     ];
     assert_eq!(names, all);
-    assert!(!TokenScenario::NeverScanned.is_associated_by_autoplay());
+    assert!(!TokenScenario::NeverScanned.built_in_scenario().is_associated_by_autoplay());
 }

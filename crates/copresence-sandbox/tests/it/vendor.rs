@@ -138,7 +138,7 @@ async fn download_urls_use_the_host_header_or_the_public_url() {
     };
     assert!(first_url(&test, "192.168.1.2:8787").await.starts_with("http://192.168.1.2:8787/files/"));
     let public = TestSandbox::with_settings(copresence_sandbox::SandboxSettings {
-        scenario: TokenScenario::ExistingAvatar,
+        scenario: TokenScenario::ExistingAvatar.into(),
         public_url: Some("https://booth.test/sandbox/".parse().expect("a URL")),
         ..copresence_sandbox::SandboxSettings::default()
     });
@@ -176,6 +176,6 @@ async fn index_page_explains_the_calls_and_contains_no_secret() {
         assert!(!page.text().contains(secret));
     }
     assert!(page.text().contains("/redeemExportToken") && page.text().contains("never-scanned"));
-    assert!(page.text().contains("reset_after_spending") && page.text().contains("src=\"/static/index.js\""));
+    assert!(page.text().contains("reset_after_spending") && page.text().contains("src=\"static/index.js\""));
     assert_eq!(test.get("/static/index.js", &[]).await.header("content-type"), "text/javascript; charset=utf-8");
 }

@@ -14,33 +14,37 @@
 //! Where changes may be missing, the token of an unfinished visit may be spent: a redeem and its response may be among
 //! them. A redeem without a response is added to such a visit.
 //!
-//! A file that is set aside is renamed to `journal-damaged-N.sqlite` (with its `-wal`) and never deleted. Nothing is
-//! renamed while another program has the journal open. The messages are errors of the log, which `copresence` prints.
+//! A file that is set aside is renamed to `journal-damaged-N.sqlite` (with its `-wal`) and never deleted, after the repaired
+//! journal is complete: a repair that is interrupted is done again or finished at the next start
+//! ([`super::repair_files`]). Nothing is renamed while another program has the journal open. The messages are errors of the
+//! log, which `copresence` prints.
 
-use super::damaged_files::{JournalFileContents, path_with_suffix, wal_path};
+use super::damaged_files::{JournalFileContents, wal_path};
 use super::database::{CommitFlushPolicy, JournalDatabase, JournalTransaction, TransactionError};
+use super::repair_files::{JournalRepair, finish_interrupted_repair, was_repair_interrupted};
 use super::wal::{WalFrames, page_size_of_database};
 use super::{BUSY_TIMEOUT, column, open_or_create_database};
 use crate::crash_point::{CommitCrashPoints, CrashPoint};
-use crate::disk;
 use crate::error::{IoContext, StoreError};
-use crate::private_file::{ExistingContent, open_private_file};
 use jiff::Timestamp;
 use rusqlite::config::DbConfig;
 use rusqlite::types::Value;
 use rusqlite::{Connection, params, params_from_iter};
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
-
-/// Name of a temporary database in the data folder.
-const DRAFT_NAME: &str = "journal-repair.sqlite";
 
 /// Largest size of a database or WAL that is examined at each opening, in bytes.
 const MAX_EXAMINED_SIZE: u64 = 64 << 20;
 
 /// The tables, each after those that it refers to, and the columns of their primary keys.
-const TABLES: [(&str, &str); 3] = [("visits", "id"), ("redeems", "visit, no"), ("files", "visit, idx")];
+const TABLES_WITH_PRIMARY_KEYS: [(&str, &str); 6] = [
+    ("visits", "id"),
+    ("redeems", "visit, no"),
+    ("files", "visit, idx"),
+    ("tickets", "visit"),
+    ("deleted_tokens", "token_use"),
+    ("deletions", "visit"),
+];
 
 /// Opens the journal as [`open_or_create_database`] does, also if its files are damaged. `is_any_visit_locked` says
 /// whether a program runs a visit of this journal.
@@ -48,6 +52,13 @@ pub(super) fn open_or_repair_database(
     path: &Path,
     is_any_visit_locked: &dyn Fn() -> bool,
 ) -> Result<JournalDatabase, StoreError> {
+    if let Some(kept) = finish_interrupted_repair(path)? {
+        tracing::error!(
+            path = %path.display(), kept = %kept.display(),
+            "the journal was damaged, and its repair was interrupted: it is finished now. The last changes may be missing. \
+             Run `copresence recover`, check the disk, and keep the damaged files for support"
+        );
+    }
     let may_replace = || !is_any_visit_locked() && !is_open_in_another_connection(path);
     // Examined again, because another program may have written or closed the journal meanwhile.
     if find_damage_before_opening(path).is_some()
@@ -68,6 +79,9 @@ pub(super) fn open_or_repair_database(
                 if !repair_wal(path)? {
                     return rebuild_damaged_journal(path, "its WAL is damaged, or the power was cut");
                 }
+            }
+            DamageMissedBySqlite::InterruptedRepair => {
+                return rebuild_damaged_journal(path, "it was damaged, and its repair was interrupted");
             }
             DamageMissedBySqlite::WalEnd => {
                 return rebuild_damaged_journal(path, "the end of its WAL is missing or damaged, or the power was cut");
@@ -102,10 +116,23 @@ enum DamageMissedBySqlite {
     WalFrames,
     /// The last transactions of the WAL are missing.
     WalEnd,
+    /// An earlier start found damage, and was interrupted before it had repaired it. The damage may not be found again: after
+    /// a power cut, the shared-memory file is not used.
+    InterruptedRepair,
 }
 
 /// Finds damage that `SQLite` would not report.
 fn find_damage_before_opening(path: &Path) -> Option<DamageMissedBySqlite> {
+    match find_damage_in_files(path) {
+        None | Some(DamageMissedBySqlite::EmptyDatabase) if path.exists() && was_repair_interrupted(path) => {
+            Some(DamageMissedBySqlite::InterruptedRepair)
+        }
+        found => found,
+    }
+}
+
+/// Finds damage in the database and its WAL that `SQLite` would not report.
+fn find_damage_in_files(path: &Path) -> Option<DamageMissedBySqlite> {
     let database = std::fs::metadata(path).ok()?;
     let wal = std::fs::metadata(wal_path(path)).map_or(0, |wal| wal.len());
     if database.len() == 0 {
@@ -128,7 +155,7 @@ fn find_damage_before_opening(path: &Path) -> Option<DamageMissedBySqlite> {
         return Some(DamageMissedBySqlite::WalFrames);
     }
     let index = files.index.as_ref().filter(|index| index.frames > 0 && !index.are_frames_in_database)?;
-    frames.is_none_or(|frames| frames.is_end_missing(index)).then_some(DamageMissedBySqlite::WalEnd)
+    frames.is_none_or(|frames| frames.is_end_of_log_missing(index)).then_some(DamageMissedBySqlite::WalEnd)
 }
 
 /// Checks the structure of an open database; returns what is wrong.
@@ -152,18 +179,12 @@ fn repair_wal(path: &Path) -> Result<bool, StoreError> {
         return Ok(false);
     }
     let repaired = files.database_with_valid_frames();
-    let draft = path.with_file_name(DRAFT_NAME);
-    remove_temporary_database(&draft);
-    write_private_file(&draft, &repaired)?;
-    let is_sound = is_sound_database(&draft);
-    remove_temporary_database(&draft);
-    if !is_sound {
+    let repair = JournalRepair::begin_repair(path)?;
+    if !repair.read_temporary_copy(&repaired, |copy| Ok(is_sound_database(copy)))? {
         return Ok(false);
     }
-    let kept = rename_damaged_database(path)?;
-    write_private_file(&draft, &repaired)?;
-    std::fs::rename(&draft, path).io_context("rename", &draft)?;
-    sync_folder_of(path)?;
+    repair.write_draft(&repaired)?;
+    let kept = repair.replace_journal_by_draft()?;
     tracing::error!(
         path = %path.display(), kept = %kept.display(),
         "the journal's WAL was damaged; all changes were recovered, and nothing is missing. Check the disk; the damaged \
@@ -172,40 +193,45 @@ fn repair_wal(path: &Path) -> Result<bool, StoreError> {
     Ok(true)
 }
 
-/// Sets the files of the journal aside, and makes a new one with all rows that can be read of them.
+/// Makes a new journal with all rows that can be read of a damaged one, and sets the damaged files aside.
 fn rebuild_damaged_journal(path: &Path, why: &str) -> Result<JournalDatabase, StoreError> {
     let files = JournalFileContents::read_journal_files(path)?;
-    let kept = rename_damaged_database(path)?;
-    let mut database = open_or_create_database(path, CommitFlushPolicy::FlushWal)?;
+    let repair = JournalRepair::begin_repair(path)?;
+    let rows = write_readable_rows_to_draft(&repair, &files)?;
+    let kept = repair.replace_journal_by_draft()?;
+    tracing::error!(
+        path = %path.display(), kept = %kept.display(), %why, rows,
+        "the journal was damaged: a new one was started with the rows that could be read. The last changes may be \
+         missing. Run `copresence recover`, check the disk, and keep the damaged files for support"
+    );
+    open_or_create_database(path, CommitFlushPolicy::FlushWal)
+}
+
+/// Makes the draft a journal with all rows that can be read of the damaged files, and closes it. Returns their number.
+fn write_readable_rows_to_draft(repair: &JournalRepair<'_>, files: &JournalFileContents) -> Result<usize, StoreError> {
+    let draft = repair.draft_path();
+    let mut database = open_or_create_database(draft, CommitFlushPolicy::FlushWal)?;
     database.truncate_wal();
     // What `SQLite` would have read is consistent. What lies behind the damage is newer.
     let consistent = files.database_with_frames_before_damage();
     let newest = files.database_with_valid_frames();
-    let draft = path.with_file_name(DRAFT_NAME);
     let mut copied = 0;
-    for (image, tables) in [(&consistent, &TABLES[..1]), (&newest, &TABLES[..]), (&consistent, &TABLES[1..])] {
-        for image in [image.clone(), with_first_page_of_new_journal(image, path)] {
-            remove_temporary_database(&draft);
-            let rows =
-                write_private_file(&draft, &image).and_then(|()| copy_readable_rows(&draft, tables, &mut database));
-            match rows {
-                Ok(rows) => copied += rows,
-                Err(error) => tracing::warn!(%error, "a part of the damaged journal cannot be read"),
-            }
+    for (image, tables) in [
+        (&consistent, &TABLES_WITH_PRIMARY_KEYS[..1]),
+        (&newest, &TABLES_WITH_PRIMARY_KEYS[..]),
+        (&consistent, &TABLES_WITH_PRIMARY_KEYS[1..]),
+    ] {
+        for image in [image.clone(), with_first_page_of_new_journal(image, draft)] {
+            copied += repair.read_temporary_copy(&image, |copy| copy_readable_rows(copy, tables, &mut database))?;
         }
     }
-    remove_temporary_database(&draft);
     database.run_write_transaction(CommitCrashPoints(CrashPoint::BeginWriting, CrashPoint::BeginWritten), |tx| {
         add_deliveries_of_planned_files(tx)?;
         add_redeems_that_may_be_missing(tx)
     })?;
-    database.flush_commits().io_context("flush", path)?;
-    tracing::error!(
-        path = %path.display(), kept = %kept.display(), %why, rows = copied,
-        "the journal was damaged: a new one was started with the rows that could be read. The last changes may be \
-         missing. Run `copresence recover`, check the disk, and keep the damaged files for support"
-    );
-    Ok(database)
+    database.flush_commits().io_context("flush", draft)?;
+    database.truncate_wal();
+    Ok(copied)
 }
 
 /// Adds the redeem that delivered them to each unfinished visit whose files the journal holds, if it is missing: then no
@@ -239,8 +265,8 @@ fn add_redeems_that_may_be_missing(tx: &JournalTransaction<'_>) -> Result<(), Tr
     Ok(())
 }
 
-/// A database with the first page of the new journal at `path`, which describes the same tables: for one whose own first
-/// page is damaged.
+/// A database with the first page of the new journal at `path`, whose WAL was empty once, and which describes the same
+/// tables: for one whose own first page is damaged.
 fn with_first_page_of_new_journal(image: &[u8], path: &Path) -> Vec<u8> {
     let mut image = image.to_vec();
     if let Ok(new) = std::fs::read(path)
@@ -256,6 +282,9 @@ fn with_first_page_of_new_journal(image: &[u8], path: &Path) -> Vec<u8> {
 
 /// Copies the rows of these tables that can be read from the database `damaged`, and that are not there yet. Returns their
 /// number.
+///
+/// # Errors
+/// The new database cannot be written, or the damaged one cannot be opened. What cannot be read is no error.
 fn copy_readable_rows(
     damaged: &Path,
     tables: &[(&str, &str)],
@@ -280,11 +309,25 @@ fn copy_readable_rows(
         let points = CommitCrashPoints(CrashPoint::BeginWriting, CrashPoint::BeginWritten);
         copied += database.run_write_transaction(points, |tx| {
             let mut insert = tx.prepare_statement(&insert)?;
-            // A row that breaks a rule of the new tables is left out.
-            Ok(rows.into_iter().map(|row| insert.execute(params_from_iter(row)).unwrap_or_default()).sum::<usize>())
+            let mut inserted = 0;
+            for row in rows {
+                match insert.execute(params_from_iter(row)) {
+                    Ok(count) => inserted += count,
+                    Err(error) if is_row_refused(&error) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            Ok(inserted)
         })?;
     }
     Ok(copied)
+}
+
+/// Whether a row was refused because it breaks a rule of the new tables. Such a row is left out. Other errors are those of
+/// the disk, which may be full.
+fn is_row_refused(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{ConstraintViolation, TooBig, TypeMismatch};
+    error.sqlite_error_code().is_some_and(|code| matches!(code, ConstraintViolation | TypeMismatch | TooBig))
 }
 
 /// The query for the names of a table's columns.
@@ -315,27 +358,6 @@ fn read_rows_from_both_ends(damaged: &Connection, table: &str, key: &str, column
     all
 }
 
-/// Renames the database and its WAL to the next free name. Returns the new path of the database.
-fn rename_damaged_database(path: &Path) -> Result<PathBuf, StoreError> {
-    let target = (1..=u32::MAX)
-        .map(|number| path.with_file_name(format!("journal-damaged-{number}.sqlite")))
-        .find(|target| !target.exists() && !wal_path(target).exists())
-        .unwrap_or_else(|| path.with_file_name("journal-damaged.sqlite"));
-    // The WAL first: with a new database, `SQLite` would delete it.
-    for (from, to) in [(wal_path(path), wal_path(&target)), (path.to_owned(), target.clone())] {
-        match std::fs::rename(&from, &to) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(error).io_context("rename", &from);
-            }
-            _ => {}
-        }
-    }
-    // It describes the WAL that is gone.
-    _ = std::fs::remove_file(path_with_suffix(path, "-shm"));
-    sync_folder_of(path)?;
-    Ok(target)
-}
-
 /// Whether another connection has the database open, in this program or in another one.
 fn is_open_in_another_connection(path: &Path) -> bool {
     let open = || -> rusqlite::Result<()> {
@@ -360,21 +382,4 @@ fn is_sound_database(path: &Path) -> bool {
         connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
     };
     check().is_ok_and(|found| found == "ok")
-}
-
-/// Writes and flushes a private file.
-fn write_private_file(path: &Path, content: &[u8]) -> Result<(), StoreError> {
-    let mut file = open_private_file(path, ExistingContent::Truncate).io_context("write", path)?;
-    file.write_all(content).and_then(|()| file.sync_all()).io_context("write", path)
-}
-
-/// Removes a temporary database with its WAL and shared memory.
-fn remove_temporary_database(path: &Path) {
-    for suffix in ["", "-wal", "-shm"] {
-        _ = std::fs::remove_file(path_with_suffix(path, suffix));
-    }
-}
-
-fn sync_folder_of(path: &Path) -> Result<(), StoreError> {
-    path.parent().map_or(Ok(()), disk::sync_folder_path)
 }

@@ -36,7 +36,7 @@ impl JournalFileContents {
     /// pages, which `SQLite` would read.
     pub(super) fn are_wal_frames_outdated(&self) -> bool {
         let Some(index) = self.index.as_ref().filter(|index| index.are_frames_in_database) else { return false };
-        self.wal_frames().is_some_and(|frames| frames.is_end_missing(index))
+        self.wal_frames().is_some_and(|frames| frames.is_end_of_log_missing(index))
     }
 
     /// The frames of the WAL; `None` if it has none.

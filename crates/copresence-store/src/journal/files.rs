@@ -23,7 +23,7 @@ impl Journal {
         let (id, files) = (*id, files.to_vec());
         self.queue_write_transaction(CommitCrashPoints(CrashPoint::PlanWriting, CrashPoint::PlanWritten), move |tx| {
             let visit = VisitRowState::load_row_state(tx, &id)?;
-            visit.require_not_ended()?;
+            visit.refuse_step_if_visit_ended()?;
             refuse_step_unless(visit.has_delivery, id, "no answer with URLs was read")?;
             let planned = load_planned_files(tx, &id)?;
             let is_same = |(index, name, kind): &(usize, String, String), file: &PlannedFile| {
@@ -97,7 +97,7 @@ impl Journal {
             move |tx, visit, index| {
                 tx.execute_statement(
                     "UPDATE files SET state = 'requested', bytes = ?3, total = ?4, validator = ?5,
-                     content_encoding = ?6, notes = ?7
+                     content_encoding = ?6, notes = ?7, sha256 = ?8
                  WHERE visit = ?1 AND idx = ?2",
                     params![
                         visit,
@@ -106,7 +106,8 @@ impl Journal {
                         progress.total.map(column::size_to_integer),
                         progress.validator,
                         progress.content_encoding,
-                        notes_to_json(&progress.notes)
+                        file_notes_to_json(&progress.notes),
+                        progress.sha256.map(|digest| digest.to_string())
                     ],
                 )
             },
@@ -155,7 +156,7 @@ impl Journal {
         format: FileFormat,
         notes: &[SavedFileNote],
     ) -> Result<(), StoreError> {
-        let (sha256, notes) = (sha256.to_string(), notes_to_json(notes));
+        let (sha256, notes) = (sha256.to_string(), file_notes_to_json(notes));
         self.update_unfinished_file(
             CommitCrashPoints(CrashPoint::WholeWriting, CrashPoint::WholeWritten),
             *id,
@@ -191,11 +192,13 @@ impl Journal {
             index,
             move |tx, visit, index| {
                 tx.execute_statement(
-                "UPDATE files SET state = 'failed', reason = ?3, spent = ?4, url = CASE WHEN ?4 THEN NULL ELSE url END,
+                    // Only flushed bytes count from here on: the disk may have failed.
+                    "UPDATE files SET state = 'failed', boot_id = NULL, reason = ?3, spent = ?4,
+                     url = CASE WHEN ?4 THEN NULL ELSE url END,
                      redirected_to = CASE WHEN ?4 THEN NULL ELSE redirected_to END
                  WHERE visit = ?1 AND idx = ?2",
-                params![visit, index, why, spent],
-            )
+                    params![visit, index, why, spent],
+                )
             },
         )
         .await
@@ -211,7 +214,7 @@ impl Journal {
         act: impl FnOnce(&JournalTransaction<'_>, &str, i64) -> rusqlite::Result<usize> + Send + 'static,
     ) -> Result<(), StoreError> {
         self.queue_write_transaction(step, move |tx| -> Result<(), TransactionError> {
-            VisitRowState::load_row_state(tx, &id)?.require_not_ended()?;
+            VisitRowState::load_row_state(tx, &id)?.refuse_step_if_visit_ended()?;
             let (visit, index) = (id.to_string(), column::size_to_integer(index as u64));
             let open: bool = tx.query_row(
                 "SELECT EXISTS (SELECT 1 FROM files WHERE visit = ?1 AND idx = ?2 AND state <> 'whole')",
@@ -240,6 +243,6 @@ fn load_planned_files(
 }
 
 /// Notes as JSON; `None` without notes.
-fn notes_to_json(notes: &[SavedFileNote]) -> Option<String> {
+fn file_notes_to_json(notes: &[SavedFileNote]) -> Option<String> {
     (!notes.is_empty()).then(|| serde_json::to_string(notes).unwrap_or_default())
 }

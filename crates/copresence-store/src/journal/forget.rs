@@ -1,12 +1,14 @@
 //! Erasing secrets at an ending, and removing whole visits.
 
 use super::database::{JournalTransaction, TransactionError};
+use super::deletions::StoredItem;
 use super::record::VisitRecord;
-use super::{Journal, read};
+use super::{Journal, deletions, read, tokens};
 use crate::crash_point::{CommitCrashPoints, CrashPoint};
 use crate::error::StoreError;
 use crate::visit_id::VisitId;
 use crate::visit_lock::VisitLock;
+use jiff::Timestamp;
 use rusqlite::params;
 
 /// Erases the token, the link, the bodies and the URLs of a visit that ended and left nothing to recover. The record
@@ -32,7 +34,8 @@ pub(super) fn erase_secrets_of_ended_visit(
 }
 
 impl Journal {
-    /// Removes the locked visit from the journal. Returns its record, or `None` if there is no such visit.
+    /// Removes the locked visit from the journal, and records its deletion at this time: `removed` and the rows of the
+    /// journal. Returns its record, or `None` if there is no such visit.
     ///
     /// The caller must remove the visit's folders first, under the same lock
     /// ([`crate::SavedAvatarOperations::remove_avatar`], and [`crate::PartialAvatarFolder::reopen_partial_folder`] for
@@ -40,12 +43,22 @@ impl Journal {
     ///
     /// # Errors
     /// An I/O or database failure.
-    pub async fn forget_visit(&self, visit_lock: &VisitLock) -> Result<Option<VisitRecord>, StoreError> {
+    pub async fn forget_visit(
+        &self,
+        visit_lock: &VisitLock,
+        removed: Vec<StoredItem>,
+        at: Timestamp,
+    ) -> Result<Option<VisitRecord>, StoreError> {
         let id = *visit_lock.locked_visit_id();
+        let place = self.database_path().display().to_string();
         self.queue_write_and_truncate_wal(
             CommitCrashPoints(CrashPoint::ForgetWriting, CrashPoint::ForgetWritten),
             move |tx| {
                 let record = read::load_visit_record(tx, &id)?;
+                if let Some(record) = &record {
+                    tokens::count_token_of_deleted_visit(tx, record)?;
+                    deletions::insert_deletion(tx, record, &removed, &place, at)?;
+                }
                 tx.execute_statement("DELETE FROM visits WHERE id = ?1", [id.to_string()])?;
                 Ok(record)
             },

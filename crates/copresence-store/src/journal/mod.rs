@@ -57,29 +57,38 @@
 //! long as the token itself.
 //!
 //! An ending that retains nothing also folds the plain polls of the visit into its row (`polls.rs`).
+//!
+//! A forgotten visit leaves its deletion (`deletions.rs`): when what was deleted where, and nothing that it contained.
 
 mod column;
 mod damage;
 mod damaged_files;
 mod database;
+mod deletions;
 mod files;
 mod forget;
 mod polls;
 mod read;
 mod record;
 mod redeem;
+mod repair_files;
 #[cfg(feature = "simulation")]
 pub mod simulation;
+mod tickets;
+mod tokens;
 mod wal;
 mod wal_checksum;
 mod wal_index;
 mod writer;
 
+pub use database::JOURNAL_FLUSHED_MESSAGE;
+pub use deletions::{StoredItem, StoredItemKind, VisitDeletion};
 pub use record::{
     AnswerKind, AnswerWithoutUrls, DataRetainedForRecovery, DetailedVisitRecord, FileProgress, FileRecord,
     FileRecordWithUrl, FileState, PartialResponseBody, PlannedFile, RedeemNumber, RedeemRecord, RedeemState,
-    UnfinishedVisit, UnfinishedVisitRedeemAndResponse, UnfinishedVisitRedeemState, UnfinishedVisitSummary,
-    VisitDownloadLimits, VisitEnding, VisitPhase, VisitRecord, VisitStart,
+    TicketClosure, TicketRecord, TokenCounts, TokenUse, UnfinishedVisit, UnfinishedVisitRedeemAndResponse,
+    UnfinishedVisitRedeemState, UnfinishedVisitSummary, VisitDownloadLimits, VisitEnding, VisitPhase, VisitRecord,
+    VisitStart, format_ticket_name_in_english,
 };
 
 use crate::crash_point::{CommitCrashPoints, CrashPoint};
@@ -107,13 +116,15 @@ pub struct Journal {
 }
 
 /// The schema version that this program writes.
-const JOURNAL_VERSION: i64 = 5;
+const JOURNAL_SCHEMA_VERSION: i64 = 7;
 /// The migration from each schema version to the next, from version 1 on.
-const MIGRATIONS: [&str; 4] = [
+const SCHEMA_MIGRATIONS: [&str; 6] = [
     include_str!("from-1-to-2.sql"),
     include_str!("from-2-to-3.sql"),
     include_str!("from-3-to-4.sql"),
     include_str!("from-4-to-5.sql"),
+    include_str!("from-5-to-6.sql"),
+    include_str!("from-6-to-7.sql"),
 ];
 /// How long to wait for another program's write.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -206,7 +217,7 @@ impl Journal {
         let (id, token, link) = (*id, token.clone(), link.to_owned());
         self.queue_write_transaction(CommitCrashPoints(CrashPoint::TokenWriting, CrashPoint::TokenWritten), move |tx| {
             let visit = VisitRowState::load_row_state(tx, &id)?;
-            visit.require_not_ended()?;
+            visit.refuse_step_if_visit_ended()?;
             refuse_step_unless(!visit.has_been_issued, id, "it has a token already")?;
             tx.execute_statement(
                 "UPDATE visits SET token = ?2, link = ?3, expires_at = ?4, issued_at = ?5 WHERE id = ?1",
@@ -432,7 +443,7 @@ impl VisitRowState {
     }
 
     /// Refuses a step if the visit has ended.
-    fn require_not_ended(&self) -> Result<(), TransactionError> {
+    fn refuse_step_if_visit_ended(&self) -> Result<(), TransactionError> {
         refuse_step_unless(!self.has_ended, self.id, "it ended")
     }
 
@@ -504,8 +515,8 @@ fn open_or_create_database(path: &Path, mut flush: CommitFlushPolicy) -> Result<
         Ok((connection, form))
     };
     let (connection, found) = open().map_err(|error| StoreError::from_sqlite(path, error))?;
-    if found > JOURNAL_VERSION {
-        return Err(StoreError::JournalTooNew { path: path.to_owned(), found, known: JOURNAL_VERSION });
+    if found > JOURNAL_SCHEMA_VERSION {
+        return Err(StoreError::JournalTooNew { path: path.to_owned(), found, known: JOURNAL_SCHEMA_VERSION });
     }
     Ok(JournalDatabase::new(connection, path, flush))
 }
@@ -534,20 +545,27 @@ fn create_journal_file(path: &Path) -> Result<(), StoreError> {
     path.parent().map_or(Ok(()), disk::sync_folder_path)
 }
 
+/// The schema of a new journal. `SQLite` keeps its text in the database: without comments, it fits on the first page, which
+/// is replaced when it is damaged.
+fn load_schema_without_comments() -> String {
+    let lines = include_str!("schema.sql").lines().map(|line| line.split("--").next().unwrap_or_default().trim());
+    lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
+}
+
 /// Creates the tables of a new journal, or migrates those of an earlier version, in one transaction; returns the
 /// version found or made.
 fn create_or_migrate_schema(connection: &mut Connection) -> rusqlite::Result<i64> {
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let form: i64 = tx.pragma_query_value(None, "user_version", |row| row.get(0))?;
     match form {
-        0 => tx.execute_batch(include_str!("schema.sql"))?,
-        1..JOURNAL_VERSION => {
-            let steps = MIGRATIONS.iter().skip(usize::try_from(form - 1).unwrap_or_default());
+        0 => tx.execute_batch(&load_schema_without_comments())?,
+        1..JOURNAL_SCHEMA_VERSION => {
+            let steps = SCHEMA_MIGRATIONS.iter().skip(usize::try_from(form - 1).unwrap_or_default());
             steps.into_iter().try_for_each(|step| tx.execute_batch(step))?;
         }
         _ => return Ok(form),
     }
-    tx.pragma_update(None, "user_version", JOURNAL_VERSION)?;
+    tx.pragma_update(None, "user_version", JOURNAL_SCHEMA_VERSION)?;
     tx.commit()?;
-    Ok(JOURNAL_VERSION)
+    Ok(JOURNAL_SCHEMA_VERSION)
 }

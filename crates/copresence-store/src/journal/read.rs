@@ -76,7 +76,7 @@ impl Journal {
             let mut query =
                 tx.prepare_statement(&format!("{SELECT_VISIT} WHERE {UNFINISHED_CONDITION} ORDER BY id"))?;
             let visits = query.query_map([], visit_record_from_row)?.collect::<rusqlite::Result<Vec<_>>>()?;
-            visits.into_iter().map(|visit| load_unfinished_visit_details(tx, visit)).collect()
+            visits.into_iter().map(|visit| load_token_redeems_and_files_of_unfinished_visit(tx, visit)).collect()
         })
         .await
     }
@@ -110,7 +110,7 @@ impl Journal {
         self.queue_read_transaction(move |tx| {
             let query = format!("{SELECT_VISIT} WHERE id = ?1 AND ({UNFINISHED_CONDITION})");
             let visit = tx.query_row(&query, [id.to_string()], visit_record_from_row).optional()?;
-            visit.map(|visit| load_unfinished_visit_details(tx, visit)).transpose()
+            visit.map(|visit| load_token_redeems_and_files_of_unfinished_visit(tx, visit)).transpose()
         })
         .await
     }
@@ -154,7 +154,7 @@ fn visit_record_from_row(row: &Row<'_>) -> rusqlite::Result<VisitRecord> {
     let required: Vec<String> = serde_json::from_str(&row.get::<_, String>(6)?).unwrap_or_default();
     let started_at = column::timestamp_from_micros(row.get(7)?);
     let start = VisitStart {
-        id: visit_id_from_row(row, 0)?,
+        id: read_visit_id_from_row(row, 0)?,
         profile: row.get(1)?,
         api_url: row.get(2)?,
         backend_host: row.get(3)?,
@@ -203,7 +203,7 @@ fn visit_record_from_row(row: &Row<'_>) -> rusqlite::Result<VisitRecord> {
 
 fn unfinished_visit_summary_from_row(row: &Row<'_>) -> rusqlite::Result<UnfinishedVisitSummary> {
     Ok(UnfinishedVisitSummary {
-        id: visit_id_from_row(row, 0)?,
+        id: read_visit_id_from_row(row, 0)?,
         api_url: row.get(1)?,
         started_at: column::timestamp_from_micros(row.get(2)?),
         issued_at: time_from_row(row, 3)?,
@@ -262,7 +262,7 @@ fn redeem_record_from_row(row: &Row<'_>) -> rusqlite::Result<RedeemRecord> {
 }
 
 /// Loads the token, redeems, partial bodies and files of an unfinished visit, and adds them to its record.
-fn load_unfinished_visit_details(
+fn load_token_redeems_and_files_of_unfinished_visit(
     tx: &JournalTransaction<'_>,
     visit: VisitRecord,
 ) -> Result<UnfinishedVisit, TransactionError> {
@@ -362,8 +362,10 @@ fn file_with_url_from_row(row: &Row<'_>) -> rusqlite::Result<FileRecordWithUrl> 
     let notes: Option<String> = row.get(14)?;
     // Notes never prevent that a visit is read.
     let notes: Vec<SavedFileNote> = notes.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default();
+    let digest: Option<String> = row.get(8)?;
     let progress = FileProgress {
         bytes,
+        sha256: digest.and_then(|digest| digest.parse().ok()),
         total: row.get::<_, Option<i64>>(6)?.map(column::integer_to_size),
         validator: row.get(7)?,
         content_encoding: row.get(13)?,
@@ -395,7 +397,7 @@ fn file_with_url_from_row(row: &Row<'_>) -> rusqlite::Result<FileRecordWithUrl> 
 }
 
 /// Reads a visit's id from a column.
-fn visit_id_from_row(row: &Row<'_>, column: usize) -> rusqlite::Result<VisitId> {
+pub(super) fn read_visit_id_from_row(row: &Row<'_>, column: usize) -> rusqlite::Result<VisitId> {
     column::parse_text_column(column, &row.get::<_, String>(column)?)
 }
 

@@ -102,13 +102,13 @@ impl AnswerKind {
     ];
 
     /// Whether an answer of this kind requires its raw body to be stored and kept.
-    pub(super) fn requires_body(self) -> bool {
+    pub(super) fn requires_stored_body(self) -> bool {
         matches!(self, Self::Truncated | Self::Delivery)
     }
 
     /// Whether the raw body of an answer of this kind is kept, if it was stored.
     pub(super) fn should_keep_stored_body(self) -> bool {
-        self.requires_body() || self == Self::Unreadable
+        self.requires_stored_body() || self == Self::Unreadable
     }
 
     /// The word in the database.
@@ -198,6 +198,8 @@ pub struct PlannedFile {
 pub struct FileProgress {
     /// Bytes that are durable ([`crate::PartialFile::sync_data`]): resuming after a power cut keeps no more.
     pub bytes: u64,
+    /// Digest of these bytes, by which a later run recognizes that the disk has changed them.
+    pub sha256: Option<Sha256Digest>,
     /// Size of the complete file in bytes, if the server stated it.
     pub total: Option<u64>,
     /// A strong `ETag` or a `Last-Modified`, for `If-Range`.
@@ -264,6 +266,19 @@ pub struct VisitRecord {
     pub recovery_attempts: u32,
     /// When automatic recovery tries next; `None` is at once.
     pub recovery_next_attempt_at: Option<Timestamp>,
+}
+
+impl VisitRecord {
+    /// What became of its Export Token, as [`Journal::count_tokens`](super::Journal::count_tokens) counts it; `None` if no
+    /// token was issued.
+    pub fn token_use(&self) -> Option<TokenUse> {
+        self.times.issued?;
+        Some(match self {
+            _ if self.times.redeemed.is_some() => TokenUse::Spent,
+            _ if self.is_unfinished => TokenUse::Active,
+            _ => TokenUse::Abandoned,
+        })
+    }
 }
 
 /// A visit with its redeems and files; it holds no secret.
@@ -493,4 +508,90 @@ pub struct FileRecordWithUrl {
     pub record: FileRecord,
     /// Its URL, unless the file is complete or the URL spent.
     pub url: Option<DownloadUrl>,
+}
+
+/// The ticket of a visit that was handed over: its visitor opens it with a code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TicketRecord {
+    /// The visit.
+    pub visit: VisitId,
+    /// First word of its name.
+    pub colour: String,
+    /// Second word of its name.
+    pub symbol: String,
+    /// Hash of its pickup code; `None` once it is closed.
+    pub code_hash: Option<String>,
+    /// Its place on the strip, in ascending order.
+    pub place: u32,
+    /// When the visit was handed over.
+    pub handed_over_at: Timestamp,
+    /// Number of wrong codes so far.
+    pub wrong_codes: u32,
+    /// When and how it was closed; `None` while it is live.
+    pub closure: Option<TicketClosure>,
+}
+
+impl TicketRecord {
+    /// Its name in English, for operators and logs, as in *Blue Comet*.
+    pub fn english_name(&self) -> String {
+        format_ticket_name_in_english(&self.colour, &self.symbol)
+    }
+}
+
+/// The English name of a ticket with these words, as in *Blue Comet*.
+pub fn format_ticket_name_in_english(colour: &str, symbol: &str) -> String {
+    let capitalize = |word: &str| {
+        let mut letters = word.chars();
+        letters.next().map_or_else(String::new, |first| first.to_ascii_uppercase().to_string() + letters.as_str())
+    };
+    format!("{} {}", capitalize(colour), capitalize(symbol))
+}
+
+/// When and how a ticket was closed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TicketClosure {
+    /// A stable word, as in `picked_up`.
+    pub how: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What became of one Export Token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TokenUse {
+    /// It may still deliver an avatar.
+    Active,
+    /// It delivered an avatar.
+    Spent,
+    /// It ended without an avatar.
+    Abandoned,
+}
+
+impl TokenUse {
+    /// The stable word, in the database and in JSON.
+    pub fn as_word(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Spent => "spent",
+            Self::Abandoned => "abandoned",
+        }
+    }
+}
+
+/// Numbers of Export Tokens by what became of them, including those of visits that were deleted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TokenCounts {
+    /// Tokens that may still deliver an avatar.
+    pub active: u32,
+    /// Tokens that delivered one.
+    pub spent: u32,
+    /// Tokens that ended without one.
+    pub abandoned: u32,
+}
+
+impl TokenCounts {
+    /// Tokens issued: the sum of all.
+    pub fn issued_token_count(self) -> u32 {
+        self.active.saturating_add(self.spent).saturating_add(self.abandoned)
+    }
 }

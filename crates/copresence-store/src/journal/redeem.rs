@@ -36,7 +36,7 @@ impl Journal {
             CommitCrashPoints(CrashPoint::IntentWriting, CrashPoint::IntentWritten),
             move |tx| {
                 let visit = VisitRowState::load_row_state(tx, &id)?;
-                visit.require_not_ended()?;
+                visit.refuse_step_if_visit_ended()?;
                 refuse_step_unless(visit.has_token, id, "it has no token to redeem")?;
                 refuse_step_unless(!visit.has_delivery, id, "its token was spent on an answer with URLs")?;
                 refuse_step_unless(!visit.has_unread_answer, id, "its last answer was not read yet")?;
@@ -144,7 +144,7 @@ impl Journal {
                     size: Some(body.len() as u64),
                     kind: None,
                 };
-                if end.is_recorded_already(tx, &id, no)? {
+                if end.is_redeem_end_recorded_already(tx, &id, no)? {
                     return Ok(());
                 }
                 require_redeem_in_flight(tx, &id, no)?;
@@ -181,7 +181,7 @@ impl Journal {
     ) -> Result<(), StoreError> {
         let (id, answer) = (*id, answer.clone());
         self.queue_write_transaction(CommitCrashPoints(CrashPoint::PollWriting, CrashPoint::PollWritten), move |tx| {
-            refuse_step_unless(!answer.kind.requires_body(), id, "the body of that answer has to be kept")?;
+            refuse_step_unless(!answer.kind.requires_stored_body(), id, "the body of that answer has to be kept")?;
             let end = RedeemEndToRecord {
                 state: "answered",
                 at,
@@ -191,7 +191,7 @@ impl Journal {
                 size: Some(answer.body_size),
                 kind: Some(answer.kind),
             };
-            if end.is_recorded_already(tx, &id, no)? {
+            if end.is_redeem_end_recorded_already(tx, &id, no)? {
                 return Ok(());
             }
             require_redeem_in_flight(tx, &id, no)?;
@@ -246,10 +246,10 @@ impl Journal {
                         kind == AnswerKind::Delivery,
                         kind.should_keep_stored_body(),
                         kind.as_database_word(),
-                        kind.requires_body()
+                        kind.requires_stored_body()
                     ],
                 )?;
-                if read == 0 && is_read_with_kind(tx, &id, no, kind)? {
+                if read == 0 && is_answer_recorded_with_kind(tx, &id, no, kind)? {
                     return Ok(());
                 }
                 refuse_step_unless(read == 1, id, "that redeem has no unread answer")?;
@@ -275,7 +275,7 @@ impl Journal {
             CommitCrashPoints(CrashPoint::ReadingWriting, CrashPoint::ReadingWritten),
             move |tx| {
                 let visit = VisitRowState::load_row_state(tx, &id)?;
-                visit.require_not_ended()?;
+                visit.refuse_step_if_visit_ended()?;
                 if visit.has_delivery && is_truncated_response_used(tx, &id, no)? {
                     return Ok(());
                 }
@@ -317,7 +317,7 @@ struct RedeemEndToRecord<'a> {
 impl RedeemEndToRecord<'_> {
     /// Whether the journal has exactly this end of the redeem. An earlier call may have committed it and failed to flush
     /// it, so recording it again is no second end.
-    fn is_recorded_already(
+    fn is_redeem_end_recorded_already(
         &self,
         tx: &JournalTransaction<'_>,
         id: &VisitId,
@@ -362,7 +362,7 @@ fn finish_redeem_without_response(
         size,
         kind: None,
     };
-    if recorded.is_recorded_already(tx, id, no)? {
+    if recorded.is_redeem_end_recorded_already(tx, id, no)? {
         return Ok(());
     }
     require_redeem_in_flight(tx, id, no)?;
@@ -383,7 +383,7 @@ fn finish_redeem_without_response(
 }
 
 /// Whether the answer of a redeem was read with this kind: an earlier call may have failed to flush that.
-fn is_read_with_kind(
+fn is_answer_recorded_with_kind(
     tx: &JournalTransaction<'_>,
     id: &VisitId,
     no: RedeemNumber,
@@ -423,7 +423,7 @@ fn erase_data_obsoleted_by_answer(
         AnswerKind::Delivery => erase_token_and_bodies_except(tx, id, no),
         // One is enough: the latest is the one that can have spent the token.
         AnswerKind::Truncated => erase_partial_bodies_except(tx, id, no),
-        AnswerKind::Progress => erase_unspent_redeem_bodies(tx, id, no),
+        AnswerKind::Progress => erase_bodies_of_redeems_without_effect(tx, id, no),
         AnswerKind::Refused | AnswerKind::Failed | AnswerKind::Undecided | AnswerKind::Unreadable => Ok(()),
     }
 }
@@ -458,7 +458,7 @@ fn erase_partial_bodies_except(
 
 /// The redeem `no` showed the token active: erases the partial bodies of redeems that the backend cannot process any
 /// more. Those spent nothing. See [`MAX_REDEEM_DELAY`].
-fn erase_unspent_redeem_bodies(
+fn erase_bodies_of_redeems_without_effect(
     tx: &JournalTransaction<'_>,
     id: &VisitId,
     no: RedeemNumber,

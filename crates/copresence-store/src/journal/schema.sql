@@ -1,4 +1,13 @@
--- Form 5. Times are microseconds since 1970 (UTC). Secrets (token, link, url, redirected_to, body) are NULL once they are erased.
+-- Form 7. Times are microseconds since 1970 (UTC). Secrets (token, link, url, redirected_to, body) are NULL once they are erased.
+--
+-- SQLite stores the text of each statement. Comments are therefore outside of the statements: the text of all of them fits into
+-- the first page of the database, which a repair replaces if it is damaged.
+
+-- parallel_downloads … min_free_space: limits of its downloads. NULL for a visit that began with form 1.
+-- last_status: `completion_status` of the last answer that was "not ready".
+-- polls, poll_count: plain polls of a finished visit, folded (src/journal/polls.rs), and their number.
+-- recovery_…: back-off of `recover`.
+-- keep_trying_ms: how long after the delivery missing files are requested again. NULL for a visit that began before form 4.
 CREATE TABLE visits (
     id               TEXT PRIMARY KEY,
     profile          TEXT NOT NULL,
@@ -26,23 +35,22 @@ CREATE TABLE visits (
     ended_state      TEXT,
     directory        ANY,
     recoverable      INTEGER NOT NULL DEFAULT 0,
-    -- Limits of its downloads. NULL for a visit that began with form 1.
     parallel_downloads INTEGER,
     max_file_size    INTEGER,
     patience_ms      INTEGER,
     min_free_space   INTEGER,
-    -- `completion_status` of the last answer that was "not ready".
     last_status      TEXT,
-    -- Plain polls of a finished visit, folded (src/journal/polls.rs), and their number.
     polls            TEXT,
     poll_count       INTEGER NOT NULL DEFAULT 0,
-    -- Back-off of `recover`.
     recovery_attempts INTEGER NOT NULL DEFAULT 0,
     recovery_next_attempt_at INTEGER,
-    -- How long after the delivery missing files are requested again. NULL for a visit that began before form 4.
     keep_trying_ms   INTEGER
 ) STRICT, WITHOUT ROWID;
 
+-- delivered: NULL until the answer was read, then whether it carried URLs (for a lost answer: whether its beginning was used as
+-- the delivery).
+-- answer_kind: what kind of answer it was ('progress', 'refused', 'failed', 'unreadable', 'truncated', 'delivery'). NULL until
+-- it was read, or if it was read before form 3.
 CREATE TABLE redeems (
     visit     TEXT NOT NULL REFERENCES visits (id) ON DELETE CASCADE,
     no        INTEGER NOT NULL,
@@ -53,11 +61,7 @@ CREATE TABLE redeems (
     status    INTEGER,
     body      BLOB,
     body_size INTEGER,
-    -- NULL until the answer was read, then whether it carried URLs (for a lost answer: whether its beginning was used as the
-    -- delivery).
     delivered INTEGER,
-    -- What kind of answer it was ('progress', 'refused', 'failed', 'unreadable', 'truncated', 'delivery'). NULL until it was
-    -- read, or if it was read before form 3.
     answer_kind TEXT,
     PRIMARY KEY (visit, no)
 ) STRICT, WITHOUT ROWID;
@@ -66,6 +70,11 @@ CREATE TABLE redeems (
 CREATE UNIQUE INDEX one_open_intent ON redeems (visit) WHERE state = 'intent';
 CREATE UNIQUE INDEX one_delivery ON redeems (visit) WHERE delivered = 1;
 
+-- sha256: of the whole file, or of its first `bytes` bytes while it is downloaded.
+-- boot_id: the boot of the system in which it was last requested. Bytes that were not flushed are right within that boot only.
+-- content_encoding: `Content-Encoding` of the response, if the server stated one.
+-- notes: notes about the file, as JSON.
+-- redirected_to: where the URL last redirected. A redirect may spend a one-time URL, and the file may still be there.
 CREATE TABLE files (
     visit       TEXT NOT NULL REFERENCES visits (id) ON DELETE CASCADE,
     idx         INTEGER NOT NULL,
@@ -80,13 +89,38 @@ CREATE TABLE files (
     format      TEXT,
     reason      TEXT,
     spent       INTEGER NOT NULL DEFAULT 0,
-    -- The boot of the system in which it was last requested: bytes that were not flushed are right within that boot only.
     boot_id     TEXT,
-    -- `Content-Encoding` of the response, if the server stated one.
     content_encoding TEXT,
-    -- Notes about the file, as JSON.
     notes       TEXT,
-    -- Where the URL last redirected. A redirect may spend a one-time URL, and the file may still be there.
     redirected_to TEXT,
     PRIMARY KEY (visit, idx)
+) STRICT, WITHOUT ROWID;
+
+-- Tickets of visits that were handed over to the next visitor of the window.
+-- colour, symbol: the two words of its name.
+-- code_hash: argon2id hash of the pickup code, as a PHC string. NULL once it is closed.
+-- place: its place on the strip, in ascending order.
+-- closed_at, closed_how: NULL while it is live.
+CREATE TABLE tickets (
+    visit          TEXT PRIMARY KEY REFERENCES visits (id) ON DELETE CASCADE,
+    colour         TEXT NOT NULL,
+    symbol         TEXT NOT NULL,
+    code_hash      TEXT,
+    place          INTEGER NOT NULL,
+    handed_over_at INTEGER NOT NULL,
+    wrong_codes    INTEGER NOT NULL DEFAULT 0,
+    closed_at      INTEGER,
+    closed_how     TEXT
+) STRICT, WITHOUT ROWID;
+
+-- Number of issued Export Tokens of visits that were deleted.
+CREATE TABLE deleted_tokens (
+    token_use TEXT PRIMARY KEY CHECK (token_use IN ('spent', 'abandoned')),
+    count     INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- What was deleted of forgotten visits, and when (src/journal/deletions.rs).
+CREATE TABLE deletions (
+    visit TEXT PRIMARY KEY, started_at INTEGER NOT NULL, ended_at INTEGER, ended_code TEXT, deleted_at INTEGER NOT NULL,
+    items TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;

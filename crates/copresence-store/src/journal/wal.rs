@@ -76,7 +76,7 @@ impl<'a> WalFrames<'a> {
     }
 
     /// Whether transactions are missing that `index` knows: the end of the log is damaged, or was cut off.
-    pub(super) fn is_end_missing(&self, index: &WalIndex) -> bool {
+    pub(super) fn is_end_of_log_missing(&self, index: &WalIndex) -> bool {
         self.salts == index.salts && self.applied < index.frames
     }
 

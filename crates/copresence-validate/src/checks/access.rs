@@ -124,7 +124,7 @@ fn check_wrong_password_refused(observations: &Observations) -> CheckResult {
 /// Every answered login with valid credentials has a 2xx status and a session token in the body.
 fn check_login_returned_session(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for step in observations.steps_with_role(StepRole::Login).filter(|step| observations.is_api_answer(step)) {
+    for step in observations.steps_with_role(StepRole::Login).filter(|step| observations.is_certain_api_answer(step)) {
         let body = step.json_body();
         let point = response_fields::judge_session_token(body.as_ref(), &observations.target_info.session_pointer);
         let good = step.has_success_status() && point.is_ok;
@@ -142,7 +142,8 @@ fn check_login_returned_session(observations: &Observations) -> CheckResult {
 /// Every answered generate request with valid credentials has a 2xx status. Does not look at the bodies.
 fn check_every_generate_returned_2xx(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for step in observations.steps_with_role(StepRole::Generate).filter(|step| observations.is_api_answer(step)) {
+    for step in observations.steps_with_role(StepRole::Generate).filter(|step| observations.is_certain_api_answer(step))
+    {
         collector.record_step_result(
             step,
             step.has_success_status(),

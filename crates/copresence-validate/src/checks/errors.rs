@@ -83,7 +83,7 @@ fn check_errors_have_message(observations: &Observations) -> CheckResult {
     for (step, _) in recorded_error_responses(observations).filter(|(step, _)| step.exchange.call != CallKind::Download)
     {
         // The pages of gateways (502, 503, 504) and of anything else in between are not the API's.
-        if !observations.is_api_answer(step) && step.response_status() != Some(500) {
+        if !observations.is_certain_api_answer(step) && step.response_status() != Some(500) {
             continue;
         }
         // Responses to preflights and over plain HTTP need no JSON body.
@@ -106,7 +106,7 @@ fn check_repeated_redeem_errors_equal(observations: &Observations) -> CheckResul
     let mut collector = FindingCollector::default();
     for role in [StepRole::RedeemUnknown, StepRole::RedeemSpent] {
         let answered: Vec<_> =
-            observations.steps_with_role(role).filter(|step| observations.is_api_answer(step)).collect();
+            observations.steps_with_role(role).filter(|step| observations.is_certain_api_answer(step)).collect();
         for pair in answered.windows(2) {
             let code = |step: &RecordedStep| step.json_body().and_then(|body| body.get("code").cloned());
             let same = pair[0].response_status() == pair[1].response_status() && code(pair[0]) == code(pair[1]);

@@ -93,7 +93,7 @@ fn check_api_and_urls_https(observations: &Observations) -> CheckResult {
         return judged;
     }
     let mut collector = FindingCollector::default();
-    if let Some(step) = recorded_api_steps(observations).find(|step| observations.is_api_answer(step)) {
+    if let Some(step) = recorded_api_steps(observations).find(|step| observations.is_certain_api_answer(step)) {
         collector.record_step_result(
             step,
             observations.target_info.uses_https,
@@ -120,8 +120,8 @@ fn check_api_sends_hsts(observations: &Observations) -> CheckResult {
         return CheckResult::NotApplicable("the API is not reached over TLS".to_owned());
     }
     let mut collector = FindingCollector::default();
-    for step in
-        recorded_api_steps(observations).filter(|step| step.has_success_status() && observations.is_api_answer(step))
+    for step in recorded_api_steps(observations)
+        .filter(|step| step.has_success_status() && observations.is_certain_api_answer(step))
     {
         collector.record_field_result(
             step,
@@ -139,7 +139,7 @@ fn check_plain_http_refused(observations: &Observations) -> CheckResult {
         let is_page = step.api_answer_certainty() == ApiAnswerCertainty::Ambiguous
             && !step.response_status().is_some_and(|status| (300..400).contains(&status));
         let is_failure = step.reply.is_some() && step.api_answer_certainty() == ApiAnswerCertainty::NoAnswer;
-        if is_page || is_failure || step.reply.is_none() && !observations.api_answered_around(step) {
+        if is_page || is_failure || step.reply.is_none() && !observations.did_api_answer_around_step(step) {
             continue;
         }
         collector.record_step_result(
@@ -156,7 +156,7 @@ fn check_plain_http_refused(observations: &Observations) -> CheckResult {
 fn check_api_forbids_caching(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for step in recorded_api_steps(observations).filter(|step| {
-        step.has_success_status() && !step.role.is_deliberately_wrong() && observations.is_api_answer(step)
+        step.has_success_status() && !step.role.is_deliberately_wrong() && observations.is_certain_api_answer(step)
     }) {
         collector.record_field_result(
             step,
@@ -173,7 +173,7 @@ fn check_cors_denies_other_sites(observations: &Observations) -> CheckResult {
         .into_iter()
         .flat_map(|role| observations.steps_with_role(role))
     {
-        if !observations.is_api_answer(step) {
+        if !observations.is_certain_api_answer(step) {
             continue;
         }
         let allowed = step.response_header("access-control-allow-origin").unwrap_or_default();
@@ -211,7 +211,8 @@ fn check_api_requests_answered(observations: &Observations) -> CheckResult {
 
 /// 95 % of the API's responses came within 2 seconds.
 fn check_p95_latency_under_2s(observations: &Observations) -> CheckResult {
-    let steps: Vec<_> = recorded_api_steps(observations).filter(|step| observations.is_api_answer(step)).collect();
+    let steps: Vec<_> =
+        recorded_api_steps(observations).filter(|step| observations.is_certain_api_answer(step)).collect();
     let durations: Vec<_> = steps.iter().map(|step| step.exchange.duration).collect();
     let Some(times) = compute_percentiles(&durations) else {
         return CheckResult::Inconclusive("no response was received".to_owned());

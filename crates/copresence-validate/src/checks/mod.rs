@@ -67,9 +67,9 @@ fn judge_answers_to_wrong_request(
     let mut collector = FindingCollector::default();
     let mut undecided = None;
     for step in observations.steps_with_role(role) {
-        if !observations.is_api_answer(step) {
+        if !observations.is_certain_api_answer(step) {
             undecided = Some(format!("the API did not answer: {}", step.describe_status_or_no_response()));
-        } else if !observations.is_distinct_from_valid(step) {
+        } else if !observations.differs_from_valid_responses(step) {
             let status = step.describe_status_or_no_response();
             undecided = Some(format!("valid requests get {status} too, so that this shows nothing"));
         } else {

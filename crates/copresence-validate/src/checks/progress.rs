@@ -204,7 +204,9 @@ fn check_queue_position_never_increases(observations: &Observations) -> CheckRes
 }
 
 /// Polls with the status `failed`.
-fn failed_avatar_reports(observations: &Observations) -> impl Iterator<Item = (&RecordedStep, Map<String, Value>)> {
+fn find_polls_with_failed_status(
+    observations: &Observations,
+) -> impl Iterator<Item = (&RecordedStep, Map<String, Value>)> {
     observations
         .steps_with_role(StepRole::PollFailing)
         .filter_map(|step| Some((step, step.status_report()?)))
@@ -215,7 +217,7 @@ fn failed_avatar_reports(observations: &Observations) -> impl Iterator<Item = (&
 /// avatar was never reported as failed.
 fn check_failed_avatar_fields(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for (step, progress) in failed_avatar_reports(observations) {
+    for (step, progress) in find_polls_with_failed_status(observations) {
         collector.record_field_result(step, response_fields::judge_progress_percent(&progress));
         collector.record_field_result(step, response_fields::judge_field_minus_one(&progress, "queue_position", ""));
     }
@@ -235,8 +237,9 @@ fn check_failed_avatar_fields(observations: &Observations) -> CheckResult {
 /// Judges the redeem after a status of `failed`: the token must still be active (status 200).
 fn check_token_active_after_failure(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for step in
-        observations.steps_with_role(StepRole::RedeemAfterFailure).filter(|step| observations.is_api_answer(step))
+    for step in observations
+        .steps_with_role(StepRole::RedeemAfterFailure)
+        .filter(|step| observations.is_certain_api_answer(step))
     {
         collector.record_step_result(
             step,

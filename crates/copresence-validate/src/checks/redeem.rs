@@ -143,9 +143,9 @@ fn find_successful_redeems_before_delivery(observations: &Observations) -> impl 
 /// Every redeem of an active token returns HTTP status 200 and a JSON object.
 fn check_active_redeem_returns_200(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for step in observations.redeems_of_active_tokens().filter(|step| observations.is_api_answer(step)) {
+    for step in observations.redeems_of_active_tokens().filter(|step| observations.is_certain_api_answer(step)) {
         // A lost answer may have spent the token, so that a refusal is right.
-        let is_doubtful = step.response_status() == Some(400) && observations.may_have_been_spent_before(step);
+        let is_doubtful = step.response_status() == Some(400) && observations.may_token_be_spent_before_step(step);
         // Other checks judge these redeems.
         if !is_doubtful && step.role != StepRole::RedeemAfterRefusals && step.role != StepRole::RedeemAfterFailure {
             let good = step.response_status() == Some(200) && step.json_body().is_some_and(|body| body.is_object());
@@ -167,7 +167,7 @@ fn check_redeem_content_type(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for step in observations
         .redeems_of_active_tokens()
-        .filter(|step| step.has_success_status() && observations.is_api_answer(step))
+        .filter(|step| step.has_success_status() && observations.is_certain_api_answer(step))
     {
         collector.record_field_result(
             step,
@@ -239,8 +239,10 @@ fn check_unscanned_field_minus_one(observations: &Observations, field: &str) -> 
 
 /// Repeated redeems of a fresh token get the same response.
 fn check_repeated_redeem_same_response(observations: &Observations) -> CheckResult {
-    let answered: Vec<_> =
-        observations.steps_with_role(StepRole::RedeemFresh).filter(|step| observations.is_api_answer(step)).collect();
+    let answered: Vec<_> = observations
+        .steps_with_role(StepRole::RedeemFresh)
+        .filter(|step| observations.is_certain_api_answer(step))
+        .collect();
     let mut collector = FindingCollector::default();
     for pair in answered.windows(2) {
         let same = pair[0].response_status() == pair[1].response_status() && pair[0].json_body() == pair[1].json_body();
@@ -253,8 +255,9 @@ fn check_repeated_redeem_same_response(observations: &Observations) -> CheckResu
 /// Judges the redeem after the refused requests: status 200, and the same `completion_status` as before them.
 fn check_refusals_change_nothing(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for step in
-        observations.steps_with_role(StepRole::RedeemAfterRefusals).filter(|step| observations.is_api_answer(step))
+    for step in observations
+        .steps_with_role(StepRole::RedeemAfterRefusals)
+        .filter(|step| observations.is_certain_api_answer(step))
     {
         let status = step.read_completion_status_field();
         let was =

@@ -100,7 +100,7 @@ fn check_relay_uncached(observations: &Observations) -> CheckResult {
         return CheckResult::NotApplicable("redeems do not go through a relay".to_owned());
     }
     let mut collector = FindingCollector::default();
-    for step in observations.redeems_of_active_tokens().filter(|step| observations.is_api_answer(step)) {
+    for step in observations.redeems_of_active_tokens().filter(|step| observations.is_certain_api_answer(step)) {
         let aged = step.response_header("age").is_some_and(|age| age.trim() != "0");
         let hit = ["x-cache", "cf-cache-status", "x-cache-status"]
             .iter()
@@ -154,7 +154,7 @@ fn check_relay_hides_credentials(observations: &Observations) -> CheckResult {
             secret.is_contained_in_text(&body) || headers.iter().any(|(_, value)| secret.is_contained_in_text(value))
         });
         if has_credential_field || secret.is_some() {
-            let what = secret.map_or("a field name of Copresence's credentials", |secret| secret.label);
+            let what = secret.map_or("a field name of Copresence's credentials", |secret| &secret.label);
             collector.add_finding(
                 &[step],
                 "a response without Copresence's credentials",

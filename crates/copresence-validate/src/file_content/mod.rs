@@ -20,6 +20,9 @@ pub use gltf::GltfFacts;
 pub(crate) use timed_inspection::{INSPECTION_TIME_LIMIT, SequentialInspections};
 pub use zip_archive::ZipFacts;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 /// Maximum length of a reason, in characters. Messages of parsers quote the file.
 const MAX_REASON_LEN: usize = 500;
 /// Maximum number of names from a file that a message lists.
@@ -28,7 +31,8 @@ const MAX_LISTED_NAMES: usize = 10;
 pub(crate) const MAX_LISTED_NAME_LEN: usize = 100;
 
 /// Content of a valid file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum FileContent {
     /// Binary glTF, also as VRM.
     Glb(GltfFacts),
@@ -45,7 +49,8 @@ pub enum FileContent {
 }
 
 /// Why a file has no [`FileContent`].
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum InspectionError {
     /// The file is not valid; the reason.
     #[error("{0}")]
@@ -74,7 +79,7 @@ impl InspectionError {
     }
 
     /// Applies a change to the reason.
-    fn map_reason(self, change: impl FnOnce(String) -> String) -> Self {
+    pub(crate) fn map_reason(self, change: impl FnOnce(String) -> String) -> Self {
         match self {
             Self::Invalid(reason) => Self::Invalid(change(reason)),
             Self::NotExamined(reason) => Self::NotExamined(change(reason)),
@@ -104,7 +109,7 @@ impl FileContent {
     pub(crate) fn shown_model(&self) -> Option<&GltfFacts> {
         match self {
             Self::Glb(facts) | Self::Gltf(facts) => Some(facts),
-            Self::Zip(facts) => facts.shown_model(),
+            Self::Zip(facts) => facts.model_shown_in_reveal(),
             Self::Picture(..) | Self::Blend | Self::Unknown => None,
         }
     }

@@ -3,6 +3,7 @@
 
 use super::gltf::{GltfFacts, inspect_binary_gltf, inspect_json_gltf};
 use super::{InspectionError, MAX_LISTED_NAME_LEN, MAX_LISTED_NAMES, shorten_text};
+use std::collections::HashMap;
 use std::io::{Cursor, Read};
 use zip::CompressionMethod;
 
@@ -18,7 +19,7 @@ const MAX_ENTRIES: usize = 100_000;
 const DIRECTORY_ENTRY_SIGNATURE: &[u8] = b"PK\x01\x02";
 
 /// Content of a zip archive.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct ZipFacts {
     /// Number of entries.
     pub entry_count: usize,
@@ -43,7 +44,7 @@ impl ZipFacts {
     }
 
     /// The model that the reveal shows: a GLB or VRM, otherwise a glTF document; of several that with the shortest name.
-    pub(super) fn shown_model(&self) -> Option<&GltfFacts> {
+    pub(super) fn model_shown_in_reveal(&self) -> Option<&GltfFacts> {
         let rank = |name: &str| (name.to_ascii_lowercase().ends_with(".gltf"), name.len());
         self.models.iter().min_by_key(|(name, _)| rank(name)).map(|(_, facts)| facts)
     }
@@ -71,7 +72,11 @@ pub(super) fn inspect_zip(bytes: &[u8], wanted: &[&str]) -> Result<ZipFacts, Ins
             return Err(format!("its entry {shown:?} would be unpacked outside its folder").into());
         }
         if entry.is_encrypted {
-            return Err(format!("its entry {shown:?} is encrypted{}, and no password is known", entry.cipher()).into());
+            return Err(format!(
+                "its entry {shown:?} is encrypted{}, and no password is known",
+                entry.cipher_name_of_entry()
+            )
+            .into());
         }
         packed_left = packed_left.checked_sub(entry.packed_size).ok_or("its entries overlap")?;
         let lower = entry.name.to_ascii_lowercase();
@@ -163,7 +168,7 @@ impl ArchiveEntry {
     }
 
     /// The cipher of an encrypted entry, if the directory names it.
-    fn cipher(&self) -> &'static str {
+    fn cipher_name_of_entry(&self) -> &'static str {
         if self.unknown_method == Some(CompressionMethod::AES) { " (AES)" } else { "" }
     }
 
@@ -205,12 +210,13 @@ fn inspect_model(archive: &mut Archive<'_>, index: usize, name: &str) -> Result<
     let names =
         (0..archive.len()).map(|index| ArchiveEntry::read_entry_properties(archive, index).map(|entry| entry.name));
     let names = names.collect::<Result<Vec<_>, _>>()?;
+    let entries = EntryNameIndex::index_entry_names(&names);
     let folder = name.rsplit_once(['/', '\\']).map_or("", |(folder, _)| folder);
     let mut notes = Vec::new();
     let inspected = inspect_json_gltf(&bytes, &mut |uri| {
         let path = resolve_entry_name(folder, uri).ok_or("it refers to a file outside of the archive")?;
         let shown = shorten_text(&path, MAX_LISTED_NAME_LEN);
-        let index = find_entry(&names, &path);
+        let index = entries.find_entry(&path);
         let index = index.ok_or_else(|| format!("it refers to {shown:?}, which is not in the archive"))?;
         if names[index] != path {
             let other = shorten_text(&names[index], MAX_LISTED_NAME_LEN);
@@ -224,18 +230,48 @@ fn inspect_model(archive: &mut Archive<'_>, index: usize, name: &str) -> Result<
     })
 }
 
-/// The index of the entry that a resolved path means: by the same name, otherwise by the same name in other case or with
-/// backslashes, otherwise the only one of that file name in any folder. Programs that pack archives change paths.
-fn find_entry(names: &[String], path: &str) -> Option<usize> {
-    let normalize = |name: &str| name.replace('\\', "/").to_lowercase();
-    let file_name = |name: &str| normalize(name).rsplit('/').next().unwrap_or_default().to_owned();
-    let find_only = |is_meant: &dyn Fn(&str) -> bool| {
-        let mut found = names.iter().enumerate().filter(|(_, name)| is_meant(name)).map(|(index, _)| index);
-        found.next().filter(|_| found.next().is_none())
-    };
-    let same = names.iter().position(|name| name == path);
-    let similar = || find_only(&|name| normalize(name) == normalize(path));
-    same.or_else(similar).or_else(|| find_only(&|name| file_name(name) == file_name(path)))
+/// Finds the entries that paths mean, in constant time each: an archive and the model in it may have very many.
+struct EntryNameIndex {
+    /// By the name as it is.
+    exact: HashMap<String, usize>,
+    /// By the name in lower case with slashes; `None` if several entries have it.
+    similar: HashMap<String, Option<usize>>,
+    /// By that name without its folder; `None` if several entries have it.
+    without_folder: HashMap<String, Option<usize>>,
+}
+
+impl EntryNameIndex {
+    fn index_entry_names(names: &[String]) -> Self {
+        let mut index = Self { exact: HashMap::new(), similar: HashMap::new(), without_folder: HashMap::new() };
+        let add_unless_ambiguous = |map: &mut HashMap<String, Option<usize>>, name: String, position| {
+            map.entry(name).and_modify(|found| *found = None).or_insert(Some(position));
+        };
+        for (position, name) in names.iter().enumerate() {
+            index.exact.entry(name.clone()).or_insert(position);
+            let similar = normalize_entry_name(name);
+            add_unless_ambiguous(&mut index.without_folder, file_name_of_entry(&similar).to_owned(), position);
+            add_unless_ambiguous(&mut index.similar, similar, position);
+        }
+        index
+    }
+
+    /// The index of the entry that a resolved path means: by the same name, otherwise by the same name in other case or
+    /// with backslashes, otherwise the only one of that file name in any folder. Programs that pack archives change paths.
+    fn find_entry(&self, path: &str) -> Option<usize> {
+        let similar = normalize_entry_name(path);
+        let of_file_name = || self.without_folder.get(file_name_of_entry(&similar)).copied().flatten();
+        self.exact.get(path).copied().or_else(|| self.similar.get(&similar).copied().flatten()).or_else(of_file_name)
+    }
+}
+
+/// The name of an entry in lower case and with slashes.
+fn normalize_entry_name(name: &str) -> String {
+    name.replace('\\', "/").to_lowercase()
+}
+
+/// The part of an entry's normalized name behind its folder.
+fn file_name_of_entry(normalized: &str) -> &str {
+    normalized.rsplit('/').next().unwrap_or_default()
 }
 
 /// Unpacks an entry, and subtracts its size from what is left.
@@ -273,10 +309,11 @@ mod tests {
     #[test]
     fn entries_are_found_by_names_that_programs_changed() {
         let names = ["Avatar\\Head Data.bin", "textures/face.png", "other/face.png"].map(str::to_owned);
-        assert_eq!(find_entry(&names, "avatar/head data.bin"), Some(0));
-        assert_eq!(find_entry(&names, "head data.bin"), Some(0));
-        assert_eq!(find_entry(&names, "textures/face.png"), Some(1));
-        assert_eq!(find_entry(&names, "face.png"), None, "two files have this name");
+        let entries = EntryNameIndex::index_entry_names(&names);
+        assert_eq!(entries.find_entry("avatar/head data.bin"), Some(0));
+        assert_eq!(entries.find_entry("head data.bin"), Some(0));
+        assert_eq!(entries.find_entry("textures/face.png"), Some(1));
+        assert_eq!(entries.find_entry("face.png"), None, "two files have this name");
     }
 
     #[test]

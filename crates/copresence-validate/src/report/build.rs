@@ -26,10 +26,7 @@ impl Report {
         ended: &RunResult,
         (started_at, ended_at): (Timestamp, Timestamp),
     ) -> Self {
-        let checks: Vec<_> =
-            ended.check_results.iter().map(|(check, judged)| build_check_report(check, judged)).collect();
-        let requirements = build_requirement_reports(&checks);
-        let score = count_check_verdicts_by_level(&checks);
+        let JudgedChecks { checks, requirements, score, coverage } = JudgedChecks::new(&ended.check_results);
         let exit = match &ended.error {
             Some(error) => error.exit_code(),
             None => u8::from(score.must.failed > 0),
@@ -55,7 +52,7 @@ impl Report {
             error_code: ended.error.as_ref().map(|error| error.error_code().to_owned()),
             fail_on: Level::Must,
             score,
-            coverage: measure_coverage(&requirements),
+            coverage,
             checks,
             requirements,
             acts: build_act_reports(&ended.observations),
@@ -88,6 +85,28 @@ impl Report {
         }
         self.error.as_mut().into_iter().for_each(mask);
         self
+    }
+}
+
+/// The results of the checks, and what follows from them.
+pub(crate) struct JudgedChecks {
+    /// Every check.
+    pub(crate) checks: Vec<CheckReport>,
+    /// Every requirement.
+    pub(crate) requirements: Vec<RequirementReport>,
+    /// Passed and failed checks by level.
+    pub(crate) score: Score,
+    /// How many requirements were judged.
+    pub(crate) coverage: RequirementCoverage,
+}
+
+impl JudgedChecks {
+    /// Summarizes the results of all checks.
+    pub(crate) fn new(results: &[(&'static Check, CheckResult)]) -> Self {
+        let checks: Vec<_> = results.iter().map(|(check, judged)| build_check_report(check, judged)).collect();
+        let requirements = build_requirement_reports(&checks);
+        let (score, coverage) = (count_check_verdicts_by_level(&checks), measure_coverage(&requirements));
+        Self { checks, requirements, score, coverage }
     }
 }
 

@@ -58,7 +58,7 @@ pub fn render_html(report: &Report, changes: Option<&[VerdictChange]>) -> Result
 
 impl HtmlReport<'_> {
     /// CSS class of the banner.
-    fn banner_class(&self) -> &'static str {
+    fn css_class_of_banner(&self) -> &'static str {
         match (self.report.exit, self.report.failed_checks().is_empty()) {
             (0, true) => "pass",
             (0, false) => "warn",
@@ -72,20 +72,20 @@ impl HtmlReport<'_> {
     }
 
     /// The known failures that pass.
-    fn stale_checks(&self) -> Vec<&CheckReport> {
+    fn known_failures_that_pass(&self) -> Vec<&CheckReport> {
         self.report.checks_with_effect(VerdictEffect::Stale)
     }
 
     /// The checks that failed as listed.
-    fn known_failures(&self) -> Vec<&CheckReport> {
+    fn failures_listed_as_known(&self) -> Vec<&CheckReport> {
         self.report.checks_with_effect(VerdictEffect::KnownFailure)
     }
 
     /// The headline of the report: the result of the run in one or two words, as on the banner.
-    fn headline(&self) -> &'static str {
-        match self.banner_class() {
+    fn result_headline(&self) -> &'static str {
+        match self.css_class_of_banner() {
             "pass" => "Passed",
-            "warn" if !self.known_failures().is_empty() => "Passed, with known failures",
+            "warn" if !self.failures_listed_as_known().is_empty() => "Passed, with known failures",
             "warn" => "Passed, with recommendations",
             _ if self.report.error.is_some() => "Not judged",
             _ => "Failed",
@@ -93,12 +93,12 @@ impl HtmlReport<'_> {
     }
 
     /// The CSS class of a check's verdict, by its effect on the run.
-    fn verdict_class_of_check(&self, check: &CheckReport) -> &'static str {
+    fn css_class_of_check_verdict(&self, check: &CheckReport) -> &'static str {
         match self.report.effect_of_check(check) {
             VerdictEffect::Failure | VerdictEffect::Stale => "fail",
             VerdictEffect::Warning => "warn",
             VerdictEffect::KnownFailure => "open",
-            VerdictEffect::Neutral => verdict_class(Some(check.verdict), check.level),
+            VerdictEffect::Neutral => css_class_of_verdict(Some(check.verdict), check.level),
         }
     }
 
@@ -108,13 +108,13 @@ impl HtmlReport<'_> {
     }
 
     /// Whether the check is a known failure that passes.
-    fn is_stale(&self, check: &CheckReport) -> bool {
+    fn is_known_failure_that_passes(&self, check: &CheckReport) -> bool {
         self.report.effect_of_check(check) == VerdictEffect::Stale
     }
 
     /// CSS class of the verdict before or after a change; `none` if the check does not exist in that run.
-    fn verdict_class_or_none(change: &VerdictChange, verdict: Option<&Verdict>) -> &'static str {
-        verdict_class(verdict.copied(), change.level)
+    fn css_class_of_verdict_or_none(change: &VerdictChange, verdict: Option<&Verdict>) -> &'static str {
+        css_class_of_verdict(verdict.copied(), change.level)
     }
 
     /// The verdict as a word, or `missing` for a check that one report lacks.
@@ -123,8 +123,8 @@ impl HtmlReport<'_> {
     }
 
     /// The CSS class of a requirement, by its verdict.
-    fn requirement_verdict_class(row: &RequirementReport) -> &'static str {
-        verdict_class(row.verdict, row.level)
+    fn css_class_of_requirement_verdict(row: &RequirementReport) -> &'static str {
+        css_class_of_verdict(row.verdict, row.level)
     }
 
     /// The word for a requirement's verdict, or `not testable` without one.
@@ -157,7 +157,7 @@ impl HtmlReport<'_> {
 }
 
 /// CSS class of a verdict. A failed SHOULD is only a warning.
-fn verdict_class(verdict: Option<Verdict>, level: Level) -> &'static str {
+fn css_class_of_verdict(verdict: Option<Verdict>, level: Level) -> &'static str {
     match (verdict, level) {
         (Some(Verdict::Pass), _) => "pass",
         (Some(Verdict::Fail), Level::Must) => "fail",

@@ -34,7 +34,9 @@ pub fn render_junit(report: &Report) -> Result<String, quick_junit::SerializeErr
     }
     if let Some(error) = &report.error {
         let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
-        status.set_type("run").set_message(escape_invisible_characters(error));
+        // GitLab shows the text of the element, Jenkins also its attribute.
+        let error = escape_invisible_characters(error);
+        status.set_type("run").set_message(error.clone()).set_description(error);
         let mut case = TestCase::new("the backend can be checked", status);
         case.set_classname("copresence.run").set_time(run_duration(report));
         let mut suite = TestSuite::new("run");

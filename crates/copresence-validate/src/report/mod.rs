@@ -9,6 +9,8 @@ pub mod markdown;
 pub mod sarif;
 pub mod shape;
 
+pub(crate) use build::JudgedChecks;
+
 use crate::act::Act;
 use crate::check::Verdict;
 use crate::expected_failures::{ExpectedFailures, FailurePolicy};
@@ -387,7 +389,7 @@ impl Report {
 
     /// How the verdict of one of the checks counts for the result of the run.
     pub fn effect_of_check(&self, check: &CheckReport) -> VerdictEffect {
-        VerdictEffect::of_verdict(check.verdict, check.level, self.fail_on, check.expected_to_fail)
+        VerdictEffect::compute_verdict_effect(check.verdict, check.level, self.fail_on, check.expected_to_fail)
     }
 
     /// The checks with this effect on the result of the run, MUST before SHOULD.

@@ -56,9 +56,9 @@ fn build_rules(report: &Report) -> Vec<Value> {
         let sources: Vec<_> = sources.map(|row| format!("{}: “{}”", row.place, row.quote)).collect();
         json!({
             "id": check.id,
-            "shortDescription": {"text": end_sentence(&check.title)},
-            "fullDescription": {"text": end_sentence(&sources.join("; "))},
-            "help": {"text": end_sentence(remedy)},
+            "shortDescription": {"text": ensure_final_full_stop(&check.title)},
+            "fullDescription": {"text": ensure_final_full_stop(&sources.join("; "))},
+            "help": {"text": ensure_final_full_stop(remedy)},
             "defaultConfiguration": {"level": sarif_level(check.level)},
             "properties": {"tags": [check.area_of_check(), check.level.uppercase_level()]},
         })
@@ -103,12 +103,12 @@ fn result_message(check: &CheckReport, effect: VerdictEffect) -> String {
     if effect == VerdictEffect::Stale {
         return format!("{}: {}. {STALE_MESSAGE}", check.id, check.title);
     }
-    let mut text = end_sentence(&check.title);
+    let mut text = ensure_final_full_stop(&check.title);
     for finding in &check.findings {
-        text.push_str(&end_sentence(&format!("\nExpected {}, received {}", finding.expected, finding.came)));
+        text.push_str(&ensure_final_full_stop(&format!("\nExpected {}, received {}", finding.expected, finding.came)));
     }
     if let Some(remedy) = &check.remedy {
-        text.push_str(&end_sentence(&format!("\nWhat to do: {remedy}")));
+        text.push_str(&ensure_final_full_stop(&format!("\nWhat to do: {remedy}")));
     }
     escape_invisible_characters(&text)
 }
@@ -136,7 +136,7 @@ fn build_location(report: &Report, check: &CheckReport) -> Value {
 fn build_error_notification(report: &Report, error: &str) -> Value {
     json!({
         "level": "error",
-        "message": {"text": escape_invisible_characters(&end_sentence(error))},
+        "message": {"text": escape_invisible_characters(&ensure_final_full_stop(error))},
         "descriptor": {"id": report.error_code.as_deref().unwrap_or("error")},
     })
 }
@@ -154,6 +154,6 @@ fn sarif_level(level: Level) -> &'static str {
 }
 
 /// The text with a full stop at its end.
-fn end_sentence(text: &str) -> String {
+fn ensure_final_full_stop(text: &str) -> String {
     if text.ends_with(['.', '!', '?']) { text.to_owned() } else { format!("{text}.") }
 }

@@ -8,22 +8,20 @@ mod request_builder;
 mod visit;
 
 use crate::act::{Act, ActOutcome};
-use crate::answer::ApiAnswerCertainty;
 use crate::check::{Check, CheckResult};
-use crate::checks::CHECKS;
+use crate::check_judge::CheckJudge;
 use crate::file_content::SequentialInspections;
 use crate::observations::{KnownSecret, Observations, RecordedStep, StepRole};
 use crate::phone_driver::{PhoneDriver, StopSignal};
 use crate::run_error::{NOT_JUDGED_MESSAGE, RunError, STOPPED_MESSAGE};
 use crate::run_plan::RunPlanWithCosts;
 use crate::target::{CheckTarget, RunOptions};
+use copresence_client::SetupError;
 use copresence_client::probe::Prober;
-use copresence_client::{CallKind, SetupError};
 use copresence_protocol::{ApiKey, PartnerKey, Password, SessionToken};
 use futures_util::future::BoxFuture;
 use request_builder::{RequestBuilder, RequestWithCurl};
 use secrecy::SecretString;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
@@ -53,7 +51,7 @@ const STOP_GRACE_PERIOD: Duration = Duration::from_secs(10);
 pub struct RunResult {
     /// Everything that the run observed.
     pub observations: Observations,
-    /// The result of each check, in the order of [`CHECKS`].
+    /// The result of each check, in the order of [`crate::checks::CHECKS`].
     pub check_results: Vec<(&'static Check, CheckResult)>,
     /// Why the run ended early, if it did.
     pub error: Option<RunError>,
@@ -89,7 +87,7 @@ pub struct CheckRun<'a> {
     /// Download URLs of the race act, which does not use them.
     unused_urls: Vec<Url>,
     inspections: SequentialInspections,
-    check_results: BTreeMap<&'static str, CheckResult>,
+    check_judge: CheckJudge,
     /// Set when the run has to stop. No request starts afterwards.
     stop_signal: Arc<StopSignal>,
 }
@@ -148,7 +146,7 @@ impl<'a> CheckRun<'a> {
             error: None,
             unused_urls: Vec::new(),
             inspections: SequentialInspections::default(),
-            check_results: BTreeMap::new(),
+            check_judge: CheckJudge::default(),
             stop_signal: Arc::default(),
         };
         run.observations.target_info.only_valid_requests = !options.allow_wrong_requests;
@@ -187,11 +185,11 @@ impl<'a> CheckRun<'a> {
                 (None, Some(why)) => ActOutcome::Incomplete(why),
                 (None, None) => self.run_act_until_stopped(act, stop.as_mut()).await,
             };
-            self.observations.act_outcomes.insert(act, state);
+            self.observations.end_act(act, state);
             self.judge_finished_checks();
         }
         self.judge_remaining_checks();
-        let verdicts = CHECKS.iter().filter_map(|check| Some((*check, self.check_results.remove(check.id)?))).collect();
+        let verdicts = self.check_judge.into_check_results();
         let avatars = self.observations.steps.iter().filter(|step| step.is_token_spending_response()).count();
         let avatars = u32::try_from(avatars).unwrap_or(u32::MAX);
         let redactor = self.prober.known_secrets_redactor();
@@ -304,7 +302,7 @@ impl<'a> CheckRun<'a> {
     fn mask_and_remember_secret(&mut self, what: &'static str, credential: bool, value: &str) {
         self.prober.add_secret_to_mask(value);
         let value = SecretString::from(value.to_owned());
-        self.observations.known_secrets.push(KnownSecret { label: what, is_credential: credential, value });
+        self.observations.known_secrets.push(KnownSecret { label: what.into(), is_credential: credential, value });
     }
 
     /// Sends one request, and records the exchange. Returns the index of the step.
@@ -344,66 +342,22 @@ impl<'a> CheckRun<'a> {
         index
     }
 
-    /// Judges every check whose acts have all ended. Checks that examine every step are judged at the end.
+    /// Judges every check that can be judged by now, and emits the results.
     fn judge_finished_checks(&mut self) {
-        for check in CHECKS.iter().filter(|check| !check.required_acts.is_empty()) {
-            let have_ended = check.required_acts.iter().all(|act| self.observations.act_outcomes.contains_key(act));
-            // These checks also examine steps of later acts.
-            let is_late = LATE_CHECKS.contains(&check.id);
-            if have_ended && !is_late && !self.should_defer_check_judgement(check) {
-                self.judge_check_once(check);
-            }
-        }
-    }
-
-    /// Whether an answer to a valid request has to follow before the check can be judged: one of its steps got a page
-    /// that may come from something in between.
-    fn should_defer_check_judgement(&self, check: &Check) -> bool {
-        let mut ambiguous = self.observations.steps.iter().filter(|step| {
-            check.required_acts.contains(&step.act) && step.api_answer_certainty() == ApiAnswerCertainty::Ambiguous
+        let on_event = self.on_event;
+        self.check_judge.judge_finished_checks(&self.observations, self.error.as_ref(), &mut |check, judged| {
+            on_event(RunEvent::CheckJudged(check, judged));
         });
-        ambiguous.next_back().is_some_and(|last| {
-            let later = &self.observations.steps[last.number..];
-            later.iter().all(|step| step.role.is_deliberately_wrong() || step.exchange.call == CallKind::Download)
-        })
     }
 
-    /// Judges every check that was not judged yet.
+    /// Judges every check that was not judged yet, and emits the results.
     fn judge_remaining_checks(&mut self) {
-        for check in CHECKS.iter() {
-            self.judge_check_once(check);
-        }
-    }
-
-    /// Whether a run with this error decides no more checks: the credentials were refused, or the API answered no valid
-    /// request at all.
-    fn is_run_undecided_by_error(&self, error: &RunError) -> bool {
-        match error {
-            RunError::Stopped => false,
-            RunError::CredentialsRefused(_) => true,
-            _ => !self.observations.is_any_valid_request_answered(),
-        }
-    }
-
-    /// Judges a check once, and emits the result.
-    fn judge_check_once(&mut self, check: &'static Check) {
-        if self.check_results.contains_key(check.id) {
-            return;
-        }
-        let judged = match &self.error {
-            Some(error) if self.is_run_undecided_by_error(error) => {
-                result_without_api_answer(check, &self.observations)
-            }
-            _ => compute_check_result(check, &self.observations),
-        };
-        (self.on_event)(RunEvent::CheckJudged(check, &judged));
-        self.check_results.insert(check.id, judged);
+        let on_event = self.on_event;
+        self.check_judge.judge_remaining_checks(&self.observations, self.error.as_ref(), &mut |check, judged| {
+            on_event(RunEvent::CheckJudged(check, judged));
+        });
     }
 }
-
-/// Checks that also examine steps of acts that they do not need.
-const LATE_CHECKS: [&str; 5] =
-    ["redeem.active-200", "redeem.flag", "redeem.either-or", "redeem.json", "relay.no-cache"];
 
 /// Masks every secret in a recorded exchange.
 fn redact_exchange(redactor: &copresence_client::Redactor, exchange: &mut copresence_client::Exchange) {
@@ -426,42 +380,5 @@ impl StepTokenAndFileIndexes {
     /// The indexes of a step that is about a token and no file.
     fn with_token_index_only(index: usize) -> Self {
         Self { token_index: Some(index), file_index: None }
-    }
-}
-
-/// The result of a check that this run does not decide, whatever its requests show: its acts were omitted, or there is
-/// no relay. `None` if the observations decide.
-fn result_independent_of_observations(check: &Check, observations: &Observations) -> Option<CheckResult> {
-    let is_relay = observations.target_info.relays_tokens || observations.target_info.relays_redeems;
-    if check.id.starts_with("relay.") && !is_relay {
-        return Some(CheckResult::NotApplicable("there is no relay".to_owned()));
-    }
-    check.required_acts.iter().find_map(|act| match observations.act_outcomes.get(act) {
-        Some(ActOutcome::NotApplicable(why)) => Some(CheckResult::NotApplicable(why.clone())),
-        Some(ActOutcome::Skipped(why)) => Some(CheckResult::Skipped(why.clone())),
-        _ => None,
-    })
-}
-
-/// The result of a check in a run without any answer of the API.
-fn result_without_api_answer(check: &Check, observations: &Observations) -> CheckResult {
-    let result = result_independent_of_observations(check, observations);
-    result.unwrap_or_else(|| CheckResult::Inconclusive(NOT_JUDGED_MESSAGE.to_owned()))
-}
-
-/// Judges one check, after its acts have ended.
-fn compute_check_result(check: &Check, observations: &Observations) -> CheckResult {
-    if let Some(result) = result_independent_of_observations(check, observations) {
-        return result;
-    }
-    // An incomplete act may have shown enough for a verdict.
-    let judged = (check.judge)(observations);
-    let incomplete = check.required_acts.iter().find_map(|act| match observations.act_outcomes.get(act) {
-        Some(ActOutcome::Incomplete(why)) => Some(why.clone()),
-        _ => None,
-    });
-    match (judged, incomplete) {
-        (CheckResult::Inconclusive(_) | CheckResult::NotApplicable(_), Some(why)) => CheckResult::Inconclusive(why),
-        (judged, _) => judged,
     }
 }

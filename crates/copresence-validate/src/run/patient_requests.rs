@@ -14,7 +14,7 @@ const MAX_RETRY_PAUSE: Duration = Duration::from_secs(10);
 const MAX_RETRY_AFTER: Duration = Duration::from_mins(5);
 
 /// A period in which the API does not answer.
-pub(super) struct Outage {
+pub(super) struct ApiOutage {
     patience_ends: Instant,
     /// The pause before the next request.
     pause: Duration,
@@ -22,24 +22,24 @@ pub(super) struct Outage {
 
 impl CheckRun<'_> {
     /// Starts the time for which requests are repeated while the API does not answer.
-    pub(super) fn start_outage_deadline(&self) -> Outage {
+    pub(super) fn start_outage_deadline(&self) -> ApiOutage {
         // `None`: the patience never ends.
         let far = Duration::from_hours(24 * 365);
-        Outage { patience_ends: Instant::now() + self.target.patience.min(far), pause: self.options.retry_pause }
+        ApiOutage { patience_ends: Instant::now() + self.target.patience.min(far), pause: self.options.retry_pause }
     }
 
     /// Waits before a request is repeated that got no answer in this step. Returns the time waited.
     ///
     /// # Errors
     /// If the patience is over, or the run has to stop.
-    pub(super) async fn wait_for_retry(&self, outage: &mut Outage, step: usize) -> Result<Duration, ActAbort> {
+    pub(super) async fn wait_for_retry(&self, outage: &mut ApiOutage, step: usize) -> Result<Duration, ActAbort> {
         let step = &self.observations.steps[step];
         let left = outage.patience_ends.saturating_duration_since(Instant::now());
         if left.is_zero() {
             let abort = || abort_act_as_incomplete("the API did not answer");
             return Err(step.run_error_for_response().map_or_else(abort, ActAbort::Fatal));
         }
-        let pause = outage.pause.max(requested_pause(step)).min(left);
+        let pause = outage.pause.max(retry_after_pause(step)).min(left);
         outage.pause = (outage.pause * 3 / 2).min(MAX_RETRY_PAUSE.max(self.options.retry_pause));
         tokio::select! {
             () = self.stop_signal.wait_for_stop() => {}
@@ -133,7 +133,7 @@ impl CheckRun<'_> {
 }
 
 /// The pause that a response asks for with `Retry-After` in seconds; zero if it does not.
-fn requested_pause(step: &RecordedStep) -> Duration {
+fn retry_after_pause(step: &RecordedStep) -> Duration {
     let seconds = step.response_header("retry-after").and_then(|value| value.trim().parse().ok());
     seconds.map_or(Duration::ZERO, Duration::from_secs).min(MAX_RETRY_AFTER)
 }

@@ -46,7 +46,7 @@ impl CheckRun<'_> {
             let after =
                 upstream.fetch_redeem_count(&self.export_tokens[token]).await.map_err(abort_act_as_incomplete)?;
             let count = RelayAndUpstreamRedeemCounts {
-                when: kind.describe_response_loss(),
+                when: kind.describe_response_loss().into(),
                 relay_redeems: 1,
                 upstream_redeems: after.saturating_sub(before),
             };
@@ -75,7 +75,7 @@ impl CheckRun<'_> {
         tokio::time::sleep(self.options.upstream_watch).await;
         let redeems = upstream.fetch_redeem_count(&self.export_tokens[token]).await.map_err(abort_act_as_incomplete)?;
         self.observations.upstream_counts.push(RelayAndUpstreamRedeemCounts {
-            when,
+            when: when.into(),
             relay_redeems: ours,
             upstream_redeems: redeems,
         });

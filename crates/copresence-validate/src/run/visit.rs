@@ -1,15 +1,16 @@
 //! The acts with an avatar, from the scan to the last file.
 
-use super::patient_requests::Outage;
+use super::patient_requests::ApiOutage;
 use super::request_builder::{CredentialMode, RequestBuilder, token_curl_variable};
 use super::{ActAbort, ActResult, CheckRun, StepTokenAndFileIndexes, abort_act_as_incomplete};
 use crate::act::{Act, ActOutcome};
 use crate::answer::ApiAnswerCertainty;
 use crate::file_content::{INSPECTION_TIME_LIMIT, inspect_file};
-use crate::observations::{DeliveredFileInspection, RecordedStep, StepRole};
+use crate::observations::{DeliveredFileInspection, FileDigest, RecordedStep, StepRole};
 use crate::phone_driver::{InvitationDisplay, InvitationEndWithoutAvatar, PhoneDriver, ScanInvitation};
 use bytes::Bytes;
-use copresence_client::ExchangeOutcome;
+use copresence_client::probe::ProbeResponse;
+use copresence_client::{CallError, ExchangeOutcome};
 use copresence_protocol::{DownloadUrl, ExportToken};
 use futures_util::future::join_all;
 use http::{Method, header};
@@ -26,6 +27,8 @@ const SANDBOX_URL_LIFETIME: Duration = Duration::from_mins(2);
 const CONCURRENT_REDEEMS: usize = 4;
 /// Maximum number of redirects of a download.
 const MAX_REDIRECTS: usize = 5;
+/// Maximum size of a file server's error that is kept, in bytes.
+const MAX_ERROR_BODY: usize = 16 * 1024;
 /// Number of consecutive refusals of a token (status 400) that prove that it is not active any more.
 const REFUSALS_AS_PROOF: usize = 2;
 
@@ -87,7 +90,7 @@ impl CheckRun<'_> {
     pub(super) async fn run_download_act(&mut self) -> ActResult {
         let urls = self.observations.delivery_step().map(RecordedStep::delivered_urls_and_types).unwrap_or_default();
         for (index, (url, export_type)) in urls.iter().enumerate() {
-            let mut file = DeliveredFileInspection { export_type: export_type.clone(), content: None };
+            let mut file = DeliveredFileInspection { export_type: export_type.clone(), digest: None, content: None };
             if let Some(url) = parse_download_url(url) {
                 let step = self.download_until_answered(Act::Files, StepRole::Download, &url, index).await?;
                 let reply = self.observations.steps[step].reply.as_mut();
@@ -95,6 +98,9 @@ impl CheckRun<'_> {
                     // Files show a person's face: they are dropped once they were inspected.
                     let first_byte = truncate_body_to_first_byte(&reply.body);
                     let body = std::mem::replace(&mut reply.body, first_byte);
+                    let digested = body.clone();
+                    let digest = tokio::task::spawn_blocking(move || FileDigest::compute_digest(&digested));
+                    file.digest = digest.await.ok();
                     let inspected_type = export_type.clone();
                     let stopping = self.stop_signal.wait_for_stop();
                     let inspect = move || inspect_file(&inspected_type, &body);
@@ -162,10 +168,7 @@ impl CheckRun<'_> {
             PhoneDriver::Unavailable => {}
         }
         for (index, url) in self.unused_urls.clone().into_iter().enumerate() {
-            let step = self.download_until_answered(Act::UrlsEnd, StepRole::LateDownload, &url, index).await?;
-            if let Some(reply) = &mut self.observations.steps[step].reply {
-                reply.body = truncate_body_to_first_byte(&reply.body);
-            }
+            self.download_until_answered(Act::UrlsEnd, StepRole::LateDownload, &url, index).await?;
         }
         Ok(())
     }
@@ -263,7 +266,7 @@ impl CheckRun<'_> {
     ) -> Result<PollingOutcome, ActAbort> {
         let interval = if self.phone.sandbox_control().is_some() { SANDBOX_POLL_INTERVAL } else { POLL_INTERVAL };
         let (mut waited, mut refusals) = (Duration::ZERO, 0);
-        let mut outage: Option<Outage> = None;
+        let mut outage: Option<ApiOutage> = None;
         loop {
             let indices = self.redeem_concurrently(act, role, token, at_once).await?;
             let steps = || indices.iter().map(|index| &self.observations.steps[*index]);
@@ -283,7 +286,7 @@ impl CheckRun<'_> {
             };
             refusals = if steps().any(is_refusal) { refusals + 1 } else { 0 };
             if refusals >= REFUSALS_AS_PROOF {
-                let is_doubtful = steps().any(|step| self.observations.may_have_been_spent_before(step));
+                let is_doubtful = steps().any(|step| self.observations.may_token_be_spent_before_step(step));
                 return Ok(if is_doubtful { PollingOutcome::PossiblyDelivered } else { PollingOutcome::TokenRefused });
             }
             // An unexpected status is an answer: the avatar may be ready later.
@@ -389,7 +392,9 @@ impl CheckRun<'_> {
         let about = StepTokenAndFileIndexes { token_index: None, file_index: Some(number) };
         for _ in 0..=MAX_REDIRECTS {
             self.ensure_not_stopped()?;
-            let probed = self.prober.send_probe(RequestBuilder::build_download_request(&at, number + 1).probe).await?;
+            let mut probed =
+                self.prober.send_probe(RequestBuilder::build_download_request(&at, number + 1).probe).await?;
+            drop_body_that_is_not_inspected(role, &mut probed.response);
             let next = probed
                 .response
                 .as_ref()
@@ -413,6 +418,20 @@ fn ended_invitation_abort(end: InvitationEndWithoutAvatar) -> ActAbort {
     match end {
         InvitationEndWithoutAvatar::Skipped => ActAbort::Outcome(ActOutcome::Skipped("left out by hand".to_owned())),
         InvitationEndWithoutAvatar::PhoneFailed(why) => abort_act_as_incomplete(why),
+    }
+}
+
+/// Drops the body of a file server's response, unless it is the file that is inspected next: a file may be large, and
+/// all steps of a run are in memory. The start of an error is kept.
+fn drop_body_that_is_not_inspected(role: StepRole, response: &mut Result<ProbeResponse, CallError>) {
+    match response {
+        Ok(reply) if !(200..300).contains(&reply.status) => {
+            reply.body = Bytes::copy_from_slice(&reply.body[..reply.body.len().min(MAX_ERROR_BODY)]);
+        }
+        Ok(_) if role == StepRole::Download => {}
+        Ok(reply) => reply.body = truncate_body_to_first_byte(&reply.body),
+        Err(CallError::ResponseLost(lost)) => lost.body = truncate_body_to_first_byte(&lost.body),
+        Err(_) => {}
     }
 }
 

@@ -5,6 +5,7 @@ mod healthy;
 mod layers;
 mod live;
 mod mutants;
+mod passports;
 mod relays;
 mod reports;
 mod support;

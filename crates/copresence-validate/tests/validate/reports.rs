@@ -5,6 +5,7 @@ use crate::support::{
     new_sandbox, run_checks, run_options, sandbox_credentials, sandbox_phone, serve_router, vendor_target,
 };
 use copresence_sandbox::Sandbox;
+use copresence_validate::evidence::RunEvidence;
 use copresence_validate::report::{self, change, html, junit, markdown, sarif, shape};
 use copresence_validate::run::RunResult;
 use copresence_validate::{CheckTarget, PhoneDriver, Report, RunOptions, RunPlanWithCosts, Verdict};
@@ -68,6 +69,7 @@ async fn no_document_contains_a_secret_even_if_the_backend_repeats_all() {
         sarif::render_sarif(&report),
         markdown::render_markdown_summary(&report, Some(&changes)),
         ended.to_har().to_string(),
+        serde_json::to_string(&RunEvidence::record_evidence(&ended)).expect("JSON"),
     ];
     let secrets = secrets(&sandbox, &ended);
     assert!(secrets.len() > 8, "{} secrets", secrets.len());

@@ -2,11 +2,14 @@
 
 use axum::Router;
 use copresence_sandbox::{Sandbox, SandboxSettings, TokenScenario};
+use copresence_validate::check::{CheckResult, Finding};
+use copresence_validate::evidence::RunEvidence;
 use copresence_validate::run::RunResult;
 use copresence_validate::{
     BackendWithRoutes, CheckRun, CheckTarget, Credentials, PhoneDriver, RunOptions, RunPlanWithCosts, SandboxControl,
     Timeouts,
 };
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -63,7 +66,7 @@ pub(crate) fn new_sandbox() -> Sandbox {
 
 /// A sandbox with a paused clock, which only the run advances.
 fn paused_sandbox(settings: SandboxSettings) -> Sandbox {
-    let settings = SandboxSettings { scenario: TokenScenario::Happy, seed: 7, ..settings };
+    let settings = SandboxSettings { scenario: TokenScenario::Happy.into(), seed: 7, ..settings };
     let sandbox = Sandbox::new(settings).expect("a sandbox");
     let paused = copresence_sandbox::ClockChange { paused: Some(true), ..copresence_sandbox::ClockChange::default() };
     sandbox.change_clock(&paused).expect("paused");
@@ -113,7 +116,27 @@ pub(crate) async fn sandbox_phone(url: &Url) -> PhoneDriver {
     )
 }
 
-/// Runs all checks against a backend.
+/// The recorded evidence of a run, written and read, gives the results of the run: the same verdicts and violations. What was
+/// received may be described in other words, because secrets are aliases.
+fn assert_evidence_gives_same_results(ended: &RunResult) {
+    let written = serde_json::to_string(&RunEvidence::record_evidence(ended)).expect("JSON");
+    let read: RunEvidence = serde_json::from_str(&written).expect("read again");
+    let judged = read.judge_evidence().expect("consistent");
+    for ((check, before), (_, after)) in ended.check_results.iter().zip(&judged) {
+        match (before, after) {
+            (CheckResult::Fail(before), CheckResult::Fail(after)) => {
+                let violations = |findings: &[Finding]| {
+                    findings.iter().map(|finding| finding.expected.clone()).collect::<BTreeSet<_>>()
+                };
+                assert_eq!(violations(before), violations(after), "{}", check.id);
+            }
+            _ => assert_eq!(before, after, "{}", check.id),
+        }
+    }
+    assert_eq!(ended.check_results.len(), judged.len());
+}
+
+/// Runs all checks against a backend. Whatever the backend did, the recorded evidence has to give the same results.
 pub(crate) async fn run_checks(
     target: &CheckTarget,
     options: &RunOptions,
@@ -122,5 +145,8 @@ pub(crate) async fn run_checks(
     let plan = RunPlanWithCosts::new(target, options, phone);
     let ignore_events = |_: copresence_validate::RunEvent<'_>| {};
     let ended = CheckRun::new(target, options, phone, &plan, &ignore_events).expect("HTTP").run_all_acts().await;
+    if ended.error.is_none() {
+        assert_evidence_gives_same_results(&ended);
+    }
     (plan, ended)
 }

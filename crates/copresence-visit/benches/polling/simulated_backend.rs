@@ -127,7 +127,17 @@ struct Stall {
 impl SimulatedVisit {
     /// Draws a visit.
     pub(crate) fn draw_visit(load: &Load, rng: &mut ChaCha12Rng) -> Self {
-        let scanned = log_normal(load.scan, 0.8, rng);
+        let scanned = Self::draw_scan_time(load, rng);
+        Self::draw_visit_after_scan(load, scanned, rng)
+    }
+
+    /// Draws the time of the scan.
+    pub(crate) fn draw_scan_time(load: &Load, rng: &mut ChaCha12Rng) -> f64 {
+        log_normal(load.scan, 0.8, rng)
+    }
+
+    /// Draws a visit whose code is scanned at this time.
+    pub(crate) fn draw_visit_after_scan(load: &Load, scanned: f64, rng: &mut ChaCha12Rng) -> Self {
         match load.avatar {
             Avatar::Existing => {
                 let associated = scanned + rng.random_range(2.0..8.0);

@@ -1,10 +1,11 @@
 //! Requesting an Export Token.
 
-use super::{FailureStreak, Transition, VisitState, VisitTimeLimits, end_visit};
+use super::{FailureStreak, Transition, VisitState, VisitTimeLimits, end_visit, redeem};
 use crate::event::{MachineEffect, TokenIssueParameters, VisitStepFailure, VisitStepFailureKind};
 use crate::outcome::{EndPhase, Outcome};
 use crate::polling::{PollResult, PollSchedule};
 use crate::time::MillisSinceOrigin;
+use copresence_protocol::ExportToken;
 use std::time::Duration;
 
 /// Retry budget for obtaining a token. Shorter than [`VisitTimeLimits::patience`], because the visitor has not invested
@@ -21,12 +22,37 @@ pub struct TokenRequestState {
     failures: Option<FailureStreak>,
     /// Requests whose token may have been issued without being received.
     possibly_issued: u32,
+    /// The visitor left, or the program stops: the visit ends as soon as the response allows.
+    is_leaving: bool,
+}
+
+impl TokenRequestState {
+    /// The visit ends with the response, which is awaited: it may contain a token that is billed, and that only it names.
+    pub(super) fn await_response_then_leave(self) -> Transition {
+        (VisitState::Issuing(Self { is_leaving: true, ..self }), Vec::new())
+    }
+}
+
+/// Starts to redeem the issued token, or ends the visit if nobody waits for it. Its token is kept then.
+pub(super) fn handle_issued_token(
+    state: &TokenRequestState,
+    token: ExportToken,
+    plan: &VisitTimeLimits,
+    now: MillisSinceOrigin,
+) -> Transition {
+    if state.is_leaving {
+        return end_visit(Outcome::Interrupted, EndPhase::Inviting, None);
+    }
+    redeem::start_polling(token, plan, now)
 }
 
 /// Sends the first request for an Export Token of a visit.
 pub(super) fn send_first_token_request(request: TokenIssueParameters, plan: &VisitTimeLimits) -> Transition {
     let polling = PollSchedule::new(plan.polling.clone(), plan.seed);
-    send_token_request(TokenRequestState { request, polling, failures: None, possibly_issued: 0 }, plan)
+    send_token_request(
+        TokenRequestState { request, polling, failures: None, possibly_issued: 0, is_leaving: false },
+        plan,
+    )
 }
 
 /// Sends the request for an Export Token. The visit waits for the answer until it gives up.
@@ -71,6 +97,9 @@ pub(super) fn handle_token_request_failure(
     plan: &VisitTimeLimits,
     now: MillisSinceOrigin,
 ) -> Transition {
+    if state.is_leaving {
+        return end_visit(Outcome::Interrupted, EndPhase::Issuing, None);
+    }
     state.possibly_issued += u32::from(may_have_issued);
     if state.possibly_issued > 0 {
         let tokens = if state.possibly_issued == 1 { "Export Token" } else { "Export Tokens" };
@@ -112,6 +141,9 @@ pub(super) fn handle_token_request_failure(
 
 /// Ends the visit, because time or patience ran out before a token was issued.
 pub(super) fn give_up_token_request(state: &TokenRequestState) -> Transition {
+    if state.is_leaving {
+        return end_visit(Outcome::Interrupted, EndPhase::Issuing, None);
+    }
     let outcome = state.failures.as_ref().map_or_else(
         || {
             let why = "the backend did not answer the request for an Export Token in time; one may have been issued \

@@ -13,9 +13,16 @@ use crate::event::{
 use crate::outcome::{EndPhase, Outcome};
 use crate::polling::{PollSchedule, PollingConfig};
 use crate::time::MillisSinceOrigin;
-use copresence_protocol::{CompletionStatus, DeliveredExports, ExportToken, Progress};
+use copresence_protocol::{CompletionStatus, DeliveredExports, ExportToken, MAX_REDEEM_DELAY, Progress};
 use issue::TokenRequestState;
 use std::time::Duration;
+
+/// Longest time over which an answer that would end the visit is confirmed, while no avatar is being made.
+const MAX_CONFIRMATION: Duration = Duration::from_secs(5);
+/// As [`MAX_CONFIRMATION`], while an avatar is being made.
+const MAX_CONFIRMATION_WHILE_MAKING: Duration = Duration::from_secs(30);
+/// A confirmation takes at most this fraction of the visit's patience.
+const CONFIRMATIONS_WITHIN_PATIENCE: u32 = 6;
 
 /// Limits of a visit, fixed at its start.
 #[derive(Debug, Clone)]
@@ -34,11 +41,12 @@ pub struct VisitTimeLimits {
 
 impl VisitTimeLimits {
     /// The plan for a recovery: redeem once, without a time limit of its own.
-    pub fn plan_single_redeem_for_recovery(token_is_too_old: bool) -> Self {
+    /// `patience` is that of the visit.
+    pub fn plan_single_redeem_for_recovery(token_is_too_old: bool, patience: Duration) -> Self {
         Self {
             polling: PollingConfig::default(),
             give_up_at: MillisSinceOrigin::MAX,
-            patience: Duration::MAX,
+            patience,
             seed: 0,
             mode: RedeemOnceOrUntilReady::Once { token_is_too_old },
         }
@@ -69,7 +77,8 @@ pub struct Visit {
 pub enum VisitState {
     /// Not started.
     New(TokenIssueParameters),
-    /// A token is being requested.
+    /// A token is being requested. The response is always awaited, also if the visitor leaves: it may contain a token
+    /// that is billed.
     Issuing(TokenRequestState),
     /// The request failed; it is repeated at the given time.
     IssuePaused(TokenRequestState, MillisSinceOrigin),
@@ -83,12 +92,12 @@ pub enum VisitState {
     /// The files of a truncated response are being downloaded. The outcome applies if not one of them is received.
     SavingPartial(Outcome),
     /// Over.
-    Ended(EndState),
+    Ended(VisitEndState),
 }
 
 /// How a visit ended.
 #[derive(Debug, Clone)]
-pub struct EndState {
+pub struct VisitEndState {
     /// The outcome.
     pub outcome: Outcome,
     /// The state in which the visit ended.
@@ -110,8 +119,8 @@ pub struct ActiveTokenState {
     /// Why the token may have been spent by a response that was not received: what happened to the last such redeem,
     /// until a later response proves that it spent nothing.
     lost_answer: Option<UnsettledRedeem<String>>,
-    /// A 400 was received, and no usable response since. The next one confirms it.
-    is_refused_once: bool,
+    /// The 400s since the last usable response, which later ones confirm.
+    refusals: Option<RefusalStreak>,
     /// Files that a truncated response names, until a later response proves that it did not spend the token.
     partial: Option<UnsettledRedeem<TruncatedResponseFiles>>,
     /// The visitor left while the avatar was being made.
@@ -127,13 +136,26 @@ struct UnsettledRedeem<T> {
     settled_at: MillisSinceOrigin,
 }
 
+/// Responses with status 400 without a usable response in between.
+#[derive(Debug, Clone, Copy)]
+struct RefusalStreak {
+    /// Their number, at least 1.
+    count: u32,
+    /// When this run of the program received its first one.
+    since: MillisSinceOrigin,
+    /// How long before that an earlier run received the first one.
+    before: Duration,
+}
+
 /// Failures in a row.
 #[derive(Debug, Clone)]
 struct FailureStreak {
     since: MillisSinceOrigin,
     attempts: u32,
-    /// Protocol violations in a row at the end of the streak.
-    violations: u32,
+    /// Failures of the kind of the last one, in a row at the end of the streak.
+    of_last_kind: u32,
+    /// When the first of these was received.
+    of_last_kind_since: MillisSinceOrigin,
     last: VisitStepFailure,
 }
 
@@ -163,7 +185,7 @@ impl Visit {
     }
 
     /// How it ended, if it did.
-    pub fn end_state_if_ended(&self) -> Option<&EndState> {
+    pub fn end_state_if_ended(&self) -> Option<&VisitEndState> {
         match &self.state {
             VisitState::Ended(end) => Some(end),
             _ => None,
@@ -197,7 +219,7 @@ impl ActiveTokenState {
             failures: None,
             redeem_sent_at: MillisSinceOrigin::default(),
             lost_answer: None,
-            is_refused_once: false,
+            refusals: None,
             partial: None,
             visitor_left: false,
         }
@@ -214,6 +236,22 @@ impl ActiveTokenState {
 
     fn has_avatar_failed(&self) -> bool {
         self.progress.as_ref().is_some_and(|last| last.status == CompletionStatus::Failed)
+    }
+
+    /// Keeps the evidence of a redeem that may have spent the token.
+    fn with_lost_answer(mut self, failure: &VisitStepFailure, now: MillisSinceOrigin) -> Self {
+        if failure.kind.may_hide_delivery() {
+            let settled_at = now + MAX_REDEEM_DELAY;
+            self.lost_answer = Some(UnsettledRedeem { known: failure.detail.clone(), settled_at });
+        }
+        self
+    }
+
+    /// How long an answer that would end the visit must repeat before it does. One failure in front of the backend or
+    /// in it looks the same for some seconds. An avatar that is being made is worth more waiting.
+    fn required_confirmation_time(&self, plan: &VisitTimeLimits) -> Duration {
+        let longest = if self.is_avatar_in_progress() { MAX_CONFIRMATION_WHILE_MAKING } else { MAX_CONFIRMATION };
+        longest.min(plan.patience / CONFIRMATIONS_WITHIN_PATIENCE)
     }
 
     /// Whether an avatar is on its way (after `failed` it is not).
@@ -246,7 +284,12 @@ fn compute_transition(
 ) -> Transition {
     match (state, event) {
         (VisitState::New(request), MachineEvent::Started) => issue::send_first_token_request(request, plan),
-        (VisitState::Issuing(_), MachineEvent::TokenIssued(token)) => redeem::start_polling(token, plan, now),
+        (VisitState::Issuing(state), MachineEvent::TokenIssued(token)) => {
+            issue::handle_issued_token(&state, token, plan, now)
+        }
+        (VisitState::Issuing(state), MachineEvent::VisitorLeft | MachineEvent::Interrupted) => {
+            state.await_response_then_leave()
+        }
         (VisitState::Issuing(state), MachineEvent::LoginFailed(failure)) => {
             issue::handle_token_request_failure(state, failure, false, plan, now)
         }
@@ -334,18 +377,19 @@ fn compute_transition(
 
 /// Ends the visit with this outcome, in this phase.
 fn end_visit(outcome: Outcome, ended_in: EndPhase, progress: Option<Progress>) -> Transition {
-    let state = VisitState::Ended(EndState { outcome: outcome.clone(), ended_in, progress });
+    let state = VisitState::Ended(VisitEndState { outcome: outcome.clone(), ended_in, progress });
     (state, vec![MachineEffect::End(outcome)])
 }
 
 impl FailureStreak {
-    /// The streak after one more failure at `now`. Violations are counted separately, and start again after any
-    /// other failure.
+    /// The streak after one more failure at `now`.
     fn streak_with_failure(before: Option<Self>, failure: VisitStepFailure, now: MillisSinceOrigin) -> Self {
-        let (since, attempts, violations) =
-            before.map_or((now, 0, 0), |streak| (streak.since, streak.attempts, streak.violations));
-        let violations = if failure.kind == VisitStepFailureKind::ProtocolViolation { violations + 1 } else { 0 };
-        Self { since, attempts: attempts + 1, violations, last: failure }
+        let (since, attempts) = before.as_ref().map_or((now, 0), |streak| (streak.since, streak.attempts));
+        let (of_last_kind, of_last_kind_since) = before
+            .filter(|streak| streak.last.kind == failure.kind)
+            .map_or((0, now), |streak| (streak.of_last_kind, streak.of_last_kind_since));
+        let (attempts, of_last_kind) = (attempts + 1, of_last_kind + 1);
+        Self { since, attempts, of_last_kind, of_last_kind_since, last: failure }
     }
 
     /// The notice that this failure is retried at `until`.

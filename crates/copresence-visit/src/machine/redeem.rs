@@ -1,8 +1,8 @@
 //! Polling with an active token: what each response means, alone and after those before it.
 
 use super::{
-    ActiveTokenState, FailureStreak, PendingExitReason, RedeemOnceOrUntilReady, Transition, UnsettledRedeem,
-    VisitState, VisitTimeLimits, end_visit,
+    ActiveTokenState, FailureStreak, PendingExitReason, RedeemOnceOrUntilReady, RefusalStreak, Transition,
+    UnsettledRedeem, VisitState, VisitTimeLimits,
 };
 use crate::event::{
     MachineEffect, RedeemResult, TruncatedResponseFiles, VisitNotice, VisitStepFailure, VisitStepFailureKind,
@@ -14,10 +14,15 @@ use copresence_protocol::{DeliveredExports, ExportToken, MAX_REDEEM_DELAY, Progr
 use std::time::Duration;
 
 /// Unreadable responses in a row before the visit ends. The token may still be active, so one is not enough.
-const MAX_VIOLATIONS: u32 = 3;
+const MIN_VIOLATIONS: u32 = 3;
+/// Responses with status 400 before the visit ends, without a usable response in between. The journal erases the token of a
+/// visit that ends with exit code 5 or 9 after as many.
+const MIN_REFUSALS: u32 = 2;
+/// Responses in a row with status 401 or 403 before the visit ends, if the same credentials were right before.
+const MIN_CREDENTIAL_REFUSALS: u32 = 2;
 
-/// Pause before the redeem that confirms a 400.
-const CONFIRMATION_PAUSE: Duration = Duration::from_secs(1);
+/// Pause before the first redeem that confirms a 400. Later pauses double the time.
+const FIRST_CONFIRMATION_PAUSE: Duration = Duration::from_secs(1);
 
 /// Added to the evidence of a lost answer when a response without URLs comes while that redeem may still be processed.
 const MAY_HAVE_OVERTAKEN: &str =
@@ -66,8 +71,22 @@ pub(super) fn handle_redeem_result(
         RedeemResult::Refused => handle_refused_redeem(token, exit, plan, now),
         RedeemResult::Failed(failure) => handle_redeem_failure(token, exit, failure, plan, now),
         RedeemResult::Truncated(failure, partial) => {
+            let fetch = MachineEffect::FetchPartial { delivery: partial.delivery.clone() };
+            let is_first = token.partial.is_none();
             let partial = Some(UnsettledRedeem { known: partial, settled_at: now + MAX_REDEEM_DELAY });
-            handle_redeem_failure(ActiveTokenState { partial, ..token }, exit, failure, plan, now)
+            let token = ActiveTokenState { partial, ..token };
+            let is_recovery = matches!(plan.mode, RedeemOnceOrUntilReady::Once { .. });
+            let (state, mut effects) = if is_recovery && is_first && exit.is_none() {
+                // A further redeem shows whether these files are all there is.
+                let token = token.with_lost_answer(&failure, now);
+                wait_for_next_poll(token, now + FIRST_CONFIRMATION_PAUSE, Vec::new(), plan)
+            } else {
+                handle_redeem_failure(token, exit, failure, plan, now)
+            };
+            if matches!(state, VisitState::Waiting(..)) {
+                effects.insert(0, fetch);
+            }
+            (state, effects)
         }
     }
 }
@@ -109,7 +128,7 @@ fn handle_not_ready(
     now: MillisSinceOrigin,
 ) -> Transition {
     let had_failures = token.failures.take().is_some();
-    token.is_refused_once = false;
+    token.refusals = None;
     let sent_at = token.redeem_sent_at;
     token.partial = token.partial.filter(|partial| sent_at < partial.settled_at);
     token.lost_answer = token
@@ -120,6 +139,11 @@ fn handle_not_ready(
     let has_changed = token.progress.as_ref() != Some(&progress);
     token.progress = Some(progress.clone());
     if let RedeemOnceOrUntilReady::Once { token_is_too_old } = plan.mode {
+        if token.partial.is_some() {
+            // Its URLs expire, and they say that the token is spent: this response may be of a copy that lags behind.
+            let outcome = outcome_of_refusal(&token);
+            return end_visit_saving_partial(token, outcome);
+        }
         if token_is_too_old && !token.is_avatar_in_progress() {
             let why = if token.has_avatar_failed() { "its avatar failed" } else { "nobody used its code" };
             return abandon_too_old_token(token, &format!("{why}, and it is too old to be used"));
@@ -159,23 +183,31 @@ fn handle_redeem_failure(
     plan: &VisitTimeLimits,
     now: MillisSinceOrigin,
 ) -> Transition {
-    if failure.kind.may_hide_delivery() {
-        token.lost_answer = Some(UnsettledRedeem { known: failure.detail.clone(), settled_at: now + MAX_REDEEM_DELAY });
-    }
+    token = token.with_lost_answer(&failure, now);
     if let RedeemOnceOrUntilReady::Once { token_is_too_old } = plan.mode {
         return end_undecided_recovery_keeping_token(token, failure, token_is_too_old, now);
     }
-    if failure.kind == VisitStepFailureKind::CredentialsRefused {
-        return token.end_visit_with_outcome(Outcome::CredentialsRefused(failure.detail));
-    }
     let until = token.polling.next_poll(&PollResult::Failed { retry_after: failure.retry_after }, now);
     let failures = FailureStreak::streak_with_failure(token.failures.take(), failure, now);
-    if failures.violations >= MAX_VIOLATIONS {
+    let is_confirmed = |min_count: u32| {
+        let repeated_for = now.duration_since(failures.of_last_kind_since);
+        failures.of_last_kind >= min_count && repeated_for >= token.required_confirmation_time(plan)
+    };
+    // A status shows that the credentials were right: what refuses them now may be something else.
+    if failures.last.kind == VisitStepFailureKind::CredentialsRefused
+        && (token.progress.is_none() || is_confirmed(MIN_CREDENTIAL_REFUSALS))
+    {
+        return token.end_visit_with_outcome(Outcome::CredentialsRefused(failures.last.detail));
+    }
+    if failures.last.kind == VisitStepFailureKind::ProtocolViolation && is_confirmed(MIN_VIOLATIONS) {
         return match exit {
             Some(PendingExitReason::Interrupted) if token.partial.is_some() => {
                 token.end_visit_with_outcome(Outcome::Interrupted)
             }
-            _ => end_visit_saving_partial(token, Outcome::ProtocolViolation(failures.last.detail)),
+            _ => {
+                let outcome = outcome_unless_refused(&token, Outcome::ProtocolViolation(failures.last.detail));
+                end_visit_saving_partial(token, outcome)
+            }
         };
     }
     let out_of_patience = now.duration_since(failures.since) >= plan.patience;
@@ -200,6 +232,11 @@ fn end_undecided_recovery_keeping_token(
     now: MillisSinceOrigin,
 ) -> Transition {
     let is_our_disk = matches!(failure.kind, VisitStepFailureKind::Storage | VisitStepFailureKind::DiskFull);
+    if token.partial.is_some() && has_server_answered(failure.kind) {
+        // Its URLs expire, and they say that the token is spent.
+        let outcome = outcome_of_refusal(&token);
+        return end_visit_saving_partial(token, outcome);
+    }
     if token_is_too_old && !is_our_disk {
         return abandon_too_old_token(token, &failure.detail);
     }
@@ -237,8 +274,8 @@ fn end_visit_saving_partial(token: ActiveTokenState, outcome: Outcome) -> Transi
 ///
 /// Spec: "400 Bad Request – Provided Export Token string does not match an active Export Token in the Copresence
 /// backend" (GET /redeemExportToken). The specification defines no body for it, so nothing in one response tells this
-/// 400 from that of a gateway, or of a backend that failed otherwise. A second redeem confirms it before the token is
-/// given up. Until then every other end of the visit keeps the token.
+/// 400 from that of a gateway, or of a backend that fails otherwise for some seconds. Later redeems confirm it before
+/// the token is given up. Until then every other end of the visit keeps the token.
 fn handle_refused_redeem(
     mut token: ActiveTokenState,
     exit: Option<PendingExitReason>,
@@ -248,17 +285,26 @@ fn handle_refused_redeem(
     if token.partial.is_some() && exit == Some(PendingExitReason::Interrupted) {
         return token.end_visit_with_outcome(Outcome::Interrupted);
     }
-    if token.is_refused_once {
+    let streak = token.refusals.get_or_insert(RefusalStreak { count: 0, since: now, before: Duration::ZERO });
+    streak.count += 1;
+    let streak = *streak;
+    let refused_for = streak.before.saturating_add(now.duration_since(streak.since));
+    let confirmation_time = token.required_confirmation_time(plan);
+    // URLs that a truncated response names say by themselves that the token is spent.
+    if streak.count >= MIN_REFUSALS && (refused_for >= confirmation_time || token.partial.is_some()) {
         let outcome = outcome_of_refusal(&token);
         return end_visit_saving_partial(token, outcome);
     }
-    token.is_refused_once = true;
     match exit {
         Some(PendingExitReason::Interrupted | PendingExitReason::VisitorLeft) => {
             token.end_visit_with_outcome(Outcome::Interrupted)
         }
         Some(PendingExitReason::TimedOut) => save_or_end_on_timeout(token),
-        None => wait_for_next_poll(token, now + CONFIRMATION_PAUSE, Vec::new(), plan),
+        None => {
+            let left = confirmation_time.saturating_sub(refused_for);
+            let pause = refused_for.max(FIRST_CONFIRMATION_PAUSE).min(left);
+            wait_for_next_poll(token, now + pause, Vec::new(), plan)
+        }
     }
 }
 
@@ -272,15 +318,45 @@ fn outcome_of_refusal(token: &ActiveTokenState) -> Outcome {
     }
 }
 
-/// Ends a visit whose time or patience ran out. After an unreadable response, first saves the files that it named.
-/// An outcome that keeps the token keeps those files for recovery too.
+/// The outcome of a visit that ends before a refusal is confirmed. Of two that erase a refused token, the refusal is the
+/// one that says so.
+fn outcome_unless_refused(token: &ActiveTokenState, outcome: Outcome) -> Outcome {
+    let is_refused = token.refusals.is_some_and(|streak| streak.count >= MIN_REFUSALS);
+    match outcome {
+        Outcome::AvatarFailed | Outcome::ProtocolViolation(_) if is_refused => outcome_of_refusal(token),
+        other => other,
+    }
+}
+
+/// Ends a visit whose time or patience ran out. Uses the files that a truncated response named, unless the network may
+/// be away: an outcome that keeps the token keeps those files for recovery too.
 pub(super) fn save_or_end_on_timeout(token: ActiveTokenState) -> Transition {
-    match timeout_outcome(&token) {
-        broken @ Outcome::ProtocolViolation(_) => end_visit_saving_partial(token, broken),
-        other => {
-            let ended_in = token.phase_for_hosts();
-            end_visit(other, ended_in, token.progress)
+    let outcome = outcome_unless_refused(&token, timeout_outcome(&token));
+    let is_network_away = token.failures.as_ref().is_some_and(|failures| !has_server_answered(failures.last.kind));
+    match &outcome {
+        _ if token.partial.is_none() || is_network_away => token.end_visit_with_outcome(outcome),
+        Outcome::ProtocolViolation(_) => end_visit_saving_partial(token, outcome),
+        _ => {
+            let outcome = outcome_of_refusal(&token);
+            end_visit_saving_partial(token, outcome)
         }
+    }
+}
+
+/// Whether a failure is a response of a server, also of one that is not the backend.
+fn has_server_answered(kind: VisitStepFailureKind) -> bool {
+    match kind {
+        VisitStepFailureKind::NeverSent
+        | VisitStepFailureKind::Unanswered
+        | VisitStepFailureKind::Storage
+        | VisitStepFailureKind::DiskFull => false,
+        VisitStepFailureKind::Busy
+        | VisitStepFailureKind::BackendFailing
+        | VisitStepFailureKind::Gate
+        | VisitStepFailureKind::GateNotPassed
+        | VisitStepFailureKind::NoApi
+        | VisitStepFailureKind::CredentialsRefused
+        | VisitStepFailureKind::ProtocolViolation => true,
     }
 }
 

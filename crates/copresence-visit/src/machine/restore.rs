@@ -1,7 +1,7 @@
 //! Rebuilding a visit from the journal, after a crash, an interruption or an ending that kept something.
 
 use super::redeem::{append_may_have_overtaken_note, start_saving, start_saving_partial_delivery};
-use super::{ActiveTokenState, Transition, UnsettledRedeem, Visit, VisitTimeLimits, end_visit, redeem};
+use super::{ActiveTokenState, RefusalStreak, Transition, UnsettledRedeem, Visit, VisitTimeLimits, end_visit, redeem};
 use crate::event::{MachineEffect, TruncatedResponseFiles};
 use crate::outcome::{EndPhase, Outcome};
 use crate::time::MillisSinceOrigin;
@@ -93,16 +93,18 @@ fn restore_state(plan: &VisitTimeLimits, past: JournaledVisit, now: MillisSinceO
     let settled_at = |ended_ago: Duration| now + MAX_REDEEM_DELAY.saturating_sub(ended_ago);
     // The evidence of the last lost answer, and how long ago it was given up.
     let mut lost: Option<(String, Duration)> = None;
-    let (mut was_active, mut is_refused_once) = (false, false);
+    let (mut was_active, mut refusals) = (false, None);
     for JournaledRedeem { result, sent_ago, ended_ago } in past.redeems {
         match result {
             EarlierRedeemResult::Active => {
-                (was_active, is_refused_once) = (true, false);
+                (was_active, refusals) = (true, None);
                 lost = lost
                     .filter(|(_, lost_ago)| *lost_ago < sent_ago + MAX_REDEEM_DELAY)
                     .map(|(evidence, lost_ago)| (append_may_have_overtaken_note(evidence), lost_ago));
             }
-            EarlierRedeemResult::Refused => is_refused_once = true,
+            EarlierRedeemResult::Refused => {
+                refusals.get_or_insert(RefusalStreak { count: 0, since: now, before: ended_ago }).count += 1;
+            }
             EarlierRedeemResult::NotReceived(how) => lost = Some((how, ended_ago)),
             EarlierRedeemResult::Unreadable(how) => {
                 lost = Some((how.unwrap_or_else(|| UNREADABLE.to_owned()), ended_ago));
@@ -142,7 +144,11 @@ fn restore_state(plan: &VisitTimeLimits, past: JournaledVisit, now: MillisSinceO
     if let (Some(partial), None) = (&partial, &lost_answer) {
         lost_answer = Some(UnsettledRedeem { known: UNREADABLE.to_owned(), settled_at: partial.settled_at });
     }
-    let token =
-        ActiveTokenState { progress, lost_answer, is_refused_once, partial, ..ActiveTokenState::new(token, plan) };
-    redeem::send_redeem(token, plan, now)
+    let token = ActiveTokenState { progress, lost_answer, refusals, partial, ..ActiveTokenState::new(token, plan) };
+    let fetch = token.partial.as_ref().map(|partial| partial.known.delivery.clone());
+    let (state, mut effects) = redeem::send_redeem(token, plan, now);
+    if let Some(delivery) = fetch {
+        effects.insert(0, MachineEffect::FetchPartial { delivery });
+    }
+    (state, effects)
 }

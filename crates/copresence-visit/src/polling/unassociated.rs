@@ -24,7 +24,7 @@ pub(super) enum AssociationPollSpacing {
 
 impl AssociationPollSpacing {
     /// Returns the spacing for the usual time from the first poll to the association; `None` if that time is unknown.
-    pub(super) fn for_usual_association(usual: Option<Duration>) -> Self {
+    pub(super) fn spacing_for_usual_association(usual: Option<Duration>) -> Self {
         match usual {
             Some(usual) if usual < MIN_ASSOCIATION_OF_RECORDINGS => Self::ExistingAvatarsLikely,
             _ => Self::RecordingsLikely,
@@ -76,8 +76,9 @@ mod tests {
 
     #[test]
     fn short_usual_times_make_polls_more_frequent() {
-        let polling = |seconds| AssociationPollSpacing::for_usual_association(Some(Duration::from_secs(seconds)));
+        let polling =
+            |seconds| AssociationPollSpacing::spacing_for_usual_association(Some(Duration::from_secs(seconds)));
         assert!(polling(40).seconds_until_next_poll(30.0) < polling(130).seconds_until_next_poll(30.0));
-        assert_eq!(polling(130), AssociationPollSpacing::for_usual_association(None));
+        assert_eq!(polling(130), AssociationPollSpacing::spacing_for_usual_association(None));
     }
 }

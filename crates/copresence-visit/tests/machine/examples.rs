@@ -23,12 +23,98 @@ fn respond(host: &mut Host, result: RedeemResult) {
     host.feed(MachineEvent::Redeemed(result));
 }
 
-/// Refuses the token, and once more when the visit confirms it.
-fn refuse(host: &mut Host) {
+/// Refuses the token until the visit does something else than redeem it. Returns how long that took.
+fn refuse(host: &mut Host) -> Duration {
+    let before = host.now;
     respond(host, RedeemResult::Refused);
     assert_eq!((host.in_flight, host.end.as_ref()), (InFlight::Nothing, None), "one 400 decides nothing");
-    fire_timer(host);
-    respond(host, RedeemResult::Refused);
+    while host.end.is_none() && host.in_flight != InFlight::SavePartial {
+        fire_timer(host);
+        respond(host, RedeemResult::Refused);
+    }
+    host.now.duration_since(before)
+}
+
+#[test]
+fn refusals_end_a_visit_only_after_seconds_and_later_if_its_avatar_is_being_made() {
+    let second = Duration::from_secs(1);
+    for (status, expected) in [
+        (None, 5 * second),
+        (Some(CompletionStatus::NoAssociatedAvatar), 5 * second),
+        (Some(CompletionStatus::Failed), 5 * second),
+        (Some(CompletionStatus::InQueue), 30 * second),
+        (Some(CompletionStatus::Processing), 30 * second),
+    ] {
+        let mut host = host_with_redeem_in_flight();
+        if let Some(status) = status.clone() {
+            respond(&mut host, RedeemResult::NotReady(progress(status, None, None)));
+            fire_timer(&mut host);
+        }
+        let redeems = host.redeems;
+        assert_eq!(refuse(&mut host), expected, "{status:?}");
+        assert!(host.redeems - redeems <= 6, "{status:?}: {} redeems", host.redeems - redeems);
+        assert!(matches!(host.end.map(|end| end.exit_code()), Some(4 | 5)), "{status:?}");
+    }
+}
+
+#[test]
+fn an_outage_that_refuses_everything_for_some_seconds_ends_no_visit_whose_avatar_is_being_made() {
+    let refuse_credentials = || RedeemResult::Failed(failure(VisitStepFailureKind::CredentialsRefused));
+    let unreadable = || RedeemResult::Failed(failure(VisitStepFailureKind::ProtocolViolation));
+    for result in [RedeemResult::Refused, refuse_credentials(), unreadable()] {
+        let mut host = host_with_redeem_in_flight();
+        respond(&mut host, RedeemResult::NotReady(progress(CompletionStatus::Processing, Some(40), None)));
+        fire_timer(&mut host);
+        let outage_ends = host.now + Duration::from_secs(20);
+        while host.now < outage_ends {
+            respond(&mut host, result.clone());
+            assert_eq!(host.end, None, "{result:?}");
+            fire_timer(&mut host);
+        }
+        respond(&mut host, RedeemResult::Delivered(delivery()));
+        assert_eq!(host.in_flight, InFlight::Save, "{result:?}");
+    }
+}
+
+/// The journal would erase its token.
+#[test]
+fn a_visit_that_ends_between_two_refusals_is_not_reported_as_a_broken_protocol() {
+    let mut host = host_with_redeem_in_flight();
+    respond(&mut host, RedeemResult::NotReady(progress(CompletionStatus::Processing, Some(40), None)));
+    fire_timer(&mut host);
+    respond(&mut host, RedeemResult::Failed(failure(VisitStepFailureKind::ProtocolViolation)));
+    for _ in 0..2 {
+        fire_timer(&mut host);
+        respond(&mut host, RedeemResult::Refused);
+    }
+    assert_eq!(host.end, None);
+    host.now = plan().give_up_at;
+    host.feed(MachineEvent::TimerFired);
+    assert_eq!(host.end.map(|end| end.exit_code()), Some(10));
+}
+
+#[test]
+fn credentials_that_were_never_right_end_the_visit_at_once() {
+    let mut host = host_with_redeem_in_flight();
+    respond(&mut host, RedeemResult::Failed(failure(VisitStepFailureKind::CredentialsRefused)));
+    assert_eq!(host.end.map(|end| end.exit_code()), Some(3));
+}
+
+#[test]
+fn credentials_and_answers_that_stay_wrong_end_the_visit_within_its_patience() {
+    for (kind, exit) in [(VisitStepFailureKind::CredentialsRefused, 3), (VisitStepFailureKind::ProtocolViolation, 9)] {
+        let mut host = host_with_redeem_in_flight();
+        respond(&mut host, RedeemResult::NotReady(progress(CompletionStatus::Processing, Some(40), None)));
+        fire_timer(&mut host);
+        let since = host.now;
+        respond(&mut host, RedeemResult::Failed(failure(kind)));
+        while host.end.is_none() {
+            fire_timer(&mut host);
+            respond(&mut host, RedeemResult::Failed(failure(kind)));
+        }
+        assert_eq!(host.end.as_ref().map(Outcome::exit_code), Some(exit));
+        assert!(host.now.duration_since(since) < PATIENCE, "{:?}", host.now.duration_since(since));
+    }
 }
 
 #[test]
@@ -66,6 +152,31 @@ fn a_single_400_is_confirmed_before_the_token_is_given_up() {
                 host.feed(event.clone());
             }
             assert_eq!(host.end.map(|end| end.exit_code()), Some(exit), "{event:?} keeps the token");
+        }
+    }
+}
+
+/// The response may contain a token, which is billed and which only this response names.
+#[test]
+fn a_visit_left_while_its_token_is_requested_awaits_the_response() {
+    for leave in [MachineEvent::VisitorLeft, MachineEvent::Interrupted] {
+        let answers = [
+            (MachineEvent::TokenIssued(token()), "inviting"),
+            (MachineEvent::IssueFailed(failure(VisitStepFailureKind::Unanswered)), "issuing"),
+            (MachineEvent::LoginFailed(failure(VisitStepFailureKind::NeverSent)), "issuing"),
+            (MachineEvent::TimerFired, "issuing"),
+        ];
+        for (answer, phase) in answers {
+            let mut host = Host::new();
+            host.feed(leave.clone());
+            assert_eq!((host.end.as_ref(), host.in_flight), (None, InFlight::Issue), "the request is awaited");
+            if answer == MachineEvent::TimerFired {
+                host.now = plan().give_up_at;
+            }
+            host.feed(answer.clone());
+            assert_eq!(host.end, Some(Outcome::Interrupted), "{answer:?}");
+            let ended_in = host.visit.end_state_if_ended().map(|end| end.ended_in.as_str());
+            assert_eq!(ended_in, Some(phase), "{answer:?}: the token is kept");
         }
     }
 }
@@ -141,7 +252,7 @@ fn the_meaning_of_a_400_depends_on_earlier_responses() {
         }
         refuse(&mut host);
         let end = host.end.expect("ended");
-        assert_eq!((end.code(), end.exit_code()), (code, exit), "{before:?}");
+        assert_eq!((end.error_code(), end.exit_code()), (code, exit), "{before:?}");
     }
 }
 
@@ -169,13 +280,13 @@ fn a_400_after_a_truncated_response_saves_the_files_that_it_names() {
             let mut host = refused();
             host.feed(MachineEvent::VisitorLeft);
             host.feed(MachineEvent::SavedInPart("more may have been due".into()));
-            assert_eq!(host.end.map(|end| (end.exit_code(), end.code())), Some((7, "saved_in_part")));
+            assert_eq!(host.end.map(|end| (end.exit_code(), end.error_code())), Some((7, "saved_in_part")));
             let mut host = refused();
             host.feed(MachineEvent::DiskFull("no room".into()));
-            assert_eq!(host.end.map(|end| (end.exit_code(), end.code())), Some((7, "disk_full")));
+            assert_eq!(host.end.map(|end| (end.exit_code(), end.error_code())), Some((7, "disk_full")));
             let mut host = refused();
             host.feed(MachineEvent::DownloadsInterrupted("the connection was refused".into()));
-            assert_eq!(host.end.map(|end| (end.exit_code(), end.code())), Some((6, "download_interrupted")));
+            assert_eq!(host.end.map(|end| (end.exit_code(), end.error_code())), Some((6, "download_interrupted")));
             let mut host = refused();
             host.feed(MachineEvent::NothingSaved("gone (410)".into()));
             let end = host.end.expect("ended");
@@ -196,7 +307,7 @@ fn files_that_may_still_come_end_the_visit_as_recoverable() {
         respond(&mut host, RedeemResult::Delivered(delivery()));
         host.feed(event);
         let end = host.end.expect("ended");
-        assert_eq!((end.exit_code(), end.code()), (exit, code));
+        assert_eq!((end.exit_code(), end.error_code()), (exit, code));
         assert!(end.detail_for_operator().is_some_and(|why| !why.is_empty()));
     }
 }
@@ -233,7 +344,7 @@ fn not_ready_settles_a_lost_answer_only_when_its_redeem_cannot_be_processed_any_
         fire_timer(&mut host);
         refuse(&mut host);
         let end = host.end.expect("ended");
-        assert_eq!(end.code(), code, "{sent_after:?}");
+        assert_eq!(end.error_code(), code, "{sent_after:?}");
         if code == "possibly_consumed" {
             let detail = end.detail_for_operator().expect("evidence");
             assert!(detail.contains("what happened") && detail.contains("not ready"), "{detail}");
@@ -254,7 +365,7 @@ fn not_ready_settles_a_truncated_response_only_when_its_redeem_cannot_be_process
         if is_saved {
             assert_eq!(host.in_flight, InFlight::SavePartial);
         } else {
-            assert_eq!(host.end.map(|end| end.code()), Some("token_expired"));
+            assert_eq!(host.end.map(|end| end.error_code()), Some("token_expired"));
         }
     }
 }
@@ -262,13 +373,45 @@ fn not_ready_settles_a_truncated_response_only_when_its_redeem_cannot_be_process
 #[test]
 fn repeated_unreadable_responses_are_saved_in_part() {
     let mut host = host_with_redeem_in_flight();
-    for last in [false, false, true] {
-        respond(&mut host, RedeemResult::Truncated(failure(VisitStepFailureKind::ProtocolViolation), partial()));
-        if !last {
-            fire_timer(&mut host);
-        }
+    let truncated = || RedeemResult::Truncated(failure(VisitStepFailureKind::ProtocolViolation), partial());
+    respond(&mut host, truncated());
+    while host.in_flight != InFlight::SavePartial {
+        fire_timer(&mut host);
+        respond(&mut host, truncated());
     }
-    assert_eq!(host.in_flight, InFlight::SavePartial);
+    assert!(host.redeems >= 3);
+}
+
+#[test]
+fn the_files_of_a_truncated_response_are_downloaded_at_once() {
+    let mut host = host_with_redeem_in_flight();
+    respond(&mut host, RedeemResult::Truncated(failure(VisitStepFailureKind::Unanswered), partial()));
+    assert_eq!((host.fetches, host.end.as_ref()), (1, None));
+    fire_timer(&mut host);
+    assert_eq!(host.in_flight, InFlight::Redeem, "a whole response may follow");
+    respond(&mut host, RedeemResult::Delivered(delivery()));
+    assert_eq!(host.in_flight, InFlight::Save);
+}
+
+#[test]
+fn the_files_of_a_truncated_response_are_used_when_time_is_over_unless_the_network_is_away() {
+    let wait = progress(CompletionStatus::Processing, Some(40), None);
+    for (result, saves) in [
+        (RedeemResult::NotReady(wait), true),
+        (RedeemResult::Failed(failure(VisitStepFailureKind::BackendFailing)), true),
+        (RedeemResult::Failed(failure(VisitStepFailureKind::Busy)), true),
+        (RedeemResult::Failed(failure(VisitStepFailureKind::NeverSent)), false),
+        (RedeemResult::Failed(failure(VisitStepFailureKind::Unanswered)), false),
+    ] {
+        let mut host = host_with_redeem_in_flight();
+        respond(&mut host, RedeemResult::Truncated(failure(VisitStepFailureKind::Unanswered), partial()));
+        fire_timer(&mut host);
+        respond(&mut host, result.clone());
+        host.now = plan().give_up_at;
+        host.feed(MachineEvent::TimerFired);
+        assert_eq!(host.in_flight == InFlight::SavePartial, saves, "{result:?}");
+        assert_eq!(host.end.is_none(), saves, "{result:?}");
+    }
 }
 
 #[test]
@@ -345,9 +488,6 @@ fn an_avatar_on_its_way_is_saved_without_its_visitor() {
     host.feed(MachineEvent::VisitorLeft);
     host.feed(MachineEvent::Saved);
     assert_eq!(host.end, Some(Outcome::Saved));
-    let mut host = Host::new();
-    host.feed(MachineEvent::VisitorLeft);
-    assert_eq!(host.end, Some(Outcome::Interrupted));
 }
 
 #[test]
@@ -390,7 +530,7 @@ fn few_tokens_are_requested() {
     );
     let mut host = Host::new();
     host.feed(MachineEvent::IssueFailed(failure(VisitStepFailureKind::DiskFull)));
-    assert_eq!(host.end.map(|end| (end.exit_code(), end.code())), Some((2, "disk_full")));
+    assert_eq!(host.end.map(|end| (end.exit_code(), end.error_code())), Some((2, "disk_full")));
 }
 
 /// Fails every request for a token with this event; returns the ended host and the number of requests.
@@ -456,7 +596,7 @@ fn a_gate_in_the_way_is_endured_and_then_named() {
         let (host, request_count) = fail_every_token_request(&MachineEvent::IssueFailed(failure(kind)));
         let end = host.end.expect("ended");
         assert!(request_count > 3, "{kind:?}");
-        assert_eq!((end.code(), end.exit_code()), (code, exit));
+        assert_eq!((end.error_code(), end.exit_code()), (code, exit));
 
         let mut host = host_with_redeem_in_flight();
         while host.end.is_none() {
@@ -466,7 +606,7 @@ fn a_gate_in_the_way_is_endured_and_then_named() {
             }
         }
         assert!(host.now.duration_since(MillisSinceOrigin::default()) >= PATIENCE, "{kind:?}");
-        assert_eq!(host.end.map(|end| (end.code(), end.exit_code())), Some((code, exit)));
+        assert_eq!(host.end.map(|end| (end.error_code(), end.exit_code())), Some((code, exit)));
 
         let mut host = host_with_redeem_in_flight();
         respond(&mut host, RedeemResult::Failed(failure(kind)));

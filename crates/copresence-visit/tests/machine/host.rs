@@ -63,7 +63,6 @@ pub(crate) enum InFlight {
 }
 
 /// The host with its visit and the observed effects.
-#[expect(clippy::struct_excessive_bools, reason = "each is one fact, and all combinations occur")]
 pub(crate) struct Host {
     pub(crate) visit: Visit,
     pub(crate) now: MillisSinceOrigin,
@@ -75,12 +74,12 @@ pub(crate) struct Host {
     /// When that is proof.
     partial_settled_at: MillisSinceOrigin,
     redeem_sent_at: MillisSinceOrigin,
-    /// The last response says that the token is of no further use.
-    pub(crate) is_useless: bool,
     pub(crate) partial_used: bool,
     /// 400s since the last usable response.
     refusals: u32,
     pub(crate) redeems: u32,
+    /// Downloads of the files of truncated responses, beside the redeems.
+    pub(crate) fetches: u32,
     pub(crate) notices: Vec<VisitNotice>,
     pub(crate) end: Option<Outcome>,
 }
@@ -103,7 +102,7 @@ impl Host {
     /// A restored visit, with its first effects performed.
     pub(crate) fn from_restored((visit, effects): (Visit, Vec<MachineEffect>), has_partial: bool) -> Self {
         let mut host = Self::with_visit(visit);
-        (host.partial, host.is_useless) = (has_partial, has_partial);
+        host.partial = has_partial;
         host.partial_settled_at = MillisSinceOrigin::MAX;
         host.delivered = effects.iter().any(|effect| matches!(effect, MachineEffect::Save { .. }));
         host.perform(effects);
@@ -120,10 +119,10 @@ impl Host {
             partial: false,
             partial_settled_at: MillisSinceOrigin::default(),
             redeem_sent_at: MillisSinceOrigin::default(),
-            is_useless: false,
             partial_used: false,
             refusals: 0,
             redeems: 0,
+            fetches: 0,
             notices: Vec::new(),
             end: None,
         }
@@ -145,13 +144,6 @@ impl Host {
                 RedeemResult::NotReady(_) => self.partial && self.redeem_sent_at < self.partial_settled_at,
                 RedeemResult::Delivered(_) => false,
                 RedeemResult::Refused | RedeemResult::Failed(_) => self.partial,
-            };
-            self.is_useless = match result {
-                RedeemResult::Refused => true,
-                RedeemResult::Failed(failure) | RedeemResult::Truncated(failure, _) => {
-                    failure.kind == VisitStepFailureKind::ProtocolViolation
-                }
-                _ => false,
             };
         }
         if !self.is_noise(&event)
@@ -188,12 +180,13 @@ impl Host {
                     assert!(self.delivered, "only a delivery is saved");
                     self.start(InFlight::Save);
                 }
+                MachineEffect::FetchPartial { .. } => {
+                    assert!(self.partial && !self.partial_used && !self.delivered);
+                    self.fetches += 1;
+                }
                 MachineEffect::UsePartial { .. } => assert!(!self.partial_used),
                 MachineEffect::SavePartial { .. } => {
-                    assert!(
-                        self.partial && self.is_useless && !self.delivered,
-                        "a partial delivery is saved only if the token is of no further use"
-                    );
+                    assert!(self.partial && !self.delivered, "only a partial delivery that may be all there is");
                     self.partial_used = true;
                     self.start(InFlight::SavePartial);
                 }

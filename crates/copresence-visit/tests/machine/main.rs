@@ -6,8 +6,8 @@ mod host;
 mod restore;
 mod turns;
 
-use copresence_visit::MachineEvent;
-use host::{Host, plan};
+use copresence_visit::{MachineEvent, VisitStepFailureKind};
+use host::{Host, failure, plan};
 use proptest::prelude::*;
 use std::time::Duration;
 use turns::any_turn;
@@ -43,6 +43,7 @@ proptest! {
     fn nothing_happens_after_the_end(turns in proptest::collection::vec(any_turn(), 1..40)) {
         let mut host = Host::new();
         host.feed(MachineEvent::Interrupted);
+        host.feed(MachineEvent::LoginFailed(failure(VisitStepFailureKind::NeverSent)));
         let end = host.end.clone();
         for turn in &turns {
             host.play_turn(turn);

@@ -1,6 +1,6 @@
 //! A visit restored from the journal continues as the live visit would have.
 
-use super::host::{Host, InFlight, delivery, failure, partial, progress, token};
+use super::host::{Host, InFlight, PATIENCE, delivery, failure, partial, progress, token};
 use copresence_protocol::{CompletionStatus, MAX_REDEEM_DELAY, Progress};
 use copresence_visit::{
     EarlierRedeemResult, JournaledRedeem, JournaledVisit, MachineEvent, MillisSinceOrigin, Outcome, RedeemResult,
@@ -27,7 +27,7 @@ fn past_visit(redeems: Vec<EarlierRedeemResult>) -> JournaledVisit {
 
 fn recover_host(past: JournaledVisit, token_is_too_old: bool) -> Host {
     let has_partial = matches!(past.response, Some(StoredDelivery::Partial { .. } | StoredDelivery::UsedPartial(_)));
-    let plan = VisitTimeLimits::plan_single_redeem_for_recovery(token_is_too_old);
+    let plan = VisitTimeLimits::plan_single_redeem_for_recovery(token_is_too_old, PATIENCE);
     Host::from_restored(Visit::restore_visit(plan, past, MillisSinceOrigin::default()), has_partial)
 }
 
@@ -38,14 +38,16 @@ fn end_after_redeem(past: JournaledVisit, result: &RedeemResult) -> Outcome {
     host.end.expect("one redeem decides")
 }
 
-/// Responds to the redeem in flight, and to the redeem that confirms a 400.
+/// Responds to the redeem in flight, and to the redeems that confirm a 400.
 fn respond_confirming_refusal(host: &mut Host, result: &RedeemResult) {
     host.feed(MachineEvent::Redeemed(result.clone()));
     if *result == RedeemResult::Refused {
         assert_eq!(host.end, None, "one 400 decides nothing");
-        host.now = host.wait.expect("a timer is set");
-        host.feed(MachineEvent::TimerFired);
-        host.feed(MachineEvent::Redeemed(RedeemResult::Refused));
+        while host.end.is_none() && host.in_flight == InFlight::Nothing {
+            host.now = host.wait.expect("a timer is set");
+            host.feed(MachineEvent::TimerFired);
+            host.feed(MachineEvent::Redeemed(RedeemResult::Refused));
+        }
     }
 }
 
@@ -72,7 +74,7 @@ fn the_meaning_of_a_400_depends_on_the_journal() {
         (visit_with_status(CompletionStatus::Failed, vec![EarlierRedeemResult::Active, lost()]), "possibly_consumed"),
     ];
     for (past, code) in cases {
-        assert_eq!(end_after_redeem(past.clone(), &RedeemResult::Refused).code(), code, "{past:?}");
+        assert_eq!(end_after_redeem(past.clone(), &RedeemResult::Refused).error_code(), code, "{past:?}");
     }
 }
 
@@ -92,7 +94,7 @@ fn not_ready_in_the_journal_settles_a_lost_answer_only_when_its_redeem_cannot_be
             ..past_visit(Vec::new())
         };
         let end = end_after_redeem(past, &RedeemResult::Refused);
-        assert_eq!(end.code(), code, "{between:?}");
+        assert_eq!(end.error_code(), code, "{between:?}");
     }
 }
 
@@ -140,8 +142,23 @@ fn one_response_that_does_not_decide_leaves_the_token_for_later() {
             exit,
             "{kind:?}"
         );
-        let truncated = RedeemResult::Truncated(failure(kind), partial());
-        assert_eq!(end_after_redeem(past_visit(vec![]), &truncated).exit_code(), exit, "{kind:?}");
+        let mut host = recover_host(past_visit(vec![]), false);
+        host.feed(MachineEvent::Redeemed(RedeemResult::Truncated(
+            failure(VisitStepFailureKind::Unanswered),
+            partial(),
+        )));
+        host.now = host.wait.expect("a further redeem shows whether these files are all there is");
+        host.feed(MachineEvent::TimerFired);
+        host.feed(MachineEvent::Redeemed(RedeemResult::Failed(failure(kind))));
+        match kind {
+            VisitStepFailureKind::NeverSent
+            | VisitStepFailureKind::Unanswered
+            | VisitStepFailureKind::Storage
+            | VisitStepFailureKind::DiskFull => {
+                assert_eq!(host.end.map(|end| end.exit_code()), Some(exit), "{kind:?}");
+            }
+            _ => assert_eq!(host.in_flight, InFlight::SavePartial, "{kind:?}"),
+        }
     }
     let processing = progress(CompletionStatus::Processing, Some(4), None);
     let mut host = recover_host(past_visit(vec![]), true);
@@ -273,12 +290,11 @@ proptest! {
             // Three unreadable responses in a row end the live visit, and patience may run out.
             prop_assume!(host.end.is_none());
         }
-        host.now = host.wait.expect("a timer is set");
-        host.feed(MachineEvent::TimerFired);
-        host.feed(MachineEvent::Redeemed(RedeemResult::Refused));
-        host.now = host.wait.expect("a timer is set");
-        host.feed(MachineEvent::TimerFired);
-        host.feed(MachineEvent::Redeemed(RedeemResult::Refused));
+        while host.end.is_none() {
+            host.now = host.wait.expect("a timer is set");
+            host.feed(MachineEvent::TimerFired);
+            host.feed(MachineEvent::Redeemed(RedeemResult::Refused));
+        }
         let live = host.end.expect("a confirmed 400 ends the visit");
         past.redeems = times.into_iter().map(|(result, at)| {
             let ago = host.now.duration_since(at);

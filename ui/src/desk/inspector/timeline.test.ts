@@ -12,12 +12,12 @@ import {
   collapseRepeats,
   downloadedFileNameOrType,
   entryStartMillis,
-  exchangeRating,
   hasUnmetRequirement,
   type KeyedTimelineEntry,
   mapFileSizeToName,
   matchesTimelineFilter,
-  perMilleInSpan,
+  positionInSpanPerMille,
+  rateExchange,
   shortestAndLongestDuration,
   summarizeStep,
   type TimelineFilter,
@@ -90,9 +90,9 @@ describe('the timeline', () => {
     });
     const span = timeSpanOfVisit(1000, [{ kind: 'exchange', exchange: late }]);
     expect(span).toEqual({ from: 1000, length: 6000 });
-    expect(perMilleInSpan(span, 4000)).toBe(500);
-    expect(perMilleInSpan(span, -1)).toBe(0);
-    expect(perMilleInSpan(span, 99_000)).toBe(1000);
+    expect(positionInSpanPerMille(span, 4000)).toBe(500);
+    expect(positionInSpanPerMille(span, -1)).toBe(0);
+    expect(positionInSpanPerMille(span, 99_000)).toBe(1000);
   });
 
   it('is sorted by start', () => {
@@ -102,7 +102,7 @@ describe('the timeline', () => {
 
   it('colours an exchange by its result', () => {
     const with_ = (more: object) =>
-      exchangeRating({ ...createExchange({ id: 1, at_ms: 0, call: 'download' }), ...more });
+      rateExchange({ ...createExchange({ id: 1, at_ms: 0, call: 'download' }), ...more });
     expect(with_({ status: 200 })).toBe('good');
     expect(with_({ status: 400 })).toBe('doubt');
     expect(with_({ status: 503 })).toBe('bad');

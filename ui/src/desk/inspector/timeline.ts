@@ -120,7 +120,7 @@ export function shortestAndLongestDuration({ entries }: TimelineRow): [number, n
  * Rates an exchange: `bad` after an error, without an answer or with status 5xx; `doubt` with 3xx or 4xx;
  * otherwise `good`.
  */
-export function exchangeRating({ status, error }: ExchangeView): 'good' | 'doubt' | 'bad' {
+export function rateExchange({ status, error }: ExchangeView): 'good' | 'doubt' | 'bad' {
   if (error !== null || status === null || status >= 500) return 'bad';
   return status >= 300 ? 'doubt' : 'good';
 }
@@ -142,7 +142,7 @@ export function timeSpanOfVisit(from: number, entries: readonly TimelineEntry[])
 }
 
 /** The position in a time span, 0 to 1000. */
-export function perMilleInSpan({ from, length }: TimelineTimeRange, at: number): number {
+export function positionInSpanPerMille({ from, length }: TimelineTimeRange, at: number): number {
   return Math.max(0, Math.min(1000, ((at - from) / length) * 1000));
 }
 

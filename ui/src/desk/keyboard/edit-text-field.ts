@@ -7,26 +7,26 @@ const TEXT_FIELD_SELECTOR =
   'textarea:not([readonly], :disabled), input:not([type=checkbox], [type=file], [type=radio], [readonly], :disabled)';
 
 /** The element as a text field; null if it takes no text. */
-export function asTextField(element: EventTarget | null): TextField | null {
+export function elementAsTextField(element: EventTarget | null): TextField | null {
   const isField = element instanceof HTMLInputElement || element instanceof HTMLTextAreaElement;
   return isField && element.matches(TEXT_FIELD_SELECTOR) ? element : null;
 }
 
 /** Inserts a text in place of the selection. */
 export function insertText(field: TextField, text: string): void {
-  const [start, end] = selectionOf(field);
+  const [start, end] = selectedRangeOfField(field);
   replaceRange(field, text, start, end, 'insertText');
 }
 
 /** Deletes the selection, or the character before the cursor: also one that consists of two code units. */
 export function deleteBackward(field: TextField): void {
-  const [start, end] = selectionOf(field);
+  const [start, end] = selectedRangeOfField(field);
   const length = Array.from(field.value.slice(0, start)).at(-1)?.length ?? 0;
   const from = start === end ? start - length : start;
   if (from < end) replaceRange(field, '', from, end, 'deleteContentBackward');
 }
 
-function selectionOf(field: TextField): [number, number] {
+function selectedRangeOfField(field: TextField): [number, number] {
   const end = field.value.length;
   return [field.selectionStart ?? end, field.selectionEnd ?? end];
 }

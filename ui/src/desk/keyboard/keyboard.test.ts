@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { byTestId, focusedTestId, renderDesk } from '../../../fake/render-desk';
 import { inputDevice } from '../../state/input-device.svelte';
 import { messages } from '../messages';
-import { asTextField, deleteBackward, insertText } from './edit-text-field';
+import { deleteBackward, elementAsTextField, insertText } from './edit-text-field';
 import { keyRows } from './keyboard-layout';
 
 const value = (id: string) => (byTestId(id) as HTMLInputElement).value;
@@ -124,8 +124,8 @@ it('a field is edited at its cursor', () => {
   deleteBackward(field);
   deleteBackward(field);
   expect(heard).toEqual(['a😀b', 'ab', 'b']);
-  expect(asTextField(field)).toBe(field);
+  expect(elementAsTextField(field)).toBe(field);
   field.type = 'file';
-  expect(asTextField(field)).toBeNull();
-  expect(asTextField(document.body)).toBeNull();
+  expect(elementAsTextField(field)).toBeNull();
+  expect(elementAsTextField(document.body)).toBeNull();
 });

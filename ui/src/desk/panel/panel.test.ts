@@ -3,19 +3,9 @@ import { tick } from 'svelte';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { FakeDesk } from '../../../fake/desk';
 import { createProblem, keychainLockedProblem } from '../../../fake/desk-fixtures';
-import { pressEscape } from '../../../fake/render-app';
-import { byTestId, focusedTestId, pressKey, renderDesk } from '../../../fake/render-desk';
-import type { LocalizedTextView } from '../../generated/view';
+import { diskFullProblem, resultText, submit, value, write } from '../../../fake/panel-fields';
+import { byTestId, focusedTestId, renderDesk } from '../../../fake/render-desk';
 import { messages } from '../messages';
-
-const resultText = (field: string) => byTestId(`told-${field}`).textContent?.trim();
-const no = createProblem('storage_failed', 'The disk is full', 'Free some space');
-
-async function write(id: string, value: string): Promise<void> {
-  await fireEvent.input(byTestId(id), { target: { value } });
-}
-const value = (id: string) => (byTestId(id) as HTMLTextAreaElement).value;
-const submit = (id: string) => fireEvent.submit(byTestId(id).closest('form') as HTMLFormElement);
 
 describe('Backend', () => {
   it('uses another profile at once, and shows it', async () => {
@@ -35,7 +25,7 @@ describe('Backend', () => {
   });
 
   it('shows a refusal at its field: what, and what to do', async () => {
-    const { desk } = await renderDesk((of) => of.refusals.set('use_profile', no));
+    const { desk } = await renderDesk((of) => of.refusals.set('use_profile', diskFullProblem));
     await fireEvent.click(byTestId('profile-booth'));
     await waitFor(() => expect(resultText('profile')).toBe('The disk is full Free some space'));
     expect(byTestId('profile-sandbox').getAttribute('aria-checked')).toBe('true');
@@ -81,7 +71,7 @@ describe('Credentials', () => {
   });
 
   it('leave no value when they are refused', async () => {
-    await renderDesk((of) => of.refusals.set('set_credential', no), 'credentials');
+    await renderDesk((of) => of.refusals.set('set_credential', diskFullProblem), 'credentials');
     await fireEvent.click(byTestId('set-api-key'));
     await waitFor(() => expect(byTestId('value-api-key')).toBeTruthy());
     await write('value-api-key', secret);
@@ -139,6 +129,8 @@ describe('Credentials', () => {
   it('show a locked keychain, and unlock it', async () => {
     const { desk } = await renderDesk((of) => (of.panelView.keychain = keychainLockedProblem), 'credentials');
     expect(byTestId('keychain').textContent).toContain('Login');
+    // It may have a credential that the panel cannot see.
+    expect(byTestId('state-session-token').textContent).toContain('Not known');
     await fireEvent.click(byTestId('unlock'));
     await waitFor(() => expect(screen.queryByTestId('keychain')).toBeNull());
     expect(desk.panelActions).toEqual([{ kind: 'unlock_keychain' }]);
@@ -201,6 +193,7 @@ describe('Display', () => {
     ['monitor-eDP-1', 'monitor', { monitor: 'eDP-1' }],
     ['language-choice-de', 'language', { language: 'de' }],
     ['idle-seconds-120', 'idle', { idle_seconds: 120 }],
+    ['awake-off', 'awake', { keep_awake: false }],
     ['sounds-on', 'sounds', { sounds: true }],
     ['voice-on', 'voice', { voice: true }],
   ])('%s changes that alone', async (id, field, change) => {
@@ -362,115 +355,6 @@ describe('Retention', () => {
   });
 });
 
-describe('History', () => {
-  it('lists the visits with their portraits, and forgets one after a confirmation', async () => {
-    const { desk } = await renderDesk((of) => {
-      of.pastVisits = of.pastVisits.map((one) => ({
-        ...one,
-        portrait: one.bytes > 0 ? 'avatar://a/portrait.png' : null,
-      }));
-    }, 'history');
-    await waitFor(() => expect(screen.getAllByTestId('past-visit')).toHaveLength(7));
-    expect(document.querySelectorAll('img[src^="avatar:"]')).toHaveLength(4);
-    // Faces are hidden until the operator shows them.
-    expect(document.querySelectorAll('img.veiled')).toHaveLength(4);
-    await fireEvent.click(byTestId('history-faces'));
-    expect(document.querySelectorAll('img.veiled')).toHaveLength(0);
-    const [live, second] = desk.pastVisits;
-    expect(screen.queryByTestId(`forget-${live?.visit}`)).toBeNull();
-    await fireEvent.click(byTestId(`forget-${second?.visit}`));
-    await fireEvent.click(await screen.findByTestId('question-yes'));
-    await waitFor(() => expect(screen.getAllByTestId('past-visit')).toHaveLength(6));
-    expect(resultText('history')).toBe(messages.history.forgotten);
-    expect(desk.panelActions).toEqual([{ kind: 'forget_visit', visit: second?.visit }]);
-  });
-
-  it('shows each outcome as a shape, and the folder only in the details', async () => {
-    const { desk } = await renderDesk(() => {}, 'history');
-    await waitFor(() => expect(screen.getAllByTestId('past-visit')).toHaveLength(7));
-    const shapes = [...byTestId('history').querySelectorAll<HTMLElement>('.shape')].map(
-      ({ dataset }) => dataset.stand,
-    );
-    expect(shapes).toEqual(['unknown', 'good', 'good', 'doubtful', 'doubtful', 'bad', 'good']);
-    expect(byTestId('history').textContent).not.toContain('avatars/');
-    const [, second, third] = desk.pastVisits;
-    await fireEvent.click(byTestId(`details-${second?.visit}`));
-    await fireEvent.click(byTestId(`details-${third?.visit}`));
-    expect(screen.getByTestId('past-details').textContent).toContain(third?.directory);
-    await fireEvent.click(byTestId(`details-${third?.visit}`));
-    expect(screen.queryByTestId('past-details')).toBeNull();
-  });
-
-  it('keeps the visit in the list when it could not be forgotten', async () => {
-    const { desk } = await renderDesk((of) => of.refusals.set('forget_visit', no), 'history');
-    await waitFor(() => expect(screen.getAllByTestId('past-visit')).toHaveLength(7));
-    await fireEvent.click(byTestId(`forget-${desk.pastVisits[1]?.visit}`));
-    await fireEvent.click(await screen.findByTestId('question-yes'));
-    await waitFor(() => expect(resultText('history')).toContain('The disk is full'));
-    expect(screen.getAllByTestId('past-visit')).toHaveLength(7);
-  });
-
-  it('renders long lists in pages', async () => {
-    await renderDesk((of) => {
-      const [one] = of.pastVisits.slice(1);
-      if (one) of.pastVisits = Array.from({ length: 250 }, (_, i) => ({ ...one, visit: `v${i}` }));
-    }, 'history');
-    await waitFor(() => expect(screen.getAllByTestId('past-visit')).toHaveLength(100));
-    await fireEvent.click(byTestId('history-more'));
-    expect(screen.getAllByTestId('past-visit')).toHaveLength(200);
-    await fireEvent.click(byTestId('history-more'));
-    expect(screen.queryByTestId('history-more')).toBeNull();
-  });
-});
-
-describe('Health', () => {
-  it('checks when it is opened and on request, and shows remedies', async () => {
-    const { desk } = await renderDesk(() => {}, 'health');
-    await waitFor(() => expect(byTestId('health').textContent).toContain('101.1 MB free'));
-    expect(byTestId('health').textContent).toContain('Free some space');
-    expect(byTestId('health-summary').textContent).toBe(messages.health.summary(1, 1));
-    desk.healthParts = desk.healthParts.map((part) => ({ ...part, stand: 'good' }));
-    await fireEvent.click(byTestId('health-check'));
-    await waitFor(() => expect(byTestId('health-summary').textContent).toBe(messages.health.summary(0, 0)));
-    expect(byTestId('health-summary').dataset.stand).toBe('good');
-    expect(byTestId('health-at').textContent).toMatch(/^Checked at \d/);
-  });
-
-  it('lists problems first, and links to the section that fixes them', async () => {
-    await renderDesk(() => {}, 'health');
-    const resultText = () => [...byTestId('health').querySelectorAll('[data-testid^=health-]')];
-    await waitFor(() => expect(resultText().length).toBeGreaterThan(5));
-    expect(
-      resultText()
-        .slice(0, 2)
-        .map((one) => one.getAttribute('data-testid')),
-    ).toEqual(['health-disk', 'health-profiles']);
-    expect(screen.queryByTestId('go-settings')).toBeNull();
-    byTestId('go-disk').focus();
-    await fireEvent.click(byTestId('go-disk'));
-    await waitFor(() => expect(byTestId('section').dataset.section).toBe('retention'));
-    await waitFor(() => expect(focusedTestId()).toBe('section-retention'));
-  });
-
-  it('shows a badge in the navigation until the problem is fixed', async () => {
-    const { desk } = await renderDesk((of) => {
-      of.panelView.backend = { ...of.panelView.backend, sandbox: false };
-    }, 'credentials');
-    await waitFor(() => expect(byTestId('health-badge').getAttribute('aria-label')).toBe('1 problem'));
-    desk.healthParts = desk.healthParts.map((part) => ({ ...part, stand: 'good' }));
-    await fireEvent.click(byTestId('remove-api-key'));
-    await fireEvent.click(await screen.findByTestId('question-yes'));
-    await waitFor(() => expect(screen.queryByTestId('health-badge')).toBeNull());
-  });
-
-  it('shows nothing when the check in the background fails', async () => {
-    await renderDesk((of) => of.refusals.set('checkHealth', no), 'backend');
-    await tick();
-    expect(screen.queryByTestId('health-badge')).toBeNull();
-    expect(screen.queryByRole('alert')).toBeNull();
-  });
-});
-
 describe('PIN and quit', () => {
   const fill = async (current: string, next: string, repeat: string) => {
     await write('pin-current', current);
@@ -509,168 +393,6 @@ describe('PIN and quit', () => {
     await waitFor(() => expect(byTestId('question').textContent).toContain(messages.access.askText(1)));
     await fireEvent.click(byTestId('question-yes'));
     await waitFor(() => expect(desk.panelActions).toEqual([{ kind: 'quit' }]));
-  });
-});
-
-describe('Texts by language', () => {
-  const texts = (
-    consent: LocalizedTextView,
-    attract_text: LocalizedTextView = {},
-    language: string | null = null,
-  ) =>
-    renderDesk(
-      (of) => (of.panelView.display = { ...of.panelView.display, consent, attract_text, language }),
-      'display',
-    );
-  const look = async (tag: string) => {
-    await fireEvent.click(byTestId(`texts-in-${tag}`));
-    await waitFor(() => expect(byTestId('text-consent').lang).toBe(tag));
-  };
-  const heard = (tag: string) => byTestId(`texts-in-${tag}`).textContent?.replaceAll(/\s+/g, ' ').trim();
-
-  it('are shown one language at a time, starting with the default one', async () => {
-    await texts({ de: 'Wir filmen.', fr: 'Nous filmons.' }, { fr: 'Entrez.' }, 'fr');
-    expect(byTestId('texts-in-fr').getAttribute('aria-checked')).toBe('true');
-    expect([value('text-attract'), value('text-consent')]).toEqual(['Entrez.', 'Nous filmons.']);
-    expect([...document.querySelectorAll('textarea')].map(({ lang }) => lang)).toEqual(['fr', 'fr']);
-    expect(screen.getByLabelText(messages.texts.inLanguage(messages.texts.consent.name, 'French'))).toBe(
-      byTestId('text-consent'),
-    );
-    await look('de');
-    expect([value('text-attract'), value('text-consent')]).toEqual(['', 'Wir filmen.']);
-  });
-
-  it('show which languages have one, and which text the others get', async () => {
-    await texts({ de: 'Wir filmen.', fr: 'Nous filmons.' }, { fr: 'Entrez.' }, 'fr');
-    expect(heard('fr')).toBe('French , Attract text and Consent text written');
-    expect(heard('de')).toBe('German , Consent text written');
-    expect(heard('ja')).toBe('Japanese , no text');
-    expect(byTestId('texts-in-fr').querySelectorAll('i')).toHaveLength(2);
-    expect(byTestId('texts-in-ja').querySelectorAll('i')).toHaveLength(0);
-    expect(byTestId('note-consent').textContent).toBe(
-      'Visitors who chose English, Spanish, Japanese or Simplified Chinese see the French text.',
-    );
-    expect(byTestId('text-consent').getAttribute('aria-describedby')).toContain('note-consent');
-  });
-
-  it('say when there is none, and when the default language has none', async () => {
-    await texts({ ja: '撮影します。' }, {}, 'de');
-    expect(byTestId('note-attract').textContent).toBe(messages.texts.attract_text.none);
-    expect(byTestId('note-consent').textContent).toMatch(/see the Japanese text\.$/);
-  });
-
-  it('keep unsaved changes while another language is shown, and are saved together', async () => {
-    const { desk } = await texts({ en: 'We film.', ja: '撮影します。' });
-    await write('text-consent', 'We film you.');
-    await look('de');
-    expect(value('text-consent')).toBe('');
-    expect(heard('en')).toContain(messages.texts.unsaved);
-    await write('text-consent', ' Wir filmen. ');
-    expect(byTestId('save-consent').textContent?.trim()).toBe(messages.texts.save(['English', 'German']));
-    await look('en');
-    expect(value('text-consent')).toBe('We film you.');
-    expect(desk.panelActions).toEqual([]);
-    await submit('text-consent');
-    await waitFor(() => expect(resultText('consent-en')).toBe(messages.texts.saved(['English', 'German'])));
-    expect(desk.panelView.display.consent).toEqual({
-      en: 'We film you.',
-      de: 'Wir filmen.',
-      ja: '撮影します。',
-    });
-    expect(heard('en')).not.toContain(messages.texts.unsaved);
-    await look('de');
-    expect(value('text-consent')).toBe('Wir filmen.');
-    // The result belongs to the language in which it was shown.
-    expect(resultText('consent-de')).toBe('');
-  });
-
-  it('are shown when they are too long, and nothing is saved', async () => {
-    const { desk } = await texts({ en: 'We film.' });
-    await look('de');
-    await write('text-consent', 'ä'.repeat(10_001));
-    await look('fr');
-    await write('text-consent', 'Nous filmons.');
-    await submit('text-consent');
-    await waitFor(() => expect(resultText('consent-de')).toContain(messages.texts.long('German', 10_000)));
-    expect(byTestId('texts-in-de').getAttribute('aria-checked')).toBe('true');
-    expect(focusedTestId()).toBe('text-consent');
-    expect(byTestId('text-consent').getAttribute('aria-invalid')).toBe('true');
-    expect(byTestId('text-attract').getAttribute('aria-invalid')).toBeNull();
-    expect(desk.panelActions).toEqual([]);
-    // Only the German text is refused.
-    await look('fr');
-    expect(byTestId('text-consent').getAttribute('aria-invalid')).toBeNull();
-    expect(value('text-consent')).toBe('Nous filmons.');
-    await look('de');
-    expect(value('text-consent')).toHaveLength(10_001);
-    await write('text-consent', 'ä'.repeat(10_000));
-    await submit('text-consent');
-    await waitFor(() => expect(resultText('consent-de')).toBe(messages.texts.saved(['German', 'French'])));
-  });
-
-  it('stay unsaved when the program refuses them', async () => {
-    await renderDesk((of) => of.refusals.set('set_display', no), 'display');
-    await write('text-consent', 'We film.');
-    await submit('text-consent');
-    await waitFor(() => expect(resultText('consent-en')).toContain('The disk is full'));
-    expect(value('text-consent')).toBe('We film.');
-    expect(heard('en')).toContain(messages.texts.unsaved);
-  });
-
-  it('do not overwrite other settings changed meanwhile', async () => {
-    const { desk } = await texts({});
-    await write('text-consent', 'We film.');
-    await fireEvent.click(byTestId('voice-on'));
-    await waitFor(() => expect(desk.panelView.display.voice).toBe(true));
-    expect(value('text-consent')).toBe('We film.');
-    await submit('text-consent');
-    await waitFor(() => expect(desk.panelView.display.consent).toEqual({ en: 'We film.' }));
-    expect(desk.panelView.display.voice).toBe(true);
-  });
-
-  it('survive another section and the lock, and are asked about before the desk is left', async () => {
-    const { desk, deskOverlay } = await texts({ en: 'We film.' });
-    await write('text-consent', 'We film you.');
-    byTestId('section-health').click();
-    await waitFor(() => expect(byTestId('section').dataset.section).toBe('health'));
-    byTestId('section-display').click();
-    await waitFor(() => expect(value('text-consent')).toBe('We film you.'));
-    for (const leave of [
-      () => pressKey('F10', byTestId('desk')),
-      () => byTestId('leave').click(),
-      () => {
-        byTestId('section-display').focus();
-        pressKey('Escape');
-      },
-    ]) {
-      leave();
-      await waitFor(() => expect(focusedTestId()).toBe('question-no'));
-      expect(byTestId('question').textContent).toContain(messages.texts.leaveText(['English']));
-      await fireEvent.click(byTestId('question-no'));
-      expect(deskOverlay.isOpen).toBe(true);
-      expect(value('text-consent')).toBe('We film you.');
-    }
-    expect(desk.panelActions).toEqual([]);
-    // Escape cancels at once: a browser that closes the dialog itself reports it only with the next frame.
-    byTestId('leave').click();
-    await waitFor(() => expect(focusedTestId()).toBe('question-no'));
-    await pressEscape();
-    expect(screen.queryByTestId('question')).toBeNull();
-    expect(deskOverlay.isOpen).toBe(true);
-    // Leaving is allowed; the text is gone then, and nothing is asked again.
-    byTestId('leave').click();
-    await waitFor(() => expect(focusedTestId()).toBe('question-no'));
-    await fireEvent.click(byTestId('question-yes'));
-    expect(deskOverlay.isOpen).toBe(false);
-    expect(deskOverlay.textDrafts).toEqual({ attract_text: {}, consent: {} });
-  });
-
-  it('are not asked about when they are as they were', async () => {
-    const { deskOverlay } = await texts({ en: 'We film.' });
-    await write('text-consent', 'We film you.');
-    await write('text-consent', 'We film.');
-    byTestId('leave').click();
-    await waitFor(() => expect(deskOverlay.isOpen).toBe(false));
   });
 });
 
@@ -729,19 +451,5 @@ describe('while the program works on something', () => {
     await waitFor(() => expect(desk.panelActions).toContainEqual({ kind: 'lock' }));
     await tick();
     expect(desk.panelView.display.voice).toBe(false);
-  });
-});
-
-describe('after an entry of the history is deleted', () => {
-  it('the focus is on the next one', async () => {
-    const { desk } = await renderDesk(() => {}, 'history');
-    await waitFor(() => expect(byTestId('history')).toBeTruthy());
-    const past = desk.pastVisits.filter(({ live }) => !live);
-    byTestId(`forget-${past[1]?.visit}`).focus();
-    await fireEvent.click(byTestId(`forget-${past[1]?.visit}`));
-    await waitFor(() => expect(focusedTestId()).toBe('question-no'));
-    await fireEvent.click(byTestId('question-yes'));
-    await waitFor(() => expect(screen.queryByTestId(`forget-${past[1]?.visit}`)).toBeNull());
-    await waitFor(() => expect(focusedTestId()).toBe(`forget-${past[2]?.visit}`));
   });
 });

@@ -83,7 +83,17 @@ impl TestHome {
         let link = "https://app.test/scan?exportToken={token}";
         let mut command = self.command(&["visit", "--json", "--poll", poll, "--api-url", url, "--link", link]);
         command.arg("--out").arg(self.out()).args(more);
+        if !more.contains(&"--config") {
+            command.arg("--config").arg(self.write_config_with_short_patience());
+        }
         command
+    }
+
+    /// Writes a file of profiles whose patience is so short that refusals are confirmed within two seconds.
+    fn write_config_with_short_patience(&self) -> PathBuf {
+        let config = self.root().join("short-patience.toml");
+        std::fs::write(&config, "[profiles.sandbox]\npatience = \"12s\"\n").expect("written");
+        config
     }
 
     /// Runs `recover --json` with the same credentials.

@@ -24,7 +24,7 @@ pub(super) fn immediately_failing_body() -> impl Stream<Item = io::Result<Bytes>
 }
 
 /// Ends the response after `after` bytes of the body.
-pub(super) fn with_cut_body(
+pub(in crate::http) fn with_cut_body(
     response: Response,
     after: u64,
     by: BodyCutMethod,

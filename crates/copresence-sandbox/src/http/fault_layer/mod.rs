@@ -1,31 +1,35 @@
-//! The middleware that applies faults. It runs between request log and routes, so that handlers do not know of it.
+//! Applies faults. This runs between request log and routes, so that handlers do not know of it.
 
-mod body;
+pub(super) mod body;
 mod response;
 
-use super::request_logging::{AppliedFaultNames, UnsentResponseMarker};
+use super::request_logging::{PendingLogLine, UnsentResponseMarker};
 use crate::connection::ConnectionControl;
 use crate::faults::{Effect, Endpoint, RequestAttributes, SelectedFault, draw_delay_ms};
 use crate::sandbox::Sandbox;
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::{HeaderValue, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use copresence_protocol::headers::EXPORT_TOKEN;
+use copresence_protocol::headers::EXPORT_TOKEN_NAME;
 use rand_chacha::ChaCha8Rng;
 use std::future::pending;
 use std::time::Duration;
 
-/// Middleware: selects the faults for a request, and applies them before and after the backend.
-pub(super) async fn apply_faults(State(sandbox): State<Sandbox>, mut request: Request, next: Next) -> Response {
-    let mut applied_faults =
-        if sandbox.has_faults() { count_request_and_select_faults(&sandbox, &request) } else { Vec::new() };
+/// Selects the faults for a request, and applies them before and after the backend, which is `call_backend`. Their names
+/// are noted in the request's log line.
+pub(super) async fn answer_request_with_faults(
+    sandbox: &Sandbox,
+    mut request: Request,
+    log_line: Option<&mut PendingLogLine>,
+    call_backend: impl AsyncFnOnce(Request) -> Response,
+) -> Response {
+    let mut applied_faults = count_request_and_select_faults(sandbox, &request);
     if applied_faults.is_empty() {
-        return next.run(request).await;
+        return call_backend(request).await;
     }
-    if let Some(names) = request.extensions().get::<AppliedFaultNames>() {
-        names.record_fault_names(applied_faults.iter().map(|applied| applied.fault.effect.effect_name()).collect());
+    if let Some(line) = log_line {
+        line.applied_faults = applied_faults.iter().map(|applied| applied.fault.effect.effect_name()).collect();
     }
     let control = request.extensions().get::<ConnectionControl>().cloned();
     let mut early_response = None;
@@ -36,7 +40,7 @@ pub(super) async fn apply_faults(State(sandbox): State<Sandbox>, mut request: Re
     }
     let mut response = match early_response {
         Some(response) => response,
-        None => next.run(request).await,
+        None => call_backend(request).await,
     };
     for applied in applied_faults {
         response = apply_fault_after_backend(applied, response, control.as_ref()).await;
@@ -53,15 +57,10 @@ fn count_request_and_select_faults(sandbox: &Sandbox, request: &Request) -> Vec<
     let (id, file) = if on == Endpoint::File { (parts.next(), parts.next()) } else { (None, None) };
     let export_type = id.and_then(|id| sandbox.export_type_of_url(id));
     let ranged = request.headers().contains_key(header::RANGE);
-    let token = request.headers().get(EXPORT_TOKEN).and_then(|value| value.to_str().ok());
+    let token = request.headers().get(EXPORT_TOKEN_NAME).and_then(|value| value.to_str().ok());
     let ready = on == Endpoint::Redeem && token.is_some_and(|token| sandbox.is_token_ready(token));
-    sandbox.count_and_select_faults(&RequestAttributes {
-        endpoint: on,
-        ready,
-        file,
-        export_type: export_type.as_deref(),
-        ranged,
-    })
+    let attributes = RequestAttributes { endpoint: on, ready, file, export_type: export_type.as_deref(), ranged };
+    sandbox.count_and_select_faults(&attributes, token, id)
 }
 
 /// Applies a fault before the backend: a response in its place, a delay, or a changed request.
@@ -177,7 +176,7 @@ fn parse_range_start_and_rest(range: &str) -> Option<(u64, &str)> {
 
 /// Requests a reset of the connection, and returns a response that is never sent. Without a connection, its body
 /// fails.
-fn reset_connection_instead_of_responding(control: Option<&ConnectionControl>) -> Response {
+pub(super) fn reset_connection_instead_of_responding(control: Option<&ConnectionControl>) -> Response {
     let mut response = if let Some(control) = control {
         control.request_immediate_reset();
         // Any response: writing it triggers the reset.

@@ -23,7 +23,7 @@ const COMPONENT_CODES: [u64; 6] = [5120, 5121, 5122, 5123, 5125, 5126];
 const INDEX_COMPONENT_CODES: [u64; 3] = [5121, 5123, 5125];
 
 impl ComponentType {
-    fn from_code(code: u64) -> Option<Self> {
+    fn component_type_from_code(code: u64) -> Option<Self> {
         Some(match code {
             5120 => Self::I8,
             5121 => Self::U8,
@@ -187,30 +187,37 @@ impl Accessor {
     ) -> Result<Self, InspectionError> {
         let view = reader.read_index_property("bufferView")?;
         if view.is_none() && reader.has_property("byteOffset") {
-            return Err(reader.place_of("byteOffset").invalid_value_error("needs `bufferView`"));
+            return Err(reader.location_of_property("byteOffset").invalid_value_error("needs `bufferView`"));
         }
         let offset = reader.read_unsigned_at_least("byteOffset", 0)?.unwrap_or(0);
         if !reader.has_property("componentType") {
             reader.require_property::<()>("componentType", None)?;
         }
-        let component =
-            reader.read_known_integer("componentType", &COMPONENT_CODES)?.and_then(ComponentType::from_code);
+        let component = reader
+            .read_known_integer("componentType", &COMPONENT_CODES)?
+            .and_then(ComponentType::component_type_from_code);
         let count = reader.require_property("count", reader.read_unsigned_at_least("count", 1)?)?;
-        let shape = ElementShape::shape_from_type_name(reader.require_property("type", reader.text("type")?)?);
-        let normalized = reader.boolean("normalized")?.unwrap_or(false);
+        let shape =
+            ElementShape::shape_from_type_name(reader.require_property("type", reader.read_text_property("type")?)?);
+        let normalized = reader.read_boolean_property("normalized")?.unwrap_or(false);
         if normalized && matches!(component, Some(ComponentType::F32 | ComponentType::U32)) {
-            return Err(reader.place_of("normalized").invalid_value_error("this component type cannot be normalized"));
+            return Err(reader
+                .location_of_property("normalized")
+                .invalid_value_error("this component type cannot be normalized"));
         }
         if matches!(shape, Some(ElementShape::Mat2 | ElementShape::Mat3 | ElementShape::Mat4))
             && !offset.is_multiple_of(4)
         {
-            return Err(reader.place_of("byteOffset").invalid_value_error("a matrix is not aligned to four bytes"));
+            return Err(reader
+                .location_of_property("byteOffset")
+                .invalid_value_error("a matrix is not aligned to four bytes"));
         }
         let format = shape.zip(component).map(|(shape, component)| ElementFormat { shape, component, normalized });
         let (min, max) = (read_min_or_max(reader, "min", format)?, read_min_or_max(reader, "max", format)?);
-        let sparse = reader.object("sparse", |sparse| SparseSubstitution::parse_json_object(sparse, extensions))?;
-        extensions.read_all(reader, ExtensionOwner::Other)?;
-        reader.text("name")?;
+        let sparse = reader
+            .read_object_property("sparse", |sparse| SparseSubstitution::parse_json_object(sparse, extensions))?;
+        extensions.read_all_extensions(reader, ExtensionOwner::Other)?;
+        reader.read_text_property("name")?;
         Ok(Self { view, offset, format, count, min, max, sparse })
     }
 
@@ -225,7 +232,7 @@ impl Accessor {
         let (element, packed) = format.element_length_and_stride();
         let size = format.component.size_in_bytes();
         if let Some(index) = self.view {
-            let view_place = place.key("bufferView");
+            let view_place = place.child_property_location("bufferView");
             let view = views.get(index).ok_or_else(|| unresolved_index_error(&view_place, "buffer view", index))?;
             let stride = view.stride.unwrap_or(packed);
             if stride < element {
@@ -237,14 +244,16 @@ impl Accessor {
             validate_byte_range(view, self.offset, length, size, place)?;
         }
         let Some(sparse) = &self.sparse else { return Ok(()) };
-        let place = place.key("sparse");
+        let place = place.child_property_location("sparse");
         if sparse.count > self.count {
             let (changed, count) = (sparse.count, self.count);
-            return Err(place.key("count").invalid_value_error(format_args!("changes {changed} elements of {count}")));
+            return Err(place
+                .child_property_location("count")
+                .invalid_value_error(format_args!("changes {changed} elements of {count}")));
         }
         let part = |name: &'static str, index: usize, uses: &mut ViewUses| {
-            let part_place = place.key(name);
-            let view_place = part_place.key("bufferView");
+            let part_place = place.child_property_location(name);
+            let view_place = part_place.child_property_location("bufferView");
             let view = views.get(index).ok_or_else(|| unresolved_index_error(&view_place, "buffer view", index))?;
             uses.record_view_use(index, ViewUse::Other, &view_place)?;
             if view.stride.is_some() {
@@ -260,11 +269,11 @@ impl Accessor {
                 sparse.index_offset,
                 length,
                 component.size_in_bytes(),
-                &place.key("indices"),
+                &place.child_property_location("indices"),
             )?;
         }
         let length = size.saturating_mul(format.shape.component_count() as u64).saturating_mul(sparse.count);
-        validate_byte_range(values, sparse.value_offset, length, size, &place.key("values"))
+        validate_byte_range(values, sparse.value_offset, length, size, &place.child_property_location("values"))
     }
 }
 
@@ -272,20 +281,24 @@ impl SparseSubstitution {
     /// Parses the JSON object of sparse values. Fails at the first property that the specification does not allow.
     fn parse_json_object(reader: &ObjectReader<'_>, extensions: &ExtensionReader) -> Result<Self, InspectionError> {
         let count = reader.require_property("count", reader.read_unsigned_at_least("count", 1)?)?;
-        let indices = reader.object("indices", |part| {
+        let indices = reader.read_object_property("indices", |part| {
             if !part.has_property("componentType") {
                 part.require_property::<()>("componentType", None)?;
             }
             let component = part.read_known_integer("componentType", &INDEX_COMPONENT_CODES)?;
-            extensions.read_all(part, ExtensionOwner::Other)?;
+            extensions.read_all_extensions(part, ExtensionOwner::Other)?;
             let offset = part.read_unsigned_at_least("byteOffset", 0)?.unwrap_or(0);
-            Ok((part.read_required_index("bufferView")?, offset, component.and_then(ComponentType::from_code)))
+            Ok((
+                part.read_required_index("bufferView")?,
+                offset,
+                component.and_then(ComponentType::component_type_from_code),
+            ))
         })?;
-        let values = reader.object("values", |part| {
-            extensions.read_all(part, ExtensionOwner::Other)?;
+        let values = reader.read_object_property("values", |part| {
+            extensions.read_all_extensions(part, ExtensionOwner::Other)?;
             Ok((part.read_required_index("bufferView")?, part.read_unsigned_at_least("byteOffset", 0)?.unwrap_or(0)))
         })?;
-        extensions.read_all(reader, ExtensionOwner::Other)?;
+        extensions.read_all_extensions(reader, ExtensionOwner::Other)?;
         let (index_view, index_offset, index_component) = reader.require_property("indices", indices)?;
         let (value_view, value_offset) = reader.require_property("values", values)?;
         Ok(Self { count, index_view, index_offset, index_component, value_view, value_offset })
@@ -308,7 +321,7 @@ fn read_min_or_max(
             *number = round_to_single_precision(*number);
         } else if number.fract() != 0.0 || *number < least || *number > most {
             let reason = format!("{number} is no value of the component type");
-            return Err(reader.place_of(name).list_item_location(index).invalid_value_error(reason));
+            return Err(reader.location_of_property(name).list_item_location(index).invalid_value_error(reason));
         }
     }
     Ok(Some(numbers))

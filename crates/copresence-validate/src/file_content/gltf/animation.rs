@@ -36,27 +36,28 @@ impl Animation {
         reader: &ObjectReader<'_>,
         extensions: &ExtensionReader,
     ) -> Result<Self, InspectionError> {
-        let channels = reader.objects("channels", |channel| {
-            extensions.read_all(channel, ExtensionOwner::Other)?;
-            let target = channel.object("target", |target| {
-                let has_pointer = extensions.read_all(target, ExtensionOwner::AnimationTarget)?.has_animation_pointer;
-                let path = target.require_property("path", target.text("path")?)?.to_owned();
+        let channels = reader.read_object_list("channels", |channel| {
+            extensions.read_all_extensions(channel, ExtensionOwner::Other)?;
+            let target = channel.read_object_property("target", |target| {
+                let has_pointer =
+                    extensions.read_all_extensions(target, ExtensionOwner::AnimationTarget)?.has_animation_pointer;
+                let path = target.require_property("path", target.read_text_property("path")?)?.to_owned();
                 Ok((target.read_index_property("node")?, path, has_pointer))
             })?;
             let (node, path, has_pointer) = channel.require_property("target", target)?;
             Ok(AnimationChannel { sampler: channel.read_required_index("sampler")?, node, path, has_pointer })
         })?;
-        let samplers = reader.objects("samplers", |sampler| {
-            extensions.read_all(sampler, ExtensionOwner::Other)?;
-            let interpolation = sampler.text("interpolation")?.unwrap_or("LINEAR");
+        let samplers = reader.read_object_list("samplers", |sampler| {
+            extensions.read_all_extensions(sampler, ExtensionOwner::Other)?;
+            let interpolation = sampler.read_text_property("interpolation")?.unwrap_or("LINEAR");
             Ok(AnimationSampler {
                 input: sampler.read_required_index("input")?,
                 output: sampler.read_required_index("output")?,
                 is_cubic: interpolation == "CUBICSPLINE",
             })
         })?;
-        reader.text("name")?;
-        extensions.read_all(reader, ExtensionOwner::Other)?;
+        reader.read_text_property("name")?;
+        extensions.read_all_extensions(reader, ExtensionOwner::Other)?;
         let channels = reader.require_property("channels", channels)?;
         Ok(Self { channels, samplers: reader.require_property("samplers", samplers)? })
     }
@@ -68,17 +69,19 @@ impl Animation {
         links: &mut AccessorAndViewUses,
         place: &DocumentLocation<'_>,
     ) -> Result<(), InspectionError> {
-        let list = place.key("samplers");
+        let list = place.child_property_location("samplers");
         for (index, sampler) in self.samplers.iter().enumerate() {
             sampler.validate_links(document, links, &list.list_item_location(index))?;
         }
-        let list = place.key("channels");
+        let list = place.child_property_location("channels");
         let mut targets = HashSet::new();
         for (index, channel) in self.channels.iter().enumerate() {
             let place = list.list_item_location(index);
             channel.validate_links(self, document, links, &place)?;
             if channel.node.is_some_and(|node| !targets.insert((node, channel.path.as_str()))) {
-                return Err(place.key("target").invalid_value_error("another channel of the animation moves the same"));
+                return Err(place
+                    .child_property_location("target")
+                    .invalid_value_error("another channel of the animation moves the same"));
             }
         }
         Ok(())
@@ -111,7 +114,7 @@ impl AnimationSampler {
         links: &mut AccessorAndViewUses,
         place: &DocumentLocation<'_>,
     ) -> Result<(), InspectionError> {
-        let input_place = place.key("input");
+        let input_place = place.child_property_location("input");
         let input = record_sampler_accessor(document, links, self.input, AccessorUse::AnimationInput, &input_place)?;
         if !input.format.is_some_and(|format: ElementFormat| {
             format.has_shape_component_and_normalization(ElementShape::Scalar, ComponentType::F32, false)
@@ -125,8 +128,14 @@ impl AnimationSampler {
             return Err(input_place.invalid_value_error("a cubic interpolation needs two times"));
         }
         links.data_checks.add_time_check(self.input, &input_place);
-        record_sampler_accessor(document, links, self.output, AccessorUse::AnimationOutput, &place.key("output"))
-            .map(drop)
+        record_sampler_accessor(
+            document,
+            links,
+            self.output,
+            AccessorUse::AnimationOutput,
+            &place.child_property_location("output"),
+        )
+        .map(drop)
     }
 }
 
@@ -138,14 +147,14 @@ impl AnimationChannel {
         links: &mut AccessorAndViewUses,
         place: &DocumentLocation<'_>,
     ) -> Result<(), InspectionError> {
-        let target = place.key("target");
-        let sampler_place = place.key("sampler");
+        let target = place.child_property_location("target");
+        let sampler_place = place.child_property_location("sampler");
         let sampler = animation.samplers.get(self.sampler);
         let sampler =
             sampler.ok_or_else(|| unresolved_index_error(&sampler_place, "sampler of the animation", self.sampler))?;
         let mut weights = 0;
         if let Some(index) = self.node {
-            let node_place = target.key("node");
+            let node_place = target.child_property_location("node");
             let node = document.nodes.get(index).ok_or_else(|| unresolved_index_error(&node_place, "node", index))?;
             let targets = node.mesh.and_then(|mesh| document.meshes.get(mesh)?.primitives.first()?.targets.as_ref());
             match self.path.as_str() {

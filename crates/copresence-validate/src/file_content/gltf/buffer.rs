@@ -76,19 +76,21 @@ impl Buffer {
         extensions: &ExtensionReader,
     ) -> Result<Self, InspectionError> {
         let length = reader.require_property("byteLength", reader.read_unsigned_at_least("byteLength", 1)?)?;
-        let uri = match reader.text("uri")? {
+        let uri = match reader.read_text_property("uri")? {
             None => None,
-            Some(text) => Some(parse_uri(text).map_err(|reason| reader.place_of("uri").invalid_value_error(reason))?),
+            Some(text) => {
+                Some(parse_uri(text).map_err(|reason| reader.location_of_property("uri").invalid_value_error(reason))?)
+            }
         };
         if let Some(Uri::Data { media_type, .. }) = &uri
             && !matches!(media_type.as_str(), "application/octet-stream" | "application/gltf-buffer")
         {
             return Err(reader
-                .place_of("uri")
+                .location_of_property("uri")
                 .invalid_value_error(format_args!("{media_type:?} is no media type of a buffer")));
         }
-        extensions.read_all(reader, ExtensionOwner::Other)?;
-        reader.text("name")?;
+        extensions.read_all_extensions(reader, ExtensionOwner::Other)?;
+        reader.read_text_property("name")?;
         Ok(Self { length, uri })
     }
 }
@@ -103,7 +105,7 @@ impl BufferView {
         let stride = reader.read_unsigned_between("byteStride", 4, 252)?;
         let target = reader.read_known_integer("target", &[ARRAY_BUFFER, ELEMENT_ARRAY_BUFFER])?;
         if let Some(stride) = stride {
-            let place = reader.place_of("byteStride");
+            let place = reader.location_of_property("byteStride");
             if stride > length {
                 return Err(
                     place.invalid_value_error(format_args!("{stride} is more than the {length} bytes of the view"))
@@ -116,8 +118,8 @@ impl BufferView {
                 return Err(place.invalid_value_error("a buffer view of indices must not have it"));
             }
         }
-        extensions.read_all(reader, ExtensionOwner::Other)?;
-        reader.text("name")?;
+        extensions.read_all_extensions(reader, ExtensionOwner::Other)?;
+        reader.read_text_property("name")?;
         let offset = reader.read_unsigned_at_least("byteOffset", 0)?.unwrap_or(0);
         Ok(Self { buffer: reader.read_required_index("buffer")?, offset, length, stride, target })
     }
@@ -128,7 +130,7 @@ impl BufferView {
         buffers: &[Buffer],
         place: &DocumentLocation<'_>,
     ) -> Result<(), InspectionError> {
-        let buffer_place = place.key("buffer");
+        let buffer_place = place.child_property_location("buffer");
         let buffer =
             buffers.get(self.buffer).ok_or_else(|| unresolved_index_error(&buffer_place, "buffer", self.buffer))?;
         let (offset, length, available) = (self.offset, self.length, buffer.length);
@@ -162,12 +164,12 @@ pub(super) fn load_buffers<'a>(
         let (bytes, is_chunk): (Cow<'_, [u8]>, bool) = match (&buffer.uri, container) {
             (Some(Uri::Data { bytes, .. }), _) => {
                 if matches!(container, ContainerKind::Binary(_)) {
-                    notes.push(format!("{}: a data URI in a binary file", place.key("uri")));
+                    notes.push(format!("{}: a data URI in a binary file", place.child_property_location("uri")));
                 }
                 (Cow::Borrowed(bytes), false)
             }
             (Some(Uri::External(name)), _) => {
-                let loaded = load(name).map_err(|error| error.in_part(place.key("uri")))?;
+                let loaded = load(name).map_err(|error| error.in_part(place.child_property_location("uri")))?;
                 (Cow::Owned(loaded), false)
             }
             (None, ContainerKind::Binary(chunk)) if index == 0 => (

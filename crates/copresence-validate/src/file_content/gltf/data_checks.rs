@@ -104,7 +104,7 @@ impl AccessorDataRequirements {
         for (index, accessor) in document.accessors.iter().enumerate() {
             let Some(elements) = open(index) else { continue };
             let place = list.list_item_location(index);
-            elements.validate_sparse_indices(&place.key("sparse"))?;
+            elements.validate_sparse_indices(&place.child_property_location("sparse"))?;
             let none = AccessorChecks::default();
             let checks = self.by_accessor.get(&index).unwrap_or(&none);
             validate_elements_of_accessor(&elements, accessor.min.as_deref(), accessor.max.as_deref(), checks, &place)?;
@@ -113,8 +113,8 @@ impl AccessorDataRequirements {
     }
 }
 
-/// The error of an element at the place of a use.
-fn invalid_element_error(place: &str, element: u64, reason: impl std::fmt::Display) -> InspectionError {
+/// Builds the error for an invalid element, with the place in the file that uses it.
+fn build_invalid_element_error(place: &str, element: u64, reason: impl std::fmt::Display) -> InspectionError {
     InspectionError::Invalid(format!("{place}: element {element}: {reason}"))
 }
 
@@ -141,7 +141,7 @@ fn validate_elements_of_accessor(
         }
         for (check, user) in &checks.vertices {
             validate_vertex_values(values, format, *check)
-                .map_err(|reason| invalid_element_error(user, element, reason))?;
+                .map_err(|reason| build_invalid_element_error(user, element, reason))?;
         }
         if let Some((vertices, user)) = &checks.indices {
             let index = values.first().copied().unwrap_or_default();
@@ -149,10 +149,10 @@ fn validate_elements_of_accessor(
             let is_beyond = index >= *vertices as f64;
             if is_beyond {
                 let reason = format!("index {index} points beyond the {vertices} vertices");
-                return Err(invalid_element_error(user, element, reason));
+                return Err(build_invalid_element_error(user, element, reason));
             }
             if index == format.component.component_value_bounds().1 {
-                return Err(invalid_element_error(
+                return Err(build_invalid_element_error(
                     user,
                     element,
                     format_args!("index {index} is reserved for primitive restart"),
@@ -162,13 +162,13 @@ fn validate_elements_of_accessor(
         if let Some(user) = &checks.bind_matrices {
             let last_row = [3, 7, 11, 15].map(|at| values.get(at).copied().unwrap_or_default());
             if last_row != [0.0, 0.0, 0.0, 1.0] {
-                return Err(invalid_element_error(user, element, "the last row of the matrix is not 0 0 0 1"));
+                return Err(build_invalid_element_error(user, element, "the last row of the matrix is not 0 0 0 1"));
             }
         }
         if let Some(user) = &checks.times {
             let time = values.first().copied().unwrap_or_default();
             if time < 0.0 || last_time.is_some_and(|last| time <= last) {
-                return Err(invalid_element_error(
+                return Err(build_invalid_element_error(
                     user,
                     element,
                     format_args!("the time {time} is negative or not increasing"),
@@ -182,7 +182,11 @@ fn validate_elements_of_accessor(
         if let Some(user) = user {
             let length = vector_length(values, format);
             if (length - 1.0).abs() > QUATERNION_TOLERANCE {
-                return Err(invalid_element_error(user, element, format_args!("the quaternion is of length {length}")));
+                return Err(build_invalid_element_error(
+                    user,
+                    element,
+                    format_args!("the quaternion is of length {length}"),
+                ));
             }
         }
         Ok(())
@@ -191,7 +195,7 @@ fn validate_elements_of_accessor(
         let Some(declared) = declared else { continue };
         for (component, (declared, actual)) in declared.iter().zip(actual).take(components).enumerate() {
             if *declared != actual {
-                let bound = place.key(name);
+                let bound = place.child_property_location(name);
                 let reason = format!("says {declared}, but the data has {actual}");
                 return Err(bound.list_item_location(component).invalid_value_error(reason));
             }
@@ -231,11 +235,11 @@ fn decode_normalized_value(value: f64, format: ElementFormat) -> f64 {
     if !format.normalized || format.component == ComponentType::F32 {
         return value;
     }
-    as_fraction(value, format.component)
+    to_normalized_fraction(value, format.component)
 }
 
 /// Scales an integer component value to its normalized fraction (−1..=1); a float value is unchanged.
-fn as_fraction(value: f64, component: ComponentType) -> f64 {
+fn to_normalized_fraction(value: f64, component: ComponentType) -> f64 {
     if component == ComponentType::F32 { value } else { (value / component.component_value_bounds().1).max(-1.0) }
 }
 
@@ -296,7 +300,7 @@ impl JointInfluences<'_> {
                 for (set, (joints, weights)) in sets.iter().enumerate() {
                     let (Some(joint), Some(weight)) = (joints.get(component), weights.get(component)) else { continue };
                     let invalid = |kind: &str, reason: String| {
-                        invalid_element_error(&format!("{}/{kind}_{set}", self.place), vertex, reason)
+                        build_invalid_element_error(&format!("{}/{kind}_{set}", self.place), vertex, reason)
                     };
                     #[expect(clippy::cast_precision_loss, reason = "a joint has at most 16 bits")]
                     if *joint >= joint_count as f64 {
@@ -306,7 +310,7 @@ impl JointInfluences<'_> {
                         ));
                     }
                     let component_type = self.sets.get(set).map(|(_, weights)| weights.format.component);
-                    let weight = component_type.map_or(*weight, |component| as_fraction(*weight, component));
+                    let weight = component_type.map_or(*weight, |component| to_normalized_fraction(*weight, component));
                     if weight == 0.0 {
                         continue;
                     }
@@ -324,7 +328,7 @@ impl JointInfluences<'_> {
             }
             if (sum - 1.0_f64).abs() > tolerance {
                 let place = format!("{}/WEIGHTS_0", self.place);
-                return Err(invalid_element_error(
+                return Err(build_invalid_element_error(
                     &place,
                     vertex,
                     format_args!("the sum of the weights is {sum} instead of 1"),

@@ -134,11 +134,11 @@ impl TextureUse {
         extensions: &ExtensionReader,
         textures: &mut Vec<Self>,
     ) -> Result<bool, InspectionError> {
-        let read = reader.object(name, |info| {
-            let mut content = extensions.read_all(info, ExtensionOwner::TextureInfo)?;
+        let read = reader.read_object_property(name, |info| {
+            let mut content = extensions.read_all_extensions(info, ExtensionOwner::TextureInfo)?;
             let texture = info.read_required_index("index")?;
             let coordinates = info.read_unsigned_at_least("texCoord", 0)?.unwrap_or(0);
-            let place = info.place_of("index").to_string();
+            let place = info.location_of_property("index").to_string();
             textures.push(Self { texture: Some(texture), coordinates, place });
             textures.append(&mut content.textures);
             Ok(())
@@ -182,16 +182,18 @@ impl ExtensionReader {
     /// Reads which extensions the document declares.
     pub(super) fn read_declarations(root: &ObjectReader<'_>) -> Result<Self, InspectionError> {
         let own = |texts: Option<Vec<&str>>| texts.into_iter().flatten().map(str::to_owned).collect::<BTreeSet<_>>();
-        let used = own(root.distinct_texts("extensionsUsed")?);
-        let required_list = root.distinct_texts("extensionsRequired")?.unwrap_or_default();
-        let place = root.place_of("extensionsRequired");
+        let used = own(root.read_distinct_texts("extensionsUsed")?);
+        let required_list = root.read_distinct_texts("extensionsRequired")?.unwrap_or_default();
+        let place = root.location_of_property("extensionsRequired");
         if let Some((index, name)) = required_list.iter().enumerate().find(|(_, name)| !used.contains(**name)) {
             return Err(place
                 .list_item_location(index)
                 .invalid_value_error(format_args!("{name:?} is not in `extensionsUsed`")));
         }
         let reader = Self { used, required_extension_names: own(Some(required_list)) };
-        if reader.uses("KHR_mesh_quantization") && !reader.required_extension_names.contains("KHR_mesh_quantization") {
+        if reader.is_extension_declared("KHR_mesh_quantization")
+            && !reader.required_extension_names.contains("KHR_mesh_quantization")
+        {
             return Err(DocumentLocation::root_property_location("extensionsUsed")
                 .invalid_value_error("KHR_mesh_quantization must be required"));
         }
@@ -199,7 +201,7 @@ impl ExtensionReader {
     }
 
     /// Whether the document declares the extension.
-    pub(super) fn uses(&self, name: &str) -> bool {
+    pub(super) fn is_extension_declared(&self, name: &str) -> bool {
         self.used.contains(name)
     }
 
@@ -209,15 +211,17 @@ impl ExtensionReader {
     }
 
     /// Reads all extensions of an object, and validates the type of its `extras`.
-    pub(super) fn read_all(
+    pub(super) fn read_all_extensions(
         &self,
         reader: &ObjectReader<'_>,
         owner: ExtensionOwner,
     ) -> Result<LinkedExtensionContent, InspectionError> {
         let mut content = LinkedExtensionContent::default();
-        reader.object("extensions", |extensions| {
+        reader.read_object_property("extensions", |extensions| {
             for (name, _) in extensions.members() {
-                extensions.object(name, |extension| self.read_extension(extension, name, owner, &mut content))?;
+                extensions.read_object_property(name, |extension| {
+                    self.read_extension(extension, name, owner, &mut content)
+                })?;
                 content.names.push(name.to_owned());
             }
             Ok(())
@@ -234,8 +238,8 @@ impl ExtensionReader {
         owner: ExtensionOwner,
         content: &mut LinkedExtensionContent,
     ) -> Result<(), InspectionError> {
-        if !self.uses(name) {
-            return Err(reader.invalid_object_error("the extension is not in `extensionsUsed`"));
+        if !self.is_extension_declared(name) {
+            return Err(reader.error_for_whole_object("the extension is not in `extensionsUsed`"));
         }
         let material = MATERIAL_EXTENSIONS.iter().find(|(known, _)| *known == name);
         let other = OTHER_EXTENSIONS.iter().find(|(known, _)| *known == name);
@@ -245,13 +249,13 @@ impl ExtensionReader {
             (None, None) => return Ok(()),
         };
         if !is_allowed {
-            return Err(reader.invalid_object_error("the extension is not allowed here"));
+            return Err(reader.error_for_whole_object("the extension is not allowed here"));
         }
         match material {
             Some((_, properties)) => self.read_material_extension(reader, name, properties, content)?,
             None => self.read_other_extension(reader, name, owner, content)?,
         }
-        self.read_all(reader, ExtensionOwner::Other).map(drop)
+        self.read_all_extensions(reader, ExtensionOwner::Other).map(drop)
     }
 
     fn read_material_extension(
@@ -272,7 +276,7 @@ impl ExtensionReader {
                     content.needs_tangents |=
                         TextureUse::read_and_append_texture_use(reader, name, self, &mut content.textures)?;
                     // The normal texture of the clearcoat has this property of core normal textures.
-                    reader.object(name, |texture| texture.read_number_property("scale", ANY))?;
+                    reader.read_object_property(name, |texture| texture.read_number_property("scale", ANY))?;
                 }
             }
         }
@@ -280,7 +284,7 @@ impl ExtensionReader {
             let ior = reader.read_number_property("ior", ANY)?.unwrap_or(1.5);
             if ior != 0.0 && ior < 1.0 {
                 return Err(reader
-                    .place_of("ior")
+                    .location_of_property("ior")
                     .invalid_value_error(format_args!("{ior} is neither 0 nor at least 1")));
             }
         }
@@ -297,33 +301,33 @@ impl ExtensionReader {
         match (name, owner) {
             ("EXT_texture_webp", _) => content.webp_source = reader.read_index_property("source")?,
             ("KHR_animation_pointer", _) => {
-                let pointer = reader.require_property("pointer", reader.text("pointer")?)?;
+                let pointer = reader.require_property("pointer", reader.read_text_property("pointer")?)?;
                 let is_escaped = |token: &str| {
                     token
                         .match_indices('~')
                         .all(|(at, _)| token[at..].starts_with("~0") || token[at..].starts_with("~1"))
                 };
                 if !(pointer.is_empty() || pointer.starts_with('/') && is_escaped(pointer)) {
-                    return Err(reader.place_of("pointer").invalid_value_error("is not a JSON pointer"));
+                    return Err(reader.location_of_property("pointer").invalid_value_error("is not a JSON pointer"));
                 }
                 content.has_animation_pointer = true;
             }
             ("KHR_lights_punctual", ExtensionOwner::Root) => {
-                let lights = reader.objects("lights", |light| self.read_light(light))?;
+                let lights = reader.read_object_list("lights", |light| self.read_light(light))?;
                 content.lights = Some(reader.require_property("lights", lights)?.len());
             }
             ("KHR_lights_punctual", _) => content.light = Some(reader.read_required_index("light")?),
             ("KHR_materials_variants", ExtensionOwner::Root) => {
-                let variants = reader.objects("variants", |variant| {
-                    self.read_all(variant, ExtensionOwner::Other)?;
-                    variant.require_property("name", variant.text("name")?).map(drop)
+                let variants = reader.read_object_list("variants", |variant| {
+                    self.read_all_extensions(variant, ExtensionOwner::Other)?;
+                    variant.require_property("name", variant.read_text_property("name")?).map(drop)
                 })?;
                 content.variants = Some(reader.require_property("variants", variants)?.len());
             }
             ("KHR_materials_variants", _) => {
-                let mappings = reader.objects("mappings", |mapping| {
-                    self.read_all(mapping, ExtensionOwner::Other)?;
-                    mapping.text("name")?;
+                let mappings = reader.read_object_list("mappings", |mapping| {
+                    self.read_all_extensions(mapping, ExtensionOwner::Other)?;
+                    mapping.read_text_property("name")?;
                     let variants = mapping.require_property("variants", mapping.read_distinct_indices("variants")?)?;
                     Ok(VariantMapping { variants, material: mapping.read_required_index("material")? })
                 })?;
@@ -334,7 +338,7 @@ impl ExtensionReader {
                 reader.read_number_property("rotation", ANY)?;
                 reader.read_number_list("scale", Some(2), ANY)?;
                 if let Some(coordinates) = reader.read_unsigned_at_least("texCoord", 0)? {
-                    let place = reader.place_of("texCoord").to_string();
+                    let place = reader.location_of_property("texCoord").to_string();
                     content.textures.push(TextureUse { texture: None, coordinates, place });
                 }
             }
@@ -347,23 +351,23 @@ impl ExtensionReader {
         reader.read_number_list("color", Some(3), UNIT)?;
         reader.read_number_property("intensity", NOT_NEGATIVE)?;
         reader.read_number_property("range", NumberRange::POSITIVE)?;
-        reader.text("name")?;
-        let kind = reader.require_property("type", reader.text("type")?)?;
-        self.read_all(reader, ExtensionOwner::Other)?;
+        reader.read_text_property("name")?;
+        let kind = reader.require_property("type", reader.read_text_property("type")?)?;
+        self.read_all_extensions(reader, ExtensionOwner::Other)?;
         if kind != "spot" {
             return Ok(());
         }
-        let spot = reader.object("spot", |spot| {
+        let spot = reader.read_object_property("spot", |spot| {
             let inner =
                 spot.read_number_property("innerConeAngle", NOT_NEGATIVE.and_less_than(FRAC_PI_2))?.unwrap_or(0.0);
             let outer = NumberRange::POSITIVE.and_at_most(FRAC_PI_2);
             let outer = spot.read_number_property("outerConeAngle", outer)?.unwrap_or(FRAC_PI_4);
             if outer <= inner {
                 return Err(
-                    spot.invalid_object_error(format_args!("the outer angle {outer} is not larger than {inner}"))
+                    spot.error_for_whole_object(format_args!("the outer angle {outer} is not larger than {inner}"))
                 );
             }
-            self.read_all(spot, ExtensionOwner::Other).map(drop)
+            self.read_all_extensions(spot, ExtensionOwner::Other).map(drop)
         })?;
         reader.require_property("spot", spot)
     }

@@ -27,26 +27,29 @@ impl Material {
         let mut read_texture = |reader: &ObjectReader<'_>, name: &'static str| {
             TextureUse::read_and_append_texture_use(reader, name, extensions, &mut textures)
         };
-        reader.object("pbrMetallicRoughness", |reader| {
+        reader.read_object_property("pbrMetallicRoughness", |reader| {
             reader.read_number_list("baseColorFactor", Some(4), NumberRange::UNIT)?;
             read_texture(reader, "baseColorTexture")?;
             reader.read_number_property("metallicFactor", NumberRange::UNIT)?;
             reader.read_number_property("roughnessFactor", NumberRange::UNIT)?;
             read_texture(reader, "metallicRoughnessTexture")?;
-            extensions.read_all(reader, ExtensionOwner::Other).map(drop)
+            extensions.read_all_extensions(reader, ExtensionOwner::Other).map(drop)
         })?;
         let has_normal_texture = read_texture(reader, "normalTexture")?;
-        reader.object("normalTexture", |texture| texture.read_number_property("scale", NumberRange::ANY))?;
+        reader
+            .read_object_property("normalTexture", |texture| texture.read_number_property("scale", NumberRange::ANY))?;
         read_texture(reader, "occlusionTexture")?;
-        reader.object("occlusionTexture", |texture| texture.read_number_property("strength", NumberRange::UNIT))?;
+        reader.read_object_property("occlusionTexture", |texture| {
+            texture.read_number_property("strength", NumberRange::UNIT)
+        })?;
         read_texture(reader, "emissiveTexture")?;
         reader.read_number_list("emissiveFactor", Some(3), NumberRange::UNIT)?;
-        reader.text("alphaMode")?;
+        reader.read_text_property("alphaMode")?;
         reader.read_number_property("alphaCutoff", NumberRange::NOT_NEGATIVE)?;
-        reader.boolean("doubleSided")?;
-        reader.text("name")?;
+        reader.read_boolean_property("doubleSided")?;
+        reader.read_text_property("name")?;
         let LinkedExtensionContent { textures: mut more, needs_tangents, .. } =
-            extensions.read_all(reader, ExtensionOwner::Material)?;
+            extensions.read_all_extensions(reader, ExtensionOwner::Material)?;
         textures.append(&mut more);
         Ok(Self { textures, needs_tangents: needs_tangents || has_normal_texture, has_normal_texture })
     }
@@ -77,8 +80,8 @@ impl Texture {
         reader: &ObjectReader<'_>,
         extensions: &ExtensionReader,
     ) -> Result<Self, InspectionError> {
-        let webp_source = extensions.read_all(reader, ExtensionOwner::Texture)?.webp_source;
-        reader.text("name")?;
+        let webp_source = extensions.read_all_extensions(reader, ExtensionOwner::Texture)?.webp_source;
+        reader.read_text_property("name")?;
         Ok(Self {
             sampler: reader.read_index_property("sampler")?,
             source: reader.read_index_property("source")?,
@@ -95,14 +98,14 @@ impl Texture {
         place: &DocumentLocation<'_>,
     ) -> Result<(), InspectionError> {
         if let Some(sampler) = self.sampler.filter(|sampler| *sampler >= samplers) {
-            return Err(unresolved_index_error(&place.key("sampler"), "sampler", sampler));
+            return Err(unresolved_index_error(&place.child_property_location("sampler"), "sampler", sampler));
         }
         let core: &[&str] = &["image/jpeg", "image/png"];
-        let extensions = place.key("extensions");
-        let webp = extensions.key("EXT_texture_webp");
+        let extensions = place.child_property_location("extensions");
+        let webp = extensions.child_property_location("EXT_texture_webp");
         for (source, allowed, owner) in [(self.source, core, place), (self.webp_source, &["image/webp"][..], &webp)] {
             let Some(source) = source else { continue };
-            let place = owner.key("source");
+            let place = owner.child_property_location("source");
             let image = images.get(source).ok_or_else(|| unresolved_index_error(&place, "image", source))?;
             let found = formats.get(source).copied().flatten().map(ImageFormat::media_type);
             let media_type = image.media_type.as_deref().or(found);
@@ -121,8 +124,8 @@ pub(super) fn validate_sampler(reader: &ObjectReader<'_>, extensions: &Extension
     for name in ["magFilter", "minFilter", "wrapS", "wrapT"] {
         reader.read_known_integer(name, &[])?;
     }
-    reader.text("name")?;
-    extensions.read_all(reader, ExtensionOwner::Other).map(drop)
+    reader.read_text_property("name")?;
+    extensions.read_all_extensions(reader, ExtensionOwner::Other).map(drop)
 }
 
 /// A glTF image: its buffer view or URI, and its media type.
@@ -141,28 +144,30 @@ impl Image {
         extensions: &ExtensionReader,
     ) -> Result<Self, InspectionError> {
         let view = reader.read_index_property("bufferView")?;
-        let media_type = reader.text("mimeType")?.map(str::to_owned);
-        let uri = match reader.text("uri")? {
+        let media_type = reader.read_text_property("mimeType")?.map(str::to_owned);
+        let uri = match reader.read_text_property("uri")? {
             None => None,
-            Some(text) => Some(parse_uri(text).map_err(|reason| reader.place_of("uri").invalid_value_error(reason))?),
+            Some(text) => {
+                Some(parse_uri(text).map_err(|reason| reader.location_of_property("uri").invalid_value_error(reason))?)
+            }
         };
         if view.is_some() && media_type.is_none() {
-            return Err(reader.invalid_object_error("an image in a buffer view needs `mimeType`"));
+            return Err(reader.error_for_whole_object("an image in a buffer view needs `mimeType`"));
         }
         if view.is_some() == uri.is_some() {
-            return Err(reader.invalid_object_error("an image must have either `bufferView` or `uri`"));
+            return Err(reader.error_for_whole_object("an image must have either `bufferView` or `uri`"));
         }
         if let Some(Uri::Data { media_type, bytes }) = &uri {
             let found = recognize_image(bytes).filter(|format| *format != ImageFormat::Avif);
             if found.map(ImageFormat::media_type) != Some(media_type) {
-                let place = reader.place_of("uri");
+                let place = reader.location_of_property("uri");
                 return Err(
                     place.invalid_value_error(format_args!("its content is not of the media type {media_type:?}"))
                 );
             }
         }
-        let has_extensions = !extensions.read_all(reader, ExtensionOwner::Other)?.names.is_empty();
-        reader.text("name")?;
+        let has_extensions = !extensions.read_all_extensions(reader, ExtensionOwner::Other)?.names.is_empty();
+        reader.read_text_property("name")?;
         Ok(Self { view, uri, media_type, has_extensions })
     }
 
@@ -174,7 +179,7 @@ impl Image {
         place: &DocumentLocation<'_>,
     ) -> Result<(), InspectionError> {
         let Some(index) = self.view else { return Ok(()) };
-        let place = place.key("bufferView");
+        let place = place.child_property_location("bufferView");
         let view = views.get(index).ok_or_else(|| unresolved_index_error(&place, "buffer view", index))?;
         uses.record_view_use(index, ViewUse::Image, &place)?;
         if view.stride.is_some() {

@@ -37,25 +37,25 @@ impl Mesh {
     ) -> Result<Self, InspectionError> {
         let weights = reader.read_number_list("weights", None, NumberRange::ANY)?.map(|weights| weights.len());
         let mut target_names = read_morph_target_names(reader);
-        let primitives = reader.objects("primitives", |primitive| {
+        let primitives = reader.read_object_list("primitives", |primitive| {
             if target_names.is_empty() {
                 target_names = read_morph_target_names(primitive);
             }
             Primitive::parse_json_object(primitive, extensions)
         })?;
         let primitives = reader.require_property("primitives", primitives)?;
-        reader.text("name")?;
-        extensions.read_all(reader, ExtensionOwner::Other)?;
+        reader.read_text_property("name")?;
+        extensions.read_all_extensions(reader, ExtensionOwner::Other)?;
         let mesh = Self { primitives, weights, target_names };
         let targets = mesh.morph_target_count();
         if mesh.primitives.iter().any(|primitive| primitive.morph_target_count() != targets) {
             return Err(reader
-                .place_of("primitives")
+                .location_of_property("primitives")
                 .invalid_value_error("they have different numbers of blendshapes"));
         }
         if let Some(weights) = mesh.weights.filter(|weights| *weights != targets) {
             let reason = format!("has {weights} weights for {targets} blendshapes");
-            return Err(reader.place_of("weights").invalid_value_error(reason));
+            return Err(reader.location_of_property("weights").invalid_value_error(reason));
         }
         Ok(mesh)
     }
@@ -72,7 +72,7 @@ impl Mesh {
         links: &mut AccessorAndViewUses,
         place: &DocumentLocation<'_>,
     ) -> Result<(), InspectionError> {
-        let list = place.key("primitives");
+        let list = place.child_property_location("primitives");
         for (index, primitive) in self.primitives.iter().enumerate() {
             primitive.validate_links(document, links, &list.list_item_location(index))?;
         }
@@ -125,13 +125,13 @@ impl Primitive {
     fn parse_json_object(reader: &ObjectReader<'_>, extensions: &ExtensionReader) -> Result<Self, InspectionError> {
         reader.read_unsigned_between("mode", 0, 6)?;
         #[expect(clippy::redundant_closure_for_method_calls, reason = "the method itself is not general enough")]
-        let attributes = reader.object("attributes", |object| object.indices_by_name())?;
+        let attributes = reader.read_object_property("attributes", |object| object.indices_by_name())?;
         let attributes = reader.require_property("attributes", attributes)?;
-        let place = reader.place_of("attributes");
+        let place = reader.location_of_property("attributes");
         let mut numbers = NUMBERED_SEMANTICS.map(|kind| (kind, BTreeSet::new()));
         for (name, _) in &attributes {
             match parse_attribute_semantic(name) {
-                None => return Err(place.key(name).invalid_value_error("is no attribute of glTF")),
+                None => return Err(place.child_property_location(name).invalid_value_error("is no attribute of glTF")),
                 Some(Semantic::Numbered(kind, number)) => {
                     for (_, known) in numbers.iter_mut().filter(|(known, _)| *known == kind) {
                         known.insert(number);
@@ -152,20 +152,22 @@ impl Primitive {
                 place.invalid_value_error(format_args!("{joints} attributes JOINTS_…, but {weights} WEIGHTS_…"))
             );
         }
-        let targets = reader.objects("targets", |target| {
+        let targets = reader.read_object_list("targets", |target| {
             let moved = target.indices_by_name()?;
             let is_known = |name: &str| {
                 !matches!(parse_attribute_semantic(name), None | Some(Semantic::Numbered("JOINTS" | "WEIGHTS", _)))
             };
             match moved.iter().find(|(name, _)| !is_known(name)) {
-                Some((name, _)) => Err(target.place_of(name).invalid_value_error("is no attribute of a blendshape")),
+                Some((name, _)) => {
+                    Err(target.location_of_property(name).invalid_value_error("is no attribute of a blendshape"))
+                }
                 None => Ok(moved),
             }
         })?;
         Ok(Self {
             indices: reader.read_index_property("indices")?,
             material: reader.read_index_property("material")?,
-            variants: extensions.read_all(reader, ExtensionOwner::Primitive)?.mappings,
+            variants: extensions.read_all_extensions(reader, ExtensionOwner::Primitive)?.mappings,
             joint_sets: joints.len(),
             texture_coordinates: coordinates.len() as u64,
             attributes,
@@ -188,19 +190,19 @@ impl Primitive {
         links: &mut AccessorAndViewUses,
         place: &DocumentLocation<'_>,
     ) -> Result<(), InspectionError> {
-        let vertices = self.validate_attributes(document, links, &place.key("attributes"))?;
+        let vertices = self.validate_attributes(document, links, &place.child_property_location("attributes"))?;
         if let Some(index) = self.indices {
-            validate_index_accessor(document, links, index, vertices, &place.key("indices"))?;
+            validate_index_accessor(document, links, index, vertices, &place.child_property_location("indices"))?;
         }
         if let Some(material) = self.material {
-            self.validate_material_requirements(document, material, &place.key("material"))?;
+            self.validate_material_requirements(document, material, &place.child_property_location("material"))?;
         }
         self.validate_variant_mappings(document, place)?;
-        let list = place.key("targets");
+        let list = place.child_property_location("targets");
         for (number, target) in self.targets.iter().flatten().enumerate() {
             let target_place = list.list_item_location(number);
             for (name, index) in target {
-                let place = target_place.key(name);
+                let place = target_place.child_property_location(name);
                 let accessor = record_vertex_accessor(document, links, *index, &place)?;
                 if self.find_attribute_accessor(name).is_none() {
                     return Err(
@@ -228,7 +230,7 @@ impl Primitive {
     ) -> Result<u64, InspectionError> {
         let mut vertices = None;
         for (name, index) in &self.attributes {
-            let place = list.key(name);
+            let place = list.child_property_location(name);
             let accessor = record_vertex_accessor(document, links, *index, &place)?;
             let format = validate_vertex_format(document, accessor, name, false, &place)?;
             let check = match name.as_str() {
@@ -295,8 +297,8 @@ impl Primitive {
         place: &DocumentLocation<'_>,
     ) -> Result<(), InspectionError> {
         let Some(mappings) = &self.variants else { return Ok(()) };
-        let extensions = place.key("extensions");
-        let place = extensions.key("KHR_materials_variants");
+        let extensions = place.child_property_location("extensions");
+        let place = extensions.child_property_location("KHR_materials_variants");
         let defined = document.variants.ok_or_else(|| place.invalid_value_error("the document defines no variants"))?;
         let mut known = BTreeSet::new();
         for mapping in mappings {

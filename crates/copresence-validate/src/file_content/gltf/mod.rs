@@ -51,7 +51,7 @@ const MAX_IMAGES: usize = 256;
 const MAX_IMAGE_OVERLAP: usize = 4;
 
 /// Counts, names and notes that were found in a valid glTF model.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct GltfFacts {
     /// Number of vertices of all meshes.
     pub vertices: u64,
@@ -194,9 +194,13 @@ impl GltfDocument {
     fn read_all_objects(root: &ObjectReader<'_>) -> Result<Self, InspectionError> {
         let extensions = ExtensionReader::read_declarations(root)?;
         let known = &extensions;
-        root.require_property("asset", root.object("asset", |asset| validate_asset_object(asset, known))?)?;
-        let meshes = root.objects("meshes", |mesh| Mesh::parse_json_object(mesh, known))?.unwrap_or_default();
-        let images = root.objects("images", |image| Image::parse_json_object(image, known))?.unwrap_or_default();
+        root.require_property(
+            "asset",
+            root.read_object_property("asset", |asset| validate_asset_object(asset, known))?,
+        )?;
+        let meshes = root.read_object_list("meshes", |mesh| Mesh::parse_json_object(mesh, known))?.unwrap_or_default();
+        let images =
+            root.read_object_list("images", |image| Image::parse_json_object(image, known))?.unwrap_or_default();
         let primitives = meshes.iter().map(|mesh| mesh.primitives.len()).fold(0, usize::saturating_add);
         for (count, max, what) in [(primitives, MAX_PRIMITIVES, "primitives"), (images.len(), MAX_IMAGES, "images")] {
             if count > max {
@@ -205,32 +209,44 @@ impl GltfDocument {
                 )));
             }
         }
-        let content = extensions.read_all(root, ExtensionOwner::Root)?;
+        let content = extensions.read_all_extensions(root, ExtensionOwner::Root)?;
         let document = Self {
-            accessors: root.objects("accessors", |item| Accessor::parse_json_object(item, known))?.unwrap_or_default(),
-            animations: root
-                .objects("animations", |item| Animation::parse_json_object(item, known))?
+            accessors: root
+                .read_object_list("accessors", |item| Accessor::parse_json_object(item, known))?
                 .unwrap_or_default(),
-            buffers: root.objects("buffers", |item| Buffer::parse_json_object(item, known))?.unwrap_or_default(),
-            views: root.objects("bufferViews", |item| BufferView::parse_json_object(item, known))?.unwrap_or_default(),
-            cameras: root.objects("cameras", |item| read_camera(item, known))?.map_or(0, |list| list.len()),
-            materials: root.objects("materials", |item| Material::parse_json_object(item, known))?.unwrap_or_default(),
-            nodes: root.objects("nodes", |item| Node::parse_json_object(item, known))?.unwrap_or_default(),
-            samplers: root.objects("samplers", |item| validate_sampler(item, known))?.map_or(0, |list| list.len()),
-            scenes: root.objects("scenes", |item| read_scene(item, known))?.unwrap_or_default(),
-            skins: root.objects("skins", |item| Skin::parse_json_object(item, known))?.unwrap_or_default(),
-            textures: root.objects("textures", |item| Texture::parse_json_object(item, known))?.unwrap_or_default(),
+            animations: root
+                .read_object_list("animations", |item| Animation::parse_json_object(item, known))?
+                .unwrap_or_default(),
+            buffers: root
+                .read_object_list("buffers", |item| Buffer::parse_json_object(item, known))?
+                .unwrap_or_default(),
+            views: root
+                .read_object_list("bufferViews", |item| BufferView::parse_json_object(item, known))?
+                .unwrap_or_default(),
+            cameras: root.read_object_list("cameras", |item| read_camera(item, known))?.map_or(0, |list| list.len()),
+            materials: root
+                .read_object_list("materials", |item| Material::parse_json_object(item, known))?
+                .unwrap_or_default(),
+            nodes: root.read_object_list("nodes", |item| Node::parse_json_object(item, known))?.unwrap_or_default(),
+            samplers: root
+                .read_object_list("samplers", |item| validate_sampler(item, known))?
+                .map_or(0, |list| list.len()),
+            scenes: root.read_object_list("scenes", |item| read_scene(item, known))?.unwrap_or_default(),
+            skins: root.read_object_list("skins", |item| Skin::parse_json_object(item, known))?.unwrap_or_default(),
+            textures: root
+                .read_object_list("textures", |item| Texture::parse_json_object(item, known))?
+                .unwrap_or_default(),
             lights: content.lights,
             variants: content.variants,
-            is_quantized: extensions.uses("KHR_mesh_quantization"),
-            is_webp_declared: extensions.uses("EXT_texture_webp"),
+            is_quantized: extensions.is_extension_declared("KHR_mesh_quantization"),
+            is_webp_declared: extensions.is_extension_declared("EXT_texture_webp"),
             required_extensions: extensions.required_extension_names().iter().cloned().collect(),
             images,
             meshes,
         };
         match root.read_index_property("scene")? {
             Some(scene) if scene >= document.scenes.len() => {
-                Err(unresolved_index_error(&root.place_of("scene"), "scene", scene))
+                Err(unresolved_index_error(&root.location_of_property("scene"), "scene", scene))
             }
             _ => Ok(document),
         }
@@ -238,7 +254,7 @@ impl GltfDocument {
 
     /// Validates that all parts exist and fit together. Returns what the data must be.
     fn validate_links(&self) -> Result<AccessorDataRequirements, InspectionError> {
-        let tree = NodeTree::build(&self.nodes)?;
+        let tree = NodeTree::build_node_tree(&self.nodes)?;
         let mut links = AccessorAndViewUses {
             views: ViewUses::uses_from_declared_targets(&self.views),
             accessors: vec![None; self.accessors.len()],
@@ -298,7 +314,7 @@ impl GltfDocument {
                 _ if image.has_extensions => None,
                 (Some(Uri::Data { bytes, .. }), _) => Some(Cow::Borrowed(bytes)),
                 (Some(Uri::External(name)), _) => {
-                    Some(Cow::Owned(load(name).map_err(|error| error.in_part(place.key("uri")))?))
+                    Some(Cow::Owned(load(name).map_err(|error| error.in_part(place.child_property_location("uri")))?))
                 }
                 (None, view) => view.map(Cow::Borrowed),
             };
@@ -387,24 +403,26 @@ impl GltfDocument {
 
 /// Validates the `asset` object of the document, above all its glTF version.
 fn validate_asset_object(asset: &ObjectReader<'_>, extensions: &ExtensionReader) -> Result<(), InspectionError> {
-    asset.text("copyright")?;
-    asset.text("generator")?;
-    extensions.read_all(asset, ExtensionOwner::Other)?;
-    let parse = |name: &'static str| match asset.text(name)? {
+    asset.read_text_property("copyright")?;
+    asset.read_text_property("generator")?;
+    extensions.read_all_extensions(asset, ExtensionOwner::Other)?;
+    let parse = |name: &'static str| match asset.read_text_property(name)? {
         None => Ok(None),
         Some(text) => match parse_version(text) {
             Some(version) => Ok(Some(version)),
-            None => Err(asset.place_of(name).invalid_value_error(format_args!("{text:?} is no version"))),
+            None => Err(asset.location_of_property(name).invalid_value_error(format_args!("{text:?} is no version"))),
         },
     };
     let version = asset.require_property("version", parse("version")?)?;
     if version.0 != 2 {
         let (major, minor) = version;
-        return Err(asset.place_of("version").invalid_value_error(format_args!("it is glTF {major}.{minor}, not 2.0")));
+        return Err(asset
+            .location_of_property("version")
+            .invalid_value_error(format_args!("it is glTF {major}.{minor}, not 2.0")));
     }
     match parse("minVersion")? {
         Some(min) if min > version => {
-            Err(asset.place_of("minVersion").invalid_value_error("is greater than `version`"))
+            Err(asset.location_of_property("minVersion").invalid_value_error("is greater than `version`"))
         }
         _ => Ok(()),
     }

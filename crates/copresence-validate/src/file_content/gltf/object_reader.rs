@@ -18,20 +18,20 @@ impl NumberRange {
     pub(super) const ANY: Self =
         Self { min: f64::NEG_INFINITY, greater_than: f64::NEG_INFINITY, max: f64::INFINITY, below: f64::INFINITY };
     pub(super) const NOT_NEGATIVE: Self = Self::range_from_minimum(0.0);
-    pub(super) const POSITIVE: Self = Self::greater_than(0.0);
-    pub(super) const UNIT: Self = Self::between(0.0, 1.0);
+    pub(super) const POSITIVE: Self = Self::range_greater_than(0.0);
+    pub(super) const UNIT: Self = Self::range_between(0.0, 1.0);
 
     /// The range of the numbers that are not less than `min`.
     pub(super) const fn range_from_minimum(min: f64) -> Self {
         Self { min, ..Self::ANY }
     }
 
-    pub(super) const fn between(min: f64, max: f64) -> Self {
+    pub(super) const fn range_between(min: f64, max: f64) -> Self {
         Self { min, max, ..Self::ANY }
     }
 
     /// The numbers greater than this one.
-    pub(super) const fn greater_than(greater_than: f64) -> Self {
+    pub(super) const fn range_greater_than(greater_than: f64) -> Self {
         Self { greater_than, ..Self::ANY }
     }
 
@@ -70,12 +70,12 @@ impl<'a> ObjectReader<'a> {
     }
 
     /// The place of a property.
-    pub(super) fn place_of(&self, name: &'a str) -> DocumentLocation<'a> {
-        self.place.map_or(DocumentLocation::root_property_location(name), |place| place.key(name))
+    pub(super) fn location_of_property(&self, name: &'a str) -> DocumentLocation<'a> {
+        self.place.map_or(DocumentLocation::root_property_location(name), |place| place.child_property_location(name))
     }
 
     /// The error of this object as a whole.
-    pub(super) fn invalid_object_error(&self, reason: impl std::fmt::Display) -> InspectionError {
+    pub(super) fn error_for_whole_object(&self, reason: impl std::fmt::Display) -> InspectionError {
         match self.place {
             Some(place) => place.invalid_value_error(reason),
             None => InspectionError::Invalid(format!("the document: {reason}")),
@@ -89,14 +89,14 @@ impl<'a> ObjectReader<'a> {
 
     /// Returns the value of a required property. Fails if it is absent.
     pub(super) fn require_property<T>(&self, name: &str, value: Option<T>) -> Result<T, InspectionError> {
-        value.ok_or_else(|| self.invalid_object_error(format_args!("`{name}` is missing")))
+        value.ok_or_else(|| self.error_for_whole_object(format_args!("`{name}` is missing")))
     }
 
     /// The error of a property that does not have the expected type.
     fn wrong_type_error(&self, name: &str, expected: &str) -> InspectionError {
         let reason = format!("is not {expected}");
         match self.place {
-            Some(place) => place.key(name).invalid_value_error(reason),
+            Some(place) => place.child_property_location(name).invalid_value_error(reason),
             None => DocumentLocation::root_property_location(name).invalid_value_error(reason),
         }
     }
@@ -142,7 +142,7 @@ impl<'a> ObjectReader<'a> {
         let Some(number) = self.read_integer_property(name)? else { return Ok(None) };
         match number_to_unsigned(number) {
             Some(value) if (min..=max).contains(&value) => Ok(Some(value)),
-            _ => Err(self.place_of(name).invalid_value_error(format_args!("{number} is out of range"))),
+            _ => Err(self.location_of_property(name).invalid_value_error(format_args!("{number} is out of range"))),
         }
     }
 
@@ -161,7 +161,7 @@ impl<'a> ObjectReader<'a> {
         let Some(value) = self.find_property_value(name) else { return Ok(None) };
         let number = value.as_f64().ok_or_else(|| self.wrong_type_error(name, "a number"))?;
         if !range.contains(number) {
-            return Err(self.place_of(name).invalid_value_error(format_args!("{number} is out of range")));
+            return Err(self.location_of_property(name).invalid_value_error(format_args!("{number} is out of range")));
         }
         Ok(Some(number))
     }
@@ -173,8 +173,8 @@ impl<'a> ObjectReader<'a> {
         length: Option<usize>,
         range: NumberRange,
     ) -> Result<Option<Vec<f64>>, InspectionError> {
-        let Some(list) = self.filled_list(name)? else { return Ok(None) };
-        let place = self.place_of(name);
+        let Some(list) = self.read_nonempty_list(name)? else { return Ok(None) };
+        let place = self.location_of_property(name);
         if length.is_some_and(|length| length != list.len()) {
             let (has, wanted) = (list.len(), length.unwrap_or_default());
             return Err(place.invalid_value_error(format_args!("has {has} items instead of {wanted}")));
@@ -189,14 +189,14 @@ impl<'a> ObjectReader<'a> {
         numbers.collect::<Result<_, _>>().map(Some)
     }
 
-    pub(super) fn text(&self, name: &str) -> Result<Option<&'a str>, InspectionError> {
+    pub(super) fn read_text_property(&self, name: &str) -> Result<Option<&'a str>, InspectionError> {
         match self.find_property_value(name) {
             None => Ok(None),
             Some(value) => value.as_str().map(Some).ok_or_else(|| self.wrong_type_error(name, "a string")),
         }
     }
 
-    pub(super) fn boolean(&self, name: &str) -> Result<Option<bool>, InspectionError> {
+    pub(super) fn read_boolean_property(&self, name: &str) -> Result<Option<bool>, InspectionError> {
         match self.find_property_value(name) {
             None => Ok(None),
             Some(value) => value.as_bool().map(Some).ok_or_else(|| self.wrong_type_error(name, "true or false")),
@@ -204,7 +204,7 @@ impl<'a> ObjectReader<'a> {
     }
 
     /// A list that is not empty.
-    pub(super) fn filled_list(&self, name: &str) -> Result<Option<&'a [Value]>, InspectionError> {
+    pub(super) fn read_nonempty_list(&self, name: &str) -> Result<Option<&'a [Value]>, InspectionError> {
         match self.find_property_value(name) {
             None => Ok(None),
             Some(value) => match value.as_array() {
@@ -217,8 +217,8 @@ impl<'a> ObjectReader<'a> {
 
     /// Reads a list of distinct indices that is not empty; `None` if it is absent.
     pub(super) fn read_distinct_indices(&self, name: &'a str) -> Result<Option<Vec<usize>>, InspectionError> {
-        let Some(list) = self.filled_list(name)? else { return Ok(None) };
-        let place = self.place_of(name);
+        let Some(list) = self.read_nonempty_list(name)? else { return Ok(None) };
+        let place = self.location_of_property(name);
         let mut known = HashSet::with_capacity(list.len());
         let indices = list.iter().enumerate().map(|(index, value)| {
             let number = integer_value(value).and_then(number_to_index);
@@ -233,9 +233,9 @@ impl<'a> ObjectReader<'a> {
     }
 
     /// A list of different strings that is not empty.
-    pub(super) fn distinct_texts(&self, name: &'a str) -> Result<Option<Vec<&'a str>>, InspectionError> {
-        let Some(list) = self.filled_list(name)? else { return Ok(None) };
-        let place = self.place_of(name);
+    pub(super) fn read_distinct_texts(&self, name: &'a str) -> Result<Option<Vec<&'a str>>, InspectionError> {
+        let Some(list) = self.read_nonempty_list(name)? else { return Ok(None) };
+        let place = self.location_of_property(name);
         let mut known = HashSet::with_capacity(list.len());
         let texts = list.iter().enumerate().map(|(index, value)| {
             let text =
@@ -249,25 +249,25 @@ impl<'a> ObjectReader<'a> {
     }
 
     /// Reads an object with `read`.
-    pub(super) fn object<T>(
+    pub(super) fn read_object_property<T>(
         &self,
         name: &'a str,
         read: impl FnOnce(&ObjectReader<'_>) -> Result<T, InspectionError>,
     ) -> Result<Option<T>, InspectionError> {
         let Some(value) = self.find_property_value(name) else { return Ok(None) };
         let map = value.as_object().ok_or_else(|| self.wrong_type_error(name, "an object"))?;
-        let place = self.place_of(name);
+        let place = self.location_of_property(name);
         read(&ObjectReader::reader_at_location(map, &place)).map(Some)
     }
 
     /// Reads each object of a list that is not empty.
-    pub(super) fn objects<T>(
+    pub(super) fn read_object_list<T>(
         &self,
         name: &'a str,
         mut read: impl FnMut(&ObjectReader<'_>) -> Result<T, InspectionError>,
     ) -> Result<Option<Vec<T>>, InspectionError> {
-        let Some(list) = self.filled_list(name)? else { return Ok(None) };
-        let list_place = self.place_of(name);
+        let Some(list) = self.read_nonempty_list(name)? else { return Ok(None) };
+        let list_place = self.location_of_property(name);
         let items = list.iter().enumerate().map(|(index, value)| {
             let place = list_place.list_item_location(index);
             let map = value.as_object().ok_or_else(|| place.invalid_value_error("is not an object"))?;
@@ -284,7 +284,7 @@ impl<'a> ObjectReader<'a> {
     /// The members of the object as indices. The object must not be empty.
     pub(super) fn indices_by_name(&self) -> Result<Vec<(String, usize)>, InspectionError> {
         if self.map.is_empty() {
-            return Err(self.invalid_object_error("must not be empty"));
+            return Err(self.error_for_whole_object("must not be empty"));
         }
         let member = |(name, value): (&str, &Value)| {
             let index = integer_value(value).and_then(number_to_index);

@@ -24,7 +24,7 @@ impl<'a> DocumentLocation<'a> {
     }
 
     /// The property of this object with this name.
-    pub(super) fn key(&'a self, name: &'a str) -> Self {
+    pub(super) fn child_property_location(&'a self, name: &'a str) -> Self {
         Self { parent: Some(self), token: LocationSegment::Key(name) }
     }
 
@@ -62,6 +62,6 @@ mod tests {
     fn place_is_a_json_pointer() {
         let list = DocumentLocation::root_property_location("a/b~c");
         let item = list.list_item_location(3);
-        assert_eq!(item.key("max").to_string(), "/a~1b~0c/3/max");
+        assert_eq!(item.child_property_location("max").to_string(), "/a~1b~0c/3/max");
     }
 }

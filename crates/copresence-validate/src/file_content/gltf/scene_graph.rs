@@ -35,36 +35,38 @@ impl Node {
     ) -> Result<Self, InspectionError> {
         let matrix = reader.read_number_list("matrix", Some(16), NumberRange::ANY)?;
         let translation = reader.read_number_list("translation", Some(3), NumberRange::ANY)?;
-        let rotation = reader.read_number_list("rotation", Some(4), NumberRange::between(-1.0, 1.0))?;
+        let rotation = reader.read_number_list("rotation", Some(4), NumberRange::range_between(-1.0, 1.0))?;
         let scale = reader.read_number_list("scale", Some(3), NumberRange::ANY)?;
         if rotation.as_ref().is_some_and(|rotation| !is_unit_quaternion(rotation)) {
-            return Err(reader.place_of("rotation").invalid_value_error("the quaternion is not of length 1"));
+            return Err(reader
+                .location_of_property("rotation")
+                .invalid_value_error("the quaternion is not of length 1"));
         }
         let (mesh, skin) = (reader.read_index_property("mesh")?, reader.read_index_property("skin")?);
         let weights = reader.read_number_list("weights", None, NumberRange::ANY)?.map(|weights| weights.len());
         if mesh.is_none() {
             for (name, is_there) in [("skin", skin.is_some()), ("weights", weights.is_some())] {
                 if is_there {
-                    return Err(reader.place_of(name).invalid_value_error("the node has no mesh for it"));
+                    return Err(reader.location_of_property(name).invalid_value_error("the node has no mesh for it"));
                 }
             }
         }
         if let Some(matrix) = &matrix {
             if translation.is_some() || rotation.is_some() || scale.is_some() {
                 return Err(reader
-                    .place_of("matrix")
+                    .location_of_property("matrix")
                     .invalid_value_error("the node has translation, rotation or scale as well"));
             }
             if !is_decomposable_to_trs(matrix) {
                 let reason = "the matrix is not made of translation, rotation and scale";
-                return Err(reader.place_of("matrix").invalid_value_error(reason));
+                return Err(reader.location_of_property("matrix").invalid_value_error(reason));
             }
         }
-        reader.text("name")?;
+        reader.read_text_property("name")?;
         Ok(Self {
             camera: reader.read_index_property("camera")?,
             children: reader.read_distinct_indices("children")?.unwrap_or_default(),
-            light: extensions.read_all(reader, ExtensionOwner::Node)?.light,
+            light: extensions.read_all_extensions(reader, ExtensionOwner::Node)?.light,
             has_matrix: matrix.is_some(),
             skin,
             mesh,
@@ -80,30 +82,32 @@ impl Node {
         place: &DocumentLocation<'_>,
     ) -> Result<(), InspectionError> {
         if let Some(camera) = self.camera.filter(|camera| *camera >= document.cameras) {
-            return Err(unresolved_index_error(&place.key("camera"), "camera", camera));
+            return Err(unresolved_index_error(&place.child_property_location("camera"), "camera", camera));
         }
         if let Some(skin) = self.skin.filter(|skin| *skin >= document.skins.len()) {
-            return Err(unresolved_index_error(&place.key("skin"), "skin", skin));
+            return Err(unresolved_index_error(&place.child_property_location("skin"), "skin", skin));
         }
         if let Some(light) = self.light {
-            let extensions = place.key("extensions");
-            let place = extensions.key("KHR_lights_punctual");
+            let extensions = place.child_property_location("extensions");
+            let place = extensions.child_property_location("KHR_lights_punctual");
             let lights = document.lights.ok_or_else(|| place.invalid_value_error("the document defines no lights"))?;
             if light >= lights {
-                return Err(unresolved_index_error(&place.key("light"), "light", light));
+                return Err(unresolved_index_error(&place.child_property_location("light"), "light", light));
             }
         }
         let Some(index) = self.mesh else { return Ok(()) };
-        let mesh_place = place.key("mesh");
+        let mesh_place = place.child_property_location("mesh");
         let mesh = document.meshes.get(index).ok_or_else(|| unresolved_index_error(&mesh_place, "mesh", index))?;
         let targets = mesh.primitives.first().and_then(|primitive| primitive.targets.as_ref()).map_or(0, Vec::len);
         if let Some(weights) = self.weights.filter(|weights| *weights != targets) {
             return Err(place
-                .key("weights")
+                .child_property_location("weights")
                 .invalid_value_error(format_args!("has {weights} weights for {targets} blendshapes")));
         }
         if self.skin.is_some() && mesh.primitives.iter().all(|primitive| primitive.joint_sets == 0) {
-            return Err(place.key("skin").invalid_value_error(format_args!("mesh {index} has no JOINTS_0 for a skin")));
+            return Err(place
+                .child_property_location("skin")
+                .invalid_value_error(format_args!("mesh {index} has no JOINTS_0 for a skin")));
         }
         Ok(())
     }
@@ -115,8 +119,8 @@ impl Skin {
         reader: &ObjectReader<'_>,
         extensions: &ExtensionReader,
     ) -> Result<Self, InspectionError> {
-        extensions.read_all(reader, ExtensionOwner::Other)?;
-        reader.text("name")?;
+        extensions.read_all_extensions(reader, ExtensionOwner::Other)?;
+        reader.read_text_property("name")?;
         Ok(Self {
             inverse_bind_matrices: reader.read_index_property("inverseBindMatrices")?,
             skeleton: reader.read_index_property("skeleton")?,
@@ -132,7 +136,7 @@ impl Skin {
         tree: &NodeTree,
         place: &DocumentLocation<'_>,
     ) -> Result<(), InspectionError> {
-        let list = place.key("joints");
+        let list = place.child_property_location("joints");
         let nodes = document.nodes.len();
         let mut roots = BTreeSet::new();
         for (number, joint) in self.joints.iter().enumerate() {
@@ -145,7 +149,7 @@ impl Skin {
             return Err(list.invalid_value_error("the joints have no common root"));
         }
         if let Some(skeleton) = self.skeleton {
-            let place = place.key("skeleton");
+            let place = place.child_property_location("skeleton");
             if skeleton >= nodes {
                 return Err(unresolved_index_error(&place, "node", skeleton));
             }
@@ -154,7 +158,7 @@ impl Skin {
             }
         }
         let Some(index) = self.inverse_bind_matrices else { return Ok(()) };
-        let place = place.key("inverseBindMatrices");
+        let place = place.child_property_location("inverseBindMatrices");
         let accessor =
             document.accessors.get(index).ok_or_else(|| unresolved_index_error(&place, "accessor", index))?;
         links.record_accessor_use(index, AccessorUse::InverseBindMatrices, &place)?;
@@ -185,45 +189,45 @@ pub(super) fn read_scene(
     reader: &ObjectReader<'_>,
     extensions: &ExtensionReader,
 ) -> Result<Vec<usize>, InspectionError> {
-    extensions.read_all(reader, ExtensionOwner::Other)?;
-    reader.text("name")?;
+    extensions.read_all_extensions(reader, ExtensionOwner::Other)?;
+    reader.read_text_property("name")?;
     Ok(reader.read_distinct_indices("nodes")?.unwrap_or_default())
 }
 
 /// Reads a camera, which nothing depends on.
 pub(super) fn read_camera(reader: &ObjectReader<'_>, extensions: &ExtensionReader) -> Result<(), InspectionError> {
     if reader.has_property("orthographic") && reader.has_property("perspective") {
-        return Err(reader.invalid_object_error("a camera must be either orthographic or perspective"));
+        return Err(reader.error_for_whole_object("a camera must be either orthographic or perspective"));
     }
-    let kind = reader.require_property("type", reader.text("type")?)?;
-    extensions.read_all(reader, ExtensionOwner::Other)?;
-    reader.text("name")?;
+    let kind = reader.require_property("type", reader.read_text_property("type")?)?;
+    extensions.read_all_extensions(reader, ExtensionOwner::Other)?;
+    reader.read_text_property("name")?;
     match kind {
         "orthographic" => {
-            let read = reader.object("orthographic", |camera| {
+            let read = reader.read_object_property("orthographic", |camera| {
                 let [x, y] = ["xmag", "ymag"].map(|name| camera.read_number_property(name, NumberRange::ANY));
                 let magnifications = [camera.require_property("xmag", x?)?, camera.require_property("ymag", y?)?];
                 if magnifications.contains(&0.0) {
-                    return Err(camera.invalid_object_error("the magnification must not be 0"));
+                    return Err(camera.error_for_whole_object("the magnification must not be 0"));
                 }
                 let far =
                     camera.require_property("zfar", camera.read_number_property("zfar", NumberRange::POSITIVE)?)?;
                 let near = camera
                     .require_property("znear", camera.read_number_property("znear", NumberRange::NOT_NEGATIVE)?)?;
                 validate_clipping_planes(camera, Some(far), near)?;
-                extensions.read_all(camera, ExtensionOwner::Other).map(drop)
+                extensions.read_all_extensions(camera, ExtensionOwner::Other).map(drop)
             })?;
             reader.require_property("orthographic", read)
         }
         "perspective" => {
-            let read = reader.object("perspective", |camera| {
+            let read = reader.read_object_property("perspective", |camera| {
                 camera.require_property("yfov", camera.read_number_property("yfov", NumberRange::POSITIVE)?)?;
                 let far = camera.read_number_property("zfar", NumberRange::POSITIVE)?;
                 let near =
                     camera.require_property("znear", camera.read_number_property("znear", NumberRange::POSITIVE)?)?;
                 validate_clipping_planes(camera, far, near)?;
                 camera.read_number_property("aspectRatio", NumberRange::POSITIVE)?;
-                extensions.read_all(camera, ExtensionOwner::Other).map(drop)
+                extensions.read_all_extensions(camera, ExtensionOwner::Other).map(drop)
             })?;
             reader.require_property("perspective", read)
         }
@@ -235,7 +239,7 @@ pub(super) fn read_camera(reader: &ObjectReader<'_>, extensions: &ExtensionReade
 fn validate_clipping_planes(camera: &ObjectReader<'_>, far: Option<f64>, near: f64) -> Result<(), InspectionError> {
     match far {
         Some(far) if far <= near => {
-            Err(camera.invalid_object_error(format_args!("zfar {far} is not larger than znear {near}")))
+            Err(camera.error_for_whole_object(format_args!("zfar {far} is not larger than znear {near}")))
         }
         _ => Ok(()),
     }
@@ -250,12 +254,12 @@ pub(super) struct NodeTree {
 
 impl NodeTree {
     /// Builds the tree. Fails if a node has more than one parent, or if there is a loop.
-    pub(super) fn build(nodes: &[Node]) -> Result<Self, InspectionError> {
+    pub(super) fn build_node_tree(nodes: &[Node]) -> Result<Self, InspectionError> {
         let list = DocumentLocation::root_property_location("nodes");
         let mut parents = vec![None; nodes.len()];
         for (index, node) in nodes.iter().enumerate() {
             let node_place = list.list_item_location(index);
-            let children = node_place.key("children");
+            let children = node_place.child_property_location("children");
             for (number, child) in node.children.iter().enumerate() {
                 let place = children.list_item_location(number);
                 let parent: &mut Option<usize> =
@@ -315,7 +319,7 @@ impl NodeTree {
         let mut scenes_of_root: HashMap<usize, BTreeSet<usize>> = HashMap::new();
         for (index, scene) in document.scenes.iter().enumerate() {
             let scene_place = list.list_item_location(index);
-            let nodes = scene_place.key("nodes");
+            let nodes = scene_place.child_property_location("nodes");
             for (number, node) in scene.iter().enumerate() {
                 let place = nodes.list_item_location(number);
                 if *node >= document.nodes.len() {

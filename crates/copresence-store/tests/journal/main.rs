@@ -1,16 +1,18 @@
 //! The journal through the public API: refused steps, crashes, forgetting, and concurrent processes.
 
+mod call_sequences;
+#[path = "../common/mod.rs"]
 mod common;
+mod processes;
 
-use common::{block_on, export_token, planned_files, temp_data_dir, time_at, visit_ending, visit_start};
+use common::{export_token, temp_data_dir, time_at, visit_ending, visit_start};
 use copresence_protocol::{DownloadUrl, ExportToken, ExportType};
 use copresence_store::{
-    AnswerKind, AnswerWithoutUrls, DataDir, DataRetainedForRecovery, FileFormat, FileProgress, FileState, Journal,
-    PlannedFile, RedeemNumber, RedeemState, SavedFileNote, Sha256Digest, StoreError, UnfinishedVisitRedeemState,
-    VisitId, VisitPhase,
+    AnswerKind, AnswerWithoutUrls, DataRetainedForRecovery, FileFormat, FileProgress, FileState, Journal, PlannedFile,
+    RedeemNumber, RedeemState, SavedFileNote, Sha256Digest, StoreError, UnfinishedVisitRedeemState, VisitId,
+    VisitPhase,
 };
 use jiff::Timestamp;
-use proptest::prelude::*;
 
 const BODY: &[u8] = br#"{"avatar_ready":true,"payload_complete":[{"download_URL":"https://files.test/SECRET-URL"}]}"#;
 const TOKEN: &str = "SECRET-TOKEN-0123456789";
@@ -273,9 +275,10 @@ async fn unflushed_bytes_of_a_file_are_right_only_within_the_boot_of_its_request
     assert!(!is_from_this_boot().await, "never requested");
     journal.record_file_request(&id, 0).await.expect("requested");
     assert_eq!(is_from_this_boot().await, cfg!(target_os = "linux"));
-    // A failure for now keeps progress and boot.
+    // A failure for now keeps the progress. Its cause may be the disk, so only flushed bytes count.
     let progress = FileProgress {
         bytes: 9,
+        sha256: Some(Sha256Digest::sha256_of_bytes(b"123456789")),
         total: Some(20),
         validator: Some("\"v1\"".into()),
         content_encoding: Some("gzip".into()),
@@ -283,7 +286,7 @@ async fn unflushed_bytes_of_a_file_are_right_only_within_the_boot_of_its_request
     };
     journal.record_file_progress(&id, 0, &progress).await.expect("noted");
     journal.record_file_failure(&id, 0, "connection refused", false).await.expect("noted");
-    assert_eq!(is_from_this_boot().await, cfg!(target_os = "linux"));
+    assert!(!is_from_this_boot().await);
     let left = journal.load_recoverable_visits().await.expect("read").pop().expect("one");
     assert!(
         matches!(&left.files[0].record.state, FileState::Failed { spent: false, progress: kept, .. } if *kept == progress)
@@ -446,9 +449,9 @@ async fn history_has_the_newest_visit_first_and_visits_can_be_forgotten() {
     assert_eq!(listed, [ids[2], ids[1], ids[0]]);
 
     let lock = data.lock_visit(&ids[0]).expect("free");
-    let gone = journal.forget_visit(&lock).await.expect("forgotten").expect("it was there");
+    let gone = journal.forget_visit(&lock, Vec::new(), time_at(9)).await.expect("forgotten").expect("it was there");
     assert_eq!(gone.start.id, ids[0]);
-    assert!(journal.forget_visit(&lock).await.expect("no error").is_none());
+    assert!(journal.forget_visit(&lock, Vec::new(), time_at(9)).await.expect("no error").is_none());
     assert_eq!(journal.count_visits().await.expect("read"), 2);
 }
 
@@ -611,233 +614,6 @@ async fn a_lost_answer_without_a_body_can_be_known_to_be_unreadable() {
 }
 
 #[tokio::test]
-async fn another_process_reads_and_is_kept_out_while_this_one_works() {
-    let (root, data) = temp_data_dir();
-    let journal = data.create_or_open_journal().expect("a journal");
-    let id = visit_with_token(&journal).await;
-    let _lock = data.lock_visit(&id).expect("free");
-    let _no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
-    let child = std::process::Command::new(std::env::current_exe().expect("this test"))
-        .args(["--exact", "child_process_with_the_journal", "--ignored", "--nocapture"])
-        .env("STORE_TEST_DATA", root.path())
-        .env("STORE_TEST_VISIT", id.to_string())
-        .output()
-        .expect("started");
-    let output = String::from_utf8_lossy(&child.stdout);
-    assert!(child.status.success(), "{output}");
-    assert!(output.contains("the child process has finished"), "{output}");
-    assert_eq!(journal.load_all_visits().await.expect("read").len(), 2, "what the other process began");
-}
-
-#[tokio::test]
-#[ignore = "run by the test above in a child process"]
-async fn child_process_with_the_journal() {
-    let (Ok(path), Ok(id)) = (std::env::var("STORE_TEST_DATA"), std::env::var("STORE_TEST_VISIT")) else {
-        return;
-    };
-    let id: VisitId = id.parse().expect("an id");
-    let data = DataDir::open_data_dir_removing_leftovers(std::path::Path::new(&path)).expect("opened while in use");
-    assert!(matches!(data.lock_visit(&id), Err(StoreError::VisitLocked { .. })));
-    let journal = data.create_or_open_journal().expect("readable while in use");
-    assert!(is_refused(journal.record_redeem_intent(&id, time_at(3)).await), "the guard holds across processes");
-    assert_eq!(journal.load_recoverable_visits().await.expect("read").len(), 1);
-    visit_with_token(&journal).await;
-    println!("the child process has finished");
-}
-
-#[test]
-fn a_lock_ends_with_its_process() {
-    let (root, data) = temp_data_dir();
-    let id = VisitId::new();
-    let mut child = std::process::Command::new(std::env::current_exe().expect("this test"))
-        .args(["--exact", "child_process_with_a_lock", "--ignored", "--nocapture"])
-        .env("STORE_TEST_DATA", root.path())
-        .env("STORE_TEST_VISIT", id.to_string())
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .expect("started");
-    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().expect("its words")));
-    assert!(lines.any(|line| line.is_ok_and(|line| line.contains("held"))));
-    assert!(matches!(data.lock_visit(&id), Err(StoreError::VisitLocked { .. })));
-    child.kill().expect("killed");
-    child.wait().expect("dead");
-    assert!(root.path().join(format!("live/{id}.lock")).exists(), "the lock file is left");
-    data.lock_visit(&id).expect("a stale lock does not block");
-}
-
-#[test]
-#[ignore = "run by the test above in a child process"]
-fn child_process_with_a_lock() {
-    let (Ok(path), Ok(id)) = (std::env::var("STORE_TEST_DATA"), std::env::var("STORE_TEST_VISIT")) else {
-        return;
-    };
-    let data = DataDir::open_data_dir_removing_leftovers(std::path::Path::new(&path)).expect("opened");
-    let _lock = data.lock_visit(&id.parse().expect("an id")).expect("free");
-    println!("held");
-    let _ = std::io::Read::read(&mut std::io::stdin(), &mut [0]);
-}
-
-#[test]
-fn newer_journals_are_reported() {
-    let (root, data) = temp_data_dir();
-    let path = root.path().join("journal.sqlite");
-    drop(data.create_or_open_journal().expect("a new one"));
-    rusqlite::Connection::open(&path)
-        .and_then(|db| db.pragma_update(None, "user_version", 99))
-        .expect("a newer version");
-    let error = data.create_or_open_journal().expect_err("refused");
-    assert_eq!(error.error_code(), "journal_too_new");
-    assert!(error.to_string().contains("99"), "{error}");
-}
-
-/// One call on one visit.
-#[derive(Debug, Clone, Copy)]
-enum Call {
-    Issue,
-    Intent,
-    NeverSent,
-    Unanswered,
-    Answered,
-    Poll,
-    Read(bool),
-    Plan,
-    End(u8),
-    Reopen,
-    /// The process ends, and another one opens the journal.
-    Crash,
-}
-
-fn any_call() -> impl Strategy<Value = Call> {
-    prop_oneof![
-        2 => Just(Call::Issue),
-        8 => Just(Call::Intent),
-        2 => Just(Call::NeverSent),
-        2 => Just(Call::Unanswered),
-        5 => Just(Call::Answered),
-        3 => Just(Call::Poll),
-        4 => Just(Call::Read(false)),
-        1 => Just(Call::Read(true)),
-        1 => Just(Call::Plan),
-        1 => prop::sample::select(vec![0, 4, 8, 10, 130]).prop_map(Call::End),
-        2 => Just(Call::Reopen),
-        1 => Just(Call::Crash),
-    ]
-}
-
-/// The expected state of the visit, from an independent model.
-#[derive(Debug, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each is one fact, and all combinations occur")]
-struct ExpectedState {
-    issued: bool,
-    open: Option<RedeemNumber>,
-    unread: Option<RedeemNumber>,
-    /// The last response was lost and is not parsed.
-    lost: bool,
-    /// The last response is parsed: whether it had URLs.
-    read: Option<bool>,
-    last: Option<RedeemNumber>,
-    delivered: bool,
-    ended: bool,
-    kept: bool,
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
-
-    /// An intent is refused exactly if another one is open, there is no token, a response is not parsed, the URLs were
-    /// delivered, or the visit has ended.
-    #[test]
-    fn no_sequence_of_calls_redeems_twice(calls in prop::collection::vec(any_call(), 1..40)) {
-        block_on(async {
-            let (_root, data) = temp_data_dir();
-            let mut journal = data.create_or_open_journal().expect("a journal");
-            let id = VisitId::new();
-            journal.record_visit_start(&visit_start(id, false)).await.expect("begun");
-            let mut expected = ExpectedState::default();
-            for (step, call) in (3..).zip(calls) {
-                // Never twice the same, because the same end may be recorded twice.
-                let at = time_at(step);
-                match call {
-                    Call::Issue => {
-                        let done = journal.record_issued_token(&id, &export_token(TOKEN), "link", None, time_at(1)).await.is_ok();
-                        prop_assert_eq!(done, !expected.issued && !expected.ended);
-                        expected.issued |= done;
-                    }
-                    Call::Intent => {
-                        let may = expected.issued && expected.open.is_none() && expected.unread.is_none() && !expected.delivered && !expected.ended;
-                        let done = journal.record_redeem_intent(&id, time_at(2)).await;
-                        prop_assert_eq!(done.is_ok(), may, "{:?} {:?}", done, expected);
-                        if let Ok(no) = done {
-                            prop_assert!(Some(no) > expected.last);
-                            (expected.open, expected.last, expected.lost, expected.read) = (Some(no), Some(no), false, None);
-                        }
-                    }
-                    Call::NeverSent | Call::Unanswered | Call::Answered | Call::Poll => {
-                        let Some(no) = expected.last else { continue };
-                        let done = match call {
-                            Call::NeverSent => journal.record_redeem_never_sent(&id, no, "no route", at).await,
-                            Call::Unanswered => journal.record_lost_answer(&id, no, "cut", b"", at).await,
-                            Call::Poll => journal.record_answer_without_urls(&id, no, &progress_answer("in_queue"), at).await,
-                            _ => journal.record_raw_answer(&id, no, 200, BODY, at).await,
-                        };
-                        let may = expected.open.is_some() && (!expected.ended || expected.kept);
-                        prop_assert_eq!(done.is_ok(), may, "{:?} {:?}", done, expected);
-                        if done.is_ok() {
-                            expected.open = None;
-                            expected.unread = matches!(call, Call::Answered).then_some(no);
-                            expected.lost = matches!(call, Call::Unanswered);
-                        }
-                    }
-                    Call::Read(urls) => {
-                        let kind = if urls { AnswerKind::Delivery } else { AnswerKind::Failed };
-                        let Some(no) = expected.last.filter(|_| expected.read != Some(urls)) else { continue };
-                        let done = journal.record_answer_kind_erasing_obsolete(&id, no, kind).await.is_ok();
-                        // The lost response has no body, so it cannot have URLs.
-                        prop_assert_eq!(done, expected.unread.is_some() || (expected.lost && !urls));
-                        expected.delivered |= done && urls;
-                        (expected.unread, expected.lost) = (None, expected.lost && !done);
-                        expected.read = if done { Some(urls) } else { expected.read };
-                    }
-                    Call::Plan => {
-                        let done = journal.record_planned_files(&id, &planned_files(1)).await.is_ok();
-                        prop_assert!(!done || (expected.delivered && !expected.ended));
-                    }
-                    Call::End(exit) => {
-                        let done = journal.record_end_and_erase_secrets(&id, &visit_ending(exit)).await;
-                        prop_assert_eq!(done.is_ok(), !expected.ended);
-                        if let Ok(kept) = done {
-                            (expected.ended, expected.kept) = (true, kept != DataRetainedForRecovery::Nothing);
-                            prop_assert_eq!(expected.kept, matches!(exit, 8 | 130) && expected.issued);
-                        }
-                    }
-                    Call::Reopen => {
-                        let done = journal.reopen_visit(&id).await.is_ok();
-                        prop_assert_eq!(done, !expected.ended || expected.kept);
-                        if done {
-                            (expected.ended, expected.kept) = (false, false);
-                        }
-                    }
-                    Call::Crash => {
-                        drop(journal);
-                        journal = data.create_or_open_journal().expect("opened again");
-                    }
-                }
-                let left = journal.load_recoverable_visits().await.expect("read");
-                prop_assert_eq!(left.len(), usize::from(!expected.ended || expected.kept));
-                let expects_body = expected.unread.is_some() || expected.delivered;
-                if let Some(left) = left.first() && expects_body {
-                    let state = left.redeem.as_ref().map(|redeem| &redeem.state);
-                    let whole = matches!(state, Some(UnfinishedVisitRedeemState::Answered { body: Some(body), .. }) if body == BODY);
-                    prop_assert!(whole, "the raw response is stored as long as it is needed: {:?}", state);
-                }
-            }
-            Ok(())
-        })?;
-    }
-}
-
-#[tokio::test]
 async fn every_allowed_token_is_stored_unchanged() {
     let (_root, data) = temp_data_dir();
     let journal = data.create_or_open_journal().expect("a journal");
@@ -849,18 +625,4 @@ async fn every_allowed_token_is_stored_unchanged() {
     let left = journal.load_recoverable_visits().await.expect("read").pop().expect("one");
     assert_eq!(left.token, Some(odd));
     assert_eq!(left.visit.token_expires_at, Some(expires));
-}
-
-#[cfg(unix)]
-#[test]
-fn symlinks_in_place_of_the_journal_and_its_lock_are_not_followed() {
-    for name in ["journal.sqlite", "journal.lock"] {
-        let (root, data) = temp_data_dir();
-        let target = root.path().join("of-another-program");
-        std::fs::write(&target, "mine").expect("written");
-        std::os::unix::fs::symlink(&target, data.path().join(name)).expect("a link");
-        let error = data.create_or_open_journal().expect_err(name).to_string();
-        assert!(error.contains("symbolic link") && error.contains(name), "{error}");
-        assert_eq!(std::fs::read_to_string(&target).expect("reads"), "mine");
-    }
 }

@@ -1,0 +1,41 @@
+//! Selects the world that a request is for: by the prefix `/worlds/{id}` of its path, else by its REST API key, else the
+//! main world.
+//!
+//! The prefix is needed where requests have no API key: for download URLs and the phone page. It is removed, so that all
+//! routes are the same in every world.
+
+use super::error::ErrorResponse;
+use crate::sandbox::{Sandbox, WORLD_PATH_PREFIX};
+use axum::extract::Request;
+use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use copresence_protocol::headers::API_KEY_NAME;
+
+/// Selects the world of a request, and removes its prefix from the path. An error is the response to the request.
+pub(super) fn select_world(main: &Sandbox, request: &mut Request) -> Result<Sandbox, Box<Response>> {
+    let Some(rest) = request.uri().path().strip_prefix(WORLD_PATH_PREFIX) else {
+        return Ok(find_world_by_api_key(main, request.headers()).unwrap_or_else(|| main.clone()));
+    };
+    let respond = |response: Response| Err(Box::new(response));
+    let Some((id, path_in_world)) = rest.split_once('/') else {
+        // A relative link on a page needs the slash.
+        return respond((StatusCode::PERMANENT_REDIRECT, [(header::LOCATION, format!("{rest}/"))]).into_response());
+    };
+    let Some(world) = main.use_world_by_id(id) else { return respond(build_unknown_world_error().into_response()) };
+    let query = request.uri().query().map_or_else(String::new, |query| format!("?{query}"));
+    match format!("/{path_in_world}{query}").parse::<Uri>() {
+        Ok(uri) => *request.uri_mut() = uri,
+        Err(error) => return respond(ErrorResponse::invalid_request_error(error).into_response()),
+    }
+    Ok(world)
+}
+
+/// The world with the API key of a request.
+fn find_world_by_api_key(main: &Sandbox, headers: &HeaderMap) -> Option<Sandbox> {
+    main.use_world_by_api_key(headers.get(API_KEY_NAME)?.to_str().ok()?)
+}
+
+/// 404: no world has this id, or it has ended.
+pub(super) fn build_unknown_world_error() -> ErrorResponse {
+    ErrorResponse::not_found_error("there is no world with this id; it was deleted, or ended because nobody used it")
+}

@@ -1,0 +1,226 @@
+//! Passports: signed statements of the verdicts of a run, with the evidence by which they can be judged again.
+//!
+//! A passport is an in-toto statement in a DSSE envelope ([`signed_envelope`]), so that other tools can check its
+//! signature. Its predicate is a [`PassportPredicate`].
+
+mod signed_envelope;
+mod signing_key;
+mod verification;
+
+use crate::evidence::{InconsistentEvidence, RunEvidence};
+use crate::observations::sha256_hex;
+use crate::report::{
+    CheckReport, JudgedChecks, PlannedAndUsedTokensAndAvatars, Report, RequirementCoverage, Score, TargetReport, Tool,
+};
+use crate::requirement::{all_requirements, requirement_table_version};
+use crate::run::RunResult;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+
+pub use signing_key::{PassportKeyError, PassportSigner, PassportSigningKey};
+pub use verification::{PassportProblem, PassportRefusal, PassportVerification, RequirementTableDifference};
+
+/// Version of the passport format. Increases if a field is removed or changes its meaning, but not for new fields.
+const PASSPORT_VERSION: u32 = 1;
+const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
+const PREDICATE_TYPE: &str = "urn:copresence:validate:passport:v1";
+
+/// What a passport signs: an in-toto statement.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct PassportStatement {
+    /// Type of the statement, `https://in-toto.io/Statement/v1`.
+    #[serde(rename = "_type")]
+    pub statement_type: String,
+    /// What the statement is about, by digests: the recorded evidence, and each delivered file.
+    pub subject: Vec<PassportSubject>,
+    /// Type of the predicate, `urn:copresence:validate:passport:v1`.
+    #[serde(rename = "predicateType")]
+    pub predicate_type: String,
+    /// The verdicts and their evidence.
+    pub predicate: PassportPredicate,
+}
+
+/// Something that a statement is about, and its digest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PassportSubject {
+    /// `evidence`, or `file 1 (glb)`.
+    pub name: String,
+    /// The digest by its algorithm, `sha256`, in hexadecimal. That of the evidence is over its JSON in the payload.
+    pub digest: BTreeMap<String, String>,
+}
+
+/// The verdicts of a run, and the evidence by which they can be judged again.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct PassportPredicate {
+    /// Version of the passport format.
+    pub passport_version: u32,
+    /// The program that made the passport.
+    pub tool: Tool,
+    /// When the run started (RFC 3339).
+    pub started_at: String,
+    /// When the run ended (RFC 3339).
+    pub ended_at: String,
+    /// The backend that was checked.
+    pub target: TargetReport,
+    /// Planned and used tokens and avatars.
+    pub budget: PlannedAndUsedTokensAndAvatars,
+    /// The requirements by which the backend was judged.
+    pub requirements: RequirementTableReference,
+    /// Passed and failed checks by level.
+    pub score: Score,
+    /// How many requirements were judged.
+    pub coverage: RequirementCoverage,
+    /// Every check, judged from `evidence`.
+    pub checks: Vec<CheckReport>,
+    /// Everything that the run observed, without secrets.
+    #[schemars(with = "RunEvidence")]
+    pub evidence: Box<RawValue>,
+}
+
+/// The requirements by which a backend was judged: the version of the table, and a digest of each row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RequirementTableReference {
+    /// Version of the table of requirements.
+    pub version: u32,
+    /// SHA-256 of each row, in hexadecimal, by its id.
+    pub rows: BTreeMap<String, String>,
+}
+
+impl RequirementTableReference {
+    /// The table of this program.
+    pub(crate) fn table_of_this_program() -> Self {
+        let rows = all_requirements().iter().map(|row| (row.id.clone(), row.sha256_of_row()));
+        Self { version: requirement_table_version(), rows: rows.collect() }
+    }
+}
+
+/// A check whose verdict from the recorded evidence is not that of the run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerdictDifference {
+    /// Id of the check.
+    pub check: String,
+    /// The one verdict, as shown to people.
+    pub before: String,
+    /// The other verdict, as shown to people.
+    pub after: String,
+}
+
+/// A passport, before it is written.
+#[derive(Debug)]
+pub struct SignedPassport {
+    /// Content of the file.
+    pub text: String,
+    /// The checks whose verdict differs from the run's, because masking hid what decided them. Usually empty.
+    pub differences: Vec<VerdictDifference>,
+}
+
+/// Why a run gets no passport.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoPassportReason {
+    /// The run ended early.
+    #[error("the run ended early, so that there is nothing to certify")]
+    RunEndedEarly,
+    /// The evidence cannot be judged.
+    #[error("{0}; please report this")]
+    Evidence(#[from] InconsistentEvidence),
+    /// The statement cannot be written as JSON.
+    #[error("it cannot be written as JSON: {0}")]
+    Json(String),
+}
+
+impl From<serde_json::Error> for NoPassportReason {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Json(error.to_string())
+    }
+}
+
+/// Signs a passport of a run and its report.
+///
+/// # Errors
+/// The run ended early, or its evidence cannot be written or judged.
+pub fn sign_passport(
+    report: &Report,
+    ended: &RunResult,
+    key: &PassportSigningKey,
+) -> Result<SignedPassport, NoPassportReason> {
+    if ended.error.is_some() {
+        return Err(NoPassportReason::RunEndedEarly);
+    }
+    let recorded = RunEvidence::record_evidence(ended);
+    let evidence = serde_json::to_string(&recorded)?;
+    // As a reader will do it: from what was written.
+    let read_again: RunEvidence = serde_json::from_str(&evidence)?;
+    let JudgedChecks { mut checks, score, coverage, .. } = JudgedChecks::new(&read_again.judge_evidence()?);
+    mask_check_texts(&mut checks, &ended.redactor);
+    let differences = list_verdict_differences(&report.checks, &checks);
+    let statement = PassportStatement {
+        statement_type: STATEMENT_TYPE.to_owned(),
+        subject: list_statement_subjects(&evidence, &recorded),
+        predicate_type: PREDICATE_TYPE.to_owned(),
+        predicate: PassportPredicate {
+            passport_version: PASSPORT_VERSION,
+            tool: report.tool.clone(),
+            started_at: report.started_at.clone(),
+            ended_at: report.ended_at.clone(),
+            target: report.target.clone(),
+            budget: report.budget.clone(),
+            requirements: RequirementTableReference::table_of_this_program(),
+            score,
+            coverage,
+            checks,
+            evidence: RawValue::from_string(evidence)?,
+        },
+    };
+    let text = signed_envelope::sign_payload(&serde_json::to_vec(&statement)?, key);
+    Ok(SignedPassport { text, differences })
+}
+
+/// Masks every known secret in the texts of checks.
+fn mask_check_texts(checks: &mut [CheckReport], redactor: &copresence_client::Redactor) {
+    let mask = |text: &mut String| *text = redactor.redact_text(text);
+    for check in checks {
+        mask(&mut check.detail);
+        for finding in &mut check.findings {
+            mask(&mut finding.expected);
+            mask(&mut finding.came);
+        }
+    }
+}
+
+/// What the statement is about: the evidence, and each file that was downloaded.
+fn list_statement_subjects(evidence: &str, recorded: &RunEvidence) -> Vec<PassportSubject> {
+    let subject =
+        |name: String, digest: String| PassportSubject { name, digest: [("sha256".to_owned(), digest)].into() };
+    let mut subjects = vec![subject("evidence".to_owned(), sha256_hex(evidence.as_bytes()))];
+    for (index, file) in recorded.files.iter().enumerate() {
+        if let Some(digest) = &file.digest {
+            subjects.push(subject(format!("file {} ({})", index + 1, file.export_type), digest.sha256.clone()));
+        }
+    }
+    subjects
+}
+
+/// The checks whose verdicts differ between two lists. A check that only one list has differs too.
+fn list_verdict_differences(before: &[CheckReport], after: &[CheckReport]) -> Vec<VerdictDifference> {
+    let word = |checks: &[CheckReport], id: &str| {
+        let check = checks.iter().find(|check| check.id == id);
+        check.map_or_else(|| "not judged".to_owned(), |check| check.verdict.as_str().to_owned())
+    };
+    let new = after.iter().filter(|check| before.iter().all(|known| known.id != check.id));
+    let ids = before.iter().chain(new).map(|check| check.id.as_str());
+    let differences = ids.filter_map(|id| {
+        let (before, after) = (word(before, id), word(after, id));
+        (before != after).then(|| VerdictDifference { check: id.to_owned(), before, after })
+    });
+    differences.collect()
+}
+
+/// The JSON Schema of what a passport signs, indented, with a final newline.
+pub fn passport_schema() -> String {
+    let schema = schemars::schema_for!(PassportStatement);
+    let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
+    text.push('\n');
+    text
+}

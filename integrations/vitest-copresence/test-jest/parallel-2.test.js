@@ -1,0 +1,3 @@
+const { describeTestsThatAreAlone } = require('./alone.js')
+
+describe('file 2', () => describeTestsThatAreAlone(2))

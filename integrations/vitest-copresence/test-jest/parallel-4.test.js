@@ -1,0 +1,3 @@
+const { describeTestsThatAreAlone } = require('./alone.js')
+
+describe('file 4', () => describeTestsThatAreAlone(4))
