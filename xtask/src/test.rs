@@ -82,7 +82,9 @@ pub(crate) fn run_all_tests(options: &Options) -> Result<(), StepFailure> {
     }
     let window = linux && !options.no_window;
     if window {
-        plan.add_function_step("visits in the real window, by keyboard, pointer, touch and gamepad", run_window_tests);
+        plan.add_function_step("visits in the real window, by keyboard, pointer, touch and gamepad", || {
+            run_tests_in_window(&WINDOW_TESTS)
+        });
     }
     plan.run_steps_with_summary()?;
     if !linux {
@@ -114,10 +116,10 @@ pub(crate) fn run_tests_with_foreign_servers(options: &Options) -> Result<(), St
     plan.run_steps_with_summary()
 }
 
-/// Runs the tests that control the app in a real window, one at a time.
-fn run_window_tests() -> Result<steps::StepSuccess, StepFailure> {
+/// Runs these tests that control the app in a real window, one at a time.
+fn run_tests_in_window(names: &[&str]) -> Result<steps::StepSuccess, StepFailure> {
     let mut test = workspace_cargo_command(&["test"]);
-    test.args(WINDOW_TESTS.iter().flat_map(|name| ["--test", name]));
+    test.args(names.iter().flat_map(|name| ["--test", name]));
     test.args(["--", "--ignored", "--nocapture", "--test-threads=1"]);
     test.env("COPRESENCE_KIOSK", project::debug_program_path("copresence-kiosk"));
     test.env("AVATAR_CORPUS", avatars::corpus_folder());
@@ -201,7 +203,9 @@ pub(crate) fn run_soak_tests(options: &Options, matrix_args: &[String]) -> Resul
     }
     let mut plan = StepPlan::default();
     prerequisites::add_prerequisite_steps(&mut plan, options, PrerequisitePurpose::Tests);
-    let programs = build_programs_command(&["copresence", "matrices"]);
+    ui::add_npm_install(&mut plan);
+    ui::add_ui_build_if_stale(&mut plan);
+    let programs = build_programs_command(&["copresence", "copresence-kiosk", "matrices"]);
     plan.add_program_step("build of the programs under test", programs, "fix what the compiler reports above");
     let mut words = vec!["--long".to_owned()];
     words.extend(matrix_args.iter().cloned());
@@ -216,6 +220,9 @@ pub(crate) fn run_soak_tests(options: &Options, matrix_args: &[String]) -> Resul
         let mut drill = workspace_cargo_command(&["test"]);
         drill.args(["--test", "contract", "--", "--ignored", "drill::"]);
         plan.add_program_step("the drill of a healthy machine", drill, "fix the promises named above");
+        plan.add_function_step("a week of a booth, 300 visits in the real window", || {
+            run_tests_in_window(&["window_week"])
+        });
         for round in 1..=PROPERTY_ROUNDS {
             let properties = workspace_test_command(&["--no-fail-fast"]);
             let title = format!("properties with new random cases, round {round} of {PROPERTY_ROUNDS}");
