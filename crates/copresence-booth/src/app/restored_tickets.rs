@@ -156,7 +156,8 @@ impl Kiosk {
         }
     }
 
-    /// The live ticket of a record. A name that this version does not know, or that is taken, is replaced.
+    /// Builds the live ticket of a journalled one. A name that this version does not know, or that is taken, is
+    /// replaced.
     fn to_live_ticket(
         &self,
         state: &KioskState,
