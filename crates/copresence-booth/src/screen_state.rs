@@ -53,7 +53,7 @@ impl ShownQrCode {
     }
 }
 
-/// The last status word and the samples since it began.
+/// The last status of the avatar, and the samples since its status word last changed.
 #[derive(Debug, Clone)]
 struct StatusWithSamples {
     status_word: String,

@@ -176,8 +176,8 @@ impl KioskState {
         self.drop_ended_unshown_unticketed_visits();
     }
 
-    /// Shows the first screen, and signals the visit that its visitor left: the visit itself decides whether it
-    /// ends or continues in the background.
+    /// Shows the first screen, and signals the visit that its visitor left: the visit itself decides whether it ends or
+    /// continues in the background. Returns the visit that was left.
     pub(super) fn signal_leave_and_clear_screen(&mut self) -> Option<VisitId> {
         let left = self.shown_visit().map(|(id, active_visit)| {
             active_visit.visitor_left.cancel();
