@@ -136,8 +136,8 @@ impl CoincidentVertexGroups {
         self.group_triangles[from as usize..to as usize].iter().copied()
     }
 
-    /// Computes the normals that change when the `moved` vertices get their new `positions`. Returns each affected
-    /// vertex with its new normal.
+    /// Computes the normals that change when the `moved` vertices get their new `positions`, and returns each with its
+    /// vertex. Does not change the mesh.
     pub(super) fn recompute_affected_normals(
         &self,
         positions: &[Vec3],

@@ -78,7 +78,7 @@ const fn elliptical_displacement_in_region(
     }
 }
 
-/// The motion of a blendshape that has a left and a right side.
+/// Builds the motion of a blendshape that exists twice, for the left and for the right side.
 const fn left_right_motion(name: &'static str, pushes: &'static [FalloffDisplacement]) -> BlendshapeMotion {
     BlendshapeMotion {
         name,
@@ -91,7 +91,7 @@ const fn left_right_motion(name: &'static str, pushes: &'static [FalloffDisplace
     }
 }
 
-/// The motion of a single blendshape, which has no left and right side.
+/// Builds the motion of a single blendshape, which has no left and right side.
 const fn unpaired_shape_motion(name: &'static str, pushes: &'static [FalloffDisplacement]) -> BlendshapeMotion {
     BlendshapeMotion { has_sides: false, ..left_right_motion(name, pushes) }
 }

@@ -105,7 +105,7 @@ impl SettingsFile {
         self.lock_settings_state().settings.clone()
     }
 
-    /// What is wrong with the file, and what was done about it.
+    /// What is wrong with the settings file, and what was done about it; `None` if nothing is.
     pub fn settings_file_problem(&self) -> Option<String> {
         self.lock_settings_state().load_error.clone()
     }
@@ -186,7 +186,7 @@ impl SettingsFile {
     }
 }
 
-/// Reads and parses the file.
+/// Reads the settings file into the settings and their state. An unusable file is backed up, and reported in the state.
 fn read_settings_state(data: &DataDir) -> SettingsAndFileState {
     let LoadedSettingsFile { file, values, load_error, is_pin_unknown, is_kiosk_mode_unknown } =
         settings_toml::read_settings_backing_up_unusable(data);

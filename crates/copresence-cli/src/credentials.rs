@@ -221,7 +221,8 @@ fn remove_credentials(
     Ok(0)
 }
 
-/// Parses the name of a credential kind, also of the user's own key. The error lists the names.
+/// Parses the name of a credential kind that can be removed: one of a profile, or the user's own signing key. The error
+/// lists the names.
 fn parse_removable_kind(word: &str) -> Result<CredentialKind, String> {
     let passport_key = CredentialKind::PassportKey;
     if word == passport_key.as_str() {

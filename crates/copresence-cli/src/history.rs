@@ -217,7 +217,7 @@ fn files_to_json(detail: &DetailedVisitRecord) -> serde_json::Value {
     detail.files.iter().map(file).collect()
 }
 
-/// The notes about a complete file.
+/// The notes about a file that is complete; empty for any other state.
 fn notes_of_complete_file(state: &FileState) -> &[copresence_engine::history::SavedFileNote] {
     if let FileState::Complete { notes, .. } = state { notes } else { &[] }
 }

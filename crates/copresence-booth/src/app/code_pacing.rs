@@ -15,7 +15,7 @@ const WAIT_PER_CODE: Duration = Duration::from_secs(10);
 /// The longest wait for a code.
 const MAX_WAIT: Duration = Duration::from_mins(1);
 
-/// The visits of the last minutes that were left before a phone scanned their codes.
+/// The visits of the last minutes whose visitors left before a phone scanned their QR codes.
 #[derive(Debug, Default)]
 pub(super) struct UnusedCodeCounter {
     /// Each with the time by a monotonic clock, oldest first.
@@ -23,18 +23,19 @@ pub(super) struct UnusedCodeCounter {
 }
 
 impl UnusedCodeCounter {
-    /// Records that a visitor left before a code was scanned. It may not be known yet whether one is issued.
+    /// Records a visit whose visitor left before its QR code was scanned. It may not be known yet whether a token is
+    /// issued.
     pub(super) fn record_unused_code(&mut self, visit: VisitId, now: Timestamp) {
         self.drop_codes_outside_window(now);
         self.left.push_back((visit, now));
     }
 
-    /// Removes a visit that ended without a code.
+    /// Removes a visit that ended before it had a QR code.
     pub(super) fn remove_visit_without_code(&mut self, visit: VisitId) {
         self.left.retain(|(left, _)| *left != visit);
     }
 
-    /// How long the next code has to wait. At a booth with usual visitors: zero.
+    /// How long the QR code of the next visit has to wait. At a booth with usual visitors: zero.
     pub(super) fn required_wait_before_next_code(&mut self, now: Timestamp) -> Duration {
         self.drop_codes_outside_window(now);
         let too_many = (self.left.len() + 1).saturating_sub(CODES_WITHOUT_WAIT);
@@ -43,6 +44,7 @@ impl UnusedCodeCounter {
         wait.saturating_sub(since_last)
     }
 
+    /// Drops the visits that left longer ago than the counted period.
     fn drop_codes_outside_window(&mut self, now: Timestamp) {
         while self.left.front().is_some_and(|(_, first)| duration_between(*first, now) > COUNTED_PERIOD) {
             self.left.pop_front();

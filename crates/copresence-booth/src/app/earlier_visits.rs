@@ -59,7 +59,8 @@ impl Kiosk {
         });
     }
 
-    /// To be called at the end of a visit's task: has recovery continue what the visit left unfinished.
+    /// Starts the recovery of what a visit left unfinished, at once or when it is due. Call it at the end of the
+    /// visit's task.
     pub(super) fn recover_ended_visit_when_due(&self, result: &VisitResult) {
         if result.outcome.can_later_run_continue_saving() {
             self.spawn_recovery_of_earlier_visits();
@@ -104,8 +105,8 @@ impl Kiosk {
         self.spawn_recovery_of_earlier_visits();
     }
 
-    /// The event sink of one visit that is recovered. Unless it is on the screen or has a ticket, the events are only
-    /// logged: no visitor waits for it.
+    /// Builds the event sink of one visit that is recovered. Unless it is on the screen or has a ticket, the events are
+    /// only logged: no visitor waits for it.
     fn event_sink_of_recovery(&self) -> EventSink {
         let (kiosk, is_saved) = (self.clone(), AtomicBool::new(false));
         Arc::new(move |event: VisitEvent| {
@@ -160,7 +161,7 @@ impl Kiosk {
             .with_profile_recovery_limits(profile))
     }
 
-    /// The ended visits that a later recovery continues.
+    /// Counts the ended visits that a later recovery continues.
     ///
     /// # Errors
     /// The journal cannot be read.

@@ -19,7 +19,8 @@ const MAX_LOCKED_TRIES: u32 = 20;
 const LOCKED_RETRY_DELAY: Duration = Duration::from_millis(500);
 
 impl Kiosk {
-    /// Forgets the visit on the screen.
+    /// Cancels the visit on the screen, shows that it is being forgotten, and forgets it in the background once it has
+    /// ended.
     pub(super) fn start_forgetting_shown_visit(&self, state: &mut KioskState) {
         let Some((id, active_visit)) = state.shown_visit() else { return };
         active_visit.cancel.cancel();
@@ -94,8 +95,8 @@ impl Kiosk {
         }
     }
 
-    /// Waits until the visit has ended, then deletes its files, journal and recordings. Recovery leaves it alone
-    /// meanwhile.
+    /// Waits in the background until the visit has ended, then deletes its files, journal and recordings, and shows the
+    /// result. Recovery leaves the visit alone meanwhile.
     pub(super) fn forget_visit_once_ended(&self, state: &mut KioskState, id: VisitId, gone: CancellationToken) {
         // Before its lock is free: recovery would take it, and use the token of a person who left.
         state.to_forget.insert(id);

@@ -138,7 +138,8 @@ impl Kiosk {
         self.metrics.record_visit_recovery(&recovered);
     }
 
-    /// Shows that the visit of a ticket is not continued now. Recovery finishes it later.
+    /// Shows that the visit of a ticket is not continued now, and waits in the background for the recovery that
+    /// finishes it later.
     fn show_visit_as_not_continued(&self, visit: VisitId, end: EventKind) {
         self.record_event_of_recovered_visit(&VisitEvent { visit, at: self.clock.wall_clock_time(), kind: end });
         self.spawn_wait_for_due_recovery();
@@ -156,7 +157,8 @@ impl Kiosk {
         }
     }
 
-    /// The live ticket of a record. A name that this version does not know, or that is taken, is replaced.
+    /// Builds the live ticket of a journalled one. A name that this version does not know, or that is taken, is
+    /// replaced.
     fn to_live_ticket(
         &self,
         state: &KioskState,

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 const MAX_CLOCK_WAIT: Duration = Duration::from_secs(30);
 
 impl Kiosk {
-    /// The event sink of visits on the screen.
+    /// Builds the event sink of visits on the screen.
     pub(super) fn event_sink(&self) -> EventSink {
         let kiosk = self.clone();
         Arc::new(move |event: VisitEvent| kiosk.record_event_for_inspector_and_screen(&event))
@@ -27,7 +27,8 @@ impl Kiosk {
         self.record_event_of_recovered_visit(event);
     }
 
-    /// As [`record_event_for_inspector_and_screen`](Self::record_event_for_inspector_and_screen), without counting it.
+    /// As [`record_event_for_inspector_and_screen`](Self::record_event_for_inspector_and_screen), without counting the
+    /// event in the metrics.
     pub(super) fn record_event_of_recovered_visit(&self, event: &VisitEvent) {
         self.inspector.record_event(event);
         let mut state = self.lock_kiosk_state();
@@ -61,7 +62,7 @@ impl Kiosk {
         });
     }
 
-    /// The present time for a screen.
+    /// Reads the wall clock and the monotonic clock, for times on a screen.
     pub(super) fn read_wall_and_monotonic_clock(&self) -> ClockReadings {
         ClockReadings { wall: self.clock.wall_clock_time(), monotonic: self.clock.monotonic_timestamp() }
     }

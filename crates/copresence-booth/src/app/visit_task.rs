@@ -16,7 +16,8 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 impl Kiosk {
-    /// Shows a new visit at once. What touches the disk or builds HTTP clients happens in its task, without the lock.
+    /// Shows a new visit at once, and spawns the task that runs it. What touches the disk or builds HTTP clients
+    /// happens in that task, without the lock.
     pub(super) fn show_and_spawn_visit(&self, state: &mut KioskState) {
         if self.stopping.is_cancelled() {
             return;

@@ -49,7 +49,7 @@ pub enum PageReloadReason {
 impl PageReloadReason {
     const ALL: [Self; 5] = [Self::Crashed, Self::Frozen, Self::NeverLoaded, Self::Idle, Self::Memory];
 
-    /// The value of the label `reason`.
+    /// The value of the label `reason` in the metric of page reloads.
     fn to_label_value(self) -> &'static str {
         match self {
             Self::Crashed => "crashed",

@@ -28,7 +28,8 @@ struct CurrentVisitPhase {
 }
 
 impl VisitPhaseTimer {
-    /// Updates the phase of the event's visit. Returns the phases that ended, with their durations in seconds.
+    /// Moves a visit to the phase that its event begins. Returns the phases that ended, with their durations in
+    /// seconds.
     pub(super) fn finish_phases_at_event(&mut self, event: &VisitEvent) -> Vec<(&'static str, f64)> {
         let at = event.at;
         let reached = match &event.kind {

@@ -46,6 +46,7 @@ const TICKET_EXPIRY_CHECK_INTERVAL: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub struct Panel(Arc<PanelInner>);
 
+/// What all clones of the panel share: the kiosk, the PIN lock, the settings file, and what was published last.
 struct PanelInner {
     kiosk: Kiosk,
     pin_lock: PinLock,
@@ -169,7 +170,7 @@ impl Panel {
         }
     }
 
-    /// Has the embedded sandbox record a new avatar for the code on the screen.
+    /// Has the embedded sandbox record a new avatar for the QR code on the screen.
     ///
     /// # Errors
     /// The backend is not the embedded sandbox, no code is on the screen, or the code cannot have an avatar any more.
@@ -297,7 +298,7 @@ impl Panel {
             .open_backend_despite_missing_credentials(name, self.0.settings_file.current_settings().phone_access)
     }
 
-    /// Starts new visits at this backend.
+    /// Makes this the backend of new visits, and publishes whether the booth is closed for it.
     fn use_backend_for_new_visits(&self, opened: OpenedBackend) {
         self.lock_requested_profile_mutex().closed_reason = opened.closed_reason;
         self.0.kiosk.set_backend_for_new_visits(opened.backend);

@@ -58,7 +58,7 @@ pub(crate) async fn run_doctor_command(common: &CommonOptions, options: DoctorOp
     Ok(most_urgent_exit_code(&parts))
 }
 
-/// Without `--profile`, uses the profile that the window would use: the one chosen in the panel.
+/// Sets the profile that the window would use, the one chosen in the panel, if there is no `--profile`.
 fn default_to_window_profile(common: &CommonOptions, settings: Option<&LoadedSettingsFile>) -> CommonOptions {
     let chosen = || settings.and_then(|read| read.values.profile.clone());
     CommonOptions { profile: common.profile.clone().or_else(chosen), ..common.clone() }
@@ -122,7 +122,7 @@ async fn check_backend_and_clock(profile: &Profile) -> Vec<PartHealth> {
     parts
 }
 
-/// Starts the embedded sandbox as a visit does.
+/// Starts the embedded sandbox in the same way as a visit does, to check it.
 async fn start_embedded_sandbox() -> Result<(Server, ProfileOrSandboxBackend), String> {
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let server = Server::start(SandboxSettings::default(), listen).await.map_err(|error| error.to_string())?;

@@ -130,7 +130,7 @@ async fn start_metrics_server(address: std::net::SocketAddr, run: &LoadRun) -> R
         .map_err(|error| CommandFailure::usage_error(format!("--prometheus {address}: cannot listen: {error}")))
 }
 
-/// The backend as the report names it.
+/// Converts the target to the backend as the report names it.
 fn to_report_target(target: &LoadTarget) -> ReportTarget {
     ReportTarget {
         profile: target.profile.name.clone(),

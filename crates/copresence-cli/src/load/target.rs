@@ -73,14 +73,14 @@ impl LoadTarget {
         Ok(Self { profile, backend, is_sandbox, phone, phone_word, embedded_sandbox })
     }
 
-    /// The client of the backend. Its exchanges are recorded by the load test.
+    /// Builds the API client of the backend without a recorder: the load test records the exchanges itself.
     pub(super) fn build_unrecorded_client(&self) -> Result<copresence_load::ApiClient, CommandFailure> {
         let client = self.backend.build_api_client(&self.profile, Arc::new(NoRecorder));
         client
             .map_err(|error: SetupError| CommandFailure::from(error).with_remedy_if_credentials_missing(&self.profile))
     }
 
-    /// How one visit proceeds.
+    /// Builds the plan of one visit of a virtual console, from the profile and the options.
     pub(super) fn to_console_plan(&self, options: &LoadOptions) -> ConsolePlan {
         let mut polling = self.profile.polling.clone();
         if let Some(poll) = options.poll {

@@ -18,6 +18,8 @@ use tokio_util::sync::CancellationToken;
 /// Port without `--listen` and without a command.
 const DEFAULT_PORT: u16 = 8787;
 
+/// Runs `copresence sandbox`: prints a catalogue, or serves a simulated backend until it is stopped or the command
+/// beside it ends. Returns the exit code.
 pub(crate) async fn run_sandbox_command(common: &CommonOptions, options: SandboxOptions) -> Result<u8, CommandFailure> {
     if options.list_scenarios {
         lists::print_scenario_catalogue(common);

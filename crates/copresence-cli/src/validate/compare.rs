@@ -13,7 +13,8 @@ use copresence_validate::report::shape::{
 use serde_json::json;
 use std::path::Path;
 
-/// Prints the differences between two reports, each from a file or from a run of the named profile.
+/// Prints the differences between two reports. Reads each from a file, or runs the checks on the profile of that name.
+/// Returns the exit code.
 pub(super) async fn print_differences_between_reports(
     common: &CommonOptions,
     options: &ValidateOptions,

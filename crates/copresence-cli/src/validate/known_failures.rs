@@ -8,7 +8,8 @@ use copresence_validate::{ExpectedFailures, FailurePolicy, Report};
 use std::io::ErrorKind;
 use std::path::Path;
 
-/// The policy of the command line, and the list to write after the run.
+/// The known failures of a run: the policy that `--expected-failures` sets, and the file that `--write-expected`
+/// rewrites after the run.
 pub(super) struct KnownFailures {
     policy: FailurePolicy,
     list_to_write: Option<DeferredOutputFile>,

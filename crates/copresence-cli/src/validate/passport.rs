@@ -162,7 +162,8 @@ fn describe_verdict(
     }
 }
 
-/// How the requirements have changed since, and what that means for the verdicts.
+/// Describes how the table of requirements has changed since the passport was signed, and what that means for the
+/// verdicts.
 fn describe_table_difference(difference: &RequirementTableDifference, verified: &PassportVerification) -> String {
     let RequirementTableDifference { signed_version, present_version, added, removed, changed } = difference;
     let age = match signed_version.cmp(present_version) {
@@ -207,6 +208,7 @@ fn list_first_names<T: AsRef<str>>(names: &[T]) -> String {
     }
 }
 
+/// Prints the verification of a passport, as text or with `--json` as one line of JSON.
 fn print_verification(verified: &PassportVerification, verdict: &str, options: &ValidateOptions) {
     let predicate = &verified.statement.predicate;
     let line = |text: String| output::print_stdout_line(format_args!("{}", sanitize_for_terminal(&text)));
@@ -239,6 +241,7 @@ fn print_verification(verified: &PassportVerification, verdict: &str, options: &
     line(format!("{verdict}."));
 }
 
+/// Converts the verification of a passport to JSON.
 fn verification_to_json(
     verified: &PassportVerification,
     verdict: &str,

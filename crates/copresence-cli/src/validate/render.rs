@@ -246,7 +246,8 @@ pub(super) fn print_json_line(value: &Value) {
     output::print_json_line(value);
 }
 
-/// What was observed; for a failed check its first finding, and otherwise the reason.
+/// Explains the result of a check in one text: for a failed check its first finding, otherwise what was observed or the
+/// reason.
 fn observation_finding_or_reason(judged: &CheckResult) -> String {
     match judged {
         CheckResult::Pass(words, _)

@@ -78,6 +78,7 @@ impl BackendAndPhoneDriver {
         matches!(self.phone_driver, PhoneDriver::Sandbox(_))
     }
 
+    /// Stops the embedded sandbox, if one was started.
     pub(super) async fn stop_embedded_sandbox(self) {
         if let Some(server) = self.embedded_sandbox {
             server.shut_down_server().await;

@@ -60,7 +60,7 @@ fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(64)
 }
 
-/// Serves connections until the returned guard is dropped.
+/// Starts to serve connections in the background. They end when the returned guard is dropped.
 fn serve_connections(listener: TcpListener, target: SocketAddr) -> DropGuard {
     let stop = CancellationToken::new();
     let stopping = stop.clone();
