@@ -218,7 +218,7 @@ impl ApiClient {
         download::open_download(&self.transport, &known, &self.shared.plan.redeem_route.url, url, resume).await
     }
 
-    /// The URL of `GET /redeemExportToken`.
+    /// The URL of `GET /redeemExportToken`. It contains no token.
     pub fn redeem_url(&self) -> &Url {
         &self.shared.plan.redeem_route.url
     }

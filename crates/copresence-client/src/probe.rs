@@ -19,7 +19,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use url::Url;
 
-/// A request with all its parts.
+/// One arbitrary, possibly invalid request to an API, with all its parts.
 #[derive(Clone)]
 pub struct ProbeRequest {
     /// The kind of endpoint that it is meant for.

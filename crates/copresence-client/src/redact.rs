@@ -413,7 +413,7 @@ fn redact_response_headers(headers: &HeaderMap) -> impl Iterator<Item = (String,
     })
 }
 
-/// The value of a header as text.
+/// The value of a header as text. Invalid UTF-8 is replaced.
 pub(crate) fn header_value_text(value: &HeaderValue) -> String {
     String::from_utf8_lossy(value.as_bytes()).into_owned()
 }

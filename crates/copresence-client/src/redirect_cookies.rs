@@ -38,7 +38,7 @@ impl RedirectCookies {
         Some(header)
     }
 
-    /// The values of all cookies.
+    /// The values of all cookies, whichever URL they belong to.
     pub(crate) fn cookie_values(&self) -> impl Iterator<Item = &str> {
         self.cookies.iter().map(|(_, cookie)| cookie.value())
     }

@@ -91,7 +91,7 @@ impl StatedDigest {
         DigestAlgorithm::STRONGEST_FIRST.iter().find_map(strongest)
     }
 
-    /// Whether it is the digest of the bytes that are read.
+    /// Whether the stated digest is that of all bytes that `bytes` reads.
     ///
     /// # Errors
     /// The bytes cannot be read.

@@ -59,7 +59,7 @@ fn with_http1_alpn(mut config: ClientConfig) -> ClientConfig {
     config
 }
 
-/// The installed cryptography provider.
+/// Installs the cryptography provider, if there is none, and returns the installed one.
 fn installed_crypto_provider() -> Arc<CryptoProvider> {
     install_crypto_provider();
     let installed = CryptoProvider::get_default().cloned();

@@ -58,7 +58,7 @@ pub(crate) struct ResponseTimeLimits {
     pub(crate) whole: Instant,
 }
 
-/// One API call.
+/// The request of one API call, with what redacts it.
 pub(crate) struct ApiRequest {
     pub(crate) call: CallKind,
     pub(crate) route: CallRoute,
@@ -280,7 +280,7 @@ impl HttpTransport {
         self.send_and_await_headers(client, request, until, redactor).await
     }
 
-    /// The HTTP client for an API call to this URL.
+    /// The HTTP client for an API call to this URL: without a proxy for a loopback address.
     fn select_http_client_for_api_url(&self, url: &Url) -> &reqwest::Client {
         if is_loopback_url(url) { &self.loopback_client } else { &self.proxied_client }
     }

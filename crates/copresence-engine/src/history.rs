@@ -27,7 +27,7 @@ pub struct ForgetResult {
     pub locked: Vec<VisitId>,
 }
 
-/// What happens to a visit whose files cannot be removed, because their disk is not mounted.
+/// Policy for a visit whose files cannot be removed, because their disk is not mounted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FilesOnMissingDisk {
     /// The visit is kept, and it is an error: [`StoreError::OutputDiskMissing`].
@@ -74,7 +74,7 @@ pub async fn forget_matching_visits(
     forget_matching_visits_with_policy(data_store, FilesOnMissingDisk::KeepVisit, is_due).await
 }
 
-/// As [`forget_matching_visits`], with a policy for files whose disk is not mounted.
+/// Forgets visits as [`forget_matching_visits`] does, with a policy for files whose disk is not mounted.
 ///
 /// # Errors
 /// As [`forget_matching_visits`].

@@ -98,7 +98,7 @@ impl ProfileOrSandboxBackend {
         self.api_url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
     }
 
-    /// A client of its endpoints.
+    /// Builds the API client for this backend with the routes and timeouts of a profile.
     ///
     /// # Errors
     /// [`SetupError`] names the credential that the profile's source of tokens needs and lacks.

@@ -35,7 +35,7 @@ pub(crate) struct ConsoleVisit {
     started: Instant,
     /// The call in flight.
     call: Option<CallInFlight>,
-    /// The phone that will scan the code.
+    /// The phone that will scan the QR code.
     phone: Option<BoxedFuture<()>>,
     /// When the next [`MachineEvent::TimerFired`] is due.
     wake_at: Option<MillisSinceOrigin>,
@@ -62,9 +62,9 @@ struct CallInFlight {
     output: BoxedFuture<CallOutput>,
 }
 
-/// The end of a call.
+/// What a call of a console ended with.
 enum CallOutput {
-    /// A token and the link of its code.
+    /// A token and the link of its QR code.
     Issued(ExportToken, String),
     /// The event for the machine.
     Event(MachineEvent),
@@ -232,7 +232,7 @@ impl ConsoleVisit {
         }
     }
 
-    /// Lets the phone scan the code some time from now.
+    /// Lets the phone scan the QR code some time from now.
     fn schedule_phone_scan(&mut self, token: &ExportToken, link: String) {
         let Some(phone) = self.context.phone.clone() else { return };
         let (context, token) = (self.context.clone(), token.clone());
@@ -269,7 +269,7 @@ impl ConsoleVisit {
     }
 }
 
-/// Requests an Export Token, and checks that its link fits a QR code.
+/// Requests an Export Token, checks that its link fits a QR code, and counts the token or the failure.
 async fn request_token(
     context: Arc<SharedConsoleState>,
     request: TokenIssueParameters,

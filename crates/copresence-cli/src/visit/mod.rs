@@ -84,6 +84,8 @@ struct VisitOutputsAndControls {
     stopping: CancellationToken,
 }
 
+/// Runs the visit to its end with a client for its backend, logs out, writes the HAR archive, and returns the visit's
+/// exit code.
 async fn run_prepared_visit(
     options: VisitOptions,
     profile: &Profile,

@@ -32,7 +32,7 @@ impl VisitRenderer {
         Self { json: common.json, lively, bars: MultiProgress::with_draw_target(target), live_lines: Mutex::default() }
     }
 
-    /// Prints an event as JSON (with `--json`) and for people.
+    /// Prints an event: as JSON with `--json`, and always in words for people.
     pub(super) fn show_event(&self, line: &VisitEvent) {
         self.print_event_if_json_output(line);
         self.print_event_for_people(&line.kind);
@@ -110,6 +110,7 @@ impl VisitRenderer {
         bar.set_message(output::sanitize_for_terminal(words));
     }
 
+    /// Removes the status line, if there is one.
     fn clear_status_line(&self) {
         if let Some(bar) = self.lock_live_lines().status.take() {
             bar.finish_and_clear();
@@ -148,6 +149,7 @@ impl VisitRenderer {
         bar.set_position(bytes);
     }
 
+    /// Prints the notes of the saved files, their number and size, and their folder (to stdout without `--json`).
     fn show_saved_files(&self, directory: &str, files: &[SavedFile]) {
         let whole: u64 = files.iter().map(|file| file.bytes).sum();
         let notes = files.iter().flat_map(|file| file.notes.iter().map(move |note| (&file.path, note)));

@@ -145,7 +145,7 @@ pub async fn recover_all_visits(
     recover_all_visits_until_stopped(data_store, find_context_for, &CancellationToken::new()).await
 }
 
-/// As [`recover_all_visits`], until `stop` is cancelled.
+/// Recovers every unfinished visit as [`recover_all_visits`] does, until `stop` is cancelled.
 ///
 /// # Errors
 /// When the journal cannot be read.

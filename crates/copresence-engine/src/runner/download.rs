@@ -293,20 +293,20 @@ impl FileDownload<'_> {
         Err(FileFailure::permanent_file_failure(refusal))
     }
 
-    /// Whether these received bytes have another digest than stated, or other last bytes than the server sent later.
+    /// Whether a partial file of this many bytes is doubted: it had another digest than stated, or other last bytes
+    /// than the server sent later.
     fn is_doubted_at(&self, size: u64) -> bool {
         [self.mismatched_size, self.differing_size].contains(&Some(size))
     }
 
-    /// Whether the server stated more bytes than were received: bytes behind the end of the file.
+    /// Whether the server stated a larger file than the partial file: bytes are still to be received.
     fn lacks_stated_bytes(&self, partial: &PartialFile) -> bool {
         self.known.total.is_some_and(|total| total > partial.resume_offset())
     }
 
-    /// Sends one request, unless all bytes are on disk, and completes the file. `fruitless` failures in a row came before
-    /// it. After a failure, the partial file stays
-    /// in `kept` if it is open and has bytes: any number of files may wait, and the system opens only so many at a
-    /// time.
+    /// Sends one request, unless all bytes are on disk, and completes the file. `fruitless` failures in a row came
+    /// before it. After a failure, the partial file stays in `kept` if it is open and has bytes: any number of files
+    /// may wait, and the system opens only so many at a time.
     async fn request_and_complete_file(
         &mut self,
         kept: &mut Option<PartialFile>,

@@ -61,7 +61,7 @@ impl<'a> FileUrls<'a> {
         self.redirect_target.as_ref()
     }
 
-    /// Sets the target of the last redirect. Returns whether it changed.
+    /// Sets the target of the last redirect. Changes nothing and returns false if it is the one-time URL or known.
     pub(super) fn set_redirect_target(&mut self, target: DownloadUrl) -> bool {
         let is_new = target != *self.one_time && self.redirect_target.as_ref() != Some(&target);
         if is_new {
@@ -107,7 +107,8 @@ impl<'a> FileUrls<'a> {
         }
     }
 
-    /// Chooses the URL after a failed request: the target if the request brought bytes, otherwise the other one.
+    /// Chooses the URL of the next request after a failed one: the redirect target if the request brought bytes,
+    /// otherwise the URL that was not requested.
     pub(super) fn alternate_after_failure(&mut self, choice: UrlChoice, has_progress: bool) {
         self.prefers_target = choice == UrlChoice::OneTime || has_progress;
     }

@@ -30,6 +30,7 @@ pub(crate) struct TokenIssueError {
 }
 
 impl TokenIssueError {
+    /// Converts the error of an API call, which was a login or the request for a token.
     fn from_call_error(error: &CallError) -> Self {
         let is_of_login = matches!(error, CallError::LoginFailed(_));
         Self { failure: failure::to_visit_step_failure(error), is_of_login }

@@ -172,7 +172,7 @@ impl FileDownload<'_> {
         self.receive_response(download, partial, overlap, choice).await
     }
 
-    /// Keeps the target of a redirect, in the journal too.
+    /// Remembers the target of a redirect for later requests, in the journal too.
     async fn remember_redirect_target(&mut self, target: DownloadUrl) {
         if self.urls.set_redirect_target(target) {
             self.journal_redirect_target().await;
@@ -348,10 +348,10 @@ impl FileDownload<'_> {
         Ok(self.flush_and_journal(partial).await?)
     }
 
-    /// Discards bytes that differ from those that the server sends for their place. If an earlier run flushed those
-    /// before them, the download continues there, otherwise the whole file is requested, and no byte is discarded until
-    /// it arrives: the server may be wrong. `before` is what was known of the file before this response. Returns the error
-    /// for it.
+    /// Builds the error for bytes on the disk that differ from those of the server, and discards them if an earlier run
+    /// flushed bytes before them: the download continues there. Otherwise the whole file is requested, and no byte is
+    /// discarded until it arrives, because the server may be wrong. `before` is what was known of the file before this
+    /// response.
     async fn discard_differing_bytes(
         &mut self,
         partial: &mut PartialFile,
@@ -454,8 +454,8 @@ impl FileDownload<'_> {
         AttemptError::Unusable { why: format!("{}: {what}", self.file.url.url_origin()), skips_range }
     }
 
-    /// Checks the received bytes, all of the file, against the digest that the server states. A wrong one is noted once
-    /// the file was requested again: the server may state it of something else.
+    /// Checks a whole received file against the digest that the server states. A wrong digest is noted once the file
+    /// was requested again: the server may state it of something else.
     ///
     /// # Errors
     /// The digest is another one, for the first time. The whole file is to be requested again.

@@ -547,8 +547,8 @@ struct TruncatedResponseDownload {
     task: Pin<Box<dyn Future<Output = SaveResult> + Send>>,
 }
 
-/// Downloads what a truncated response names. Never returns; a download that ended early, by an error of its folder, is
-/// repeated once the files are used.
+/// Drives the download of a truncated response's files, if there is one. Never returns. A download that ended early, by
+/// an error of its folder, is repeated once the files are used.
 async fn continue_truncated_response_download(fetch: &mut Option<TruncatedResponseDownload>) -> Infallible {
     if let Some(running) = fetch {
         (&mut running.task).await;
