@@ -270,11 +270,12 @@ impl Sandbox {
         views
     }
 
-    /// The world with this id; `None` if there is none, or it has ended.
+    /// The description for testers of the world with this id; `None` if there is none, or it has ended.
     pub fn find_world_view(&self, id: &str) -> Option<WorldView> {
         self.shared.worlds.find_world(id).and_then(|listed| self.build_world_view(listed))
     }
 
+    /// Describes a world for testers; `None` for the main world, which has no id.
     fn build_world_view(&self, listed: ListedWorld<WorldState>) -> Option<WorldView> {
         let world = Self { world: listed.state, shared: self.shared.clone() };
         let state = world.lock_protected_state();
@@ -344,7 +345,7 @@ impl Sandbox {
         })
     }
 
-    /// The owner of a token's picture.
+    /// The token together with its world, as the owner of a picture.
     fn qualify_token_with_world(&self, token: &str) -> TokenInWorld {
         TokenInWorld { world: self.world.id.clone(), token: token.to_owned() }
     }
@@ -662,6 +663,7 @@ impl Sandbox {
         self.lock_protected_state().sessions.iter().fold(false, |known, valid| known | constant_time_eq(session, valid))
     }
 
+    /// Whether this is the API key of this world; compares in constant time.
     pub(crate) fn is_valid_api_key(&self, key: &str) -> bool {
         constant_time_eq(key, self.accepted_credentials().api_key.expose())
     }

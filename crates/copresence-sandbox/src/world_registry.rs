@@ -137,11 +137,12 @@ impl<W> RegisteredWorld<W> {
         Some(self.state.clone())
     }
 
+    /// The state and idle time of this world, read without counting as a use.
     fn to_listed_world(&self) -> ListedWorld<W> {
         ListedWorld { idle: self.measure_idle_time(), idle_limit: self.idle_limit, state: self.state.clone() }
     }
 
-    /// How long this world has not been used. A world with handles is in use: its last use is set to now.
+    /// Sets the last use of a world with handles to now, because it is in use. Returns how long it has not been used.
     fn measure_idle_time(&self) -> Duration {
         if Arc::strong_count(&self.state) > 1 {
             *self.last_used.write().unwrap_or_else(PoisonError::into_inner) = Instant::now();

@@ -374,6 +374,7 @@ impl Worker {
         UserCounts { user_classes_count: self.users.iter().map(take_users).collect(), user_count }
     }
 
+    /// Sends the state of this worker, and the processor time and memory of the process.
     async fn send_heartbeat(&mut self, socket: &mut DealerSocket) -> Result<(), String> {
         let heartbeat = Heartbeat {
             state: self.state,
@@ -395,6 +396,7 @@ impl Worker {
         }
     }
 
+    /// Sends a message to the master. Fails with a reason if the library does not take it in time.
     async fn send_message(&self, socket: &mut DealerSocket, message: &WorkerMessage) -> Result<(), String> {
         let bytes = message.encode_message(&self.id).map_err(|error| error.to_string())?;
         let sent = timeout(ACK_TIMEOUT, socket.send(ZmqMessage::from(bytes))).await;
@@ -414,7 +416,7 @@ async fn receive_message(socket: &mut DealerSocket) -> Result<MasterMessage, Str
     }
 }
 
-/// Waits [`QUIT_GRACE`], then closes the socket. The library does not report when queued messages are sent.
+/// Waits [`SEND_TIME_AFTER_QUIT`], then closes the socket. The library does not report when queued messages are sent.
 async fn close_socket_after_sending(socket: DealerSocket) {
     tokio::time::sleep(SEND_TIME_AFTER_QUIT).await;
     drop(socket);

@@ -164,7 +164,7 @@ fn renew_download_urls(
     Ok(())
 }
 
-/// The response with the recorded status and headers.
+/// Builds a response with the recorded status and headers, and this body.
 fn recorded_response(recorded: &RecordedResponse, body: String) -> Response {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = StatusCode::from_u16(recorded.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

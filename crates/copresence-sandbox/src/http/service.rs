@@ -45,6 +45,7 @@ where
         Poll::Ready(Ok(()))
     }
 
+    /// Selects the world of a request, and answers the request there.
     fn call(&mut self, request: http::Request<B>) -> Self::Future {
         let mut request = request.map(Body::new);
         match world_selection::select_world(&self.main_world, &mut request) {
@@ -77,7 +78,8 @@ async fn answer_request(sandbox: Sandbox, routes: Router, mut request: Request) 
     response
 }
 
-/// The refusal of a request beyond the rate limit or with an ambiguous host.
+/// Counts a request against the rate limit. Returns the refusal of one beyond it or with an ambiguous host,
+/// else `None`.
 fn refuse_request(sandbox: &Sandbox, request: &Request) -> Option<Response> {
     if let Err(refusal) = rate_limit::count_request_against_rate_limit(sandbox, request) {
         return Some(refusal);

@@ -124,7 +124,7 @@ pub(crate) fn find_scenario_by_name<'a>(
     })
 }
 
-/// The known scenarios and this one, which replaces the one of the same name.
+/// Copies the known scenarios and adds this one, which replaces the one of the same name.
 pub(crate) fn add_or_replace_scenario(known: &[Scenario], own: &Scenario) -> Vec<Scenario> {
     let mut scenarios = known.to_vec();
     match scenarios.iter_mut().find(|scenario| scenario.name() == own.name()) {

@@ -135,7 +135,7 @@ fn generate_random_progress_steps(range: NumberRange, rng: &mut ChaCha8Rng) -> V
         .collect()
 }
 
-/// A percentage of a scenario, which is at most 100.
+/// Converts a percentage of a scenario, which is at most 100; larger numbers become 100.
 fn to_percent(number: u32) -> u8 {
     u8::try_from(number).unwrap_or(100)
 }
