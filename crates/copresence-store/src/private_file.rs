@@ -45,8 +45,8 @@ pub fn open_private_file(path: &Path, existing: ExistingContent) -> io::Result<F
     Ok(file)
 }
 
-/// As [`open_private_file`], for a file that contains no secrets: the umask decides who may read a new one, and an existing
-/// one keeps its mode.
+/// Opens a file without secrets for writing, and creates it if needed. The umask decides who may read a new one, and an
+/// existing one keeps its mode. Symlinks are treated as by [`open_private_file`].
 ///
 /// # Errors
 /// The file is a symlink, or cannot be opened.
@@ -66,7 +66,7 @@ pub fn refuse_pipe_of_another_user(path: &Path) -> io::Result<()> {
     }
 }
 
-/// As [`refuse_pipe_of_another_user`], for what was found at the path.
+/// Refuses the pipe or device that was found at the path if it belongs neither to this user nor to the system.
 fn check_owner_of_pipe(path: &Path, found: &std::fs::Metadata) -> io::Result<()> {
     if found.is_file() || found.is_dir() || is_in_folder_of_system(path) || is_of_this_user_or_root(found) {
         return Ok(());
@@ -82,7 +82,7 @@ fn is_of_this_user_or_root(found: &std::fs::Metadata) -> bool {
     found.uid() == 0 || found.uid() == rustix::process::geteuid().as_raw()
 }
 
-/// There is no owner to compare.
+/// Always true: this system has no owner to compare.
 #[cfg(not(unix))]
 fn is_of_this_user_or_root(_: &std::fs::Metadata) -> bool {
     true

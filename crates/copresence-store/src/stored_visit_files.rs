@@ -10,7 +10,7 @@ use crate::saved_avatars::SavedAvatarOperations;
 use crate::visit_id::VisitId;
 use std::path::{Path, PathBuf};
 
-/// What a file of a visit is.
+/// Kind of a file that is stored of a visit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoredVisitFileKind {
     /// A file of the avatar, complete or partial.

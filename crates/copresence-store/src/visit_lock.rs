@@ -37,7 +37,7 @@ impl VisitLock {
         }
     }
 
-    /// The locked visit.
+    /// Id of the locked visit.
     pub fn locked_visit_id(&self) -> &VisitId {
         &self.locked_visit_id
     }

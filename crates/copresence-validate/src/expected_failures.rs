@@ -164,7 +164,7 @@ fn build_list_error_at_offset(text: &str, line: usize, offset: usize, reason: St
     ExpectedFailuresError { line, column: before.chars().count().saturating_add(1), reason }
 }
 
-/// The id of this program's check with this name.
+/// Finds this id among those of the program's checks; `None` if no check has it.
 fn find_check_id(id: &str) -> Option<&'static str> {
     CHECKS.iter().map(|check| check.id).find(|known| *known == id)
 }

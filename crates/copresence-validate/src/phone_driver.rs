@@ -77,7 +77,7 @@ impl InvitationSkipSignal {
         self.0.send_replace(true);
     }
 
-    /// Forgets an earlier request, because a new invitation begins.
+    /// Resets the signal when a new invitation begins, so that an earlier request does not skip it.
     pub fn reset_skip(&self) {
         self.0.send_replace(false);
     }

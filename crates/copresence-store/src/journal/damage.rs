@@ -265,8 +265,8 @@ fn add_redeems_that_may_be_missing(tx: &JournalTransaction<'_>) -> Result<(), Tr
     Ok(())
 }
 
-/// A database with the first page of the new journal at `path`, whose WAL was empty once, and which describes the same
-/// tables: for one whose own first page is damaged.
+/// Returns the database `image` with the first page of the new journal at `path`, because its own is damaged. The new
+/// journal describes the same tables, and its WAL must have been empty once.
 fn with_first_page_of_new_journal(image: &[u8], path: &Path) -> Vec<u8> {
     let mut image = image.to_vec();
     if let Ok(new) = std::fs::read(path)

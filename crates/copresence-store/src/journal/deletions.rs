@@ -46,7 +46,7 @@ pub struct StoredItem {
     pub note: Option<String>,
 }
 
-/// What is stored of a visit.
+/// Kind of an item that is stored of a visit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StoredItemKind {
@@ -190,6 +190,7 @@ pub(super) fn insert_deletion(
 
 const SELECT_DELETION: &str = "SELECT visit, started_at, ended_at, ended_code, deleted_at, items FROM deletions";
 
+/// Builds the deletion of a visit from a row.
 fn deletion_from_row(row: &Row<'_>) -> rusqlite::Result<VisitDeletion> {
     let items: String = row.get(5)?;
     Ok(VisitDeletion {

@@ -151,7 +151,7 @@ impl Journal {
         Self { thread: Arc::new(thread) }
     }
 
-    /// The database file.
+    /// Path of the database file.
     pub fn database_path(&self) -> &Path {
         self.thread.database_path()
     }

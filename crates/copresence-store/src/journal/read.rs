@@ -201,6 +201,7 @@ fn visit_record_from_row(row: &Row<'_>) -> rusqlite::Result<VisitRecord> {
     })
 }
 
+/// Builds the summary of an unfinished visit from a row of its query.
 fn unfinished_visit_summary_from_row(row: &Row<'_>) -> rusqlite::Result<UnfinishedVisitSummary> {
     Ok(UnfinishedVisitSummary {
         id: read_visit_id_from_row(row, 0)?,
@@ -261,7 +262,7 @@ fn redeem_record_from_row(row: &Row<'_>) -> rusqlite::Result<RedeemRecord> {
     })
 }
 
-/// Loads the token, redeems, partial bodies and files of an unfinished visit, and adds them to its record.
+/// Loads the token, redeems, partial bodies and files of an unfinished visit, and returns them with its record.
 fn load_token_redeems_and_files_of_unfinished_visit(
     tx: &JournalTransaction<'_>,
     visit: VisitRecord,

@@ -111,7 +111,7 @@ impl AnswerKind {
         self.requires_stored_body() || self == Self::Unreadable
     }
 
-    /// The word in the database.
+    /// The word by which the database stores the kind.
     pub(super) fn as_database_word(self) -> &'static str {
         match self {
             Self::Progress => "progress",

@@ -48,7 +48,7 @@ impl<'a> JournalRepair<'a> {
         Ok(Self { path, draft, source: path.with_file_name(SOURCE_NAME) })
     }
 
-    /// The draft, an empty file at first. To be filled by `SQLite`, or by [`write_draft`](Self::write_draft).
+    /// Path of the draft, an empty file at first. To be filled by `SQLite`, or by [`write_draft`](Self::write_draft).
     pub(super) fn draft_path(&self) -> &Path {
         &self.draft
     }
@@ -187,6 +187,7 @@ fn remove_temporary_database(path: &Path) {
     }
 }
 
+/// Flushes the folder that contains the file at `path`.
 fn sync_folder_of(path: &Path) -> Result<(), StoreError> {
     path.parent().map_or(Ok(()), disk::sync_folder_path)
 }

@@ -55,8 +55,8 @@ impl SimulatedJournalDatabase {
     }
 }
 
-/// When a simulated process ends: its journal ignores all requests afterwards, and whatever waits for the journal
-/// never continues; clones share this state.
+/// Signal that ends a simulated process, at once or at a request to its journal. Afterwards the journal ignores all
+/// requests, and whatever waits for the journal never continues. Clones share this state.
 #[derive(Debug, Clone)]
 pub struct SimulatedProcessEndSignal {
     /// Requests to the journal until the one before which the process ends. Zero: it has ended.

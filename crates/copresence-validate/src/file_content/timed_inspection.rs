@@ -37,6 +37,8 @@ impl SequentialInspections {
         }
     }
 
+    /// Runs an inspection on a thread of its own, for at most `time_limit`. Fails at once while the thread of an
+    /// inspection that was given up still runs.
     async fn inspect_on_thread(
         &mut self,
         time_limit: Duration,

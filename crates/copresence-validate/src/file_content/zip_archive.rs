@@ -241,6 +241,7 @@ struct EntryNameIndex {
 }
 
 impl EntryNameIndex {
+    /// Builds the index of these names, which are in the order of the entries.
     fn index_entry_names(names: &[String]) -> Self {
         let mut index = Self { exact: HashMap::new(), similar: HashMap::new(), without_folder: HashMap::new() };
         let add_unless_ambiguous = |map: &mut HashMap<String, Option<usize>>, name: String, position| {
@@ -274,7 +275,7 @@ fn file_name_of_entry(normalized: &str) -> &str {
     normalized.rsplit('/').next().unwrap_or_default()
 }
 
-/// Unpacks an entry, and subtracts its size from what is left.
+/// Unpacks an entry, and subtracts its size from `left`, the number of bytes that may still be unpacked.
 fn read_entry(archive: &mut Archive<'_>, index: usize, left: &mut u64) -> Result<Vec<u8>, InspectionError> {
     let entry = archive.by_index(index).map_err(|error| broken_archive_error(&error))?;
     let mut bytes = Vec::new();

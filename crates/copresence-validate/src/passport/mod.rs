@@ -89,7 +89,7 @@ pub struct RequirementTableReference {
 }
 
 impl RequirementTableReference {
-    /// The table of this program.
+    /// Refers to the table of requirements that this program contains.
     pub(crate) fn table_of_this_program() -> Self {
         let rows = all_requirements().iter().map(|row| (row.id.clone(), row.sha256_of_row()));
         Self { version: requirement_table_version(), rows: rows.collect() }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// Type of the payload: an in-toto statement.
 const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 
-/// The file, as written and read.
+/// DSSE envelope of a passport: the content of its file.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Envelope {

@@ -21,7 +21,7 @@ pub struct PassportSigningKey(Ed25519KeyPair);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PassportSigner([u8; PUBLIC_KEY_LENGTH]);
 
-/// A text is not a key.
+/// Why a passport key cannot be parsed or generated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PassportKeyError {
     /// The text is not a private key.
@@ -74,7 +74,7 @@ impl PassportSigningKey {
         pair.map(Self).map_err(|_| PassportKeyError::NotPrivateKey)
     }
 
-    /// The public key.
+    /// The public key by which readers recognise what this key signed.
     pub fn public_signer_key(&self) -> PassportSigner {
         let mut bytes = [0; PUBLIC_KEY_LENGTH];
         bytes.copy_from_slice(self.0.public_key().as_ref());

@@ -76,7 +76,7 @@ impl HtmlReport<'_> {
         self.report.checks_with_effect(VerdictEffect::Stale)
     }
 
-    /// The checks that failed as listed.
+    /// The failed checks that are listed as known failures.
     fn failures_listed_as_known(&self) -> Vec<&CheckReport> {
         self.report.checks_with_effect(VerdictEffect::KnownFailure)
     }

@@ -34,6 +34,7 @@ pub(super) struct AccessorDataRequirements {
     by_accessor: HashMap<usize, AccessorChecks>,
 }
 
+/// Checks of the data of one accessor. Each has the place of the use that demands it first.
 #[derive(Default)]
 struct AccessorChecks {
     vertices: Vec<(VertexCheck, String)>,
@@ -46,6 +47,7 @@ struct AccessorChecks {
 }
 
 impl AccessorDataRequirements {
+    /// Adds a check of the vertices of the accessor, unless it is there already.
     pub(super) fn add_vertex_check(&mut self, accessor: usize, check: VertexCheck, place: &DocumentLocation<'_>) {
         let checks = &mut self.by_accessor.entry(accessor).or_default().vertices;
         if checks.iter().all(|(known, _)| *known != check) {
@@ -61,11 +63,13 @@ impl AccessorDataRequirements {
         }
     }
 
+    /// Adds the check that the elements of the accessor are valid inverse bind matrices.
     pub(super) fn add_bind_matrix_check(&mut self, accessor: usize, place: &DocumentLocation<'_>) {
         let check = &mut self.by_accessor.entry(accessor).or_default().bind_matrices;
         check.get_or_insert_with(|| place.to_string());
     }
 
+    /// Adds the check that the elements of the accessor are valid times of an animation.
     pub(super) fn add_time_check(&mut self, accessor: usize, place: &DocumentLocation<'_>) {
         self.by_accessor.entry(accessor).or_default().times.get_or_insert_with(|| place.to_string());
     }

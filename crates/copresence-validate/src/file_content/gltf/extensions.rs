@@ -7,7 +7,7 @@ use super::place::DocumentLocation;
 use std::collections::BTreeSet;
 use std::f64::consts::{FRAC_PI_2, FRAC_PI_4};
 
-/// The object that has extensions, where it matters for them.
+/// Kind of the object that has extensions, as far as it decides which are allowed or how they are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ExtensionOwner {
     Root,
@@ -258,6 +258,7 @@ impl ExtensionReader {
         self.read_all_extensions(reader, ExtensionOwner::Other).map(drop)
     }
 
+    /// Reads a material extension by the rules of its `properties`, and adds its textures to `content`.
     fn read_material_extension(
         &self,
         reader: &ObjectReader<'_>,
@@ -291,6 +292,7 @@ impl ExtensionReader {
         Ok(())
     }
 
+    /// Reads an extension that is not one of a material. One that is not known is not examined.
     fn read_other_extension(
         &self,
         reader: &ObjectReader<'_>,
@@ -347,6 +349,7 @@ impl ExtensionReader {
         Ok(())
     }
 
+    /// Validates a light of `KHR_lights_punctual`. Nothing of it is kept.
     fn read_light(&self, reader: &ObjectReader<'_>) -> Result<(), InspectionError> {
         reader.read_number_list("color", Some(3), UNIT)?;
         reader.read_number_property("intensity", NOT_NEGATIVE)?;

@@ -184,6 +184,7 @@ impl Primitive {
         self.attributes.iter().find(|(known, _)| known == name).map(|(_, accessor)| *accessor)
     }
 
+    /// Validates the accessors and the material of the primitive, and records how the accessors are used.
     fn validate_links(
         &self,
         document: &GltfDocument,

@@ -98,7 +98,7 @@ pub(super) type ResourceLoader<'a> = dyn FnMut(&str) -> Result<Vec<u8>, Inspecti
 /// The bytes of each buffer; `None` for a buffer without data.
 type BufferData<'a> = [Option<Cow<'a, [u8]>>];
 
-/// What the document is in.
+/// Container of a glTF document: a binary file or JSON.
 #[derive(Clone, Copy)]
 enum ContainerKind<'a> {
     /// A binary file, with its binary chunk if there is one.
@@ -252,7 +252,7 @@ impl GltfDocument {
         }
     }
 
-    /// Validates that all parts exist and fit together. Returns what the data must be.
+    /// Validates that all parts exist and fit together. Returns what the data of the accessors must fulfil.
     fn validate_links(&self) -> Result<AccessorDataRequirements, InspectionError> {
         let tree = NodeTree::build_node_tree(&self.nodes)?;
         let mut links = AccessorAndViewUses {
@@ -296,7 +296,8 @@ impl GltfDocument {
         Ok(links.data_checks)
     }
 
-    /// Validates the headers of all images, and that textures use images of the right format. Returns descriptions.
+    /// Validates the headers of all images, and that textures use images of the right format. Returns the
+    /// descriptions of the images, as in `PNG 512 × 512`.
     fn validate_images(
         &self,
         data: &BufferData<'_>,

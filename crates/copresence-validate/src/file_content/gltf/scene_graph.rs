@@ -194,7 +194,7 @@ pub(super) fn read_scene(
     Ok(reader.read_distinct_indices("nodes")?.unwrap_or_default())
 }
 
-/// Reads a camera, which nothing depends on.
+/// Validates a camera. Nothing of it is kept.
 pub(super) fn read_camera(reader: &ObjectReader<'_>, extensions: &ExtensionReader) -> Result<(), InspectionError> {
     if reader.has_property("orthographic") && reader.has_property("perspective") {
         return Err(reader.error_for_whole_object("a camera must be either orthographic or perspective"));
