@@ -154,8 +154,8 @@ impl CheckRunner {
     }
 }
 
-/// Prepares a run. Reports missing credentials before anything is sent. Only a backend on this machine is asked whether
-/// it is a sandbox.
+/// Resolves the target, the options and the phone of a run. Reports missing credentials before anything is sent. Only a
+/// backend on this machine is asked whether it is a sandbox.
 async fn resolve_run_target_and_options(
     backend_config: &BackendConfig,
     ask: &CheckRunOptions,

@@ -168,6 +168,7 @@ fn group_pid(id: u32) -> Option<rustix::process::Pid> {
 #[cfg(not(unix))]
 fn signal_group(_: u32, _: Signal) {}
 
+/// Always false: there are no process groups here.
 #[cfg(not(unix))]
 fn is_group_alive(_: u32) -> bool {
     false
@@ -189,6 +190,8 @@ mod tests {
         assert_no_process_remains("trap '' TERM; echo started; while :; do sleep 600; done");
     }
 
+    /// Starts a shell script in a group of its own, drops the group, and asserts that none of its processes remains.
+    ///
     /// A pipe ends when the last process that holds its other end is gone. (An empty process group is no proof: a
     /// killed process may still wait to be reaped.)
     fn assert_no_process_remains(script: &str) {

@@ -193,7 +193,8 @@ fn add_benchmark_of_release_build<'a>(plan: &mut StepPlan<'a>, name: &str, title
     plan.add_program_step(title, bench, remedy);
 }
 
-/// `cargo xtask soak`.
+/// `cargo xtask soak`: runs the matrices in their long form, or only the part that `matrix_args` select. Without such
+/// arguments also runs simulated visits, a hostile backend, the drill, and properties with many random cases.
 ///
 /// # Errors
 /// If this is not Linux, or a step fails.
@@ -305,16 +306,17 @@ fn workspace_cargo_command(words: &[&str]) -> Command {
     cargo
 }
 
-/// Builds programs of the workspace, and the examples that tests start. With an example, cargo enables the
-/// features that dev-dependencies ask for, as it does for tests; without one it would compile most libraries a second
-/// time.
+/// The command that builds programs of the workspace, and the examples that tests start. With an example, cargo enables
+/// the features that dev-dependencies ask for, as it does for tests; without one it would compile most libraries a
+/// second time.
 fn build_programs_command(names: &[&str]) -> Command {
     let mut build = workspace_cargo_command(&["build"]);
     build.args(["--example", "day", "--example", "heads"]).args(names.iter().flat_map(|name| ["--bin", name]));
     build
 }
 
-/// All tests of the workspace. cargo-nextest runs the tests of all binaries side by side, cargo those of one.
+/// The command that runs all tests of the workspace. cargo-nextest runs the tests of all binaries side by side, cargo
+/// those of one.
 ///
 /// Two tests run for each core, because many of them wait for timeouts and servers.
 fn workspace_test_command(options: &[&str]) -> Command {

@@ -71,7 +71,7 @@ pub(crate) fn add_sandbox_tests(plan: &mut StepPlan<'_>) {
     );
 }
 
-/// The development server, on the port of `tauri.dev.conf.json`.
+/// The command that starts the development server, on the port of `tauri.dev.conf.json`.
 pub(crate) fn dev_server_command() -> Command {
     // Started directly: npm would not pass our signals on.
     let name = if cfg!(windows) { "vite.cmd" } else { "vite" };

@@ -30,7 +30,7 @@ struct PlacementState {
     windowed: Option<(PhysicalPosition<i32>, PhysicalSize<u32>)>,
 }
 
-/// How the window is placed.
+/// The placement of the window: full screen or not, above others or not, and its monitor.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct WindowPlacement {
     /// Full screen without decorations.
@@ -42,6 +42,7 @@ struct WindowPlacement {
 }
 
 impl KioskWindowState {
+    /// Locks the mutex of the window's placement state.
     fn lock_placement_state(&self) -> MutexGuard<'_, PlacementState> {
         self.placement_state.lock().unwrap_or_else(PoisonError::into_inner)
     }

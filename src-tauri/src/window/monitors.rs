@@ -86,6 +86,7 @@ pub(super) fn notify_on_monitor_change<R: Runtime>(
     Ok(())
 }
 
+/// Always false: Wayland is a display server of Linux.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn is_wayland<R: Runtime>(_: &WebviewWindow<R>) -> tauri::Result<bool> {
     Ok(false)

@@ -21,6 +21,7 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone, Default)]
 pub(crate) struct PageWatchdog(Arc<PageWatchdogInner>);
 
+/// What all clones of a [`PageWatchdog`] share.
 #[derive(Debug)]
 struct PageWatchdogInner {
     started_at: Instant,

@@ -4,7 +4,7 @@ import { Box3, type Object3D, Quaternion, Vector3 } from 'three';
 import type { JointRole } from './joint-names';
 import { type SampledFigure, sampleModelGeometry } from './sample-figure';
 
-/** How an avatar is placed. */
+/** The size of the shown part of an avatar, and what it shows of the figure. */
 export interface FigurePlacement {
   /** The size of the part that the picture shows, the largest side two units; its middle is the origin. */
   size: Vector3;
@@ -217,10 +217,12 @@ function estimateHeadHeight(figure: SampledFigure, eyes: Vector3): number | null
   return distance > 0 ? 3.8 * distance : null;
 }
 
+/** The point between the eyes; null when neither is known. */
 function middleOfEyes({ face }: SampledFigure): Vector3 | null {
   return meanOfKnownPoints([face.get('eyeBlinkLeft'), face.get('eyeBlinkRight')]);
 }
 
+/** The middle of the mouth: between its corners, else the jaw; null when neither is known. */
 function middleOfMouth({ face }: SampledFigure): Vector3 | null {
   return (
     meanOfKnownPoints([face.get('mouthSmileLeft'), face.get('mouthSmileRight')]) ??

@@ -28,7 +28,7 @@ export async function openAvatarFile(bytes: ArrayBuffer, signal: AbortSignal): P
   }
 }
 
-/** Opens the file in a worker, or here if the worker does not start. */
+/** Unpacks the file in a worker, or on this thread if the worker does not start. */
 function unpackInWorker(worker: Worker, bytes: ArrayBuffer, signal: AbortSignal): Promise<AvatarFile> {
   return new Promise((resolve, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason), { once: true });
@@ -42,7 +42,7 @@ function unpackInWorker(worker: Worker, bytes: ArrayBuffer, signal: AbortSignal)
   });
 }
 
-/** Opens the file on this thread. */
+/** Unpacks the file on this thread, which it may block. */
 async function unpackOnThisThread(bytes: ArrayBuffer): Promise<AvatarFile> {
   const { unpackAvatar } = await import('./unpack-avatar');
   return unpackAvatar(bytes);

@@ -97,8 +97,8 @@ function pickScene({ scenes, scene, nodes }: Gltf): { nodes: number[] } {
 }
 
 /**
- * The node with its role in the skeleton as extra data, and without camera, light, and weights of blendshapes by their
- * old index.
+ * The node as three.js loads it: with a unit quaternion, its role in the skeleton as the only extra data, and without
+ * camera, light, and weights of blendshapes by their old index.
  */
 function prepareNode(
   { camera: _, weights: __, extensions, extras, rotation, ...node }: GltfNode,

@@ -77,6 +77,7 @@ function normalizePath(path: string): string {
   return parts.join('/');
 }
 
+/** The last part of a path: the name without its folders. */
 function baseName(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1);
 }

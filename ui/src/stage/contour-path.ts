@@ -199,7 +199,7 @@ function traceContourLine(y: number, yaw: number, pitch: number, horizon: Float6
   }
 }
 
-/** Nose, eyes, lips and chin, added to the depth of the face. */
+/** The depth that nose, eyes, lips and chin add to the face at a point of its front. */
 function facialFeatureDepth(x: number, y: number): number {
   const away = Math.abs(x);
   const noseHeight = y > -0.26 ? gaussian((y + 0.26) / 0.27) : gaussian((y + 0.26) / 0.085);

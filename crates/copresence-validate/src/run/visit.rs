@@ -48,7 +48,7 @@ enum PollingOutcome {
 }
 
 impl CheckRun<'_> {
-    /// Waits for the delivery of one avatar: polls it until its URLs are delivered, then redeems the spent token.
+    /// Polls one avatar until its URLs are delivered. Then redeems the spent token twice if wrong requests are allowed.
     pub(super) async fn run_avatar_delivery_act(&mut self) -> ActResult {
         let token = self.find_unscanned_token_index()?;
         self.request_or_simulate_scan(token, "the avatar whose status and files are checked", None).await?;

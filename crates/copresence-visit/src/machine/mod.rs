@@ -24,7 +24,7 @@ const MAX_CONFIRMATION_WHILE_MAKING: Duration = Duration::from_secs(30);
 /// A confirmation takes at most this fraction of the visit's patience.
 const CONFIRMATIONS_WITHIN_PATIENCE: u32 = 6;
 
-/// Limits of a visit, fixed at its start.
+/// How a visit polls and how long it tries, fixed at its start: spacing, time limits, jitter, and once or until ready.
 #[derive(Debug, Clone)]
 pub struct VisitTimeLimits {
     /// How polls are spaced.
@@ -184,7 +184,7 @@ impl Visit {
         &self.state
     }
 
-    /// How it ended, if it did.
+    /// The end state, if the visit has ended.
     pub fn end_state_if_ended(&self) -> Option<&VisitEndState> {
         match &self.state {
             VisitState::Ended(end) => Some(end),
@@ -225,6 +225,7 @@ impl ActiveTokenState {
         }
     }
 
+    /// The phase for hosts while this token is active: an avatar is being made, or the visitor is invited to scan.
     fn phase_for_hosts(&self) -> EndPhase {
         if self.is_avatar_associated() { EndPhase::Making } else { EndPhase::Inviting }
     }
@@ -234,6 +235,7 @@ impl ActiveTokenState {
         self.progress.as_ref().is_some_and(|last| last.status != CompletionStatus::NoAssociatedAvatar)
     }
 
+    /// Whether the last status says that the avatar failed.
     fn has_avatar_failed(&self) -> bool {
         self.progress.as_ref().is_some_and(|last| last.status == CompletionStatus::Failed)
     }

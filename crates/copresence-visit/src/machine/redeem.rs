@@ -55,7 +55,7 @@ pub(super) fn send_redeem(mut token: ActiveTokenState, plan: &VisitTimeLimits, n
     (VisitState::Redeeming(token, None), effects)
 }
 
-/// Handles the result of a redeem.
+/// Leaves `Redeeming` with the result of a redeem: saves, polls again, confirms, or ends the visit.
 pub(super) fn handle_redeem_result(
     token: ActiveTokenState,
     exit: Option<PendingExitReason>,
@@ -169,8 +169,8 @@ fn handle_not_ready(
     }
 }
 
-/// The evidence of a lost answer after a later response without URLs, which does not prove that the lost redeem spent
-/// nothing.
+/// Appends a note to the evidence of a lost answer, once: a later response without URLs may have overtaken that redeem,
+/// so it does not prove that the redeem spent nothing.
 pub(super) fn append_may_have_overtaken_note(evidence: String) -> String {
     if evidence.ends_with(MAY_HAVE_OVERTAKEN) { evidence } else { evidence + MAY_HAVE_OVERTAKEN }
 }
@@ -318,8 +318,8 @@ fn outcome_of_refusal(token: &ActiveTokenState) -> Outcome {
     }
 }
 
-/// The outcome of a visit that ends before a refusal is confirmed. Of two that erase a refused token, the refusal is the
-/// one that says so.
+/// Replaces an outcome that erases the token by the outcome of a refusal, if the backend refused the token repeatedly:
+/// that outcome says so. Any other outcome is returned unchanged.
 fn outcome_unless_refused(token: &ActiveTokenState, outcome: Outcome) -> Outcome {
     let is_refused = token.refusals.is_some_and(|streak| streak.count >= MIN_REFUSALS);
     match outcome {

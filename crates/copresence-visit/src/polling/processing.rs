@@ -57,7 +57,7 @@ impl ProcessingDurationEstimate {
         Self { usual, last_poll: now, share, reached, worked, step: percent.unwrap_or(0) }
     }
 
-    /// Takes the progress reported at `now`.
+    /// Updates the estimate with the progress that a poll reported at `now`.
     pub(super) fn update_progress(&mut self, now: f64, percent: Option<u8>) {
         if let Some(percent) = percent {
             self.step = greatest_common_progress_step(self.step, percent);

@@ -26,11 +26,13 @@ export function deleteBackward(field: TextField): void {
   if (from < end) replaceRange(field, '', from, end, 'deleteContentBackward');
 }
 
+/** The selected range of a field; the end of its text if it reports none. */
 function selectedRangeOfField(field: TextField): [number, number] {
   const end = field.value.length;
   return [field.selectionStart ?? end, field.selectionEnd ?? end];
 }
 
+/** Replaces a range of the text, puts the cursor behind the new text, and dispatches an `input` event. */
 function replaceRange(field: TextField, text: string, start: number, end: number, inputType: string): void {
   field.setRangeText(text, start, end);
   field.setSelectionRange(start + text.length, start + text.length);
