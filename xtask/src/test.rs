@@ -75,7 +75,7 @@ pub(crate) fn run_all_tests(options: &Options) -> Result<(), StepFailure> {
     if linux {
         add_robustness_matrices_step(&mut plan, &[]);
         add_simulation_steps(&mut plan, &["--seconds", "180"]);
-        ui::add_sandbox_tests(&mut plan);
+        ui::add_sandbox_page_and_avatar_tests(&mut plan);
         avatars::add_corpus_build(&mut plan, options, project::debug_example_path("heads"));
         avatars::add_avatar_corpus_test_steps(&mut plan, workspace_cargo_command(&["test"]));
         peers::add_peer_test_steps(&mut plan, options, workspace_cargo_command(&["test"]), PeerTestSelection::Short);

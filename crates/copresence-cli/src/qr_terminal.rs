@@ -4,7 +4,7 @@ use copresence_engine::qr::QrCode;
 
 /// Lines that show the QR code of a link, and the link. If the terminal is too small for the code, they say what to
 /// do instead.
-pub(crate) fn qr_code_lines(link: &str, link_line: String, lively: bool, rows_below: usize) -> Vec<String> {
+pub(crate) fn qr_code_and_link_lines(link: &str, link_line: String, lively: bool, rows_below: usize) -> Vec<String> {
     match QrCode::new(link) {
         Ok(code) if RequiredTerminalSize::required_size_for_code(&code, rows_below).fits_terminal_if_any() => {
             vec![with_white_on_black_colors(&code.to_half_blocks(), lively), String::new(), link_line, String::new()]

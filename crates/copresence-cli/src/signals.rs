@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 ///
 /// A SIGHUP never is a second signal: a closed terminal sends several, and a session that ends sends one after a
 /// SIGTERM.
-pub(crate) fn token_cancelled_by_signal(asked: &'static str) -> CancellationToken {
+pub(crate) fn token_cancelled_by_first_signal(asked: &'static str) -> CancellationToken {
     let token = CancellationToken::new();
     let cancelled = token.clone();
     // Register the handlers before the task is spawned, so that no signal is missed.

@@ -56,7 +56,7 @@ impl ExchangeCapture {
     }
 
     /// Captures the body that was received of an API call, complete or not.
-    pub(crate) fn capture_response_body(&mut self, body: Bytes) {
+    pub(crate) fn capture_received_body(&mut self, body: Bytes) {
         self.raw.body_size = body.len() as u64;
         self.raw.body = Some(body);
     }

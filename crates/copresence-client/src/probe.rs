@@ -164,7 +164,7 @@ impl Prober {
             if probe.call == CallKind::Download {
                 capture.count_download_bytes(body.len());
             } else {
-                capture.capture_response_body(body.clone());
+                capture.capture_received_body(body.clone());
             }
         };
         match body {

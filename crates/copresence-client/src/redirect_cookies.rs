@@ -39,7 +39,7 @@ impl RedirectCookies {
     }
 
     /// The values of all cookies, whichever URL they belong to.
-    pub(crate) fn cookie_values(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn all_cookie_values(&self) -> impl Iterator<Item = &str> {
         self.cookies.iter().map(|(_, cookie)| cookie.value())
     }
 }
@@ -120,6 +120,6 @@ mod tests {
             );
         }
         assert_eq!(cookies.build_cookie_header(&url).expect("two"), "b=2; a=3");
-        assert_eq!(cookies.cookie_values().collect::<Vec<_>>(), ["2", "3"]);
+        assert_eq!(cookies.all_cookie_values().collect::<Vec<_>>(), ["2", "3"]);
     }
 }

@@ -44,7 +44,7 @@ pub struct EnvironmentCredentials {
 impl EnvironmentCredentials {
     /// Reads the credentials of the environment, and those that [`restart_program`](Self::restart_program) passed on
     /// through a pipe. The variables stay set. Can be called once: the pipe is empty afterwards.
-    pub fn take_from_environment() -> Self {
+    pub fn take_from_environment_or_pipe() -> Self {
         let names = CredentialKind::ALL.map(CredentialKind::env_var);
         let found = names.into_iter().filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?.into())));
         let found: HashMap<_, SecretString> = found.collect();

@@ -69,7 +69,7 @@ impl SharedConsoleState {
     }
 
     /// The instant of a time of the visits' machines; `None` if it is too far away to be awaited.
-    pub(crate) fn convert_to_instant(&self, time: MillisSinceOrigin) -> Option<Instant> {
+    pub(crate) fn instant_of_machine_time(&self, time: MillisSinceOrigin) -> Option<Instant> {
         self.origin.checked_add(Duration::from_millis(time.as_millis()))
     }
 

@@ -332,7 +332,7 @@ impl Statistics {
     }
 
     /// The timeline so far: seconds per row, and the rows.
-    pub fn copy_timeline_rows(&self) -> (f64, Vec<TimelineRow>) {
+    pub fn copy_timeline(&self) -> (f64, Vec<TimelineRow>) {
         self.lock_counters().timeline.copy_rows_and_seconds_per_row()
     }
 

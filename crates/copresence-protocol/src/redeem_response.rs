@@ -54,7 +54,7 @@ impl RedeemResponse {
             Some(Value::Bool(ready)) => Ok(*ready),
             other => Err(field_violation("", "avatar_ready", "a boolean", other)),
         };
-        let (exports, unusable) = parse_exports(&object);
+        let (exports, unusable) = parse_exports_of_body(&object);
         if !exports.is_empty() {
             let contradiction = match ready {
                 Ok(true) => None,
@@ -91,7 +91,7 @@ impl RedeemResponse {
 }
 
 /// Parses the exports of a body: the entries of its `payload_complete`. There are none if it has no such list.
-fn parse_exports(object: &Map<String, Value>) -> (Vec<DownloadableExport>, Vec<SpecViolation>) {
+fn parse_exports_of_body(object: &Map<String, Value>) -> (Vec<DownloadableExport>, Vec<SpecViolation>) {
     parse_export_list(object.get("payload_complete").and_then(Value::as_array).map_or(&[], Vec::as_slice))
 }
 

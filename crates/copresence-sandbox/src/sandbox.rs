@@ -11,9 +11,7 @@ use crate::open_files::open_file_limit;
 use crate::rate_limit::ClientRateLimiter;
 use crate::replay::{Recording, ReplayPosition};
 use crate::requests::{FinishedRequest, RequestLine, RequestLog};
-use crate::scenario::{
-    Scenario, UnknownScenarioError, add_or_replace_scenario, built_in_scenarios, find_scenario_by_name,
-};
+use crate::scenario::{Scenario, UnknownScenarioError, built_in_scenarios, copy_scenarios_with, find_scenario_by_name};
 use crate::settings::{
     Credentials, SandboxSettings, WorldSettings, draw_seed_exact_in_json, generate_random_alphanumeric,
     random_session_token,
@@ -186,14 +184,14 @@ impl Sandbox {
         if let Some((_, what)) = given.into_iter().find(|(empty, _)| *empty) {
             return Err(SandboxSetupError::EmptyCredential(what));
         }
-        let (avatar_store, catalog) = AvatarStore::open_store_and_catalog(settings.assets.as_deref())?;
+        let (avatar_store, catalog) = AvatarStore::open_avatar_store_and_catalog(settings.assets.as_deref())?;
         let clock = VirtualClock::new(settings.speed)?;
         let mut faults = FaultSet::new(settings.seed);
         faults.replace_faults(settings.faults.clone())?;
         let world = World::new(settings.scenario.clone(), settings.seed, rand::rng().random(), catalog.clone());
         let world = WorldState::new(
             None,
-            add_or_replace_scenario(built_in_scenarios(), &settings.scenario),
+            copy_scenarios_with(built_in_scenarios(), &settings.scenario),
             world,
             clock,
             credentials,
@@ -243,7 +241,7 @@ impl Sandbox {
         // the headers.
         let ids = StdRng::seed_from_u64(seed).random();
         let scenario = settings.scenario.unwrap_or_else(|| defaults.scenario.clone());
-        let scenarios = add_or_replace_scenario(self.scenarios(), &scenario);
+        let scenarios = copy_scenarios_with(self.scenarios(), &scenario);
         let mut world = World::new(scenario, seed, ids, self.shared.avatar_catalog.clone());
         world.set_max_tokens(MAX_TOKENS_OF_ADDITIONAL_WORLD);
         let id = generate_random_alphanumeric(24);
@@ -252,7 +250,7 @@ impl Sandbox {
         let world = WorldState::new(Some(id.clone()), scenarios, world, clock, credentials, faults, log);
         let state = Arc::new(WorldState { replay: defaults.recording.clone().map(ReplayPosition::new), ..world });
         let idle_limit = settings.idle_limit.unwrap_or(defaults.idle_limit);
-        self.shared.worlds.add_world(&id, &api_key, idle_limit, state.clone())?;
+        self.shared.worlds.drop_unused_and_add_world(&id, &api_key, idle_limit, state.clone())?;
         Ok(Self { world: state, shared: self.shared.clone() })
     }
 
@@ -548,7 +546,7 @@ impl Sandbox {
     }
 
     /// Whether there are faults: in the active list, or of a token's scenario.
-    pub(crate) fn has_faults(&self) -> bool {
+    pub(crate) fn has_active_or_scenario_faults(&self) -> bool {
         !self.lock_fault_set().is_empty() || self.with_locked_world(|world, _| world.has_scenario_faults())
     }
 

@@ -9,7 +9,7 @@
 //! 4. The partial folder is renamed to `OUT/<date>-<visit id>`. `OUT` is fsynced.
 //!
 //! A crash leaves either a partial folder, which [`PartialAvatarFolder::create_or_reopen_folder`] opens again, or a
-//! complete folder, which [`crate::SavedAvatarOperations::find_avatar_with_manifest`] finds.
+//! complete folder, which [`crate::SavedAvatarOperations::find_durable_avatar_with_manifest`] finds.
 
 use crate::boot_id::current_boot_time;
 use crate::crash_point::{self, CrashPoint};
@@ -118,7 +118,7 @@ impl PartialAvatarFolder {
     }
 
     /// Opens a partial file for appending after a crash. Keeps at most `usable` bytes; `flushed` is the number in the
-    /// journal from the last [`PartialFile::sync_data`]. If there are more, and they cannot be flushed now, only `flushed`
+    /// journal from the last [`PartialFile::sync_and_get_durable_length`]. If there are more, and they cannot be flushed now, only `flushed`
     /// bytes are kept. If `digest` is known and the disk has changed these bytes, the file is set aside as
     /// `<name>.damaged`, and the partial file is empty.
     ///
@@ -182,7 +182,7 @@ impl PartialAvatarFolder {
     /// # Errors
     /// [`StoreError::ForeignEntry`] for a name that [`assign_file_name`](Self::assign_file_name) never assigns, or an
     /// I/O failure.
-    pub fn rehash_complete_file(&self, name: &str) -> Result<Option<CompleteFile>, StoreError> {
+    pub fn sync_and_rehash_complete_file(&self, name: &str) -> Result<Option<CompleteFile>, StoreError> {
         let path = self.avatar_file_path(name)?;
         if !disk::entry_exists(&self.dir, name, &path)? {
             return Ok(None);

@@ -84,7 +84,7 @@ impl SavedFileNote {
     }
 
     /// Whether the note stays true of the file when all its bytes are received again.
-    pub fn describes_all_attempts(&self) -> bool {
+    pub fn remains_true_after_redownload(&self) -> bool {
         self.code == RECEIVED_AGAIN
     }
 

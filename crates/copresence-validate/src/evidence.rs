@@ -156,7 +156,7 @@ pub struct InconsistentEvidence(String);
 
 impl RunEvidence {
     /// Builds the evidence of a run, with aliases in place of secrets.
-    pub fn record_evidence(ended: &RunResult) -> Self {
+    pub fn build_run_evidence(ended: &RunResult) -> Self {
         let observations = &ended.observations;
         let mut aliases = SecretAliases::new(ended.redactor.clone());
         let known_secrets = observations.known_secrets.iter().map(|secret| KnownSecretAlias {
@@ -167,9 +167,9 @@ impl RunEvidence {
         Self {
             known_secrets: known_secrets.collect(),
             backend: observations.target_info.clone(),
-            acts: record_acts(observations, &ended.redactor),
-            steps: observations.steps.iter().map(|step| record_step(step, &mut aliases)).collect(),
-            files: observations.files.iter().map(|file| record_file(file, &ended.redactor)).collect(),
+            acts: build_evidence_of_acts(observations, &ended.redactor),
+            steps: observations.steps.iter().map(|step| build_step_evidence(step, &mut aliases)).collect(),
+            files: observations.files.iter().map(|file| build_file_evidence(file, &ended.redactor)).collect(),
             upstream_counts: observations.upstream_counts.clone(),
             lost_answer_counts: observations.lost_answer_counts.clone(),
             repeated_failures: observations.repeated_failures.clone(),
@@ -257,7 +257,7 @@ fn alias_known_secret(secret: &str, aliases: &mut SecretAliases) -> String {
 }
 
 /// Builds the evidence of every act that has an outcome, with secrets masked in the reasons.
-fn record_acts(observations: &Observations, redactor: &Redactor) -> Vec<ActEvidence> {
+fn build_evidence_of_acts(observations: &Observations, redactor: &Redactor) -> Vec<ActEvidence> {
     let record = |(act, outcome): (&Act, &ActOutcome)| {
         let (outcome, why) = match outcome {
             ActOutcome::Done => (ActOutcomeWord::Done, None),
@@ -272,7 +272,7 @@ fn record_acts(observations: &Observations, redactor: &Redactor) -> Vec<ActEvide
 }
 
 /// Builds the evidence of a step. Each secret in it is replaced by its alias.
-fn record_step(step: &RecordedStep, aliases: &mut SecretAliases) -> StepEvidence {
+fn build_step_evidence(step: &RecordedStep, aliases: &mut SecretAliases) -> StepEvidence {
     let exchange = &step.exchange;
     let response = step.reply.as_ref().map(|reply| {
         let masked = aliases.alias_response(exchange.call, reply);
@@ -307,7 +307,7 @@ fn record_step(step: &RecordedStep, aliases: &mut SecretAliases) -> StepEvidence
 }
 
 /// Builds the evidence of a delivered file, with secrets masked.
-fn record_file(file: &DeliveredFileInspection, redactor: &Redactor) -> FileEvidence {
+fn build_file_evidence(file: &DeliveredFileInspection, redactor: &Redactor) -> FileEvidence {
     let (content, problem) = match &file.content {
         None => (None, None),
         Some(Ok(content)) => match mask_texts(content, redactor) {

@@ -36,7 +36,7 @@ export async function poseAndFrameFigure(
   if (whole.isEmpty() || !Number.isFinite(largest) || largest <= 0)
     throw new Error('the file contains nothing to see');
   rotateModelAndSamples(figure, model, quarterTurnsToUpright(findUpDirection(figure, whole)));
-  rotateModelAndSamples(figure, model, rotationOntoZ(findFrontDirection(figure), facesBack));
+  rotateModelAndSamples(figure, model, quarterTurnsToFaceViewer(findFrontDirection(figure), facesBack));
   lowerArm(figure, 'left');
   lowerArm(figure, 'right');
   const placed = findFramedRegion(figure);
@@ -121,7 +121,7 @@ function quarterTurnsToUpright(up: Vector3 | null): Quaternion | null {
 }
 
 /** The quarter turns by which a direction becomes that to the viewer; null when it is so already. */
-function rotationOntoZ(front: Vector3 | null, facesBack: boolean): Quaternion | null {
+function quarterTurnsToFaceViewer(front: Vector3 | null, facesBack: boolean): Quaternion | null {
   const axis = nearestAxis(front) ?? new Vector3(0, 0, facesBack ? -1 : 1);
   const angle = -Math.atan2(axis.x, axis.z);
   return angle === 0 ? null : new Quaternion().setFromAxisAngle(Y_AXIS, angle);

@@ -22,14 +22,14 @@ export async function openAvatarFile(bytes: ArrayBuffer, signal: AbortSignal): P
     return unpackOnThisThread(bytes);
   }
   try {
-    return await unpackInWorker(worker, bytes, signal);
+    return await unpackInWorkerOrOnThisThread(worker, bytes, signal);
   } finally {
     worker.terminate();
   }
 }
 
 /** Unpacks the file in a worker, or on this thread if the worker does not start. */
-function unpackInWorker(worker: Worker, bytes: ArrayBuffer, signal: AbortSignal): Promise<AvatarFile> {
+function unpackInWorkerOrOnThisThread(worker: Worker, bytes: ArrayBuffer, signal: AbortSignal): Promise<AvatarFile> {
   return new Promise((resolve, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason), { once: true });
     worker.onmessage = ({ data }: MessageEvent<UnpackResponse>) => {

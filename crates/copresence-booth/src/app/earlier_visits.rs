@@ -61,7 +61,7 @@ impl Kiosk {
 
     /// Starts the recovery of what a visit left unfinished, at once or when it is due. Call it at the end of the
     /// visit's task.
-    pub(super) fn recover_ended_visit_when_due(&self, result: &VisitResult) {
+    pub(super) fn spawn_recovery_after_ended_visit(&self, result: &VisitResult) {
         if result.outcome.can_later_run_continue_saving() {
             self.spawn_recovery_of_earlier_visits();
         } else {
@@ -111,7 +111,7 @@ impl Kiosk {
         let (kiosk, is_saved) = (self.clone(), AtomicBool::new(false));
         Arc::new(move |event: VisitEvent| {
             // Asked for each event: its visitor may come or leave meanwhile.
-            if !kiosk.lock_kiosk_state().has_visitor(&event.visit) {
+            if !kiosk.lock_kiosk_state().has_waiting_visitor(&event.visit) {
                 tracing::debug!(visit = %event.visit, event = event.kind.event_name());
                 return;
             }
@@ -120,12 +120,12 @@ impl Kiosk {
                 // An attempt that saves nothing changes nothing on the screen of an ended visit.
                 EventKind::Saved { .. } => {
                     let redeemed = EventKind::Redeemed { exports: Vec::new() };
-                    kiosk.record_event_of_recovered_visit(&VisitEvent { kind: redeemed, ..event.clone() });
-                    kiosk.record_event_of_recovered_visit(&event);
+                    kiosk.record_and_publish_recovered_event(&VisitEvent { kind: redeemed, ..event.clone() });
+                    kiosk.record_and_publish_recovered_event(&event);
                     is_saved.store(true, Ordering::Relaxed);
                 }
                 EventKind::Ended { .. } if is_saved.load(Ordering::Relaxed) => {
-                    kiosk.record_event_of_recovered_visit(&event);
+                    kiosk.record_and_publish_recovered_event(&event);
                 }
                 _ => kiosk.inspector.record_event(&event),
             }

@@ -216,7 +216,7 @@ impl Kiosk {
     /// Closes the tickets that have expired, and those whose visits ended before a phone scanned their QR codes, and
     /// publishes a snapshot. Their visits are kept or deleted as the retention setting says. Call it periodically.
     /// Needs a tokio runtime.
-    pub fn close_expired_tickets(&self) {
+    pub fn close_due_tickets(&self) {
         let mut state = self.lock_kiosk_state();
         self.close_expired_and_unused_tickets(&mut state);
         self.publish_snapshot_if_changed(&mut state);
@@ -229,18 +229,18 @@ impl Kiosk {
             // The visits that are interrupted now continue at the next start.
             return;
         }
-        for visit in state.find_unused_ended_visits() {
-            self.close_ticket_of_absent_visitor(state, visit, TicketClosing::Expired);
+        for visit in state.find_ticketed_visits_ended_without_scan() {
+            self.close_ticket_and_cancel_visit(state, visit, TicketClosing::Expired);
         }
         let minutes = state.booth_settings.lanes.ticket_minutes;
         for visit in state.tickets.find_expired_visits(minutes, self.clock.monotonic_timestamp()) {
-            self.close_ticket_of_absent_visitor(state, visit, TicketClosing::Expired);
+            self.close_ticket_and_cancel_visit(state, visit, TicketClosing::Expired);
         }
     }
 
     /// Closes a ticket whose visitor did not return: cancels its visit, journals the closing, and deletes the visit if
     /// the retention time is 0.
-    fn close_ticket_of_absent_visitor(&self, state: &mut KioskState, visit: VisitId, closing: TicketClosing) {
+    fn close_ticket_and_cancel_visit(&self, state: &mut KioskState, visit: VisitId, closing: TicketClosing) {
         let Some(ticket) = state.tickets.remove_by_visit(&visit) else { return };
         tracing::info!(visit = %visit, ticket = ticket.name.to_english_name(), closed = closing.as_word(), "a ticket is closed");
         let gone = state.visits.get(&visit).map(|active_visit| {
@@ -253,7 +253,7 @@ impl Kiosk {
         if state.booth_settings.keep_hours == Some(0)
             && let Some(gone) = gone
         {
-            self.forget_visit_once_ended(state, visit, gone);
+            self.spawn_forgetting_once_ended(state, visit, gone);
         }
     }
 
@@ -263,7 +263,7 @@ impl Kiosk {
     }
 
     /// Sends the tickets of visits at the embedded sandbox to its phone pages, if they changed.
-    pub(super) fn publish_sandbox_tickets_if_changed(&self, state: &KioskState) {
+    pub(super) fn send_sandbox_tickets_to_phone_pages(&self, state: &KioskState) {
         let tickets: Vec<SandboxTicketWithLink> = state
             .tickets
             .iter()

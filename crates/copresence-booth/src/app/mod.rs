@@ -154,7 +154,7 @@ impl Kiosk {
     /// Makes this the backend of new visits, and logs out the session of the earlier one in the background. Running
     /// visits keep theirs; one that still needs a session logs in again. Opens a booth that was closed because the
     /// backend refused the credentials.
-    pub fn set_backend_for_new_visits(&self, backend_config: BackendConfig) {
+    pub fn replace_active_backend(&self, backend_config: BackendConfig) {
         let mut state = self.lock_kiosk_state();
         let earlier = std::mem::replace(&mut state.active_backend, ActiveBackend::new(backend_config));
         self.publish_snapshot_if_changed(&mut state);
@@ -208,7 +208,7 @@ impl Kiosk {
     }
 
     /// The last problem since the program started, and its time.
-    pub fn last_problem(&self) -> Option<(Timestamp, Problem)> {
+    pub fn last_problem_and_time(&self) -> Option<(Timestamp, Problem)> {
         self.lock_kiosk_state().last_problem.clone()
     }
 
@@ -237,7 +237,7 @@ impl Kiosk {
 
     /// Leaves the shown visit and its screen. A visit whose avatar is being made continues in the background; any
     /// other ends.
-    pub fn leave_visit(&self) {
+    pub fn leave_shown_visit(&self) {
         self.run_command_if_still_current(VisitorCommand::Cancel, &ExpectedScreen::default());
     }
 
@@ -309,7 +309,7 @@ impl Kiosk {
     /// in any language.
     fn begin_visit_if_agreed(&self, state: &mut KioskState, to: &str) {
         let language = match &state.shown {
-            ShownScreenKind::Consent(texts) => texts.find_language_of_exact_text(to).map(str::to_owned),
+            ShownScreenKind::Consent(texts) => texts.find_language_by_full_text(to).map(str::to_owned),
             _ => None,
         };
         if let Some(language) = language

@@ -1,7 +1,7 @@
 //! The visits of this process, and what the screen shows.
 
 use super::backend_config::ActiveBackend;
-use super::code_pacing::UnusedCodeCounter;
+use super::code_pacing::RecentUnscannedVisits;
 use super::retention::RetentionClock;
 use super::tickets::{Ticket, TicketList};
 use crate::screen_state::{ScreenDataFromHost, VisitScreenState};
@@ -97,7 +97,7 @@ pub(super) struct KioskState {
     /// The visit that is being handed over: its ticket is being journalled.
     pub(super) handing_over: Option<VisitId>,
     /// The codes that were not used, by which new codes are spaced out.
-    pub(super) unused_codes: UnusedCodeCounter,
+    pub(super) unused_codes: RecentUnscannedVisits,
     /// The last problem, for the operator.
     pub(super) last_problem: Option<(Timestamp, Problem)>,
 }
@@ -115,7 +115,7 @@ impl KioskState {
             retention_clock: RetentionClock::default(),
             tickets: TicketList::default(),
             handing_over: None,
-            unused_codes: UnusedCodeCounter::default(),
+            unused_codes: RecentUnscannedVisits::default(),
             last_problem: None,
         }
     }
@@ -145,7 +145,7 @@ impl KioskState {
     }
 
     /// Whether a visitor still waits for this visit: it is on the screen, runs in the background, or has a live ticket.
-    pub(super) fn has_visitor(&self, visit: &VisitId) -> bool {
+    pub(super) fn has_waiting_visitor(&self, visit: &VisitId) -> bool {
         self.visits.contains_key(visit) || self.tickets.find_by_visit(visit).is_some()
     }
 
@@ -242,7 +242,7 @@ impl KioskState {
     }
 
     /// Finds the visits with a live ticket that ended before a phone scanned their QR codes.
-    pub(super) fn find_unused_ended_visits(&self) -> Vec<VisitId> {
+    pub(super) fn find_ticketed_visits_ended_without_scan(&self) -> Vec<VisitId> {
         let is_unused = |visit: &VisitId| {
             self.visits.get(visit).is_none_or(|active_visit| active_visit.screen_state.has_ended_without_scan())
         };

@@ -71,7 +71,7 @@ fn to_profile_choice(profiles: &Profiles, name: String) -> ProfileChoice {
 
 /// Loads the views of the credentials that the profile in use can need, without values, and the reason why the keychain
 /// cannot be used. Blocks on it.
-pub(super) fn load_credential_views(
+pub(super) fn load_credential_views_and_keychain_problem(
     sources: &ProfileAndCredentialSources,
     backend_config: &BackendConfig,
 ) -> (Vec<CredentialView>, Option<Problem>) {

@@ -310,7 +310,7 @@ async fn a_visitor_who_scanned_the_code_makes_room_before_recording() {
         until_state(&kiosk, &unscanned.view.visit, TicketState::Failed).await;
     };
     tokio::time::timeout(PATIENCE, ended).await.expect("in time");
-    kiosk.close_expired_tickets();
+    kiosk.close_due_tickets();
     let left: Vec<_> = kiosk.current_snapshot().tickets.into_iter().map(|one| one.visit).collect();
     assert_eq!(left, [scanned.view.visit]);
     kiosk.stop_visits().await;
@@ -327,12 +327,12 @@ async fn an_expired_ticket_is_closed_and_its_visit_kept_or_deleted() {
         run(&kiosk, VisitorCommand::ChooseTicket { visit });
         states.set(1, AvatarState::Ready);
         until_state(&kiosk, visit, TicketState::Ready).await;
-        kiosk.close_expired_tickets();
+        kiosk.close_due_tickets();
         kiosk.spawn_forgetting_of_due_visits();
         assert_eq!(kiosk.current_snapshot().tickets.len(), 1, "its visitor has time");
         let at_once = LaneSettings { ticket_minutes: 0, ..LaneSettings::default() };
         apply(&kiosk, at_once, keep_hours);
-        kiosk.close_expired_tickets();
+        kiosk.close_due_tickets();
         let snapshot = kiosk.current_snapshot();
         assert!(snapshot.tickets.is_empty());
         let Screen::PickUp { ticket: shown, .. } = &snapshot.screen else { panic!("{snapshot:?}") };

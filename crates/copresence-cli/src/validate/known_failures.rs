@@ -44,7 +44,7 @@ impl KnownFailures {
 
     /// Decides the result of the run. With `--write-expected` it first writes the list, unless the run ended early, and
     /// then judges the run by it.
-    pub(super) fn apply_policy_to_report(self, report: &mut Report) {
+    pub(super) fn save_known_failures_and_judge_report(self, report: &mut Report) {
         report.apply_failure_policy(&self.policy);
         let Some(file) = self.list_to_write else { return };
         let path = file.path().display();

@@ -33,7 +33,7 @@ impl VisitRenderer {
     }
 
     /// Prints an event: as JSON with `--json`, and always in words for people.
-    pub(super) fn show_event(&self, line: &VisitEvent) {
+    pub(super) fn print_event_json_and_text(&self, line: &VisitEvent) {
         self.print_event_if_json_output(line);
         self.print_event_for_people(&line.kind);
     }
@@ -85,7 +85,7 @@ impl VisitRenderer {
         self.print_line_above_bars("");
         let expiry = expires_at.map_or_else(String::new, |at| format!("  (until {at})"));
         let link_line = output::sanitize_for_terminal(&format!("  {link}{expiry}"));
-        for line in qr_terminal::qr_code_lines(link, link_line, self.lively, ROWS_BELOW) {
+        for line in qr_terminal::qr_code_and_link_lines(link, link_line, self.lively, ROWS_BELOW) {
             // The lines of the code contain colours of our own.
             if self.lively {
                 _ = self.bars.println(line);

@@ -93,7 +93,7 @@ fn is_avatar_in_progress(status: &str) -> bool {
 
 /// The visits to recover now, in order, and whether each needs a redeem. Those that need no redeem are included
 /// whenever their next attempt is due.
-pub(super) fn visits_to_recover_in_order(
+pub(super) fn due_visits_with_redeem_need(
     unfinished: Vec<UnfinishedVisitSummary>,
     now: Timestamp,
 ) -> Vec<(VisitId, bool)> {

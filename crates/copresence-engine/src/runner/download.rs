@@ -42,7 +42,7 @@ pub(crate) async fn download_file(
         _ => FileProgress::default(),
     };
     // The journal may not have its completion: a crash came after the rename, its disk was full, or its end was lost.
-    if let Some(whole) = block_in_place(|| folder.rehash_complete_file(file.name))? {
+    if let Some(whole) = block_in_place(|| folder.sync_and_rehash_complete_file(file.name))? {
         if let Ok(whole) = check_received_file_content(file, &known.notes, whole) {
             return Ok(whole);
         }
@@ -217,8 +217,9 @@ impl FileDownload<'_> {
                 AttemptError::Download(refused) if refused.is_refusal_of_url() => {
                     // The server may refuse ranges only, or the whole file only: each is requested in turn.
                     self.skips_range = has_bytes && !skipped_range;
-                    let is_proof =
-                        self.urls.count_refusal_and_check_if_url_is_lost(choice, refused.has_file_server_error_code());
+                    let is_proof = self
+                        .urls
+                        .count_refusal_and_check_if_url_is_lost(choice, refused.has_any_file_server_error_code());
                     if is_proof && (!has_bytes || skipped_range) {
                         self.record_refusal(choice, refused).await?;
                     }
@@ -240,7 +241,7 @@ impl FileDownload<'_> {
             }
             // The whole file is requested where the range was, once.
             if skipped_range || !self.skips_range {
-                self.urls.alternate_after_failure(choice, has_progress);
+                self.urls.prefer_url_after_failure(choice, has_progress);
             }
             let is_unchanged_in_this_run = failure.would_fail_until_settings_change()
                 && (choice == UrlChoice::OneTime || !self.urls.has_alternative_to(choice));
@@ -278,7 +279,7 @@ impl FileDownload<'_> {
     /// # Errors
     /// The file is lost, or its bytes are missing on disk: no other URL is left.
     async fn record_refusal(&mut self, choice: UrlChoice, refused: &DownloadError) -> Result<(), FileFailure> {
-        let refusal = self.urls.record_refusal(choice, refused.to_string());
+        let refusal = self.urls.record_refusal_returning_loss(choice, refused.to_string());
         let Some(refusal) = refusal else {
             if choice == UrlChoice::RedirectTarget {
                 self.journal_redirect_target().await;
@@ -295,7 +296,7 @@ impl FileDownload<'_> {
 
     /// Whether a partial file of this many bytes is doubted: it had another digest than stated, or other last bytes
     /// than the server sent later.
-    fn is_doubted_at(&self, size: u64) -> bool {
+    fn is_doubted_at_size(&self, size: u64) -> bool {
         [self.mismatched_size, self.differing_size].contains(&Some(size))
     }
 
@@ -333,7 +334,7 @@ impl FileDownload<'_> {
                 // Only the end of the response is missing, not the end of the file.
                 Err(AttemptError::Download(failure))
                     if partial.resume_offset() > 0
-                        && !self.is_doubted_at(partial.resume_offset())
+                        && !self.is_doubted_at_size(partial.resume_offset())
                         && self.known.content_encoding.is_none()
                         && (!self.lacks_stated_bytes(&partial) || will_bring_no_more_bytes(&failure, fruitless))
                         && block_in_place(|| partial.is_proven_complete_by_structure())? => {}
@@ -343,7 +344,7 @@ impl FileDownload<'_> {
                 }
             }
         }
-        if let Err(mismatch) = self.check_stated_digest(&partial) {
+        if let Err(mismatch) = self.check_or_note_stated_digest(&partial) {
             self.known.total = None;
             *kept = Some(partial);
             return Err(mismatch);

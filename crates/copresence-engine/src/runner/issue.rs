@@ -55,7 +55,7 @@ pub(crate) async fn issue_and_journal_token(
     space: RequiredDiskSpace<'_>,
     leaving: &CancellationToken,
 ) -> Result<IssuedToken, TokenIssueError> {
-    space.check_free_space(context)?;
+    space.check_free_writable_space(context)?;
     let Some(login) = leaving.run_until_cancelled(context.api.log_in_if_needed()).await else {
         let failure = VisitStepFailure::new(VisitStepFailureKind::NeverSent, "the visitor left before the request");
         return Err(TokenIssueError { failure, is_of_login: true });

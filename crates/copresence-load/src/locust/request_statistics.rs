@@ -141,7 +141,7 @@ impl LocustStatistics {
     }
 
     /// Sets all counts to zero, also the totals of the reports, because the master starts a new test.
-    pub(super) fn clear_entries(&self) {
+    pub(super) fn reset_all_counts(&self) {
         *self.lock_collected_statistics() = CollectedStatistics::default();
     }
 

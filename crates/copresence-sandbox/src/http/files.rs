@@ -105,7 +105,7 @@ async fn download_file(
         });
     }
     let mut delivery = OngoingFileDelivery::new(sandbox, delivery_id, opened, range);
-    if let Err(error) = delivery.read_first_chunk().await {
+    if let Err(error) = delivery.read_ahead_first_chunk().await {
         tracing::error!(%error, file, "a file cannot be delivered");
         return Err(ErrorResponse::internal_error("the file cannot be read; see the log of the sandbox"));
     }
@@ -282,7 +282,7 @@ impl OngoingFileDelivery {
 
     /// Reads the first chunk before the response begins, and keeps it until it is sent with the headers. So whether a
     /// client that closes the connection after the headers has used the URL up is independent of the speed of the disk.
-    async fn read_first_chunk(&mut self) -> io::Result<()> {
+    async fn read_ahead_first_chunk(&mut self) -> io::Result<()> {
         if self.next_offset < self.end_offset {
             self.read_ahead = Some(self.read_chunk().await?);
         }

@@ -29,7 +29,7 @@ pub(super) fn routes() -> OpenApiRouter {
         .routes(routes!(expire_token))
         .routes(routes!(fail_avatar))
         .routes(routes!(complete_avatar))
-        .routes(routes!(move_clock))
+        .routes(routes!(apply_clock_change))
         .routes(routes!(list_logged_requests, clear_request_log))
         .routes(routes!(list_active_faults, set_faults, clear_faults))
         .routes(routes!(list_scenarios))
@@ -159,7 +159,7 @@ async fn complete_avatar(
         (status = 400, description = "The change is empty, or a value is out of range; the error says which", body = ErrorResponseSchema),
     )
 )]
-async fn move_clock(
+async fn apply_clock_change(
     Extension(sandbox): Extension<Sandbox>,
     body: Body,
 ) -> Result<NoStoreJson<ClockState>, ErrorResponse> {

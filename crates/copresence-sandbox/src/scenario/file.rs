@@ -130,7 +130,7 @@ fn check_scenario(written: ScenarioAsWritten) -> Result<ScenarioDefinition, Loca
         is_scanned: written.scanned,
         steps: check_steps(written.steps)?,
         existing_avatar_steps: written.existing_avatar_steps.map(check_steps).transpose()?,
-        files: check_files(written.files)?,
+        files: check_delivered_files(written.files)?,
         faults: check_faults(written.faults)?,
     })
 }
@@ -155,7 +155,7 @@ fn check_steps(written: Vec<Spanned<StepAsWritten>>) -> Result<Vec<ScenarioStep>
 }
 
 /// Checks the table `files`, and converts it.
-fn check_files(written: DeliveredFilesInScenarioFile) -> Result<DeliveredFiles, LocatedProblem> {
+fn check_delivered_files(written: DeliveredFilesInScenarioFile) -> Result<DeliveredFiles, LocatedProblem> {
     if *written.copies.get_ref() > MAX_COPIES {
         return Err((written.copies.span(), format!("`copies` is a number from 0 to {MAX_COPIES}")));
     }

@@ -148,7 +148,7 @@ pub fn sign_passport(
     if ended.error.is_some() {
         return Err(NoPassportReason::RunEndedEarly);
     }
-    let recorded = RunEvidence::record_evidence(ended);
+    let recorded = RunEvidence::build_run_evidence(ended);
     let evidence = serde_json::to_string(&recorded)?;
     // As a reader will do it: from what was written.
     let read_again: RunEvidence = serde_json::from_str(&evidence)?;

@@ -150,7 +150,7 @@ pub(super) async fn rehearse_loss(loss: RehearsedLoss, place: &RehearsalSetup, o
             check_recovery_after_kill_at_event(&mut rehearsal, |event| event["event"] == "invited").await
         }
         RehearsedLoss::KillDuringRedeem => match rehearsal.run_visit_and_kill_during_redeem().await {
-            Ok(_) => check_recovery(&mut rehearsal).await,
+            Ok(_) => recover_and_check_avatar(&mut rehearsal).await,
             Err(error) => Finding::Broken(error),
         },
         RehearsedLoss::KillAtDelivery => {
@@ -248,11 +248,11 @@ async fn check_recovery_after_kill_at_event(
     if !is_killed {
         return Finding::Broken(describe_failed_run("the visit did not come so far", &run));
     }
-    check_recovery(rehearsal).await
+    recover_and_check_avatar(rehearsal).await
 }
 
 /// Recovers, and checks that the avatar is saved with the token that was issued.
-async fn check_recovery(rehearsal: &mut Rehearsal<'_>) -> Finding {
+async fn recover_and_check_avatar(rehearsal: &mut Rehearsal<'_>) -> Finding {
     let run = rehearsal.run_recovery_until_done().await;
     match (run.has_reported_saved_avatar() && rehearsal.count_complete_avatars() == 1, rehearsal.count_issued_tokens())
     {
@@ -299,7 +299,7 @@ async fn check_full_disk(rehearsal: &mut Rehearsal<'_>) -> Finding {
         return Finding::Broken(describe_failed_run("the visit", &run));
     }
     let reported = format!("reported as {}", run.code.unwrap_or_default());
-    match check_recovery(rehearsal).await {
+    match recover_and_check_avatar(rehearsal).await {
         Finding::Held(seen) => Finding::Held(format!("{reported}; {seen}")),
         other => other,
     }

@@ -239,11 +239,11 @@ fn decode_normalized_value(value: f64, format: ElementFormat) -> f64 {
     if !format.normalized || format.component == ComponentType::F32 {
         return value;
     }
-    to_normalized_fraction(value, format.component)
+    component_to_normalized_fraction(value, format.component)
 }
 
 /// Scales an integer component value to its normalized fraction (−1..=1); a float value is unchanged.
-fn to_normalized_fraction(value: f64, component: ComponentType) -> f64 {
+fn component_to_normalized_fraction(value: f64, component: ComponentType) -> f64 {
     if component == ComponentType::F32 { value } else { (value / component.component_value_bounds().1).max(-1.0) }
 }
 
@@ -314,7 +314,8 @@ impl JointInfluences<'_> {
                         ));
                     }
                     let component_type = self.sets.get(set).map(|(_, weights)| weights.format.component);
-                    let weight = component_type.map_or(*weight, |component| to_normalized_fraction(*weight, component));
+                    let weight = component_type
+                        .map_or(*weight, |component| component_to_normalized_fraction(*weight, component));
                     if weight == 0.0 {
                         continue;
                     }

@@ -128,7 +128,7 @@ pub(super) struct TextureUse {
 
 impl TextureUse {
     /// Reads a texture if the property is there, and adds it. Returns whether it is there.
-    pub(super) fn read_and_append_texture_use(
+    pub(super) fn append_texture_use_if_present(
         reader: &ObjectReader<'_>,
         name: &'static str,
         extensions: &ExtensionReader,
@@ -271,11 +271,11 @@ impl ExtensionReader {
                 Number(name, range) => drop(reader.read_number_property(name, *range)?),
                 Numbers(name, length, range) => drop(reader.read_number_list(name, Some(*length), *range)?),
                 Texture(name) => {
-                    TextureUse::read_and_append_texture_use(reader, name, self, &mut content.textures)?;
+                    TextureUse::append_texture_use_if_present(reader, name, self, &mut content.textures)?;
                 }
                 DirectionTexture(name) => {
                     content.needs_tangents |=
-                        TextureUse::read_and_append_texture_use(reader, name, self, &mut content.textures)?;
+                        TextureUse::append_texture_use_if_present(reader, name, self, &mut content.textures)?;
                     // The normal texture of the clearcoat has this property of core normal textures.
                     reader.read_object_property(name, |texture| texture.read_number_property("scale", ANY))?;
                 }
@@ -315,7 +315,7 @@ impl ExtensionReader {
                 content.has_animation_pointer = true;
             }
             ("KHR_lights_punctual", ExtensionOwner::Root) => {
-                let lights = reader.read_object_list("lights", |light| self.read_light(light))?;
+                let lights = reader.read_object_list("lights", |light| self.validate_light_object(light))?;
                 content.lights = Some(reader.require_property("lights", lights)?.len());
             }
             ("KHR_lights_punctual", _) => content.light = Some(reader.read_required_index("light")?),
@@ -350,7 +350,7 @@ impl ExtensionReader {
     }
 
     /// Validates a light of `KHR_lights_punctual`. Nothing of it is kept.
-    fn read_light(&self, reader: &ObjectReader<'_>) -> Result<(), InspectionError> {
+    fn validate_light_object(&self, reader: &ObjectReader<'_>) -> Result<(), InspectionError> {
         reader.read_number_list("color", Some(3), UNIT)?;
         reader.read_number_property("intensity", NOT_NEGATIVE)?;
         reader.read_number_property("range", NumberRange::POSITIVE)?;

@@ -195,7 +195,10 @@ pub(super) fn read_scene(
 }
 
 /// Validates a camera. Nothing of it is kept.
-pub(super) fn read_camera(reader: &ObjectReader<'_>, extensions: &ExtensionReader) -> Result<(), InspectionError> {
+pub(super) fn validate_camera_object(
+    reader: &ObjectReader<'_>,
+    extensions: &ExtensionReader,
+) -> Result<(), InspectionError> {
     if reader.has_property("orthographic") && reader.has_property("perspective") {
         return Err(reader.error_for_whole_object("a camera must be either orthographic or perspective"));
     }
