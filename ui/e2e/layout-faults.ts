@@ -68,8 +68,9 @@ export function layoutFaults(isLonger = false): string[] {
     if (
       box.left < safe.x - quiet ||
       box.right > innerWidth - safe.x + quiet ||
-      box.top < safe.y - quiet / 4 ||
-      box.bottom > innerHeight - safe.y + quiet / 4
+      // What has been scrolled out of sight is nowhere.
+      (!el.closest('[data-scrolls]') &&
+        (box.top < safe.y - quiet / 4 || box.bottom > innerHeight - safe.y + quiet / 4))
     ) {
       const at = [box.left, box.top, box.right, box.bottom].map(Math.round).join(', ');
       faults.push(`${name(el)} leaves the title-safe frame (${at})`);
