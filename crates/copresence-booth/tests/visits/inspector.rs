@@ -57,7 +57,7 @@ impl Fixture {
     /// A visit that has its code: its id, and its token.
     async fn invited(&self) -> (String, String) {
         self.kiosk.start_visit_or_show_consent();
-        let mut snapshots = self.kiosk.subscribe_snapshots();
+        let mut snapshots = self.kiosk.watch_latest_snapshot();
         let found = snapshots.wait_for(|snapshot| matches!(snapshot.screen, Screen::Invite { .. }));
         let found = tokio::time::timeout(Duration::from_secs(20), found).await.expect("in time");
         let Screen::Invite { visit, link, .. } = found.expect("it lives").screen.clone() else {
@@ -126,7 +126,7 @@ async fn concurrent_visits_have_their_own_exchanges_without_secrets() {
     let sandbox = fixture.server.sandbox();
     sandbox.associate_avatar(&one, &AvatarChoice::New, None).expect("scanned");
     // Whoever was seen as scanned goes on behind the next visitor.
-    let mut snapshots = fixture.kiosk.subscribe_snapshots();
+    let mut snapshots = fixture.kiosk.watch_latest_snapshot();
     let making = snapshots.wait_for(|snapshot| matches!(snapshot.screen, Screen::Making { .. }));
     drop(tokio::time::timeout(Duration::from_secs(20), making).await.expect("in time"));
     fixture.kiosk.return_to_start();

@@ -86,7 +86,7 @@ fn apply(kiosk: &Kiosk, lanes: LaneSettings, keep_hours: Option<u32>) {
 }
 
 async fn until_snapshot(kiosk: &Kiosk, wanted: impl Fn(&Snapshot) -> bool) -> Snapshot {
-    let mut snapshots = kiosk.subscribe_snapshots();
+    let mut snapshots = kiosk.watch_latest_snapshot();
     let found = tokio::time::timeout(PATIENCE, snapshots.wait_for(|snapshot| wanted(snapshot))).await;
     found.unwrap_or_else(|_| panic!("still {:?}", kiosk.current_snapshot())).expect("it lives").clone()
 }

@@ -117,7 +117,7 @@ impl UnjournalledDeliveryParts {
             self.response = None;
         }
         if let Some(no) = self.used_truncated {
-            log_and_ignore_refused_step(journal.record_truncated_response_as_delivery(&id, no).await)?;
+            log_and_ignore_refused_step(journal.record_truncated_delivery_erasing_token(&id, no).await)?;
             self.used_truncated = None;
         }
         if let Some(planned) = &self.planned {

@@ -10,8 +10,8 @@ use crate::events::SavedFile;
 use copresence_protocol::{DeliveredExports, DownloadableExport};
 use copresence_store::{
     CompleteFile, DownloadSpaceReservations, FileRecord, FileState, Manifest, ManifestCompleteFile, MissingFile,
-    PartialAvatarFolder, PhaseTimes, PlannedFile, SavedAvatarOperations, StoreError, VisitDownloadLimits, VisitPhase,
-    VisitStart,
+    PartialAvatarFolder, PhaseTimestamps, PlannedFile, SavedAvatarOperations, StoreError, VisitDownloadLimits,
+    VisitPhase, VisitStart,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ pub(crate) struct SaveJob {
     pub(crate) journal: Arc<DeliveryJournal>,
     /// As [`super::VisitConfig::download_pause`].
     pub(crate) pause: Duration,
-    pub(crate) times: PhaseTimes,
+    pub(crate) times: PhaseTimestamps,
     /// The files that an earlier run planned, with their state.
     pub(crate) known_files: Vec<FileRecord>,
     /// Whether an earlier run may have saved the avatar already.
@@ -364,7 +364,7 @@ async fn publish_or_set_aside_avatar(
         visit: job.start.id,
         profile: job.start.profile.clone(),
         backend_host: job.start.backend_host.clone(),
-        times: PhaseTimes { saved: complete.then_some(now), ..job.times.clone() },
+        times: PhaseTimestamps { saved: complete.then_some(now), ..job.times.clone() },
         complete,
         files,
         missing,

@@ -279,7 +279,7 @@ async fn recovery_continues_a_partial_delivery_in_use() {
     let fixture = Fixture::new(|_, ask| serve_file(ask)).await;
     let id = journal_truncated_visit(&fixture, Some(AnswerKind::Truncated)).await;
     let no = fixture.only_visit().await.redeems[0].no;
-    fixture.data_store.journal.record_truncated_response_as_delivery(&id, no).await.expect("taken");
+    fixture.data_store.journal.record_truncated_delivery_erasing_token(&id, no).await.expect("taken");
     let all = recover_fixture_visits(&fixture).await;
     assert_eq!(all[0].outcome.exit_code(), 7, "{all:?}");
     assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 0, "the token is gone");
@@ -296,7 +296,7 @@ async fn recovery_continues_a_partial_delivery_that_came_as_sent() {
     let body = delivery_body(&fixture, true, &[("glb", "one"), ("png", "two")]);
     journal.record_raw_answer(&id, no, 200, &body.as_bytes()[..body.len() - 2], now()).await.expect("noted");
     journal.record_answer_kind_erasing_obsolete(&id, no, AnswerKind::Truncated).await.expect("read");
-    journal.record_truncated_response_as_delivery(&id, no).await.expect("taken");
+    journal.record_truncated_delivery_erasing_token(&id, no).await.expect("taken");
     let all = recover_fixture_visits(&fixture).await;
     let RecoveryOutcome::Finished { directory: Some(directory), .. } = &all[0].outcome else { panic!("{all:?}") };
     assert_eq!(file_names(directory), ["avatar.glb", "avatar.png", "manifest.json"]);

@@ -11,7 +11,7 @@
 //!                                                    | record_answer_without_urls           no URLs: one transaction
 //!                                                    | record_raw_answer   → [use it] → record_kind_and_erase_obsolete
 //!                                                    | record_lost_answer → [use it] → record_kind_and_erase_obsolete }*
-//!       → (record_truncated_response_as_delivery) → record_planned_files → { record_file_request → [GET] → record_file_progress* → record_complete_file_erasing_urls | record_file_failure }*
+//!       → (record_truncated_delivery_erasing_token) → record_planned_files → { record_file_request → [GET] → record_file_progress* → record_complete_file_erasing_urls | record_file_failure }*
 //!       → [PartialAvatarFolder::publish_complete_avatar] → record_end_and_erase_secrets
 //! ```
 //!
@@ -22,7 +22,7 @@
 //! | `record_redeem_never_sent`, `record_lost_answer`, `record_raw_answer`, `record_answer_without_urls` | when that redeem is not open |
 //! | `record_answer_without_urls` | for an answer whose body is to be kept |
 //! | `record_kind_and_erase_obsolete` | when that redeem is open, was never sent, or was read already; of a lost answer, when no body to keep came |
-//! | `record_truncated_response_as_delivery` | when no body of that redeem is kept; after an answer with URLs; after the end |
+//! | `record_truncated_delivery_erasing_token` | when no body of that redeem is kept; after an answer with URLs; after the end |
 //! | `record_planned_files` | before an answer with URLs; a second time; after the end |
 //! | `record_file_…`, `record_redirect_target` | for a file that is not planned, or is whole; after the end |
 //! | `record_issued_token` | a second time; after the end |

@@ -188,7 +188,7 @@ async fn a_step_whose_flush_failed_can_be_repeated() {
     repeat_after_failed_flush(root, lost).await.expect("repeated");
     let kind = || journal.record_answer_kind_erasing_obsolete(&id, no, AnswerKind::Truncated);
     repeat_after_failed_flush(root, kind).await.expect("repeated");
-    let used = || journal.record_truncated_response_as_delivery(&id, no);
+    let used = || journal.record_truncated_delivery_erasing_token(&id, no);
     repeat_after_failed_flush(root, used).await.expect("repeated");
 
     let id = visit_with_token(&journal).await;
