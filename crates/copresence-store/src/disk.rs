@@ -20,6 +20,7 @@ pub(crate) fn create_durable_private_folder(path: &Path) -> Result<(), StoreErro
     let absolute = std::path::absolute(path).io_context("find", path)?;
     let missing: Vec<PathBuf> = absolute.ancestors().take_while(|there| !there.exists()).map(Path::to_owned).collect();
     for folder in missing.iter().rev() {
+        #[cfg_attr(not(unix), expect(unused_mut, reason = "only Unix has modes"))]
         let mut builder = std::fs::DirBuilder::new();
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
@@ -50,6 +51,7 @@ pub(crate) fn open_subfolder(parent: &Dir, name: &str, path: &Path) -> Result<Di
 
 /// Creates a subfolder that is private, and durable when this returns.
 pub(crate) fn create_subfolder(parent: &Dir, name: &str, path: &Path) -> Result<(), StoreError> {
+    #[cfg_attr(not(unix), expect(unused_mut, reason = "only Unix has modes"))]
     let mut builder = DirBuilder::new();
     #[cfg(unix)]
     cap_std::fs::DirBuilderExt::mode(&mut builder, 0o700);
@@ -150,6 +152,22 @@ pub(crate) fn sync_folder_path(path: &Path) -> Result<(), StoreError> {
     } else {
         Ok(())
     }
+}
+
+/// Whether the path still names the open file: it may have been removed or replaced.
+///
+/// # Errors
+/// If one of them cannot be looked at: the path names nothing, for example.
+pub(crate) fn is_open_file_at_path(file: &std::fs::File, path: &Path) -> io::Result<bool> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        let (held, named) = (file.metadata()?, std::fs::symlink_metadata(path)?);
+        Ok((held.dev(), held.ino()) == (named.dev(), named.ino()))
+    }
+    // The standard library has no stable access to the numbers of files there.
+    #[cfg(windows)]
+    Ok(same_file::Handle::from_file(file.try_clone()?)? == same_file::Handle::from_path(path)?)
 }
 
 #[cfg(test)]

@@ -9,7 +9,6 @@ use copresence_engine::profile::Profiles;
 use copresence_engine::setup::{DataStore, ProfileOrSandboxBackend, VisitOverrides};
 use copresence_sandbox::{AvatarChoice, ForcedState, SandboxSettings, Server, TesterTokenView};
 use serde_json::Value;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -34,9 +33,7 @@ async fn fixture() -> Fixture {
         login,
     )
     .expect("a link");
-    let profile = Profiles::load_profiles(Some(Path::new("/dev/null")))
-        .and_then(|all| all.build_profile_by_name("sandbox"))
-        .expect("built in");
+    let profile = Profiles::default().build_profile_by_name("sandbox").expect("built in");
     let data_store = DataStore::open_or_create_data_store(&root.path().join("data")).expect("a data folder");
     let kiosk = Kiosk::new(KioskSetup {
         profile,
