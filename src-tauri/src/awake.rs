@@ -15,7 +15,7 @@ const AWAKE_CHECK_INTERVAL: Duration = Duration::from_secs(10);
 const BLANKING_REMEDY: &str = "Switch off blanking and the screen saver in the settings of the desktop; on X11 without a \
                                desktop, install x11-xserver-utils (`xset`)";
 
-/// Whether the screen is kept awake. Clones share it.
+/// Keeps the screen on while that is wanted, and reports whether it does. Clones share the state.
 #[derive(Clone, Default)]
 pub(crate) struct ScreenAwakeController(Arc<Mutex<ScreenAwakeState>>);
 
@@ -31,7 +31,7 @@ enum ScreenAwakeState {
     Failed(String),
 }
 
-/// What keeps the screen on.
+/// A request to the desktop or the X server that keeps the screen on until it is withdrawn.
 struct ScreenAwakeRequest {
     /// The desktop's interface; `None` where only the X server was told.
     desktop: Option<KeepAwake>,
@@ -105,6 +105,7 @@ impl ScreenAwakeController {
         }
     }
 
+    /// Locks the mutex of the state.
     fn lock_awake_state(&self) -> MutexGuard<'_, ScreenAwakeState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -26,7 +26,7 @@ pub(crate) async fn open_startup_backend(
             return sources.open_backend_despite_missing_credentials(&name, phones).map(|opened| (name, opened));
         }
         let name = set.profile.unwrap_or_else(|| SANDBOX_PROFILE.to_owned());
-        sources.open_backend_with_sandbox_fallback(&name, phones).map(|opened| (name, opened))
+        sources.open_backend_or_closed_sandbox(&name, phones).map(|opened| (name, opened))
     });
     let (name, opened) = opened
         .await

@@ -114,7 +114,7 @@ impl CheckRunner {
         let files = documents.render_report_files().map_err(|why| failed(&why))?;
         let files = files.each_ref().map(|(name, text)| (*name, text.as_bytes()));
         let saved = data_store
-            .write_files_to_new_data_folder(&documents.report_folder_name(), &files)
+            .write_report_files_to_new_folder(&documents.report_folder_name(), &files)
             .map_err(|error| failed(&error.to_string()))?;
         self.run_info.send_modify(|about| about.report_folder = Some(saved.clone()));
         Ok(saved)
@@ -154,8 +154,8 @@ impl CheckRunner {
     }
 }
 
-/// Prepares a run. Reports missing credentials before anything is sent. Only a backend on this machine is asked whether
-/// it is a sandbox.
+/// Resolves the target, the options and the phone of a run. Reports missing credentials before anything is sent. Only a
+/// backend on this machine is asked whether it is a sandbox.
 async fn resolve_run_target_and_options(
     backend_config: &BackendConfig,
     ask: &CheckRunOptions,

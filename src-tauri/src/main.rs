@@ -36,7 +36,7 @@ fn main() -> ExitCode {
         has_color: std::io::stderr().is_terminal(),
         has_time: true,
     });
-    let environment = EnvironmentCredentials::take_from_environment();
+    let environment = EnvironmentCredentials::take_from_environment_or_pipe();
     if !args.forget_pin && !args.set_pin {
         restart_program_if_needed(&environment);
     }

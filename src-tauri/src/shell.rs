@@ -13,7 +13,7 @@ use copresence_engine::clock::Clock;
 use copresence_engine::credentials::{CredentialStore, EnvironmentCredentials};
 use copresence_engine::health::qr_distance::check_qr_distance;
 use copresence_engine::setup::{DataStore, VisitOverrides};
-use copresence_engine::{ExistingContent, open_private_file};
+use copresence_engine::{ExistingContent, open_private_file_for_writing};
 use secrecy::{ExposeSecret as _, SecretString};
 use std::fs::{File, TryLockError};
 use std::io::{self, BufRead as _, IsTerminal as _, Read as _};
@@ -91,7 +91,7 @@ pub(crate) fn run_window_until_closed(args: &Args, environment: EnvironmentCrede
         let panel = panel.clone();
         tauri::async_runtime::spawn(async move { awake.keep_screen_awake_by_settings(panel).await });
     }
-    tauri::async_runtime::spawn(async move { panel.run_retention_and_booth_reopening().await });
+    tauri::async_runtime::spawn(async move { panel.run_periodic_booth_tasks_forever().await });
     tauri::async_runtime::spawn({
         let (simulator, tickets) = (simulator.clone(), kiosk.subscribe_sandbox_tickets());
         async move { simulator.show_tickets_on_phones(tickets).await }
@@ -204,7 +204,7 @@ pub(crate) fn build_app<R: Runtime>(builder: Builder<R>, kiosk: Kiosk, panel: Pa
 fn lock_data_folder(data_store: &DataStore) -> Result<File, StartError> {
     let path = data_store.data.path().join("window.lock");
     let refused = |error: std::io::Error| StartError::usage(format!("{}: {error}", path.display()));
-    let file = open_private_file(&path, ExistingContent::Keep).map_err(refused)?;
+    let file = open_private_file_for_writing(&path, ExistingContent::Keep).map_err(refused)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(StartError::usage(format!(

@@ -113,7 +113,7 @@ impl EmbeddedSandboxControl for EmbeddedSandbox {
     }
 
     /// Gives the Export Token in `link` a new avatar of the embedded sandbox.
-    fn record_new_avatar(&self, link: &str) -> Result<(), String> {
+    fn record_avatar_for_link_token(&self, link: &str) -> Result<(), String> {
         let link: url::Url = link.parse().map_err(|_| "the link is no URL")?;
         let token = link.query_pairs().find(|(name, _)| name == "exportToken").ok_or("the link has no Export Token")?.1;
         self.with_sandbox(|sandbox| {

@@ -60,7 +60,7 @@ async fn strangers_of_the_hall() -> Result<(), HarnessError> {
 }
 
 async fn let_phones_in(kiosk: &DrivenKiosk) -> Result<(), HarnessError> {
-    kiosk.set_first_pin(PIN).await?;
+    kiosk.set_first_pin_and_unlock(PIN).await?;
     kiosk.app.click_element("[data-testid=section-backend]", RENDER_TIMEOUT).await?;
     kiosk.app.click_element("[data-testid=phones-in]", RENDER_TIMEOUT).await?;
     kiosk.app.await_element("[data-testid=phones-at]", RENDER_TIMEOUT).await?;

@@ -23,7 +23,7 @@ async fn kiosk_mode_is_turned_on_and_off_while_it_runs() -> Result<(), HarnessEr
     let kiosk = DrivenKiosk::open(&kiosk_path(), &log_folder("kiosk-set"), setup).await?;
     kiosk.await_screen("attract").await?;
     let before = await_window(&kiosk, is_normal_window).await?;
-    kiosk.set_first_pin(PIN).await?;
+    kiosk.set_first_pin_and_unlock(PIN).await?;
     kiosk.app.click_element("[data-testid=section-display]", RENDER_TIMEOUT).await?;
 
     set_kiosk_mode(&kiosk, "on").await?;
@@ -49,7 +49,7 @@ async fn kiosk_mode_of_the_command_line_is_shown_and_can_be_turned_off() -> Resu
     kiosk.await_screen("attract").await?;
     await_window(&kiosk, |window| is_kiosk_window(window, RIGHT)).await?;
     check_close_is_refused(&kiosk).await?;
-    kiosk.set_first_pin(PIN).await?;
+    kiosk.set_first_pin_and_unlock(PIN).await?;
     kiosk.app.click_element("[data-testid=section-display]", RENDER_TIMEOUT).await?;
     kiosk.app.await_element("[data-testid=kiosk-on][aria-checked=true]", RENDER_TIMEOUT).await?;
     let shown = kiosk.app.await_element("[data-testid=kiosk-flag]", RENDER_TIMEOUT).await?.text().await?;

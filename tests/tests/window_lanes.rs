@@ -115,7 +115,7 @@ async fn eight_visitors_each_get_their_own_avatar_by_ticket_and_code() -> Result
     }
 
     // The last visitor has forgotten the code: the operator opens the ticket.
-    kiosk.set_first_pin("4711").await?;
+    kiosk.set_first_pin_and_unlock("4711").await?;
     kiosk.app.click_element("[data-testid=section-lanes]", RENDER_TIMEOUT).await?;
     kiosk.app.click_element("[data-testid=open-ticket-0]", RENDER_TIMEOUT).await?;
     kiosk.await_screen("reveal").await?;

@@ -23,7 +23,7 @@ async fn an_operator_sets_up_a_kiosk_and_visitors_leave_no_data() -> Result<(), 
     let setup = KioskSetup { has_credentials: false, ..KioskSetup::default() };
     let kiosk = DrivenKiosk::open(&kiosk_path(), &log_folder("operator-setup"), setup).await?;
     kiosk.app.await_element("[data-testid=closed][data-code=credentials_missing]", RENDER_TIMEOUT).await?;
-    run_step("the first PIN", kiosk.set_first_pin(PIN)).await?;
+    run_step("the first PIN", kiosk.set_first_pin_and_unlock(PIN)).await?;
     run_step("credentials", set_credentials_in_keychain(&kiosk)).await?;
     run_step("consent and retention", set_consent_and_retention(&kiosk)).await?;
     run_step("leaving the desk", kiosk.leave_desk()).await?;
@@ -109,7 +109,7 @@ async fn credentials_without_a_keychain_last_for_one_run_and_are_not_saved() -> 
     let setup = KioskSetup { has_credentials: false, has_keychain: false, ..KioskSetup::default() };
     let kiosk = DrivenKiosk::open(&kiosk_path(), &log_folder("this-run"), setup).await?;
     kiosk.app.await_element("[data-testid=closed]", RENDER_TIMEOUT).await?;
-    kiosk.set_first_pin(PIN).await?;
+    kiosk.set_first_pin_and_unlock(PIN).await?;
     set_credentials(&kiosk, "this run").await?;
     kiosk.leave_desk().await?;
     kiosk.app.click_element("[data-testid=start]", RENDER_TIMEOUT).await?;

@@ -4,7 +4,7 @@ import {
   progressWhileSaving,
   ringDashOffset,
   secondsUntil,
-  totalDownloadProgress,
+  sumDownloadedBytesAndShare,
 } from './progress';
 
 const file = (bytes: number, total: number | null, whole = false) => ({ file: 'a', bytes, total, whole });
@@ -28,36 +28,36 @@ describe('the whole', () => {
 
 describe('all files', () => {
   it('are weighted by their bytes', () => {
-    expect(totalDownloadProgress([file(10, 100), file(300, 300, true)])).toEqual({
+    expect(sumDownloadedBytesAndShare([file(10, 100), file(300, 300, true)])).toEqual({
       bytes: 310,
       total: 400,
       share: 0.775,
     });
   });
   it('are unknown while one size is unknown', () => {
-    expect(totalDownloadProgress([file(10, null), file(300, 300, true)])).toEqual({
+    expect(sumDownloadedBytesAndShare([file(10, null), file(300, 300, true)])).toEqual({
       bytes: 310,
       total: null,
       share: null,
     });
   });
   it('use the size of a complete file without an announced one', () => {
-    expect(totalDownloadProgress([file(50, 100), file(100, null, true)])).toEqual({
+    expect(sumDownloadedBytesAndShare([file(50, 100), file(100, null, true)])).toEqual({
       bytes: 150,
       total: 200,
       share: 0.75,
     });
   });
   it('are full when all are complete', () => {
-    expect(totalDownloadProgress([file(10, null, true), file(20, 25, true)])).toEqual({
+    expect(sumDownloadedBytesAndShare([file(10, null, true), file(20, 25, true)])).toEqual({
       bytes: 30,
       total: 30,
       share: 1,
     });
   });
-  it('are unknown when there are none', () => expect(totalDownloadProgress([]).share).toBeNull());
+  it('are unknown when there are none', () => expect(sumDownloadedBytesAndShare([]).share).toBeNull());
   it('grow with a body longer than announced', () => {
-    expect(totalDownloadProgress([file(150, 100), file(0, 50)])).toEqual({
+    expect(sumDownloadedBytesAndShare([file(150, 100), file(0, 50)])).toEqual({
       bytes: 150,
       total: 200,
       share: 0.75,

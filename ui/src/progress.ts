@@ -8,7 +8,7 @@ export type ProgressShare = number | null;
  * All files together: bytes received, bytes in total, and the fraction. A file of unknown size makes total and
  * fraction unknown.
  */
-export function totalDownloadProgress(files: readonly FileDownloadView[]): {
+export function sumDownloadedBytesAndShare(files: readonly FileDownloadView[]): {
   bytes: number;
   total: number | null;
   share: ProgressShare;
@@ -35,7 +35,7 @@ export function overallProgressWhileMaking(percent: number): number {
 
 /** The progress of the whole, while the files arrive. Of files of unknown size only the beginning is known. */
 export function progressWhileSaving(files: readonly FileDownloadView[]): number {
-  return MAKING_SHARE + (1 - MAKING_SHARE) * (totalDownloadProgress(files).share ?? 0);
+  return MAKING_SHARE + (1 - MAKING_SHARE) * (sumDownloadedBytesAndShare(files).share ?? 0);
 }
 
 /** The `stroke-dashoffset` with which a circle shows `share` of its outline. */

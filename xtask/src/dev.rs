@@ -56,7 +56,7 @@ fn rebuild_app_on_change(server: &mut ProcessGroup, config: &str, app_args: &[St
         } else if !is_interrupted() {
             eprintln!("The build failed. Retrying when a source changes.");
         }
-        if !wait_for_change_or_exit(built_from, &mut app, server)? {
+        if !wait_for_change_unless_app_exits(built_from, &mut app, server)? {
             return Ok(());
         }
         eprintln!("A source changed: building again.");
@@ -64,7 +64,7 @@ fn rebuild_app_on_change(server: &mut ProcessGroup, config: &str, app_args: &[St
 }
 
 /// Waits for a change of the sources (true) or for the app's end (false).
-fn wait_for_change_or_exit(
+fn wait_for_change_unless_app_exits(
     built_from: Option<SystemTime>,
     app: &mut Option<ProcessGroup>,
     server: &mut ProcessGroup,

@@ -26,7 +26,7 @@ struct Prerequisite {
     reason: &'static str,
 }
 
-/// How its presence is checked.
+/// How the presence of a prerequisite is checked.
 enum PresenceProbe {
     Programs(&'static [&'static str]),
     Library(&'static str),

@@ -168,6 +168,7 @@ fn group_pid(id: u32) -> Option<rustix::process::Pid> {
 #[cfg(not(unix))]
 fn signal_group(_: u32, _: Signal) {}
 
+/// Always false: there are no process groups here.
 #[cfg(not(unix))]
 fn is_group_alive(_: u32) -> bool {
     false
@@ -181,17 +182,19 @@ mod tests {
 
     #[test]
     fn background_processes_of_the_group_end_with_it() {
-        assert_no_process_remains("sleep 600 & echo started; wait");
+        assert_dropped_group_leaves_no_process("sleep 600 & echo started; wait");
     }
 
     #[test]
     fn programs_that_ignore_the_request_are_killed() {
-        assert_no_process_remains("trap '' TERM; echo started; while :; do sleep 600; done");
+        assert_dropped_group_leaves_no_process("trap '' TERM; echo started; while :; do sleep 600; done");
     }
 
+    /// Starts a shell script in a group of its own, drops the group, and asserts that none of its processes remains.
+    ///
     /// A pipe ends when the last process that holds its other end is gone. (An empty process group is no proof: a
     /// killed process may still wait to be reaped.)
-    fn assert_no_process_remains(script: &str) {
+    fn assert_dropped_group_leaves_no_process(script: &str) {
         let mut group =
             ProcessGroup::spawn_in_new_group(Command::new("sh").args(["-c", script]).stdout(Stdio::piped()))
                 .expect("sh starts");

@@ -75,14 +75,16 @@ pub(crate) fn run_all_tests(options: &Options) -> Result<(), StepFailure> {
     if linux {
         add_robustness_matrices_step(&mut plan, &[]);
         add_simulation_steps(&mut plan, &["--seconds", "180"]);
-        ui::add_sandbox_tests(&mut plan);
+        ui::add_sandbox_page_and_avatar_tests(&mut plan);
         avatars::add_corpus_build(&mut plan, options, project::debug_example_path("heads"));
         avatars::add_avatar_corpus_test_steps(&mut plan, workspace_cargo_command(&["test"]));
         peers::add_peer_test_steps(&mut plan, options, workspace_cargo_command(&["test"]), PeerTestSelection::Short);
     }
     let window = linux && !options.no_window;
     if window {
-        plan.add_function_step("visits in the real window, by keyboard, pointer, touch and gamepad", run_window_tests);
+        plan.add_function_step("visits in the real window, by keyboard, pointer, touch and gamepad", || {
+            run_tests_in_window(&WINDOW_TESTS)
+        });
     }
     plan.run_steps_with_summary()?;
     if !linux {
@@ -114,10 +116,10 @@ pub(crate) fn run_tests_with_foreign_servers(options: &Options) -> Result<(), St
     plan.run_steps_with_summary()
 }
 
-/// Runs the tests that control the app in a real window, one at a time.
-fn run_window_tests() -> Result<steps::StepSuccess, StepFailure> {
+/// Runs these tests that control the app in a real window, one at a time.
+fn run_tests_in_window(names: &[&str]) -> Result<steps::StepSuccess, StepFailure> {
     let mut test = workspace_cargo_command(&["test"]);
-    test.args(WINDOW_TESTS.iter().flat_map(|name| ["--test", name]));
+    test.args(names.iter().flat_map(|name| ["--test", name]));
     test.args(["--", "--ignored", "--nocapture", "--test-threads=1"]);
     test.env("COPRESENCE_KIOSK", project::debug_program_path("copresence-kiosk"));
     test.env("AVATAR_CORPUS", avatars::corpus_folder());
@@ -191,7 +193,8 @@ fn add_benchmark_of_release_build<'a>(plan: &mut StepPlan<'a>, name: &str, title
     plan.add_program_step(title, bench, remedy);
 }
 
-/// `cargo xtask soak`.
+/// `cargo xtask soak`: runs the matrices in their long form, or only the part that `matrix_args` select. Without such
+/// arguments also runs simulated visits, a hostile backend, the drill, and properties with many random cases.
 ///
 /// # Errors
 /// If this is not Linux, or a step fails.
@@ -201,7 +204,9 @@ pub(crate) fn run_soak_tests(options: &Options, matrix_args: &[String]) -> Resul
     }
     let mut plan = StepPlan::default();
     prerequisites::add_prerequisite_steps(&mut plan, options, PrerequisitePurpose::Tests);
-    let programs = build_programs_command(&["copresence", "matrices"]);
+    ui::add_npm_install(&mut plan);
+    ui::add_ui_build_if_stale(&mut plan);
+    let programs = build_programs_command(&["copresence", "copresence-kiosk", "matrices"]);
     plan.add_program_step("build of the programs under test", programs, "fix what the compiler reports above");
     let mut words = vec!["--long".to_owned()];
     words.extend(matrix_args.iter().cloned());
@@ -216,6 +221,9 @@ pub(crate) fn run_soak_tests(options: &Options, matrix_args: &[String]) -> Resul
         let mut drill = workspace_cargo_command(&["test"]);
         drill.args(["--test", "contract", "--", "--ignored", "drill::"]);
         plan.add_program_step("the drill of a healthy machine", drill, "fix the promises named above");
+        plan.add_function_step("a week of a booth, 300 visits in the real window", || {
+            run_tests_in_window(&["window_week"])
+        });
         for round in 1..=PROPERTY_ROUNDS {
             let properties = workspace_test_command(&["--no-fail-fast"]);
             let title = format!("properties with new random cases, round {round} of {PROPERTY_ROUNDS}");
@@ -298,16 +306,17 @@ fn workspace_cargo_command(words: &[&str]) -> Command {
     cargo
 }
 
-/// Builds programs of the workspace, and the examples that tests start. With an example, cargo enables the
-/// features that dev-dependencies ask for, as it does for tests; without one it would compile most libraries a second
-/// time.
+/// The command that builds programs of the workspace, and the examples that tests start. With an example, cargo enables
+/// the features that dev-dependencies ask for, as it does for tests; without one it would compile most libraries a
+/// second time.
 fn build_programs_command(names: &[&str]) -> Command {
     let mut build = workspace_cargo_command(&["build"]);
     build.args(["--example", "day", "--example", "heads"]).args(names.iter().flat_map(|name| ["--bin", name]));
     build
 }
 
-/// All tests of the workspace. cargo-nextest runs the tests of all binaries side by side, cargo those of one.
+/// The command that runs all tests of the workspace. cargo-nextest runs the tests of all binaries side by side, cargo
+/// those of one.
 ///
 /// Two tests run for each core, because many of them wait for timeouts and servers.
 fn workspace_test_command(options: &[&str]) -> Command {

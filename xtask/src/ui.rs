@@ -60,7 +60,7 @@ pub(crate) fn add_avatar_reveal_step(plan: &mut StepPlan<'_>, corpus: &Path, pic
 }
 
 /// Adds tests of the built sandbox from outside: its phone page in Chromium, and its avatars with a validator.
-pub(crate) fn add_sandbox_tests(plan: &mut StepPlan<'_>) {
+pub(crate) fn add_sandbox_page_and_avatar_tests(plan: &mut StepPlan<'_>) {
     let mut tests = npm_command_in_ui_folder(&["run", "test:sandbox"]);
     tests.env("COPRESENCE_CLI", debug_program_path("copresence"));
     let remedy = "fix the tests named above (`cd ui && npm run test:sandbox`)";
@@ -71,7 +71,7 @@ pub(crate) fn add_sandbox_tests(plan: &mut StepPlan<'_>) {
     );
 }
 
-/// The development server, on the port of `tauri.dev.conf.json`.
+/// The command that starts the development server, on the port of `tauri.dev.conf.json`.
 pub(crate) fn dev_server_command() -> Command {
     // Started directly: npm would not pass our signals on.
     let name = if cfg!(windows) { "vite.cmd" } else { "vite" };

@@ -83,7 +83,7 @@ impl GlbDocument {
         build_accessor_without_bounds(Some(view), values.len() / type_.multiplicity(), ComponentType::F32, type_)
     }
 
-    /// Appends a mesh to the buffer; `hold` has the joint weights of each vertex.
+    /// Appends a mesh to the buffer, and returns it as a glTF primitive. `hold` has the joint weights of each vertex.
     fn append_mesh_as_primitive(
         &mut self,
         mesh: &Mesh,

@@ -52,7 +52,7 @@ pub(super) fn build_hair(sculpt: &HeadDistanceField) -> Mesh {
         mesh.append_mesh(&build_bun_knot(sculpt));
     }
     mesh.drop_degenerate_triangles();
-    mesh.drop_unused_vertices();
+    mesh.drop_unused_vertices_and_map_indices();
     mesh
 }
 

@@ -96,7 +96,7 @@ impl Avatar {
         head.mesh.drop_degenerate_triangles();
         head.mesh.set_normals_and_group_vertices();
         let texture = texture::paint_texture(&sculpt, &head, face);
-        let kept = head.mesh.drop_unused_vertices();
+        let kept = head.mesh.drop_unused_vertices_and_map_indices();
         head.vertex_origins = kept.iter().map(|&i| head.vertex_origins[i]).collect();
         let seams = head.mesh.set_normals_and_group_vertices();
         let face_shapes = shapes::build_face_blendshapes(&sculpt, &head, &seams);
@@ -107,7 +107,7 @@ impl Avatar {
         let mut hair = hair::build_hair(&sculpt);
         for mesh in eyes.iter_mut().chain([&mut hair]) {
             mesh.drop_degenerate_triangles();
-            mesh.drop_unused_vertices();
+            mesh.drop_unused_vertices_and_map_indices();
             mesh.set_normals_and_group_vertices();
         }
         let eye_shapes = shapes::build_eye_blendshapes(&sculpt, &eyes);

@@ -43,7 +43,7 @@ impl Mesh {
     }
 
     /// Drops vertices that no triangle uses, and returns the old index of each remaining vertex.
-    pub(super) fn drop_unused_vertices(&mut self) -> Vec<usize> {
+    pub(super) fn drop_unused_vertices_and_map_indices(&mut self) -> Vec<usize> {
         let mut place = vec![u32::MAX; self.positions.len()];
         for corner in self.triangles.iter().flatten() {
             place[*corner as usize] = 0;
@@ -136,9 +136,9 @@ impl CoincidentVertexGroups {
         self.group_triangles[from as usize..to as usize].iter().copied()
     }
 
-    /// Computes the normals that change when the `moved` vertices get their new `positions`. Returns each affected
-    /// vertex with its new normal.
-    pub(super) fn recompute_affected_normals(
+    /// Computes the normals that change when the `moved` vertices get their new `positions`, and returns each with its
+    /// vertex. Does not change the mesh.
+    pub(super) fn compute_affected_normals(
         &self,
         positions: &[Vec3],
         triangles: &[[u32; 3]],
@@ -210,7 +210,7 @@ mod tests {
         mesh.positions.insert(0, Vec3::ONE);
         mesh.uvs.insert(0, Vec2::ONE);
         mesh.triangles.iter_mut().flatten().for_each(|i| *i += 1);
-        assert_eq!(mesh.drop_unused_vertices(), [1, 2, 3, 4]);
+        assert_eq!(mesh.drop_unused_vertices_and_map_indices(), [1, 2, 3, 4]);
         assert_eq!(mesh.positions.len(), 4);
         assert_eq!(mesh.triangles[0], [0, 1, 3]);
     }
@@ -225,7 +225,7 @@ mod tests {
         let mut moved = vec![false; 8];
         moved[0] = true;
         mesh.positions[0].z = 1.0;
-        let changed = seams.recompute_affected_normals(&mesh.positions, &mesh.triangles, &moved);
+        let changed = seams.compute_affected_normals(&mesh.positions, &mesh.triangles, &moved);
         assert!(!changed.is_empty() && changed.iter().all(|(i, _)| *i < 4));
     }
 }

@@ -78,8 +78,8 @@ const fn elliptical_displacement_in_region(
     }
 }
 
-/// The motion of a blendshape that has a left and a right side.
-const fn left_right_motion(name: &'static str, pushes: &'static [FalloffDisplacement]) -> BlendshapeMotion {
+/// Builds the motion of a blendshape that exists twice, for the left and for the right side.
+const fn paired_shape_motion(name: &'static str, pushes: &'static [FalloffDisplacement]) -> BlendshapeMotion {
     BlendshapeMotion {
         name,
         has_sides: true,
@@ -91,19 +91,19 @@ const fn left_right_motion(name: &'static str, pushes: &'static [FalloffDisplace
     }
 }
 
-/// The motion of a single blendshape, which has no left and right side.
+/// Builds the motion of a single blendshape, which has no left and right side.
 const fn unpaired_shape_motion(name: &'static str, pushes: &'static [FalloffDisplacement]) -> BlendshapeMotion {
-    BlendshapeMotion { has_sides: false, ..left_right_motion(name, pushes) }
+    BlendshapeMotion { has_sides: false, ..paired_shape_motion(name, pushes) }
 }
 
 /// A pair of blendshapes, left and right, that also move the lids to these distances (cm) from the eye row.
-const fn left_right_motion_moving_lids(
+const fn paired_shape_motion_moving_lids(
     name: &'static str,
     upper: f32,
     lower: f32,
     pushes: &'static [FalloffDisplacement],
 ) -> BlendshapeMotion {
-    BlendshapeMotion { lids: Some(LidDistancesFromEyeRow { upper, lower }), ..left_right_motion(name, pushes) }
+    BlendshapeMotion { lids: Some(LidDistancesFromEyeRow { upper, lower }), ..paired_shape_motion(name, pushes) }
 }
 
 /// One blendshape that only moves the jaw.
@@ -120,33 +120,33 @@ use FaceLandmark::{BrowInner, BrowOuter, CheekMiddle, ChinTip, MouthCorner, Mout
 
 /// All blendshapes of the head, in the order of the exports.
 pub(super) const BLENDSHAPE_MOTIONS: &[BlendshapeMotion] = &[
-    left_right_motion_moving_lids(
+    paired_shape_motion_moving_lids(
         "eyeBlink",
         -0.33,
         0.345,
         &[displacement_with_equal_radii(UnderEye, 1.6, [0.0, 0.08, 0.02])],
     ),
-    left_right_motion_moving_lids(
+    paired_shape_motion_moving_lids(
         "eyeSquint",
         0.56,
         0.26,
         &[displacement_with_equal_radii(UnderEye, 1.7, [0.0, 0.26, 0.1])],
     ),
-    left_right_motion_moving_lids(
+    paired_shape_motion_moving_lids(
         "eyeWide",
         1.12,
         0.8,
         &[displacement_with_equal_radii(BrowOuter, 2.0, [0.0, 0.15, 0.0])],
     ),
-    left_right_motion_moving_lids("eyeLookDown", 0.36, 0.64, &[]),
-    left_right_motion_moving_lids("eyeLookUp", 0.98, 0.46, &[]),
-    left_right_motion_moving_lids(
+    paired_shape_motion_moving_lids("eyeLookDown", 0.36, 0.64, &[]),
+    paired_shape_motion_moving_lids("eyeLookUp", 0.98, 0.46, &[]),
+    paired_shape_motion_moving_lids(
         "eyeLookIn",
         0.76,
         0.64,
         &[displacement_with_equal_radii(UnderEye, 1.3, [-0.12, 0.03, 0.0])],
     ),
-    left_right_motion_moving_lids(
+    paired_shape_motion_moving_lids(
         "eyeLookOut",
         0.76,
         0.64,
@@ -156,7 +156,7 @@ pub(super) const BLENDSHAPE_MOTIONS: &[BlendshapeMotion] = &[
     jaw_only_blendshape("jawForward", 0.0, [0.0, 0.0, 0.7]),
     jaw_only_blendshape("jawLeft", 0.0, [0.8, 0.0, 0.0]),
     jaw_only_blendshape("jawRight", 0.0, [-0.8, 0.0, 0.0]),
-    left_right_motion(
+    paired_shape_motion(
         "mouthSmile",
         &[
             displacement_with_equal_radii(MouthCorner, 1.6, [0.72, 0.72, -0.42]),
@@ -164,24 +164,24 @@ pub(super) const BLENDSHAPE_MOTIONS: &[BlendshapeMotion] = &[
             displacement_with_equal_radii(UnderEye, 1.5, [0.0, 0.16, 0.08]),
         ],
     ),
-    left_right_motion(
+    paired_shape_motion(
         "mouthFrown",
         &[
             displacement_with_equal_radii(MouthCorner, 1.8, [0.12, -0.75, -0.1]),
             displacement_with_equal_radii(ChinTip, 1.6, [0.0, 0.12, 0.08]),
         ],
     ),
-    left_right_motion("mouthDimple", &[displacement_with_equal_radii(MouthCorner, 1.5, [0.45, 0.12, -0.4])]),
-    left_right_motion("mouthStretch", &[displacement_with_equal_radii(MouthCorner, 1.9, [0.85, -0.28, -0.35])]),
-    left_right_motion("mouthPress", &[displacement_with_equal_radii(MouthCorner, 1.7, [0.12, 0.16, -0.22])]),
-    left_right_motion(
+    paired_shape_motion("mouthDimple", &[displacement_with_equal_radii(MouthCorner, 1.5, [0.45, 0.12, -0.4])]),
+    paired_shape_motion("mouthStretch", &[displacement_with_equal_radii(MouthCorner, 1.9, [0.85, -0.28, -0.35])]),
+    paired_shape_motion("mouthPress", &[displacement_with_equal_radii(MouthCorner, 1.7, [0.12, 0.16, -0.22])]),
+    paired_shape_motion(
         "mouthUpperUp",
         &[
             elliptical_displacement_in_region(MouthMiddle, 2.2, 1.5, [0.0, 0.5, 0.1], AboveMouth),
             displacement_with_equal_radii(NoseWing, 1.3, [0.08, 0.16, 0.0]),
         ],
     ),
-    left_right_motion(
+    paired_shape_motion(
         "mouthLowerDown",
         &[elliptical_displacement_in_region(MouthMiddle, 2.2, 1.6, [0.0, -0.55, 0.0], BelowMouth)],
     ),
@@ -234,7 +234,7 @@ pub(super) const BLENDSHAPE_MOTIONS: &[BlendshapeMotion] = &[
             elliptical_displacement_in_region(MouthMiddle, 2.5, 1.9, [0.0, 1.72, 0.3], BelowMouth),
         ],
     ),
-    left_right_motion(
+    paired_shape_motion(
         "browDown",
         &[
             displacement_with_equal_radii(BrowInner, 1.5, [-0.12, -0.45, 0.1]),
@@ -242,9 +242,9 @@ pub(super) const BLENDSHAPE_MOTIONS: &[BlendshapeMotion] = &[
         ],
     ),
     unpaired_shape_motion("browInnerUp", &[displacement_with_equal_radii(BrowInner, 1.7, [0.0, 0.8, 0.05])]),
-    left_right_motion("browOuterUp", &[displacement_with_equal_radii(BrowOuter, 1.9, [0.05, 0.75, 0.0])]),
+    paired_shape_motion("browOuterUp", &[displacement_with_equal_radii(BrowOuter, 1.9, [0.05, 0.75, 0.0])]),
     unpaired_shape_motion("cheekPuff", &[displacement_with_equal_radii(CheekMiddle, 2.6, [0.75, -0.25, 0.55])]),
-    left_right_motion(
+    paired_shape_motion(
         "cheekSquint",
         &[
             displacement_with_equal_radii(CheekMiddle, 2.0, [0.05, 0.4, 0.28]),
@@ -252,7 +252,7 @@ pub(super) const BLENDSHAPE_MOTIONS: &[BlendshapeMotion] = &[
         ],
     ),
     BlendshapeMotion { jaw_degrees: 7.0, tongue_reach: 2.9, ..unpaired_shape_motion("tongueOut", &[]) },
-    left_right_motion(
+    paired_shape_motion(
         "noseSneer",
         &[
             displacement_with_equal_radii(NoseWing, 1.3, [0.12, 0.36, -0.04]),

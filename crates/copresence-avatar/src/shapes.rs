@@ -115,7 +115,7 @@ fn build_face_blendshape(
             moved[i] = true;
         }
     }
-    let normals = seams.recompute_affected_normals(&positions, &head.mesh.triangles, &moved);
+    let normals = seams.compute_affected_normals(&positions, &head.mesh.triangles, &moved);
     let touched: BTreeSet<usize> = (0..moved.len()).filter(|&i| moved[i]).collect();
     let mut turn = normals.into_iter().peekable();
     let mut changes = Vec::with_capacity(touched.len());

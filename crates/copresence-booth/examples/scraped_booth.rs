@@ -54,7 +54,10 @@ async fn main() -> Result<(), BoxError> {
     let panel = Panel::new(kiosk.clone(), pin_lock, settings, sources, String::new(), name.clone(), closed_reason);
     let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     panel.start_metrics_endpoint(Some(any_port), Some(PathBuf::from(token_file))).await;
-    println!("{}", panel.find_metrics_endpoint_address().ok_or("the metrics endpoint did not start; stderr says why")?);
+    println!(
+        "{}",
+        panel.running_metrics_endpoint_address().ok_or("the metrics endpoint did not start; stderr says why")?
+    );
     let end_of_input =
         tokio::task::spawn_blocking(|| std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink()));
     tokio::select! {
@@ -107,7 +110,7 @@ impl EmbeddedSandboxControl for NoSandbox {
 
     fn clear_faults(&self) {}
 
-    fn record_new_avatar(&self, _: &str) -> Result<(), String> {
+    fn record_avatar_for_link_token(&self, _: &str) -> Result<(), String> {
         Err(NO_SANDBOX.to_owned())
     }
 }

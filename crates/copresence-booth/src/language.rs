@@ -14,7 +14,6 @@ fn first_supported_or_english(wanted: impl IntoIterator<Item = String>) -> &'sta
     wanted.into_iter().find_map(|tag| match_supported_language(&tag)).unwrap_or("en")
 }
 
-// Readers of another Chinese script read this one better than English.
 /// Finds the supported language with the same primary subtag. Readers of another Chinese script also get `zh-Hans`,
 /// because it serves them better than English.
 fn match_supported_language(tag: &str) -> Option<&'static str> {

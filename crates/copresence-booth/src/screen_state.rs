@@ -11,7 +11,7 @@ use copresence_protocol::CompletionStatus;
 use jiff::Timestamp;
 use std::path::{Path, PathBuf};
 
-/// What the host contributes to screens.
+/// What the host adds to every screen beside the state of its visit: paths, phone access, and the offer to hand over.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ScreenDataFromHost {
     /// Base URL of saved files for the web view; `/<visit>/<path>` is appended.
@@ -38,7 +38,7 @@ pub(crate) struct VisitScreenState {
     ended: Option<Problem>,
 }
 
-/// The code on the screen and when it expires.
+/// The QR code on the screen, its link, and when it expires.
 #[derive(Debug, Clone)]
 struct ShownQrCode {
     link: String,
@@ -47,13 +47,13 @@ struct ShownQrCode {
 }
 
 impl ShownQrCode {
-    /// Whether the token in the code has expired, if its lifetime is known.
+    /// Whether the token in the QR code has expired, if its lifetime is known.
     fn is_token_expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|at| at <= now)
     }
 }
 
-/// The last status word and the samples since it began.
+/// The last status of the avatar, and the samples since its status word last changed.
 #[derive(Debug, Clone)]
 struct StatusWithSamples {
     status_word: String,
@@ -88,7 +88,7 @@ impl VisitScreenState {
         self.shown_code.as_ref().map(|invite| invite.link.as_str())
     }
 
-    /// Whether a code was shown, or may still be issued, and no phone was seen that scanned it.
+    /// Whether a QR code was shown, or may still be shown, and no phone was seen that scanned it.
     pub(crate) fn may_have_unscanned_code(&self) -> bool {
         let is_used = self.last_status.as_ref().is_some_and(StatusWithSamples::has_associated_phone);
         let may_have_code = self.shown_code.is_some() || self.ended.is_none();
@@ -113,7 +113,7 @@ impl VisitScreenState {
         }
     }
 
-    /// Whether the visit ended, and no visitor can have used its code: there is nothing to show to anybody.
+    /// Whether the visit ended, and no visitor can have used its QR code: there is nothing to show to anybody.
     pub(crate) fn has_ended_without_scan(&self) -> bool {
         let is_used = self.last_status.as_ref().is_some_and(StatusWithSamples::has_associated_phone);
         self.saved.is_none() && self.ended.is_some() && !is_used && !self.is_code_possibly_scanned()
@@ -245,7 +245,7 @@ impl VisitScreenState {
         }
     }
 
-    /// Whether a visitor may have scanned the code. False only if no code was shown, or if the last status was
+    /// Whether a visitor may have scanned the QR code. False only if no QR code was shown, or if the last status was
     /// `no_associated_avatar` and the backend has not failed since.
     fn is_code_possibly_scanned(&self) -> bool {
         let has_no_visitor = |status: &StatusWithSamples| !status.has_associated_phone() && self.trouble.is_none();

@@ -72,11 +72,11 @@ impl Default for OperatorSettings {
 
 /// The settings file, as a handle that its clones share.
 #[derive(Debug, Clone)]
-pub struct SettingsFile(Arc<SettingsFileInner>);
+pub struct SettingsFile(Arc<SharedSettingsFile>);
 
 /// What the clones of a settings file share: its folder, and its state under a lock.
 #[derive(Debug)]
-struct SettingsFileInner {
+struct SharedSettingsFile {
     data: Arc<DataDir>,
     state: Mutex<SettingsAndFileState>,
 }
@@ -97,7 +97,7 @@ impl SettingsFile {
     /// Reads the settings file. Problems are reported by [`settings_file_problem`](Self::settings_file_problem). Blocks on the disk.
     pub fn read_settings_file(data: Arc<DataDir>) -> Self {
         let state = read_settings_state(&data);
-        Self(Arc::new(SettingsFileInner { data, state: Mutex::new(state) }))
+        Self(Arc::new(SharedSettingsFile { data, state: Mutex::new(state) }))
     }
 
     /// The current settings.
@@ -105,7 +105,7 @@ impl SettingsFile {
         self.lock_settings_state().settings.clone()
     }
 
-    /// What is wrong with the file, and what was done about it.
+    /// What is wrong with the settings file, and what was done about it; `None` if nothing is.
     pub fn settings_file_problem(&self) -> Option<String> {
         self.lock_settings_state().load_error.clone()
     }
@@ -143,7 +143,7 @@ impl SettingsFile {
     ///
     /// # Errors
     /// The file cannot be read or written.
-    pub(crate) fn replace_pin_despite_unusable_file(&self, pin: Option<PinHash>) -> Result<(), StoreError> {
+    pub(crate) fn change_pin_despite_unusable_file(&self, pin: Option<PinHash>) -> Result<(), StoreError> {
         let mut state = self.lock_settings_state();
         self.reread_if_pin_is_unknown(&mut state)?;
         self.change_settings_and_write_file(&mut state, |settings| {
@@ -186,7 +186,7 @@ impl SettingsFile {
     }
 }
 
-/// Reads and parses the file.
+/// Reads the settings file into the settings and their state. An unusable file is backed up, and reported in the state.
 fn read_settings_state(data: &DataDir) -> SettingsAndFileState {
     let LoadedSettingsFile { file, values, load_error, is_pin_unknown, is_kiosk_mode_unknown } =
         settings_toml::read_settings_backing_up_unusable(data);
@@ -352,7 +352,7 @@ mod tests {
         );
         SettingsFile::read_settings_file(file.0.data.clone());
         assert_eq!(backup_names(&root).len(), 1, "not once a start");
-        file.replace_pin_despite_unusable_file(None).expect("written");
+        file.change_pin_despite_unusable_file(None).expect("written");
         assert_eq!(SettingsFile::read_settings_file(file.0.data.clone()).settings_file_problem(), None);
     }
 

@@ -78,6 +78,6 @@ pub(crate) fn absolute_path(path: &Path) -> Result<PathBuf, CommandFailure> {
 }
 
 /// The value of an environment variable; `None` if it is not set or not valid Unicode.
-pub(crate) fn read_environment_variable(name: &str) -> Option<String> {
+pub(crate) fn read_unicode_environment_variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }

@@ -26,7 +26,7 @@ pub(crate) enum CredentialsCommand {
     /// Remove credentials from the keychain
     Remove {
         /// Credentials to remove (default: all of the profile), or passport-key, which signs passports for all profiles
-        #[arg(value_name = "WHICH", value_parser = parse_removable_kind)]
+        #[arg(value_name = "WHICH", value_parser = parse_removable_credential_kind)]
         which: Vec<CredentialKind>,
     },
 }
@@ -164,7 +164,7 @@ fn print_credential_status(
         ));
         return Ok(0);
     }
-    let found = match find_credentials(profile, credential_store, &context::read_environment_variable) {
+    let found = match find_credentials(profile, credential_store, &context::read_unicode_environment_variable) {
         // The embedded sandbox needs no credentials, so an unusable keychain is only a note.
         Err(error) if profile.uses_embedded_sandbox() && common.api_url.is_none() => {
             output::eprint_sanitized_line(format_args!("note: {error}"));
@@ -221,8 +221,9 @@ fn remove_credentials(
     Ok(0)
 }
 
-/// Parses the name of a credential kind, also of the user's own key. The error lists the names.
-fn parse_removable_kind(word: &str) -> Result<CredentialKind, String> {
+/// Parses the name of a credential kind that can be removed: one of a profile, or the user's own signing key. The error
+/// lists the names.
+fn parse_removable_credential_kind(word: &str) -> Result<CredentialKind, String> {
     let passport_key = CredentialKind::PassportKey;
     if word == passport_key.as_str() {
         return Ok(passport_key);

@@ -17,23 +17,23 @@ pub(crate) struct CommandFailure {
 }
 
 impl CommandFailure {
-    /// Exit 2: usage or configuration.
+    /// Failure of usage or configuration (exit 2).
     pub(crate) fn usage_error(message: impl Into<String>) -> Self {
         Self { exit_code: 2, error_code: "configuration", message: message.into(), remedies: Vec::new() }
     }
 
-    /// Exit 3: credentials are missing.
+    /// Failure because credentials are missing (exit 3).
     pub(crate) fn missing_credentials_error(message: impl Into<String>) -> Self {
         Self { exit_code: 3, error_code: "credentials_missing", message: message.into(), remedies: Vec::new() }
     }
 
-    /// Exit 130: interrupted before the visit started.
+    /// Failure because the program was interrupted before the visit started (exit 130).
     pub(crate) fn interrupted_before_start_error() -> Self {
         let message = "nothing was asked for yet".to_owned();
         Self { exit_code: 130, error_code: "interrupted", message, remedies: Vec::new() }
     }
 
-    /// A command that was to be run could not be started: 127 if it does not exist, 126 otherwise, as with a shell.
+    /// Failure because a command could not be started: exit 127 if it does not exist, 126 otherwise, as with a shell.
     pub(crate) fn command_start_error(exit_code: u8, message: String) -> Self {
         Self { exit_code, error_code: "command_not_started", message, remedies: Vec::new() }
     }

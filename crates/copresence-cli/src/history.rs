@@ -9,7 +9,7 @@ use crate::failure::CommandFailure;
 use crate::{context, output};
 use copresence_engine::events::format_rfc3339;
 use copresence_engine::history::{
-    DetailedVisitRecord, FileState, FilesOnMissingDisk, ForgetResult, RedeemState, TicketRecord, TokenUse, VisitId,
+    DetailedVisitRecord, FileState, ForgetResult, MissingDiskPolicy, RedeemState, TicketRecord, TokenUse, VisitId,
     VisitRecord, forget_matching_visits_with_policy,
 };
 use copresence_engine::setup::DataStore;
@@ -38,7 +38,7 @@ pub(crate) async fn run_history_command(common: &CommonOptions, command: History
                 id.is_none_or(|id| visit.start.id == id) && before.is_none_or(|before| visit.start.started_at < before)
             };
             let policy =
-                if without_files { FilesOnMissingDisk::ForgetWithoutFiles } else { FilesOnMissingDisk::KeepVisit };
+                if without_files { MissingDiskPolicy::ForgetWithoutFiles } else { MissingDiskPolicy::KeepVisit };
             print_forget_result(common, &forget_matching_visits_with_policy(&data_store, policy, is_chosen).await?);
         }
     }
@@ -217,7 +217,7 @@ fn files_to_json(detail: &DetailedVisitRecord) -> serde_json::Value {
     detail.files.iter().map(file).collect()
 }
 
-/// The notes about a complete file.
+/// The notes about a file that is complete; empty for any other state.
 fn notes_of_complete_file(state: &FileState) -> &[copresence_engine::history::SavedFileNote] {
     if let FileState::Complete { notes, .. } = state { notes } else { &[] }
 }

@@ -49,13 +49,14 @@ impl Drop for TerminalEchoGuard {
     }
 }
 
-/// Leaves the terminal's echo as it is: the Windows console has no gap between two prompts.
+/// Does nothing: stands in for the guard of Unix. The Windows console has no gap between two prompts in which typing is
+/// echoed.
 #[cfg(not(unix))]
 pub(crate) struct TerminalEchoGuard;
 
 #[cfg(not(unix))]
 impl TerminalEchoGuard {
-    /// Changes nothing, see [`TerminalEchoGuard`].
+    /// Does nothing, see [`TerminalEchoGuard`].
     pub(crate) fn hide_typing() -> Self {
         Self
     }

@@ -4,7 +4,7 @@ use copresence_engine::qr::QrCode;
 
 /// Lines that show the QR code of a link, and the link. If the terminal is too small for the code, they say what to
 /// do instead.
-pub(crate) fn qr_code_lines(link: &str, link_line: String, lively: bool, rows_below: usize) -> Vec<String> {
+pub(crate) fn qr_code_and_link_lines(link: &str, link_line: String, lively: bool, rows_below: usize) -> Vec<String> {
     match QrCode::new(link) {
         Ok(code) if RequiredTerminalSize::required_size_for_code(&code, rows_below).fits_terminal_if_any() => {
             vec![with_white_on_black_colors(&code.to_half_blocks(), lively), String::new(), link_line, String::new()]
@@ -27,7 +27,7 @@ pub(crate) fn qr_code_lines(link: &str, link_line: String, lively: bool, rows_be
     }
 }
 
-/// Sets white on black explicitly, because many phones cannot read an inverted code.
+/// Sets white on black explicitly, because many phones cannot read an inverted QR code.
 fn with_white_on_black_colors(blocks: &str, lively: bool) -> String {
     if !lively {
         return blocks.to_owned();
@@ -50,13 +50,14 @@ impl RequiredTerminalSize {
         Self { columns: side, rows: side.div_ceil(2) + rows_below + 1 }
     }
 
-    /// True without a terminal (a log, a pipe), where nothing is cut off.
+    /// Whether a QR code of this size fits the terminal. True without a terminal (a log, a pipe), where nothing is cut
+    /// off.
     fn fits_terminal_if_any(&self) -> bool {
         terminal_size::terminal_size_of(std::io::stderr())
             .is_none_or(|(width, height)| usize::from(width.0) >= self.columns && usize::from(height.0) >= self.rows)
     }
 
-    /// Message that the terminal is too small for the code, with the required size.
+    /// Message that the terminal is too small for the QR code, with the required size.
     fn terminal_too_small_message(&self) -> String {
         let Self { columns, rows } = self;
         format!(

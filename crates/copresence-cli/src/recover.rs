@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 /// Runs `copresence recover`, and returns the exit code.
 pub(crate) async fn run_recover_command(common: &CommonOptions) -> Result<u8, CommandFailure> {
     let data_store = context::open_data_store(common)?;
-    let stopping = signals::token_cancelled_by_signal(
+    let stopping = signals::token_cancelled_by_first_signal(
         "stopping; a redeem in flight is awaited first (again to stop at once, which can cost its avatar) … what is not \
          finished stays for the next `copresence recover`",
     );
@@ -139,9 +139,12 @@ fn context_for_recovery(
     }
     let mut profile = profile.map_err(|error| error.to_string())?;
     profile.api_url = Some(api_url);
-    let found =
-        find_credentials(&profile, &CredentialStore::keychain_backed_store(), &context::read_environment_variable)
-            .map_err(|error| error.to_string())?;
+    let found = find_credentials(
+        &profile,
+        &CredentialStore::keychain_backed_store(),
+        &context::read_unicode_environment_variable,
+    )
+    .map_err(|error| error.to_string())?;
     target.credentials = to_client_credentials(&profile, &found);
     let api = target.build_api_client(&profile, Arc::new(NoRecorder)).map_err(|error| error.to_string())?;
     Ok(data_store

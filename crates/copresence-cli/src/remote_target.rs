@@ -1,6 +1,6 @@
 //! Finds the backend of a profile with its credentials.
 
-use crate::context::read_environment_variable;
+use crate::context::read_unicode_environment_variable;
 use crate::failure::CommandFailure;
 use crate::{credentials, output};
 use copresence_engine::credentials::CredentialStore;
@@ -10,7 +10,9 @@ use std::io::IsTerminal;
 
 /// The profile's backend with its credentials. If the keychain fails and stdin is a terminal, prompts for the
 /// credentials and keeps them in memory for this run.
-pub(crate) async fn load_target_with_credentials(profile: &Profile) -> Result<ProfileOrSandboxBackend, CommandFailure> {
+pub(crate) async fn load_target_prompting_if_keychain_fails(
+    profile: &Profile,
+) -> Result<ProfileOrSandboxBackend, CommandFailure> {
     let profile = profile.clone();
     // The keychain may wait for a person, so it must not run on an async worker.
     let found = tokio::task::spawn_blocking(move || {
@@ -18,7 +20,7 @@ pub(crate) async fn load_target_with_credentials(profile: &Profile) -> Result<Pr
         match ProfileOrSandboxBackend::find_credentials_and_build_backend(
             &profile,
             &credential_store,
-            &read_environment_variable,
+            &read_unicode_environment_variable,
         ) {
             Err(BackendTargetError::Keychain(error))
                 if error.can_use_memory_instead() && std::io::stdin().is_terminal() =>
@@ -29,7 +31,7 @@ pub(crate) async fn load_target_with_credentials(profile: &Profile) -> Result<Pr
                 Ok::<_, CommandFailure>(ProfileOrSandboxBackend::find_credentials_and_build_backend(
                     &profile,
                     &credential_store,
-                    &read_environment_variable,
+                    &read_unicode_environment_variable,
                 )?)
             }
             other => Ok(other?),

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 ///
 /// A SIGHUP never is a second signal: a closed terminal sends several, and a session that ends sends one after a
 /// SIGTERM.
-pub(crate) fn token_cancelled_by_signal(asked: &'static str) -> CancellationToken {
+pub(crate) fn token_cancelled_by_first_signal(asked: &'static str) -> CancellationToken {
     let token = CancellationToken::new();
     let cancelled = token.clone();
     // Register the handlers before the task is spawned, so that no signal is missed.
@@ -68,6 +68,7 @@ impl TerminationSignals {
     }
 }
 
+/// Waits until one of the signals is received.
 #[cfg(unix)]
 async fn wait_for_any_signal(mut signals: Vec<&mut tokio::signal::unix::Signal>) {
     std::future::poll_fn(|context| {
@@ -175,7 +176,7 @@ impl ForwardedSignals {
         Self
     }
 
-    /// Waits for Ctrl-C, so that it does not end this program before the command.
+    /// Waits for Ctrl-C. While it waits, Ctrl-C does not end this program, so that the command can end first.
     pub(crate) async fn wait_for_signal(&mut self) -> ReceivedSignal {
         _ = tokio::signal::ctrl_c().await;
         ReceivedSignal
@@ -184,5 +185,6 @@ impl ForwardedSignals {
 
 #[cfg(not(unix))]
 impl ReceivedSignal {
+    /// Does nothing: the console has signalled the child itself.
     pub(crate) fn send_to_child(&self, _: &tokio::process::Child) {}
 }

@@ -41,7 +41,7 @@ struct SharedClientState {
     session: Mutex<SessionState>,
     /// The configured secrets and every session token of a login, because any later response may repeat them.
     known_secrets: RwLock<Redactor>,
-    remedy_if_refused: Option<String>,
+    remedy_if_credentials_refused: Option<String>,
 }
 
 /// The session that all clones share.
@@ -88,7 +88,7 @@ impl ApiClient {
         time_outs: Timeouts,
         recorder: Arc<dyn ExchangeRecorder>,
     ) -> Result<Self, SetupError> {
-        let remedy_if_refused = credentials.remedy_if_refused.clone();
+        let remedy_if_credentials_refused = credentials.remedy_if_credentials_refused.clone();
         let exceptions = backend.download_exceptions;
         let mut plan = PreparedBackendRoutes::new(backend, credentials, &time_outs)?;
         let rules = DownloadTargetRules::new(plan.redeem_route.url.clone(), exceptions, create_system_host_lookup());
@@ -103,7 +103,7 @@ impl ApiClient {
                 plan,
                 session: Mutex::new(SessionState { token: session, ..SessionState::default() }),
                 known_secrets: known,
-                remedy_if_refused,
+                remedy_if_credentials_refused,
             }),
             transport,
         })
@@ -126,9 +126,9 @@ impl ApiClient {
         self
     }
 
-    /// What an operator can do if the backend refuses the credentials ([`Credentials::remedy_if_refused`]).
-    pub fn remedy_if_refused(&self) -> Option<&str> {
-        self.shared.remedy_if_refused.as_deref()
+    /// What an operator can do if the backend refuses the credentials ([`Credentials::remedy_if_credentials_refused`]).
+    pub fn remedy_if_credentials_refused(&self) -> Option<&str> {
+        self.shared.remedy_if_credentials_refused.as_deref()
     }
 
     /// Generates one Export Token, which is billed.
@@ -151,14 +151,14 @@ impl ApiClient {
                 self.request_export_token(generate.clone(), None, token_pointer).await
             }
             TokenRoute::Direct { generate, login, .. } => {
-                let (session, fresh) = self.acquire_session(login.as_deref(), None).await?;
+                let (session, fresh) = self.reuse_session_or_log_in(login.as_deref(), None).await?;
                 self.shared.session.lock().await.is_unused = false;
                 match self.send_generate_with_session_token(generate, &session).await {
                     Err(CallError::ErrorResponse(refusal))
                         if refusal.should_retry_with_new_session() && !fresh && login.is_some() =>
                     {
                         tracing::info!(status = refusal.status, "the session token was rejected; logging in again");
-                        let (session, _) = self.acquire_session(login.as_deref(), Some(&session)).await?;
+                        let (session, _) = self.reuse_session_or_log_in(login.as_deref(), Some(&session)).await?;
                         self.send_generate_with_session_token(generate, &session).await
                     }
                     other => other,
@@ -175,7 +175,7 @@ impl ApiClient {
     pub async fn log_in_if_needed(&self) -> Result<(), CallError> {
         match &self.shared.plan.token_route {
             TokenRoute::Partner { .. } => Ok(()),
-            TokenRoute::Direct { login, .. } => self.acquire_session(login.as_deref(), None).await.map(drop),
+            TokenRoute::Direct { login, .. } => self.reuse_session_or_log_in(login.as_deref(), None).await.map(drop),
         }
     }
 
@@ -234,7 +234,7 @@ impl ApiClient {
         download::open_download(&self.transport, &known, backend, url, resume, cookies).await
     }
 
-    /// The URL of `GET /redeemExportToken`.
+    /// The URL of `GET /redeemExportToken`. It contains no token.
     pub fn redeem_url(&self) -> &Url {
         &self.shared.plan.redeem_route.url
     }
@@ -268,7 +268,7 @@ impl ApiClient {
 
     /// The session token to use, and whether it comes from a login and was not used yet. A `refused` token is not returned
     /// again.
-    async fn acquire_session(
+    async fn reuse_session_or_log_in(
         &self,
         login: Option<&LoginPlan>,
         refused: Option<&SessionToken>,

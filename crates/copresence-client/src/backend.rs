@@ -209,7 +209,7 @@ pub struct Credentials {
     /// The key for a partner's backend.
     pub partner_key: Option<PartnerKey>,
     /// What an operator can do if the backend refuses them: where they come from, and how they are changed. No secret.
-    pub remedy_if_refused: Option<String>,
+    pub remedy_if_credentials_refused: Option<String>,
 }
 
 impl Credentials {

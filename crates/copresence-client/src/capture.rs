@@ -55,8 +55,8 @@ impl ExchangeCapture {
         self.raw.response_headers = response.headers().clone();
     }
 
-    /// Captures the body of an API call, complete or not.
-    pub(crate) fn capture_response_body(&mut self, body: Bytes) {
+    /// Captures the body that was received of an API call, complete or not.
+    pub(crate) fn capture_received_body(&mut self, body: Bytes) {
         self.raw.body_size = body.len() as u64;
         self.raw.body = Some(body);
     }

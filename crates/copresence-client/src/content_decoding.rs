@@ -234,12 +234,12 @@ impl Read for PeekReader {
 struct MultiFrameDecoder {
     coding: ContentCoding,
     source: Option<PeekReader>,
-    frame: Option<SingleFrameDecoder>,
+    frame: Option<GzipOrZstdFrameDecoder>,
     is_first: bool,
 }
 
 /// The decoder of one gzip member or one zstd frame.
-enum SingleFrameDecoder {
+enum GzipOrZstdFrameDecoder {
     Gzip(Box<GzDecoder<PeekReader>>),
     Zstd(Box<StreamingDecoder<PeekReader, FrameDecoder>>),
 }
@@ -251,16 +251,16 @@ impl Read for MultiFrameDecoder {
                 return Ok(0);
             }
             let count = match &mut self.frame {
-                Some(SingleFrameDecoder::Gzip(frame)) => frame.read(buffer)?,
-                Some(SingleFrameDecoder::Zstd(frame)) => frame.read(buffer)?,
+                Some(GzipOrZstdFrameDecoder::Gzip(frame)) => frame.read(buffer)?,
+                Some(GzipOrZstdFrameDecoder::Zstd(frame)) => frame.read(buffer)?,
                 None => 0,
             };
             if count > 0 || buffer.is_empty() {
                 return Ok(count);
             }
             self.source = match self.frame.take() {
-                Some(SingleFrameDecoder::Gzip(frame)) => Some(frame.into_inner()),
-                Some(SingleFrameDecoder::Zstd(frame)) => {
+                Some(GzipOrZstdFrameDecoder::Gzip(frame)) => Some(frame.into_inner()),
+                Some(GzipOrZstdFrameDecoder::Zstd(frame)) => {
                     let stated = frame.decoder.get_checksum_from_data();
                     if stated.is_some() && stated != frame.decoder.get_calculated_checksum() {
                         return Err(io::Error::new(io::ErrorKind::InvalidData, "wrong checksum of a zstd frame"));
@@ -291,10 +291,10 @@ impl MultiFrameDecoder {
             return Ok(false);
         }
         self.frame = Some(if self.coding == ContentCoding::Gzip {
-            SingleFrameDecoder::Gzip(Box::new(GzDecoder::new(source)))
+            GzipOrZstdFrameDecoder::Gzip(Box::new(GzDecoder::new(source)))
         } else {
             let frame = StreamingDecoder::new_with_max_window_size(source, MAX_ZSTD_WINDOW_BYTES);
-            SingleFrameDecoder::Zstd(Box::new(
+            GzipOrZstdFrameDecoder::Zstd(Box::new(
                 frame.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?,
             ))
         });

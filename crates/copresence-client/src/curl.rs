@@ -167,7 +167,7 @@ impl CurlCommand {
         self
     }
 
-    /// Writes the response body to a file.
+    /// Adds `-o`: `curl` writes the response body to this file.
     #[must_use]
     pub fn with_output_file(mut self, file: &str) -> Self {
         self.output_file = Some(ShellWord::shell_word_from_text(file));

@@ -15,7 +15,10 @@ const TIME_AFTER_STOP: Duration = Duration::from_secs(5);
 /// A process that did not run when its deadline passed (it was stopped, or its virtual machine was paused) learns of the
 /// deadline before it can read what the system has received for it. `deadline` then becomes [`TIME_AFTER_STOP`] from now,
 /// also for the caller.
-pub(crate) async fn await_until<F: Future>(deadline: &mut Instant, future: F) -> Result<F::Output, Elapsed> {
+pub(crate) async fn await_until_extendable_deadline<F: Future>(
+    deadline: &mut Instant,
+    future: F,
+) -> Result<F::Output, Elapsed> {
     let mut future = pin!(future);
     match timeout_at(*deadline, &mut future).await {
         Err(_) if deadline.elapsed() > MIN_STOP => {
@@ -33,7 +36,7 @@ mod tests {
     #[tokio::test]
     async fn a_future_that_was_stopped_past_its_deadline_still_receives_what_has_arrived() {
         let mut deadline = Instant::now() + Duration::from_millis(1);
-        let received = await_until(&mut deadline, async {
+        let received = await_until_extendable_deadline(&mut deadline, async {
             // No code of this program runs, and the response arrives.
             std::thread::sleep(2 * MIN_STOP);
             // Other tasks read it, and the timer is processed before them.
@@ -49,7 +52,7 @@ mod tests {
     async fn a_deadline_that_passes_while_the_process_runs_is_not_extended() {
         let start = Instant::now();
         let mut deadline = start + Duration::from_secs(1);
-        assert!(await_until(&mut deadline, std::future::pending::<()>()).await.is_err());
+        assert!(await_until_extendable_deadline(&mut deadline, std::future::pending::<()>()).await.is_err());
         assert!(start.elapsed() < Duration::from_secs(2));
     }
 
@@ -62,9 +65,9 @@ mod tests {
             tokio::time::advance(Duration::from_mins(1)).await;
             std::future::pending::<()>().await;
         };
-        assert!(await_until(&mut deadline, stopped).await.is_err());
+        assert!(await_until_extendable_deadline(&mut deadline, stopped).await.is_err());
         assert_eq!(deadline, start + Duration::from_mins(1) + TIME_AFTER_STOP);
-        assert!(await_until(&mut deadline, std::future::pending::<()>()).await.is_err());
+        assert!(await_until_extendable_deadline(&mut deadline, std::future::pending::<()>()).await.is_err());
         assert!(start.elapsed() < Duration::from_secs(67), "{:?}", start.elapsed());
     }
 }

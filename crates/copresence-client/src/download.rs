@@ -3,7 +3,7 @@
 use crate::capture::ExchangeCapture;
 use crate::content_encoding;
 use crate::content_range::ContentRange;
-use crate::deadline::await_until;
+use crate::deadline::await_until_extendable_deadline;
 use crate::download_error::{DownloadError, DownloadErrorKind};
 use crate::error::InvalidResponse;
 use crate::exchange::ExchangeOutcome;
@@ -249,7 +249,7 @@ async fn download_from_response(
     if let DownloadErrorKind::ErrorStatus { reason, .. } = &mut error {
         let body = read_error_body(&mut response).await;
         *reason = FileServerError::parse_error_body(&body, |text| redactor.redact_secrets_and_urls(text)).map(Box::new);
-        capture.capture_response_body(body);
+        capture.capture_received_body(body);
     }
     if matches!(error, DownloadErrorKind::InvalidResponse(_)) {
         let words = DownloadError::new_at_host(host, error.clone()).to_string();
@@ -344,27 +344,28 @@ struct DownloadBodyState {
 fn body_stream(reading: DownloadBodyState) -> BoxStream<'static, Result<Bytes, DownloadError>> {
     stream::unfold(Some(reading), async |reading| {
         let mut reading = reading?;
-        let (loss, detail) = match await_until(&mut reading.deadline, reading.response.chunk()).await {
-            Ok(Ok(Some(chunk))) => {
-                reading.received += chunk.len() as u64;
-                reading.capture.count_download_bytes(chunk.len());
-                reading.deadline = Instant::now() + reading.read;
-                return Some((Ok(chunk), Some(reading)));
-            }
-            // A complete 206 response may end before the end of the file.
-            Ok(Ok(None)) if reading.total.is_some_and(|total| reading.received < total) => {
-                (ResponseLossKind::ConnectionLost, "the response ended before the end of the file".to_owned())
-            }
-            Ok(Ok(None)) => {
-                reading.capture.finish_with_complete_response();
-                return None;
-            }
-            Ok(Err(error)) => {
-                let evidence = lost_response_from_error(&error, None, Bytes::new(), &reading.redactor);
-                (evidence.loss, evidence.detail)
-            }
-            Err(_) => (ResponseLossKind::TimedOut, "the file server stopped sending".to_owned()),
-        };
+        let (loss, detail) =
+            match await_until_extendable_deadline(&mut reading.deadline, reading.response.chunk()).await {
+                Ok(Ok(Some(chunk))) => {
+                    reading.received += chunk.len() as u64;
+                    reading.capture.count_download_bytes(chunk.len());
+                    reading.deadline = Instant::now() + reading.read;
+                    return Some((Ok(chunk), Some(reading)));
+                }
+                // A complete 206 response may end before the end of the file.
+                Ok(Ok(None)) if reading.total.is_some_and(|total| reading.received < total) => {
+                    (ResponseLossKind::ConnectionLost, "the response ended before the end of the file".to_owned())
+                }
+                Ok(Ok(None)) => {
+                    reading.capture.finish_with_complete_response();
+                    return None;
+                }
+                Ok(Err(error)) => {
+                    let evidence = lost_response_from_error(&error, None, Bytes::new(), &reading.redactor);
+                    (evidence.loss, evidence.detail)
+                }
+                Err(_) => (ResponseLossKind::TimedOut, "the file server stopped sending".to_owned()),
+            };
         let kind = DownloadErrorKind::Interrupted { received: reading.received, expected: reading.total, loss, detail };
         let error = DownloadError::new_at_host(reading.host, kind);
         reading.capture.finish_with_error(ExchangeOutcome::ResponseLost, error.to_string());

@@ -33,7 +33,7 @@ impl DownloadError {
 
     /// Whether the file server refuses the URL: a status that says so, from the host of the URL itself, without
     /// `Retry-After` and without a reason that is temporary. One such response does not prove it: see
-    /// [`Self::has_file_server_error_code`].
+    /// [`Self::has_any_file_server_error_code`].
     pub fn is_refusal_of_url(&self) -> bool {
         match &self.kind {
             DownloadErrorKind::ErrorStatus { status, after_redirect, reason, retry_after } => {
@@ -50,7 +50,7 @@ impl DownloadError {
     /// Whether the response states a code of its own, as file servers and applications do (`AccessDenied`, `NoSuchKey`,
     /// 101). A page or an empty response may come from anything on the way: a proxy, a firewall, or a load balancer
     /// while the application starts.
-    pub fn has_file_server_error_code(&self) -> bool {
+    pub fn has_any_file_server_error_code(&self) -> bool {
         match &self.kind {
             DownloadErrorKind::ErrorStatus { reason: Some(reason), .. } => reason.code.is_some(),
             _ => false,

@@ -5,7 +5,7 @@ use url::Url;
 
 /// Appends a path and an optional query to the base URL. The path of the base URL is kept.
 pub(crate) fn join_endpoint(base: &Url, path: &str) -> Result<Url, SetupError> {
-    let mut url = check_and_clean_http_url(base, "base URL")?;
+    let mut url = check_http_url_and_strip_fragment(base, "base URL")?;
     let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
     let whole = format!("{}/{}", url.path().trim_end_matches('/'), path.trim_start_matches('/'));
     url.set_path(&whole);
@@ -14,7 +14,7 @@ pub(crate) fn join_endpoint(base: &Url, path: &str) -> Result<Url, SetupError> {
 }
 
 /// Checks that a URL can be called, and removes its fragment. `what` names it in the error.
-pub(crate) fn check_and_clean_http_url(url: &Url, what: &'static str) -> Result<Url, SetupError> {
+pub(crate) fn check_http_url_and_strip_fragment(url: &Url, what: &'static str) -> Result<Url, SetupError> {
     let problem = |why| Err(SetupError::InvalidUrl { what, why });
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
         return problem("it must start with https:// or http:// and a host");

@@ -103,7 +103,7 @@ impl Exchange {
 ///
 /// It is called on the task that made the call, so an implementation must not block.
 pub trait ExchangeRecorder: Send + Sync {
-    /// Receives one exchange.
+    /// Receives one exchange that has ended.
     fn record_exchange(&self, exchange: Exchange);
 
     /// Whether the recorder uses the URL, the headers, the bodies and the error text of exchanges. Without them an

@@ -51,7 +51,7 @@ pub(crate) fn host_and_port(url: &Url) -> String {
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
-/// From where a host can be reached.
+/// The network from which a host can be reached.
 pub(crate) fn network_scope_of_host(host: &Host<&str>) -> HostNetworkScope {
     match host {
         Host::Ipv4(address) => network_scope_of_ipv4(*address),
@@ -71,7 +71,7 @@ pub(crate) fn network_scope_of_host(host: &Host<&str>) -> HostNetworkScope {
     }
 }
 
-/// From where an address can be reached.
+/// The network from which an IP address can be reached.
 pub(crate) fn network_scope_of_ip(address: IpAddr) -> HostNetworkScope {
     match address {
         IpAddr::V4(address) => network_scope_of_ipv4(address),

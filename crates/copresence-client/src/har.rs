@@ -17,7 +17,7 @@ pub fn har_from_exchanges<'a>(exchanges: impl IntoIterator<Item = &'a Exchange>)
     serde_json::to_value(har).unwrap_or_default()
 }
 
-/// Keeps the latest exchanges, for an archive.
+/// Recorder that keeps the latest exchanges for a HAR archive.
 #[derive(Debug)]
 pub struct HarRecorder {
     recorded: Mutex<VecDeque<Exchange>>,
@@ -25,7 +25,7 @@ pub struct HarRecorder {
 }
 
 impl HarRecorder {
-    /// Keeps at most `limit` exchanges, because a kiosk polls for days.
+    /// Creates a recorder that keeps at most `limit` exchanges, because a kiosk polls for days.
     pub fn new(limit: usize) -> Self {
         Self { recorded: Mutex::default(), limit }
     }

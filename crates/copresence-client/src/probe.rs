@@ -19,7 +19,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use url::Url;
 
-/// A request with all its parts.
+/// One arbitrary, possibly invalid request to an API, with all its parts.
 #[derive(Clone)]
 pub struct ProbeRequest {
     /// The kind of endpoint that it is meant for.
@@ -164,7 +164,7 @@ impl Prober {
             if probe.call == CallKind::Download {
                 capture.count_download_bytes(body.len());
             } else {
-                capture.capture_response_body(body.clone());
+                capture.capture_received_body(body.clone());
             }
         };
         match body {

@@ -324,11 +324,11 @@ pub(crate) fn web_origin_of_url(text: &str) -> Option<String> {
 
 /// Reduces every URL in a text to its origin, also if its slashes are escaped as `\/` in JSON.
 pub(crate) fn reduce_urls_to_origins(text: &str) -> String {
-    replace_urls_in_text(text, |url| reduce_url_to_origin(url).unwrap_or_else(|| MASK.to_owned()))
+    map_urls_in_text(text, |url| reduce_url_to_origin(url).unwrap_or_else(|| MASK.to_owned()))
 }
 
 /// Replaces every URL in a text, also if its slashes are escaped as `\/` in JSON. `replace` gets it without escapes.
-pub(crate) fn replace_urls_in_text(text: &str, mut replace: impl FnMut(&str) -> String) -> String {
+pub(crate) fn map_urls_in_text(text: &str, mut replace: impl FnMut(&str) -> String) -> String {
     // Only ASCII characters are changed, so indices are valid in both strings.
     let lower = text.to_ascii_lowercase();
     let mut clean = String::with_capacity(text.len());
@@ -413,7 +413,7 @@ fn redact_response_headers(headers: &HeaderMap) -> impl Iterator<Item = (String,
     })
 }
 
-/// The value of a header as text.
+/// The value of a header as text. Invalid UTF-8 is replaced.
 pub(crate) fn header_value_text(value: &HeaderValue) -> String {
     String::from_utf8_lossy(value.as_bytes()).into_owned()
 }

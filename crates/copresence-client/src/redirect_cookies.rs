@@ -48,11 +48,11 @@ impl RedirectCookies {
 
     /// A redactor that also masks the values of all cookies.
     pub(crate) fn add_values_to_redactor(&self, redactor: Redactor) -> Redactor {
-        self.cookie_values().fold(redactor, |redactor, value| redactor.with_secret(value))
+        self.all_cookie_values().fold(redactor, |redactor, value| redactor.with_secret(value))
     }
 
-    /// The values of all cookies.
-    fn cookie_values(&self) -> impl Iterator<Item = &str> {
+    /// The values of all cookies, whichever URL they belong to.
+    fn all_cookie_values(&self) -> impl Iterator<Item = &str> {
         self.cookies.iter().map(|(_, cookie)| cookie.value())
     }
 }
@@ -133,6 +133,6 @@ mod tests {
             );
         }
         assert_eq!(cookies.build_cookie_header(&url).expect("two"), "b=2; a=3");
-        assert_eq!(cookies.cookie_values().collect::<Vec<_>>(), ["2", "3"]);
+        assert_eq!(cookies.all_cookie_values().collect::<Vec<_>>(), ["2", "3"]);
     }
 }

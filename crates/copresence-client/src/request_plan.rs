@@ -3,7 +3,7 @@
 use crate::backend::{
     BackendWithRoutes, Credentials, LoginRoute, PARTNER_KEY_PLACEHOLDER, RedeemEndpoint, Timeouts, TokenSource,
 };
-use crate::endpoint_url::{check_and_clean_http_url, join_endpoint};
+use crate::endpoint_url::{check_http_url_and_strip_fragment, join_endpoint};
 use crate::exchange::CallKind;
 use crate::redact::Redactor;
 use crate::setup_error::SetupError;
@@ -73,7 +73,7 @@ impl PreparedBackendRoutes {
             },
             RedeemEndpoint::Partner { url, headers } => CallRoute {
                 method: Method::GET,
-                url: check_and_clean_http_url(&url, "partner's redeem URL")?,
+                url: check_http_url_and_strip_fragment(&url, "partner's redeem URL")?,
                 headers: build_partner_headers(&headers, partner_key)?,
             },
         };
@@ -86,7 +86,7 @@ impl PreparedBackendRoutes {
             TokenSource::Partner(partner) => TokenRoute::Partner {
                 generate: CallRoute {
                     method: partner.method,
-                    url: check_and_clean_http_url(&partner.url, "partner's URL")?,
+                    url: check_http_url_and_strip_fragment(&partner.url, "partner's URL")?,
                     headers: build_partner_headers(&partner.headers, partner_key)?,
                 },
                 token_pointer: check_json_pointer(&partner.token_pointer, "Export Token")?,

@@ -8,8 +8,8 @@
 use crate::exchange::CallKind;
 use crate::probe::ProbeResponse;
 use crate::redact::{
-    MAX_RECORDED_BODY, Redactor, header_value_text, is_secret_name, is_url_member_name, mask_secret_xml_elements,
-    replace_urls_in_text, web_origin_of_url,
+    MAX_RECORDED_BODY, Redactor, header_value_text, is_secret_name, is_url_member_name, map_urls_in_text,
+    mask_secret_xml_elements, web_origin_of_url,
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -71,7 +71,7 @@ impl SecretAliases {
 
     /// A text with an alias in place of each known secret, and with URLs reduced to their origin and an alias.
     pub fn alias_text(&mut self, text: &str) -> String {
-        let without_urls = replace_urls_in_text(text, |url| self.alias_url(url));
+        let without_urls = map_urls_in_text(text, |url| self.alias_url(url));
         self.alias_known_secrets(&without_urls)
     }
 

@@ -19,7 +19,7 @@ impl DigestAlgorithm {
     const STRONGEST_FIRST: [Self; 4] = [Self::Sha512, Self::Sha256, Self::Md5, Self::Crc32];
 
     /// The algorithm of a name in a header, in any case.
-    fn from_header_word(word: &str) -> Option<Self> {
+    fn algorithm_from_header_word(word: &str) -> Option<Self> {
         match word.to_ascii_lowercase().as_str() {
             "sha-512" | "sha512" => Some(Self::Sha512),
             "sha-256" | "sha256" => Some(Self::Sha256),
@@ -54,7 +54,7 @@ impl StatedDigest {
     pub(crate) fn find_in_headers(headers: &HeaderMap, is_whole_file: bool) -> Option<Self> {
         let mut found = Vec::new();
         let mut add = |header: &'static str, word: &str, value: &str| {
-            let Some(algorithm) = DigestAlgorithm::from_header_word(word.trim()) else { return };
+            let Some(algorithm) = DigestAlgorithm::algorithm_from_header_word(word.trim()) else { return };
             // RFC 9530 encloses it in colons.
             let value = value.split(';').next().unwrap_or_default().trim().trim_matches(':');
             if let Ok(digest) = BASE64.decode(value)
@@ -91,7 +91,7 @@ impl StatedDigest {
         DigestAlgorithm::STRONGEST_FIRST.iter().find_map(strongest)
     }
 
-    /// Whether it is the digest of the bytes that are read.
+    /// Whether the stated digest is that of all bytes that `bytes` reads.
     ///
     /// # Errors
     /// The bytes cannot be read.

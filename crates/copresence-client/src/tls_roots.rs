@@ -35,7 +35,7 @@ fn get_or_try_load<T: Clone>(loaded: &OnceLock<T>, load: impl FnOnce() -> Result
 /// A TLS configuration without root certificates. Every handshake fails.
 pub(crate) fn tls_config_without_roots() -> Result<ClientConfig, String> {
     let builder =
-        ClientConfig::builder_with_provider(installed_crypto_provider()).with_safe_default_protocol_versions();
+        ClientConfig::builder_with_provider(install_and_get_crypto_provider()).with_safe_default_protocol_versions();
     let builder = builder.map_err(|error| error.to_string())?;
     Ok(with_http1_alpn(builder.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth()))
 }
@@ -43,10 +43,10 @@ pub(crate) fn tls_config_without_roots() -> Result<ClientConfig, String> {
 /// Builds the TLS configuration with the root certificates of the system or of `SSL_CERT_FILE`. The error is a text
 /// for the operator.
 fn load_tls_config() -> Result<ClientConfig, String> {
-    let verifier = Verifier::new_with_extra_roots(extra_roots_from_environment()?, installed_crypto_provider())
+    let verifier = Verifier::new_with_extra_roots(extra_roots_from_environment()?, install_and_get_crypto_provider())
         .map_err(|error| error.to_string())?;
     let builder =
-        ClientConfig::builder_with_provider(installed_crypto_provider()).with_safe_default_protocol_versions();
+        ClientConfig::builder_with_provider(install_and_get_crypto_provider()).with_safe_default_protocol_versions();
     let builder = builder.map_err(|error| error.to_string())?;
     // rustls calls every custom verifier dangerous. This one uses the verifier of the operating system.
     let builder = builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
@@ -59,8 +59,8 @@ fn with_http1_alpn(mut config: ClientConfig) -> ClientConfig {
     config
 }
 
-/// The installed cryptography provider.
-fn installed_crypto_provider() -> Arc<CryptoProvider> {
+/// Installs the cryptography provider, if there is none, and returns the installed one.
+fn install_and_get_crypto_provider() -> Arc<CryptoProvider> {
     install_crypto_provider();
     let installed = CryptoProvider::get_default().cloned();
     installed.unwrap_or_else(|| Arc::new(rustls::crypto::aws_lc_rs::default_provider()))

@@ -3,7 +3,7 @@
 use crate::backend::Timeouts;
 use crate::capture::ExchangeCapture;
 use crate::content_encoding::{self, DecodeError, DecodedBody};
-use crate::deadline::await_until;
+use crate::deadline::await_until_extendable_deadline;
 use crate::download_target::{BackendScopeRecordingResolver, DownloadHostResolver, DownloadTargetRules, RefusedTarget};
 use crate::error::{CallError, InvalidResponse};
 use crate::exchange::{CallKind, ExchangeOutcome, ExchangeRecorder};
@@ -58,7 +58,7 @@ pub(crate) struct ResponseTimeLimits {
     pub(crate) whole: Instant,
 }
 
-/// One API call.
+/// The request of one API call, with what redacts it.
 pub(crate) struct ApiRequest {
     pub(crate) call: CallKind,
     pub(crate) route: CallRoute,
@@ -162,13 +162,13 @@ impl HttpTransport {
             Err(mut evidence) => {
                 // Decodes as much of the received part as possible.
                 evidence.body = content_encoding::decode_body(response.headers(), evidence.body).body;
-                capture.capture_response_body(evidence.body.clone());
+                capture.capture_received_body(evidence.body.clone());
                 capture.finish_response_lost(&evidence);
                 return Err(CallError::ResponseLost(evidence));
             }
         };
         let DecodedBody { body, error: fault } = unpacked;
-        capture.capture_response_body(body.clone());
+        capture.capture_received_body(body.clone());
         tracing::debug!(%call, status, bytes = body.len(), "response received");
         match fault {
             None => capture.finish_with_complete_response(),
@@ -280,7 +280,7 @@ impl HttpTransport {
         self.send_and_await_headers(client, request, until, redactor).await
     }
 
-    /// The HTTP client for an API call to this URL.
+    /// The HTTP client for an API call to this URL: without a proxy for a loopback address.
     fn select_http_client_for_api_url(&self, url: &Url) -> &reqwest::Client {
         if is_loopback_url(url) { &self.loopback_client } else { &self.proxied_client }
     }
@@ -293,7 +293,7 @@ impl HttpTransport {
         mut until: Instant,
         redactor: &Redactor,
     ) -> Result<reqwest::Response, NoResponseReason> {
-        match await_until(&mut until, self.execute_request(client, request, redactor)).await {
+        match await_until_extendable_deadline(&mut until, self.execute_request(client, request, redactor)).await {
             Ok(result) => result,
             Err(_) => Err(NoResponseReason::ResponseLost(lost_response_timed_out(None, Bytes::new()))),
         }
@@ -337,7 +337,7 @@ impl HttpTransport {
         let mut whole = limits.whole;
         loop {
             let mut until = whole.min(Instant::now() + limits.silence);
-            let received = await_until(&mut until, response.chunk()).await;
+            let received = await_until_extendable_deadline(&mut until, response.chunk()).await;
             whole = whole.max(until);
             match received {
                 Ok(Ok(Some(chunk))) => {

@@ -63,7 +63,7 @@ impl FoundCredentials {
         }
     }
 
-    /// Adds a credential.
+    /// Sets a credential and its origin, and replaces an earlier one of this kind. A passport key is ignored.
     fn insert_credential(&mut self, slot: CredentialKind, value: &str, origin: CredentialOrigin) {
         match slot {
             CredentialKind::ApiKey => self.api_key = Some((ApiKey::new(value), origin)),

@@ -42,9 +42,9 @@ pub struct EnvironmentCredentials {
 }
 
 impl EnvironmentCredentials {
-    /// Takes the credentials of the environment, or those that [`restart_program`](Self::restart_program) passed on. Can be
-    /// called once: the descriptor is empty afterwards.
-    pub fn take_from_environment() -> Self {
+    /// Reads the credentials of the environment, and those that [`restart_program`](Self::restart_program) passed on
+    /// through a pipe. The variables stay set. Can be called once: the pipe is empty afterwards.
+    pub fn take_from_environment_or_pipe() -> Self {
         let names = CredentialKind::ALL.map(CredentialKind::env_var);
         let found = names.into_iter().filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?.into())));
         let found: HashMap<_, SecretString> = found.collect();
@@ -84,6 +84,11 @@ impl EnvironmentCredentials {
         }
     }
 
+    /// Replaces this process by a new start of the program, which gets the credentials through a pipe. Returns only if
+    /// the start fails, with its error.
+    ///
+    /// # Errors
+    /// The start could not be prepared, for example because the credentials do not fit into the pipe.
     #[cfg(unix)]
     fn try_to_restart_program(&self, variables: &[(&str, &str)]) -> io::Result<io::Error> {
         use std::os::fd::AsRawFd as _;

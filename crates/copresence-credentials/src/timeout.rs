@@ -1,7 +1,7 @@
 //! Runs calls that may never return, each on its own thread with a timeout.
 //!
 //! A thread cannot be stopped from outside. Before a call changes the keychain, it must
-//! [commit](KeychainChangePermit::begin_change_unless_abandoned). This fails after the call was abandoned, so an abandoned call
+//! [commit](RevocableChangePermit::begin_change_unless_abandoned). This fails after the call was abandoned, so an abandoned call
 //! changes nothing. Its secrets are zeroed when the thread ends. A thread that never ends keeps them until the process
 //! ends.
 
@@ -26,12 +26,12 @@ pub(crate) struct AbandonedCallCount(Arc<AtomicUsize>);
 
 /// Permits a call to change the keychain, until the call is abandoned.
 #[derive(Debug)]
-pub(crate) struct KeychainChangePermit {
+pub(crate) struct RevocableChangePermit {
     state: AtomicU8,
     timeout: Duration,
 }
 
-impl KeychainChangePermit {
+impl RevocableChangePermit {
     /// Claims the right to change the keychain. Must be called directly before the change. Fails if the call was
     /// already abandoned.
     pub(crate) fn begin_change_unless_abandoned(&self) -> Result<(), KeychainError> {
@@ -50,7 +50,7 @@ impl KeychainChangePermit {
 /// Marks the completion of a keychain call when its thread ends, by a result or by a panic. An abandoned call is no
 /// longer counted then.
 struct CallCompletionMarker {
-    guard: Arc<KeychainChangePermit>,
+    guard: Arc<RevocableChangePermit>,
     abandoned: AbandonedCallCount,
 }
 
@@ -66,13 +66,13 @@ impl Drop for CallCompletionMarker {
 pub(crate) fn run_with_timeout<T: Send + 'static>(
     timeout: Duration,
     abandoned: &AbandonedCallCount,
-    work: impl FnOnce(&KeychainChangePermit) -> Result<T, KeychainError> + Send + 'static,
+    work: impl FnOnce(&RevocableChangePermit) -> Result<T, KeychainError> + Send + 'static,
 ) -> Result<T, KeychainError> {
     let calls = abandoned.0.load(Ordering::SeqCst);
     if calls >= MAX_ABANDONED_CALLS {
         return Err(KeychainError::TooManyAbandonedCalls { calls });
     }
-    let guard = Arc::new(KeychainChangePermit { state: AtomicU8::new(STATE_OPEN), timeout });
+    let guard = Arc::new(RevocableChangePermit { state: AtomicU8::new(STATE_OPEN), timeout });
     let (sender, results) = sync_channel(1);
     let end = CallCompletionMarker { guard: Arc::clone(&guard), abandoned: abandoned.clone() };
     std::thread::Builder::new()

@@ -65,7 +65,7 @@ pub fn to_client_credentials(profile: &Profile, found: &FoundCredentials) -> Cre
         session_token: found.session_token.as_ref().map(|(token, _)| token.clone()),
         login,
         partner_key: found.partner_key.as_ref().map(|(key, _)| key.clone()),
-        remedy_if_refused: Some(remedy_for_refused_credentials(profile, found)),
+        remedy_if_credentials_refused: Some(remedy_for_refused_credentials(profile, found)),
     }
 }
 
@@ -117,7 +117,7 @@ mod tests {
             password: Some((Password::new("planted"), CredentialOrigin::Keychain)),
             ..FoundCredentials::default()
         };
-        let remedy = to_client_credentials(&profile, &found).remedy_if_refused.expect("a remedy");
+        let remedy = to_client_credentials(&profile, &found).remedy_if_credentials_refused.expect("a remedy");
         assert_eq!(
             remedy,
             "Correct COPRESENCE_API_KEY in the environment; set username, password in the keychain again with \

@@ -27,9 +27,9 @@ pub struct ForgetResult {
     pub locked: Vec<VisitId>,
 }
 
-/// What happens to a visit whose files cannot be removed, because their disk is not mounted.
+/// Policy for a visit whose files cannot be removed, because their disk is not mounted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FilesOnMissingDisk {
+pub enum MissingDiskPolicy {
     /// The visit is kept, and it is an error: [`StoreError::OutputDiskMissing`].
     KeepVisit,
     /// The visit is forgotten. Its files stay, and its receipt says so.
@@ -46,7 +46,7 @@ pub async fn forget_visit(data_store: &DataStore, id: &VisitId) -> Result<Option
         return Ok(None);
     };
     let mut forgotten = ForgetResult::default();
-    let policy = FilesOnMissingDisk::KeepVisit;
+    let policy = MissingDiskPolicy::KeepVisit;
     remove_visit_files_and_record(data_store, &detail.visit, policy, &mut forgotten).await?;
     Ok(Some(forgotten))
 }
@@ -71,16 +71,16 @@ pub async fn forget_matching_visits(
     data_store: &DataStore,
     is_due: impl Fn(&VisitRecord) -> bool,
 ) -> Result<ForgetResult, StoreError> {
-    forget_matching_visits_with_policy(data_store, FilesOnMissingDisk::KeepVisit, is_due).await
+    forget_matching_visits_with_policy(data_store, MissingDiskPolicy::KeepVisit, is_due).await
 }
 
-/// As [`forget_matching_visits`], with a policy for files whose disk is not mounted.
+/// Forgets visits as [`forget_matching_visits`] does, with a policy for files whose disk is not mounted.
 ///
 /// # Errors
 /// As [`forget_matching_visits`].
 pub async fn forget_matching_visits_with_policy(
     data_store: &DataStore,
-    policy: FilesOnMissingDisk,
+    policy: MissingDiskPolicy,
     is_due: impl Fn(&VisitRecord) -> bool,
 ) -> Result<ForgetResult, StoreError> {
     let mut forgotten = ForgetResult::default();
@@ -101,7 +101,7 @@ pub async fn forget_matching_visits_with_policy(
 async fn remove_visit_files_and_record(
     data_store: &DataStore,
     record: &VisitRecord,
-    policy: FilesOnMissingDisk,
+    policy: MissingDiskPolicy,
     forgotten: &mut ForgetResult,
 ) -> Result<(), StoreError> {
     let id = record.start.id;
@@ -142,13 +142,13 @@ struct LockedVisitAndKeptFolders {
 fn lock_and_remove_files(
     data: &DataDir,
     record: &VisitRecord,
-    policy: FilesOnMissingDisk,
+    policy: MissingDiskPolicy,
 ) -> Result<LockedVisitAndKeptFolders, StoreError> {
     let start = &record.start;
     let lock = data.lock_visit(&start.id)?;
     let (mut left, mut items) = (Vec::new(), Vec::new());
     if are_files_on_missing_disk(data, record)? {
-        if policy == FilesOnMissingDisk::KeepVisit {
+        if policy == MissingDiskPolicy::KeepVisit {
             return Err(StoreError::OutputDiskMissing { visit: start.id, path: start.out_dir.clone() });
         }
         let directory = record.ending.as_ref().and_then(|ending| ending.directory.as_deref());
@@ -162,7 +162,7 @@ fn lock_and_remove_files(
     let clock = Clock::default();
     let removed_items = |folder: &Path, names: Vec<String>| {
         let now = Some(clock.wall_clock_time());
-        let kind = StoredVisitFileKind::from_avatar_folder_name;
+        let kind = StoredVisitFileKind::from_name_in_avatar_folder;
         let items = names.into_iter().map(|name| stored_file_item(kind(&name), &folder.join(&name), now));
         items.collect::<Vec<_>>()
     };

@@ -40,8 +40,8 @@ pub use copresence_client::{Credentials, ExchangeRecorder, NoRecorder, SetupErro
 pub use copresence_protocol::headers;
 pub use copresence_protocol::{ExportType, LinkTemplate, LinkTemplateError};
 pub use copresence_store::{
-    ExistingContent, JOURNAL_FLUSHED_MESSAGE, StoreError, free_disk_bytes, make_new_files_private, open_private_file,
-    open_readable_file, refuse_pipe_of_another_user, refuse_symlink,
+    ExistingContent, JOURNAL_FLUSHED_MESSAGE, StoreError, free_disk_bytes, make_new_files_private,
+    open_nonprivate_file_for_writing, open_private_file_for_writing, refuse_pipe_of_another_user, refuse_symlink,
 };
 pub use copresence_visit::Outcome;
 pub use copresence_visit::outcome::EndPhase;

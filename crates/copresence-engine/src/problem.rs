@@ -355,7 +355,7 @@ pub fn problem_for_outcome(outcome: &Outcome) -> Problem {
 /// The problem of an outcome, with what can be done about the credentials in use if the backend refused them.
 pub fn outcome_problem_with_credentials_remedy(outcome: &Outcome, api: &ApiClient) -> Problem {
     let problem = problem_for_outcome(outcome);
-    match (outcome, api.remedy_if_refused()) {
+    match (outcome, api.remedy_if_credentials_refused()) {
         (Outcome::CredentialsRefused(_), Some(remedy)) => Problem { hint: remedy.to_owned(), ..problem },
         _ => problem,
     }

@@ -3,7 +3,7 @@
 use qrcode::render::{svg, unicode};
 use qrcode::{Color, EcLevel, QrCode as Encoder};
 
-/// Modules around the code: "the quiet zone is 4 modules wide" (ISO/IEC 18004).
+/// Modules around the QR code: "the quiet zone is 4 modules wide" (ISO/IEC 18004).
 const QUIET_MODULES: usize = 4;
 
 /// Why a link cannot be encoded.
@@ -31,7 +31,7 @@ pub struct QrCode {
 }
 
 impl QrCode {
-    /// Checks that a link can be encoded, without drawing the code.
+    /// Checks that a link can be encoded, without drawing the QR code.
     ///
     /// # Errors
     /// As [`Self::new`].
@@ -42,7 +42,7 @@ impl QrCode {
         }
     }
 
-    /// Encodes a link with the strongest error correction that needs no larger code.
+    /// Encodes a link with the strongest error correction that needs no larger QR code.
     ///
     /// # Errors
     /// The link is longer than [`MAX_LINK_BYTES`].
@@ -57,7 +57,7 @@ impl QrCode {
     }
 
     /// Encodes a link in as few modules as possible, with the weakest error correction: for a terminal that is too
-    /// small for [`Self::new`]'s code, and for a screen, where a code is never damaged.
+    /// small for the QR code of [`Self::new`], and for a screen, where a QR code is never damaged.
     ///
     /// # Errors
     /// As [`Self::new`].

@@ -54,7 +54,7 @@ pub struct UsableSettings {
     pub idle_seconds: Option<u32>,
     /// Text of the attract screen.
     pub attract_text: LocalizedText,
-    /// Consent text shown before the code.
+    /// Consent text shown before the QR code.
     pub consent: LocalizedText,
     /// Whether screens are read aloud.
     pub voice: Option<bool>,
@@ -303,7 +303,7 @@ impl<T> From<Option<T>> for ParsedSetting<T> {
 }
 
 impl<'de, T: DeserializeOwned + Clone> Deserialize<'de> for ParsedSetting<T> {
-    /// Never fails for a value of the wrong type: it becomes unusable.
+    /// Reads a value of any type. One of the wrong type becomes an unusable setting instead of an error.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Value::deserialize(deserializer).map(Self::setting_from_toml_value)
     }

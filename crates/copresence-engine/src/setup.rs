@@ -98,7 +98,7 @@ impl ProfileOrSandboxBackend {
         self.api_url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
     }
 
-    /// A client of its endpoints.
+    /// Builds the API client for this backend with the routes and timeouts of a profile.
     ///
     /// # Errors
     /// [`SetupError`] names the credential that the profile's source of tokens needs and lacks.
@@ -160,7 +160,7 @@ impl DataStore {
     /// When the folder or the journal in it cannot be created or opened.
     pub fn open_or_create_data_store(path: &Path) -> Result<Self, StoreError> {
         let data = DataDir::open_data_dir_removing_leftovers(path)?;
-        let journal = data.create_or_open_journal()?;
+        let journal = data.open_or_repair_journal()?;
         Ok(Self { data: Arc::new(data), journal })
     }
 
@@ -179,7 +179,7 @@ impl DataStore {
     ///
     /// # Errors
     /// When the folder or a file cannot be written.
-    pub fn write_files_to_new_data_folder(&self, name: &str, files: &[(&str, &[u8])]) -> Result<PathBuf, StoreError> {
+    pub fn write_report_files_to_new_folder(&self, name: &str, files: &[(&str, &[u8])]) -> Result<PathBuf, StoreError> {
         self.data.create_diagnostics_folder_with_files(copresence_store::DiagnosticsFolderKind::Reports, name, files)
     }
 

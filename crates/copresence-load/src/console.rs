@@ -3,7 +3,7 @@
 //! A console that waits is a task with a timer. Each call is a future of its own that is dropped when it has ended, so
 //! that ten thousand waiting consoles need little memory.
 
-use crate::download::download_files;
+use crate::download::download_files_and_make_event;
 use crate::load_context::SharedConsoleState;
 use crate::load_plan::DownloadMode;
 use crate::statistics::VisitSummary;
@@ -14,7 +14,7 @@ use copresence_engine::runner::{interpret_redeem_call, to_visit_step_failure};
 use copresence_protocol::{CompletionStatus, DeliveredExports, ExportToken};
 use copresence_visit::{
     MachineEffect, MachineEvent, MillisSinceOrigin, Outcome, RedeemOnceOrUntilReady, RedeemResult,
-    TokenIssueParameters, Visit, VisitStepFailure, VisitStepFailureKind, VisitTimeLimits, advance_visit_machine,
+    TokenIssueParameters, Visit, VisitPollingPlan, VisitStepFailure, VisitStepFailureKind, advance_visit_machine,
 };
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -35,7 +35,7 @@ pub(crate) struct ConsoleVisit {
     started: Instant,
     /// The call in flight.
     call: Option<CallInFlight>,
-    /// The phone that will scan the code.
+    /// The phone that will scan the QR code.
     phone: Option<BoxedFuture<()>>,
     /// When the next [`MachineEvent::TimerFired`] is due.
     wake_at: Option<MillisSinceOrigin>,
@@ -62,9 +62,9 @@ struct CallInFlight {
     output: BoxedFuture<CallOutput>,
 }
 
-/// The end of a call.
+/// What a call of a console ended with.
 enum CallOutput {
-    /// A token and the link of its code.
+    /// A token and the link of its QR code.
     Issued(ExportToken, String),
     /// The event for the machine.
     Event(MachineEvent),
@@ -109,7 +109,7 @@ impl ConsoleVisit {
         if plan.learns_durations {
             self.context.learned.apply_to_polling(&mut polling);
         }
-        let limits = VisitTimeLimits {
+        let limits = VisitPollingPlan {
             polling,
             give_up_at: self.context.millis_since_origin() + plan.visit_timeout,
             patience: plan.patience,
@@ -122,7 +122,7 @@ impl ConsoleVisit {
         loop {
             let (next, effects) = advance_visit_machine(visit, event, self.context.millis_since_origin());
             visit = next;
-            if let Some(outcome) = self.start_machine_effects(effects) {
+            if let Some(outcome) = self.start_effects_returning_outcome(effects) {
                 return self.count_visit_end(&outcome);
             }
             event = self.wait_for_event(interrupted).await;
@@ -130,14 +130,17 @@ impl ConsoleVisit {
     }
 
     /// Starts what the machine asks for. Returns the outcome if the visit ended.
-    fn start_machine_effects(&mut self, effects: Vec<MachineEffect>) -> Option<Outcome> {
+    fn start_effects_returning_outcome(&mut self, effects: Vec<MachineEffect>) -> Option<Outcome> {
         for effect in effects {
             match effect {
                 MachineEffect::Issue(request) => {
                     if !std::mem::take(&mut self.may_request_token) && !self.context.try_reserve_token_request() {
                         return Some(Outcome::Interrupted);
                     }
-                    self.start_call(CallKind::Generate, request_token(self.context.clone(), request, self.intended));
+                    self.start_call(
+                        CallKind::Generate,
+                        request_token_and_check_link(self.context.clone(), request, self.intended),
+                    );
                 }
                 MachineEffect::Redeem { token } => {
                     self.polls += 1;
@@ -167,7 +170,7 @@ impl ConsoleVisit {
     /// Waits for the call in flight, the timer, or an interruption.
     async fn wait_for_event(&mut self, interrupted: &CancellationToken) -> MachineEvent {
         loop {
-            let wake_at = self.wake_at.and_then(|time| self.context.convert_to_instant(time));
+            let wake_at = self.wake_at.and_then(|time| self.context.instant_of_machine_time(time));
             // A request in flight may issue or spend a token, so its response is awaited.
             let can_interrupt = self.call.as_ref().is_none_or(|call| call.kind == CallKind::Download);
             tokio::select! {
@@ -232,7 +235,7 @@ impl ConsoleVisit {
         }
     }
 
-    /// Lets the phone scan the code some time from now.
+    /// Lets the phone scan the QR code some time from now.
     fn schedule_phone_scan(&mut self, token: &ExportToken, link: String) {
         let Some(phone) = self.context.phone.clone() else { return };
         let (context, token) = (self.context.clone(), token.clone());
@@ -269,8 +272,8 @@ impl ConsoleVisit {
     }
 }
 
-/// Requests an Export Token, and checks that its link fits a QR code.
-async fn request_token(
+/// Requests an Export Token, checks that its link fits a QR code, and counts the token or the failure.
+async fn request_token_and_check_link(
     context: Arc<SharedConsoleState>,
     request: TokenIssueParameters,
     intended: Instant,
@@ -337,7 +340,7 @@ async fn receive_files_and_maybe_redeem_again(
 ) -> MachineEvent {
     let event = match context.plan.download {
         DownloadMode::None => MachineEvent::Saved,
-        mode => Box::pin(download_files(&context, &delivery, mode)).await,
+        mode => Box::pin(download_files_and_make_event(&context, &delivery, mode)).await,
     };
     if let Some(token) = token.filter(|_| context.plan.redeem_spent_tokens) {
         let call = context

@@ -14,7 +14,7 @@ const MAX_PARALLEL_DOWNLOADS: usize = 4;
 
 /// Downloads the files of a delivery, and returns the event for the visit's machine. A failed download is not repeated,
 /// so that the figures show each failure.
-pub(crate) async fn download_files(
+pub(crate) async fn download_files_and_make_event(
     context: &SharedConsoleState,
     delivery: &DeliveredExports,
     mode: DownloadMode,

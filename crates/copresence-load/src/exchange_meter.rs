@@ -51,7 +51,7 @@ pub(crate) trait RequestCounter: Send + Sync {
     fn count_failed_request(&self, failure: &RequestFailure<'_>);
 }
 
-/// Passes every exchange of the client on to the sinks.
+/// Measures every exchange of the client, and passes the measurement on to the sinks.
 pub(crate) struct ExchangeMeter {
     sinks: Vec<Arc<dyn RequestCounter>>,
 }

@@ -1,6 +1,6 @@
 //! Load tests: many virtual consoles at once, with the real client, the real visit machine and the real polling policy.
 //!
-//! [`LoadRun`] carries out a [`LoadPlan`] in this process; [`LoadReport`] says what came of it, as JSON and as a page. With
+//! [`PreparedLoadRun`] carries out a [`LoadPlan`] in this process; [`LoadReport`] says what came of it, as JSON and as a page. With
 //! [`locust::run_worker`] the consoles of this process are users of a Locust master instead.
 //!
 //! Unlike a kiosk, a virtual console keeps no journal and saves nothing: tokens that it could not use are lost. Use a
@@ -32,7 +32,7 @@ pub use futures_util::future::BoxFuture;
 pub use arrivals::{ArrivalSchedule, ArrivalScheduleError, ArrivalSpacing, ArrivalStage};
 pub use latency_histogram::{LatencyHistogram, LatencyQuantiles};
 pub use load_plan::{ConsolePlan, DownloadMode, LoadPlan, VisitStartModel};
-pub use load_run::{LoadRun, RunEnd};
+pub use load_run::{PreparedLoadRun, RunEnd};
 pub use phone::LoadTestPhone;
 pub use report::LoadReport;
 pub use statistics::{

@@ -63,17 +63,18 @@ impl SharedConsoleState {
         }
     }
 
-    /// The present time of the visits' machines.
+    /// The time now for the visits' machines: milliseconds since the origin of the load test.
     pub(crate) fn millis_since_origin(&self) -> MillisSinceOrigin {
         MillisSinceOrigin::default() + self.origin.elapsed()
     }
 
     /// The instant of a time of the visits' machines; `None` if it is too far away to be awaited.
-    pub(crate) fn convert_to_instant(&self, time: MillisSinceOrigin) -> Option<Instant> {
+    pub(crate) fn instant_of_machine_time(&self, time: MillisSinceOrigin) -> Option<Instant> {
         self.origin.checked_add(Duration::from_millis(time.as_millis()))
     }
 
-    /// Reserves one of the tokens that may still be requested. Returns `false` if the limit is reached.
+    /// Reserves one of the tokens that may still be requested. Returns `false` if the limit is reached. Cancels
+    /// `tokens_exhausted` if none are left.
     pub(crate) fn try_reserve_token_request(&self) -> bool {
         let Some(left) = &self.tokens_left else { return true };
         let taken = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));

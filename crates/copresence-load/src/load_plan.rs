@@ -67,7 +67,7 @@ pub struct ConsolePlan {
     pub visit_timeout: Duration,
     /// How long the backend may fail without one usable response in between.
     pub patience: Duration,
-    /// Time from the invitation to the scan of the code; each visit takes half to one and a half times as long.
+    /// Time from the invitation to the scan of the QR code; each visit takes half to one and a half times as long.
     pub scan_after: Duration,
     /// What is done with the files.
     pub download: DownloadMode,

@@ -30,12 +30,12 @@ pub enum RunEnd {
 }
 
 /// A load test that can be run once.
-pub struct LoadRun {
+pub struct PreparedLoadRun {
     context: Arc<SharedConsoleState>,
     plan: LoadPlan,
 }
 
-impl LoadRun {
+impl PreparedLoadRun {
     /// Prepares a run. Sends no request. `api` is copied and gets a recorder of its own.
     pub fn new(api: &ApiClient, plan: LoadPlan, console: ConsolePlan, phone: Option<Arc<dyn LoadTestPhone>>) -> Self {
         Self { context: Arc::new(SharedConsoleState::new(api, console, phone, Vec::new())), plan }
@@ -48,7 +48,7 @@ impl LoadRun {
 
     /// Runs the plan to its end, or until `stopping` is cancelled. Then no visit starts, those under way may continue for
     /// a while (not after `stopping`), and the rest is interrupted. Logs out at the end.
-    pub async fn run_plan_until_end_or_stop(&self, stopping: &CancellationToken) -> RunEnd {
+    pub async fn run_plan_until_stop_and_log_out(&self, stopping: &CancellationToken) -> RunEnd {
         let started = Instant::now();
         let signals = ConsoleStopSignals::default();
         let visits = TaskTracker::new();

@@ -19,7 +19,7 @@ pub struct MetricsServer {
 }
 
 impl MetricsServer {
-    /// Listens on `address`; port 0 selects a free port.
+    /// Listens on `address`, and serves the metrics there until the server is dropped. Port 0 selects a free port.
     ///
     /// # Errors
     /// The address cannot be listened on.

@@ -217,7 +217,7 @@ struct LoadCounters {
     timeline: Timeline,
 }
 
-/// Figures for a live view: cheap to make.
+/// The few figures that a live view shows. Cheap to compute, unlike [`LoadFigures`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct LiveFigures {
     /// Visits that are under way.
@@ -249,7 +249,7 @@ impl Statistics {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Everything counted so far.
+    /// Computes all figures from what was counted so far.
     pub fn compute_load_figures(&self) -> LoadFigures {
         let counters = self.lock_counters();
         let endpoint = |(index, counted): (&usize, &EndpointCounters)| EndpointFigures {
@@ -297,7 +297,7 @@ impl Statistics {
         }
     }
 
-    /// Figures for a live view.
+    /// Computes the few figures that a live view shows.
     pub fn compute_live_figures(&self) -> LiveFigures {
         let counters = self.lock_counters();
         let with_exit = |wanted: fn(u8) -> bool| {
@@ -332,7 +332,7 @@ impl Statistics {
     }
 
     /// The timeline so far: seconds per row, and the rows.
-    pub fn copy_timeline_rows(&self) -> (f64, Vec<TimelineRow>) {
+    pub fn copy_timeline(&self) -> (f64, Vec<TimelineRow>) {
         self.lock_counters().timeline.copy_rows_and_seconds_per_row()
     }
 
@@ -371,6 +371,7 @@ impl Statistics {
         self.lock_counters().visits_not_started += 1;
     }
 
+    /// Records the outcome, the token and the polls of a visit that ended.
     pub(crate) fn record_visit_end(&self, visit: &VisitSummary<'_>) {
         let mut counters = self.lock_counters();
         counters.visits_ended += 1;
@@ -386,6 +387,7 @@ impl Statistics {
         counters.max_polls = counters.max_polls.max(visit.polls);
     }
 
+    /// Records how long a request waited for one of the connections.
     pub(crate) fn record_connection_wait(&self, wait: Duration) {
         self.lock_counters().connection_wait.record_latency(wait);
     }
@@ -395,14 +397,17 @@ impl Statistics {
         self.lock_counters().noticed.record_latency(at_most);
     }
 
+    /// Records a token that the backend issued.
     pub(crate) fn record_issued_token(&self, token: &ExportToken) {
         self.lock_counters().tokens.record_issued_token(token);
     }
 
+    /// Records a request that may have issued a token which never arrived.
     pub(crate) fn record_possibly_issued_token(&self) {
         self.lock_counters().tokens.record_possibly_issued_token();
     }
 
+    /// Records a response with download URLs, and whether it is a second delivery.
     pub(crate) fn record_delivery(&self, token: &ExportToken, delivery: &DeliveredExports) {
         self.lock_counters().tokens.record_delivery(token, delivery);
     }
@@ -421,6 +426,7 @@ impl Statistics {
 }
 
 impl LoadCounters {
+    /// Counts a failure of an endpoint. The first one of its code is kept as the example.
     fn count_error(&mut self, endpoint: &'static str, code: &'static str, detail: &str) {
         let example = || detail.chars().take(MAX_ERROR_EXAMPLE_CHARACTERS).collect();
         self.errors.entry((endpoint, code)).or_insert_with(|| (0, example())).0 += 1;

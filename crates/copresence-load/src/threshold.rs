@@ -81,6 +81,7 @@ enum Metric {
     Count(Count),
 }
 
+/// The latencies that a metric is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum LatencyDistribution {
     /// Latencies of an endpoint by its name in the figures.

@@ -31,7 +31,7 @@ pub struct TimelineRow {
     pub redeem_p99_ms: Option<f64>,
 }
 
-/// The rows so far.
+/// The course of a run: one row a second, or one row for 2, 4, … seconds of a longer run.
 #[derive(Debug, Default)]
 pub(crate) struct Timeline {
     rows: Vec<TimelineRow>,

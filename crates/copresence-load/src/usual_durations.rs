@@ -11,6 +11,7 @@ use std::time::Duration;
 #[derive(Debug, Default)]
 pub(crate) struct LearnedDurations(Mutex<LatestDurations>);
 
+/// The latest durations of each kind, the oldest first.
 #[derive(Debug, Default)]
 struct LatestDurations {
     association: VecDeque<Duration>,

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-/// `{"code": 209, "error": "invalid session token"}`. Every field is optional, so parsing never fails.
+/// The parsed body of an error response, as in `{"code": 209, "error": "invalid session token"}`. Every field is
+/// optional, so parsing never fails.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ErrorBody {
     /// The backend's error number, for example 209.

@@ -31,7 +31,7 @@ impl LinkTemplate {
         self.0.replace(TOKEN_PLACEHOLDER, &encoded)
     }
 
-    /// The percent-encoded token in a link of [`fill_token`](Self::link_for_token). Returns `None` for other links.
+    /// The percent-encoded token in a link of [`link_for_token`](Self::link_for_token). Returns `None` for other links.
     pub fn extract_encoded_token<'a>(&self, link: &'a str) -> Option<&'a str> {
         let places = self.0.matches(TOKEN_PLACEHOLDER).count();
         let around = self.0.len() - places * TOKEN_PLACEHOLDER.len();

@@ -54,7 +54,7 @@ impl RedeemResponse {
             Some(Value::Bool(ready)) => Ok(*ready),
             other => Err(field_violation("", "avatar_ready", "a boolean", other)),
         };
-        let (exports, unusable) = parse_exports(&object);
+        let (exports, unusable) = parse_exports_of_body(&object);
         if !exports.is_empty() {
             let contradiction = match ready {
                 Ok(true) => None,
@@ -90,12 +90,13 @@ impl RedeemResponse {
     }
 }
 
-/// Parses each entry on its own, so that an invalid entry does not affect the others.
-fn parse_exports(object: &Map<String, Value>) -> (Vec<DownloadableExport>, Vec<SpecViolation>) {
+/// Parses the exports of a body: the entries of its `payload_complete`. There are none if it has no such list.
+fn parse_exports_of_body(object: &Map<String, Value>) -> (Vec<DownloadableExport>, Vec<SpecViolation>) {
     parse_export_list(object.get("payload_complete").and_then(Value::as_array).map_or(&[], Vec::as_slice))
 }
 
-/// Parses the entries of `payload_complete`.
+/// Parses the entries of `payload_complete`, each on its own: an invalid entry is a violation and does not affect the
+/// others.
 pub(crate) fn parse_export_list(list: &[Value]) -> (Vec<DownloadableExport>, Vec<SpecViolation>) {
     let (mut exports, mut unusable) = (Vec::new(), Vec::new());
     for (index, entry) in list.iter().enumerate() {

@@ -52,7 +52,7 @@ impl RedeemBody {
     }
 }
 
-/// One entry of `payload_complete`.
+/// One exported file of an avatar that is ready: an entry of `payload_complete` in a redeem response.
 #[derive(Debug, Clone, Serialize)]
 pub struct CompletePayloadEntry {
     /// Spec: "One-time download URL of avatar asset."
@@ -62,7 +62,7 @@ pub struct CompletePayloadEntry {
     pub export_type: String,
 }
 
-/// `payload_incomplete`.
+/// The progress of an avatar that is not ready: the object `payload_incomplete` of a redeem response.
 #[derive(Debug, Clone, Serialize)]
 pub struct IncompletePayload {
     /// `0..=100`, or −1.

@@ -124,10 +124,12 @@ impl FoundExports<'_> {
         }
     }
 
+    /// Adds an export with a usable URL.
     fn add_export(&mut self, download_url: DownloadUrl, export_type: &str) {
         self.exports.push(DownloadableExport { download_url, export_type: ExportType::new(export_type) });
     }
 
+    /// Adds the violation of an entry that has no usable URL.
     fn add_unusable_entry(&mut self) {
         self.unusable_entries.push(SpecViolation::new("payload_complete", "a download URL", "an entry without one"));
     }
@@ -146,6 +148,7 @@ pub(crate) fn resolve_relative_url(text: &str, base: &Url) -> Option<DownloadUrl
 }
 
 impl<'de> Deserialize<'de> for Node {
+    /// Reads any JSON value. An object keeps the order and the repetitions of its members.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(NodeVisitor)
     }
@@ -161,6 +164,7 @@ impl<'de> Visitor<'de> for NodeVisitor {
         f.write_str("a JSON value")
     }
 
+    /// Reads an object with all its members, also repeated ones.
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node, A::Error> {
         let mut members = Vec::new();
         while let Some(member) = map.next_entry()? {
@@ -169,6 +173,7 @@ impl<'de> Visitor<'de> for NodeVisitor {
         Ok(Node::Object(members))
     }
 
+    /// Reads a list.
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Node, A::Error> {
         let mut items = Vec::new();
         while let Some(item) = list.next_element()? {
@@ -177,6 +182,7 @@ impl<'de> Visitor<'de> for NodeVisitor {
         Ok(Node::List(items))
     }
 
+    /// Reads a string. Numbers, booleans and `null` are [`Node::Other`].
     fn visit_str<E>(self, text: &str) -> Result<Node, E> {
         Ok(Node::Text(text.to_owned()))
     }

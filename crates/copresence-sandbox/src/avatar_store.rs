@@ -104,7 +104,9 @@ impl AvatarStore {
     /// generated avatars.
     /// # Errors
     /// The assets folder cannot be read, or contains no files.
-    pub(crate) fn open_store_and_catalog(assets: Option<&Path>) -> Result<(Self, AvatarCatalog), AssetsFolderError> {
+    pub(crate) fn open_avatar_store_and_catalog(
+        assets: Option<&Path>,
+    ) -> Result<(Self, AvatarCatalog), AssetsFolderError> {
         let (assets, catalog) = match assets {
             None => (None, AvatarCatalog::built_in_catalog()),
             Some(folder) => {

@@ -134,6 +134,8 @@ impl<S: Send + 'static> Accept<TcpStream, S> for SlotLimitedAcceptor {
     type Service = AddExtension<S, ConnectionControl>;
     type Future = BoxFuture<'static, io::Result<(Self::Stream, Self::Service)>>;
 
+    /// Takes a slot for the connection, does the TLS handshake if there is one, and gives its requests a control.
+    /// Fails at once if there is no slot.
     fn accept(&self, tcp: TcpStream, service: S) -> Self::Future {
         let place = tcp.peer_addr().and_then(|peer| {
             let origin = ConnectionOrigin::classify_peer_address(peer.ip(), self.is_behind_proxy);
@@ -173,6 +175,7 @@ impl<S: ResettableSocket> FaultyConnection<S> {
         }
     }
 
+    /// Prepares a reset, and returns the error that lets the HTTP stack drop the connection.
     fn prepare_reset_returning_error(&self) -> io::Error {
         self.prepare_reset();
         io::Error::new(io::ErrorKind::ConnectionReset, "a fault of the sandbox resets this connection")
@@ -227,7 +230,8 @@ impl<S: ResettableSocket> AsyncWrite for FaultyConnection<S> {
         self.socket.is_write_vectored()
     }
 
-    /// Called by the HTTP stack after it has written everything.
+    /// Flushes the socket, and then ends the connection if that was requested. The HTTP stack calls this after it has
+    /// written everything.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         this.fail_if_reset_requested()?;

@@ -59,6 +59,7 @@ pub(crate) fn phone_url_for_listen_address(address: SocketAddr, scheme: &str) ->
     }
 }
 
+/// The base URL of a server at this address; `None` if it is no valid URL.
 fn build_url(ip: IpAddr, port: u16, scheme: &str) -> Option<Url> {
     Url::parse(&format!("{scheme}://{}/", SocketAddr::new(ip, port))).ok()
 }

@@ -39,7 +39,7 @@ pub enum PictureError {
     TooSmall,
 }
 
-/// Decodes a JPEG or PNG.
+/// Decodes a visitor's JPEG or PNG, turns it upright, and shrinks it to the size that is kept.
 ///
 /// # Errors
 /// The picture cannot be decoded, or is too large or too small.

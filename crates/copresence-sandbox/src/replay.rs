@@ -163,6 +163,7 @@ impl Recording {
         self.responses_of_endpoint(endpoint).last()
     }
 
+    /// The recorded responses of an endpoint, in the order of the requests.
     fn responses_of_endpoint(&self, endpoint: Endpoint) -> &[RecordedResponse] {
         self.0.get(&endpoint).map_or(&[], Vec::as_slice)
     }
@@ -205,6 +206,7 @@ impl HarEntry {
         by_path.map(|row| row.0)
     }
 
+    /// Converts the entry: without headers that cannot be replayed, and without a binary body.
     fn into_recorded_response(self) -> RecordedResponse {
         let HarResponse { status, headers, content, error } = self.response;
         let status = u16::try_from(status).ok().filter(|status| (200..=599).contains(status)).unwrap_or(0);

@@ -172,7 +172,7 @@ impl LoggedRequestBeforeHandling {
 }
 
 impl FinishedRequest {
-    /// The line that people and programs read.
+    /// Converts the request to its line of the log, which people and programs read.
     pub(crate) fn to_log_line(&self) -> RequestLine {
         let received = &self.received;
         RequestLine {

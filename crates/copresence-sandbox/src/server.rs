@@ -139,8 +139,8 @@ impl Server {
         self.listen_address
     }
 
-    /// The URL for phones on the network: the public URL if one is set; this machine's network address if the server
-    /// listens on all addresses; else [`Server::local_url`].
+    /// The base URL for phones on the network: the public URL if one is set; this machine's network address if the
+    /// server listens on all addresses; else [`Server::local_url`].
     pub fn phone_url(&self) -> Url {
         self.phone_url.clone()
     }

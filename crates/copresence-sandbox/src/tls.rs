@@ -51,7 +51,8 @@ pub(crate) struct TlsServerConfig {
 }
 
 impl CertificateSource {
-    /// Builds the configuration. `hosts` are the names and addresses in a self-signed certificate.
+    /// Builds the configuration from the files of a certificate, or generates a self-signed one for the names and
+    /// addresses `hosts`.
     pub(crate) fn load_or_generate_server_config(&self, hosts: Vec<String>) -> Result<TlsServerConfig, TlsError> {
         let (chain, key) = match self {
             Self::Files { cert, key } => {

@@ -26,6 +26,7 @@ pub(crate) fn deserialize_optional_whole_number<'de, D: Deserializer<'de>>(from:
     number.as_ref().map(read_whole_number).transpose().map_err(D::Error::custom)
 }
 
+/// The value of a JSON number that is whole and not negative. `142.0` is whole too.
 fn read_whole_number(number: &Number) -> Result<u64, String> {
     let exact = number.as_u64().or_else(|| {
         let value = number.as_f64()?;

@@ -52,7 +52,7 @@ impl<W> WorldRegistry<W> {
     ///
     /// # Errors
     /// There are [`MAX_ADDITIONAL_WORLDS`].
-    pub(crate) fn add_world(
+    pub(crate) fn drop_unused_and_add_world(
         &self,
         id: &str,
         api_key: &str,
@@ -137,12 +137,13 @@ impl<W> RegisteredWorld<W> {
         Some(self.state.clone())
     }
 
+    /// The state and idle time of this world, read without counting as a use.
     fn to_listed_world(&self) -> ListedWorld<W> {
-        ListedWorld { idle: self.measure_idle_time(), idle_limit: self.idle_limit, state: self.state.clone() }
+        ListedWorld { idle: self.renew_and_measure_idle_time(), idle_limit: self.idle_limit, state: self.state.clone() }
     }
 
-    /// How long this world has not been used. A world with handles is in use: its last use is set to now.
-    fn measure_idle_time(&self) -> Duration {
+    /// Sets the last use of a world with handles to now, because it is in use. Returns how long it has not been used.
+    fn renew_and_measure_idle_time(&self) -> Duration {
         if Arc::strong_count(&self.state) > 1 {
             *self.last_used.write().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         }
@@ -151,7 +152,7 @@ impl<W> RegisteredWorld<W> {
 
     /// Whether nobody used it for its idle limit.
     fn has_ended(&self) -> bool {
-        Arc::strong_count(&self.state) == 1 && self.measure_idle_time() >= self.idle_limit
+        Arc::strong_count(&self.state) == 1 && self.renew_and_measure_idle_time() >= self.idle_limit
     }
 }
 
@@ -164,8 +165,8 @@ mod tests {
     #[test]
     fn worlds_are_found_by_id_and_key_until_removed() {
         let registry = WorldRegistry::default();
-        registry.add_world("a", "key-a", HOUR, Arc::new(1)).expect("room");
-        registry.add_world("b", "key-b", HOUR, Arc::new(2)).expect("room");
+        registry.drop_unused_and_add_world("a", "key-a", HOUR, Arc::new(1)).expect("room");
+        registry.drop_unused_and_add_world("b", "key-b", HOUR, Arc::new(2)).expect("room");
         assert_eq!(registry.use_world_by_id("a").as_deref(), Some(&1));
         assert_eq!(registry.use_world_by_api_key("key-b").as_deref(), Some(&2));
         assert!(registry.use_world_by_id("key-a").is_none() && registry.use_world_by_api_key("a").is_none());
@@ -178,8 +179,8 @@ mod tests {
     fn unused_world_ends_and_one_with_a_handle_does_not() {
         let registry = WorldRegistry::default();
         let handle = Arc::new(());
-        registry.add_world("used", "key-used", Duration::ZERO, handle.clone()).expect("room");
-        registry.add_world("unused", "key-unused", Duration::ZERO, Arc::new(())).expect("room");
+        registry.drop_unused_and_add_world("used", "key-used", Duration::ZERO, handle.clone()).expect("room");
+        registry.drop_unused_and_add_world("unused", "key-unused", Duration::ZERO, Arc::new(())).expect("room");
         assert!(registry.use_world_by_api_key("key-unused").is_none());
         registry.drop_unused_worlds();
         assert!(registry.use_world_by_id("used").is_some());
@@ -192,7 +193,7 @@ mod tests {
     #[test]
     fn number_of_worlds_is_bounded_and_ended_ones_make_room() {
         let registry = WorldRegistry::default();
-        let add = |id: &str, limit| registry.add_world(id, id, limit, Arc::new(()));
+        let add = |id: &str, limit| registry.drop_unused_and_add_world(id, id, limit, Arc::new(()));
         add("unused", Duration::ZERO).expect("room");
         for id in 0..MAX_ADDITIONAL_WORLDS {
             add(&id.to_string(), HOUR).expect("room");

@@ -9,7 +9,7 @@
 //! 4. The partial folder is renamed to `OUT/<date>-<visit id>`. `OUT` is fsynced.
 //!
 //! A crash leaves either a partial folder, which [`PartialAvatarFolder::create_or_reopen_folder`] opens again, or a
-//! complete folder, which [`crate::SavedAvatarOperations::find_avatar_with_manifest`] finds.
+//! complete folder, which [`crate::SavedAvatarOperations::find_durable_avatar_with_manifest`] finds.
 
 use crate::boot_id::current_boot_time;
 use crate::crash_point::{self, CrashPoint};
@@ -107,8 +107,8 @@ impl PartialAvatarFolder {
 
     /// Opens a partial file for appending. All bytes of an existing partial file are kept and hashed again.
     ///
-    /// Use it only **within one run**. Use [`resume_file`](Self::resume_partial_file_after_crash) after a crash,
-    /// because bytes that were not fsynced may be lost or wrong.
+    /// Use it only **within one run**. Use [`Self::resume_partial_file_after_crash`] after a crash, because bytes that
+    /// were not fsynced may be lost or wrong.
     ///
     /// # Errors
     /// [`StoreError::AlreadyExists`] if the file is complete, [`StoreError::ForeignEntry`] for a name that
@@ -118,7 +118,7 @@ impl PartialAvatarFolder {
     }
 
     /// Opens a partial file for appending after a crash. Keeps at most `usable` bytes; `flushed` is the number in the
-    /// journal from the last [`PartialFile::sync_data`]. If there are more, and they cannot be flushed now, only `flushed`
+    /// journal from the last [`PartialFile::sync_and_get_durable_length`]. If there are more, and they cannot be flushed now, only `flushed`
     /// bytes are kept. If `digest` is known and the disk has changed these bytes, the file is set aside as
     /// `<name>.damaged`, and the partial file is empty.
     ///
@@ -176,12 +176,13 @@ impl PartialAvatarFolder {
         written.zip(current_boot_time()).is_some_and(|(written, started)| written.into_std() >= started)
     }
 
-    /// Hashes a complete file again from the disk, and makes its name durable. Returns `None` if it does not exist.
+    /// Makes the name of a complete file durable, removes its encoded form, and hashes it again from the disk. Returns
+    /// `None` if it does not exist.
     ///
     /// # Errors
     /// [`StoreError::ForeignEntry`] for a name that [`assign_file_name`](Self::assign_file_name) never assigns, or an
     /// I/O failure.
-    pub fn rehash_complete_file(&self, name: &str) -> Result<Option<CompleteFile>, StoreError> {
+    pub fn sync_and_rehash_complete_file(&self, name: &str) -> Result<Option<CompleteFile>, StoreError> {
         let path = self.avatar_file_path(name)?;
         if !disk::entry_exists(&self.dir, name, &path)? {
             return Ok(None);
@@ -223,7 +224,7 @@ impl PartialAvatarFolder {
     /// # Errors
     /// [`StoreError::ContentMismatch`] if the manifest is not marked complete or lists other files than the folder has,
     /// [`StoreError::AlreadyExists`] if the target exists, or an I/O failure. After an error the partial folder is
-    /// unchanged, and [`create_or_reopen`](Self::create_or_reopen_folder) opens it again.
+    /// unchanged, and [`Self::create_or_reopen_folder`] opens it again.
     pub fn publish_complete_avatar(self, manifest: &Manifest) -> Result<PathBuf, StoreError> {
         if !manifest.complete || !manifest.missing.is_empty() {
             return Err(self.manifest_mismatch_error("an incomplete avatar cannot be published".into()));
@@ -245,7 +246,7 @@ impl PartialAvatarFolder {
     /// Moves an incomplete avatar to `DATA/incomplete/<date>-<visit id>`, so that it is not among the saved avatars.
     ///
     /// # Errors
-    /// As [`publish`](Self::publish_complete_avatar), but the manifest must be marked incomplete.
+    /// As [`Self::publish_complete_avatar`], but the manifest must be marked incomplete.
     pub fn move_to_incomplete_folder(self, data: &DataDir, manifest: &Manifest) -> Result<PathBuf, StoreError> {
         if manifest.complete {
             return Err(self.manifest_mismatch_error("it is marked complete".into()));

@@ -20,7 +20,7 @@ use crate::disk;
 use crate::error::{IoContext, StoreError};
 use crate::journal::Journal;
 use crate::partial_folder::{parse_partial_name, remove_partial_folder};
-use crate::private_file::{ExistingContent, open_private_file};
+use crate::private_file::{ExistingContent, open_private_file_for_writing};
 use crate::sabotage::{OmittedSafeguard, is_safeguard_omitted};
 use crate::visit_id::VisitId;
 use crate::visit_lock::VisitLock;
@@ -86,11 +86,11 @@ impl DataDir {
     /// # Errors
     /// [`StoreError::JournalCorrupt`], [`StoreError::JournalTooNew`] and [`StoreError::JournalBusy`]; failures of the
     /// disk or the database.
-    pub fn create_or_open_journal(&self) -> Result<Journal, StoreError> {
+    pub fn open_or_repair_journal(&self) -> Result<Journal, StoreError> {
         let path = self.path.join("journal.lock");
-        let lock = open_private_file(&path, ExistingContent::Keep).io_context("open", &path)?;
+        let lock = open_private_file_for_writing(&path, ExistingContent::Keep).io_context("open", &path)?;
         lock.lock().io_context("lock", &path)?;
-        Journal::open_or_create_journal(&self.journal_path(), &|| self.is_any_visit_locked())
+        Journal::open_create_or_repair_journal(&self.journal_path(), &|| self.is_any_visit_locked())
     }
 
     /// Opens the journal for a simulated process: each request runs at once in `database`, which is in memory.
@@ -143,7 +143,7 @@ impl DataDir {
     /// Opens the file that is locked while visit locks are taken (shared) or cleaned up (exclusive).
     fn open_locks_guard_file(&self) -> Result<(File, PathBuf), StoreError> {
         let path = self.path.join("live.lock");
-        Ok((open_private_file(&path, ExistingContent::Keep).io_context("open", &path)?, path))
+        Ok((open_private_file_for_writing(&path, ExistingContent::Keep).io_context("open", &path)?, path))
     }
 
     /// Checks that files can be written here, by writing one.

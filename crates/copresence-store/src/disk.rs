@@ -60,11 +60,11 @@ pub(crate) fn create_subfolder(parent: &Dir, name: &str, path: &Path) -> Result<
 
 /// Options to open a private file (mode 0600 on Unix) for reading and writing, without following symlinks.
 pub(crate) fn private_file_options() -> OpenOptions {
-    file_options_of_mode(0o600)
+    read_write_options_with_mode(0o600)
 }
 
 /// Options to open a file for reading and writing without following symlinks. On Unix a new one gets `mode`, less the umask.
-pub(crate) fn file_options_of_mode(mode: u32) -> OpenOptions {
+pub(crate) fn read_write_options_with_mode(mode: u32) -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).write(true).follow(FollowSymlinks::No);
     #[cfg(unix)]

@@ -233,7 +233,7 @@ fn format_mib(bytes: u64) -> String {
 
 /// Adds the failed operation and the path to an I/O error.
 pub(crate) trait IoContext<T> {
-    /// Converts the error. `doing` is a verb.
+    /// Converts an I/O error to a [`StoreError`] with the failed operation and the path. `doing` is a verb.
     fn io_context(self, doing: &'static str, path: impl AsRef<Path>) -> Result<T, StoreError>;
 }
 

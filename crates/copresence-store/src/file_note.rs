@@ -16,12 +16,13 @@ pub struct SavedFileNote {
 const RECEIVED_AGAIN: &str = "received_again";
 
 impl SavedFileNote {
-    /// The server sent the file with a content encoding, which was removed. `encodings` are its words, as in `gzip`.
+    /// Notes that the server sent the file with a content encoding, which was removed. `encodings` are its words, as in
+    /// `gzip`.
     pub fn note_of_removed_encoding(encodings: &str) -> Self {
         Self::new("content_encoding_removed", format!("the server sent it encoded ({encodings}); it is saved decoded"))
     }
 
-    /// The server stated a content encoding that the file does not have.
+    /// Notes that the server stated a content encoding that the file does not have.
     pub fn note_of_ignored_encoding(encodings: &str, why: &str) -> Self {
         Self::new(
             "content_encoding_ignored",
@@ -29,17 +30,17 @@ impl SavedFileNote {
         )
     }
 
-    /// The file has more bytes after the end that its own structure states.
+    /// Notes that the file has more bytes after the end that its own structure states.
     pub(crate) fn note_of_trailing_bytes(bytes: u64) -> Self {
         Self::new("trailing_bytes", format!("{bytes} bytes follow the end of its content; they are saved too"))
     }
 
-    /// The content is of another or an unknown format than the export type suggests.
+    /// Notes that the content has another format than the export type suggests, or an unknown one.
     pub(crate) fn note_of_unexpected_format(message: String) -> Self {
         Self::new("unknown_content", message)
     }
 
-    /// The server stated no length, and the content has no mark of its end.
+    /// Notes that the server stated no length, and the content has no mark of its end.
     pub fn note_of_unknown_length() -> Self {
         Self::new(
             "length_unknown",
@@ -49,7 +50,7 @@ impl SavedFileNote {
         )
     }
 
-    /// The file was received in several responses that no validator (`ETag` or `Last-Modified`) connects.
+    /// Notes that the file was received in several responses that no validator (`ETag` or `Last-Modified`) connects.
     pub fn note_of_unverified_join() -> Self {
         Self::new(
             "joined_unverified",
@@ -59,7 +60,8 @@ impl SavedFileNote {
         )
     }
 
-    /// An interrupted download could not be continued at its end, because the server sent other bytes for that place.
+    /// Notes that an interrupted download could not be continued at its end, because the server sent other bytes for
+    /// that place.
     pub fn note_of_bytes_received_again() -> Self {
         Self::new(
             RECEIVED_AGAIN,
@@ -69,8 +71,8 @@ impl SavedFileNote {
         )
     }
 
-    /// The server states another digest than that of the bytes that it sends, twice or with nothing else to send.
-    /// `header` is the name of the header.
+    /// Notes that the server states another digest than that of the bytes that it sends, twice or with nothing else to
+    /// send. `header` is the name of the header.
     pub fn note_of_digest_mismatch(header: &str) -> Self {
         Self::new(
             "digest_mismatch",
@@ -82,11 +84,12 @@ impl SavedFileNote {
     }
 
     /// Whether the note stays true of the file when all its bytes are received again.
-    pub fn describes_all_attempts(&self) -> bool {
+    pub fn remains_true_after_redownload(&self) -> bool {
         self.code == RECEIVED_AGAIN
     }
 
-    /// The content may not be the whole file, and the server sent the same again or nothing else. `doubt` says why.
+    /// Notes that the content may not be the whole file, and the server sent the same again or nothing else. `doubt`
+    /// says why.
     pub fn create_doubtful_content_note(doubt: &str) -> Self {
         Self::new("doubtful_content", format!("{doubt}; the server sent the same again, or nothing else"))
     }

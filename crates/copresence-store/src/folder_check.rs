@@ -19,6 +19,7 @@ pub fn ensure_files_can_be_made(path: &Path, files: u64) -> Result<(), StoreErro
     check_access_and_free_inodes(folder, files)
 }
 
+/// Fails if files cannot be created in a folder that exists: no write permission, or too few free inodes.
 #[cfg(unix)]
 fn check_access_and_free_inodes(folder: &Path, files: u64) -> Result<(), StoreError> {
     use rustix::fs::{Access, access, statvfs};
@@ -38,7 +39,8 @@ fn check_access_and_free_inodes(_: &Path, _: u64) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Compares the free inodes of a file system. Those that make inodes as they need them report a `total` of 0.
+/// Fails if a file system has fewer free inodes than are needed. File systems that make inodes as they need them report
+/// a `total` of 0, and pass.
 #[cfg(unix)]
 fn check_free_inodes(folder: &Path, needs: u64, total: u64, has: u64) -> Result<(), StoreError> {
     if total > 0 && has < needs {

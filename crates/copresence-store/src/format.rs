@@ -92,7 +92,7 @@ impl FileFormat {
         }
     }
 
-    /// Parses a name. Unknown names are [`FileFormat::Unknown`].
+    /// Parses the name of a format in a manifest. Unknown names are [`FileFormat::Unknown`].
     pub(crate) fn parse_format_name(word: &str) -> Self {
         use serde::de::{IntoDeserializer, value::Error};
         let word: serde::de::value::StrDeserializer<'_, Error> = word.into_deserializer();

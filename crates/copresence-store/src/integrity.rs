@@ -113,8 +113,8 @@ fn read_webp_stated_length(head: &[u8]) -> Option<u64> {
     Some(u64::from(length) + 8)
 }
 
-/// The offset behind the last level of a KTX2 texture, or behind its header and index of levels if these are incomplete, in
-/// bytes.
+/// The file length in bytes that the header of a KTX2 texture implies: the offset behind its last level, or behind its
+/// header and index of levels if these are incomplete.
 fn read_ktx2_stated_length(head: &[u8]) -> Option<u64> {
     const LEVEL_COUNT_OFFSET: usize = 40;
     const LEVEL_INDEX_OFFSET: usize = 80;

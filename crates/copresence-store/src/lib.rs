@@ -65,8 +65,8 @@ pub use operator_file::SettingsOrLogoFile;
 pub use partial_file::{CompleteFile, DecodeContentError, PartialFile};
 pub use partial_folder::{FoundPartialFolder, find_partial_folders_with_files};
 pub use private_file::{
-    ExistingContent, make_new_files_private, open_private_file, open_readable_file, refuse_pipe_of_another_user,
-    refuse_symlink,
+    ExistingContent, make_new_files_private, open_nonprivate_file_for_writing, open_private_file_for_writing,
+    refuse_pipe_of_another_user, refuse_symlink,
 };
 pub use saved_avatars::{AvatarRemovalResult, SavedAvatarOperations};
 pub use stored_visit_files::StoredVisitFileKind;

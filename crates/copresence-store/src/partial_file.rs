@@ -123,7 +123,7 @@ impl PartialFile {
         if kept > flushed && partial.file.sync_data().is_err() {
             kept = flushed;
         }
-        let found = partial.truncate_and_rehash(kept, flushed)?;
+        let found = partial.truncate_and_rehash_with_prefix(kept, flushed)?;
         if digest.is_some() && found.is_some() && found != digest {
             let kept_as = set_aside_damaged_file(&partial.dir, &partial.folder, &part, name)?;
             tracing::error!(file = %path.display(), kept_as, "the disk has changed received bytes: they are received again");
@@ -132,7 +132,7 @@ impl PartialFile {
                 .open_with(&part, disk::private_file_options().create_new(true))
                 .io_context("make", &path)?;
             disk::sync_folder(&partial.dir, &partial.folder)?;
-            partial.truncate_and_rehash(0, 0)?;
+            partial.truncate_and_rehash_with_prefix(0, 0)?;
         }
         partial.flushed = partial.resume_offset;
         Ok(partial)
@@ -172,7 +172,7 @@ impl PartialFile {
         }
         let written = self.file.write_all(bytes);
         if written.is_ok() {
-            self.record_written_bytes(bytes);
+            self.hash_and_count_written_bytes(bytes);
             crash_point::reach_crash_point(CrashPoint::BytesWritten);
         } else {
             // A failed write may have written some of the bytes.
@@ -196,7 +196,7 @@ impl PartialFile {
     /// An I/O failure. The file is then shortened to what was flushed before, and nothing may be appended: Linux keeps
     /// the bytes that it could not write only in memory, does not report them again, and later returns zeros in their
     /// place.
-    pub fn sync_data(&mut self) -> Result<u64, StoreError> {
+    pub fn sync_and_get_durable_length(&mut self) -> Result<u64, StoreError> {
         let flushed = self.file.sync_data();
         self.record_flush_or_shorten_file(flushed)?;
         crash_point::reach_crash_point(CrashPoint::PartFlushed);
@@ -229,7 +229,7 @@ impl PartialFile {
     /// # Errors
     /// An I/O failure.
     pub fn discard_bytes_behind(&mut self, keep: u64) -> Result<(), StoreError> {
-        self.truncate_and_rehash(keep, 0)?;
+        self.truncate_and_rehash_with_prefix(keep, 0)?;
         self.flushed = self.flushed.min(self.resume_offset);
         Ok(())
     }
@@ -260,7 +260,7 @@ impl PartialFile {
     ///
     /// # Errors
     /// An I/O failure.
-    pub fn rewind_to_read_written_bytes(&self) -> Result<impl Read + Send + 'static, StoreError> {
+    pub fn rewound_reader_of_written_bytes(&self) -> Result<impl Read + Send + 'static, StoreError> {
         let mut file = self.file.try_clone().io_context("open", self.partial_file_path())?;
         file.seek(SeekFrom::Start(0)).io_context("read", self.partial_file_path())?;
         Ok(file.take(self.resume_offset))
@@ -271,7 +271,7 @@ impl PartialFile {
         self.max
     }
 
-    /// Replaces the content by what is read from `decoded`, which decodes [`Self::rewind_to_read_written_bytes`]. The
+    /// Replaces the content by what is read from `decoded`, which decodes [`Self::rewound_reader_of_written_bytes`]. The
     /// written bytes stay on disk until [`Self::finish_partial_file`], so that a crash loses nothing. `min_free_space` bytes
     /// of the disk stay free.
     ///
@@ -410,7 +410,7 @@ impl PartialFile {
     }
 
     /// Updates hash, length and saved head of the file with newly written bytes.
-    fn record_written_bytes(&mut self, bytes: &[u8]) {
+    fn hash_and_count_written_bytes(&mut self, bytes: &[u8]) {
         self.hasher.update(bytes);
         let room = HEAD_BYTES - self.head.len();
         self.head.extend_from_slice(&bytes[..bytes.len().min(room)]);
@@ -419,7 +419,7 @@ impl PartialFile {
 
     /// Truncates the file to at most `keep` bytes and hashes them again. Returns the digest of the first `prefix` bytes
     /// if there are so many, and not none.
-    fn truncate_and_rehash(&mut self, keep: u64, prefix: u64) -> Result<Option<Sha256Digest>, StoreError> {
+    fn truncate_and_rehash_with_prefix(&mut self, keep: u64, prefix: u64) -> Result<Option<Sha256Digest>, StoreError> {
         let path = self.partial_file_path();
         let there = self.file.metadata().io_context("look at", &path)?.len();
         if there > keep {
@@ -439,7 +439,7 @@ impl PartialFile {
             if count == 0 {
                 return Ok(digest_of_prefix);
             }
-            self.record_written_bytes(&buffer[..count]);
+            self.hash_and_count_written_bytes(&buffer[..count]);
             if self.resume_offset == prefix {
                 digest_of_prefix = Some(self.digest_written_bytes());
             }

@@ -31,7 +31,7 @@ pub enum ExistingContent {
 /// # Errors
 /// The file is a symlink, is a pipe or device of another user, who would get what is written, or cannot be opened or made
 /// private.
-pub fn open_private_file(path: &Path, existing: ExistingContent) -> io::Result<File> {
+pub fn open_private_file_for_writing(path: &Path, existing: ExistingContent) -> io::Result<File> {
     let file = open_file_of_mode(path, existing, PRIVATE_MODE)?;
     #[cfg(unix)]
     {
@@ -45,12 +45,12 @@ pub fn open_private_file(path: &Path, existing: ExistingContent) -> io::Result<F
     Ok(file)
 }
 
-/// As [`open_private_file`], for a file that contains no secrets: the umask decides who may read a new one, and an existing
-/// one keeps its mode.
+/// Opens a file without secrets for writing, and creates it if needed. The umask decides who may read a new one, and an
+/// existing one keeps its mode. Symlinks are treated as by [`open_private_file_for_writing`].
 ///
 /// # Errors
 /// The file is a symlink, or cannot be opened.
-pub fn open_readable_file(path: &Path, existing: ExistingContent) -> io::Result<File> {
+pub fn open_nonprivate_file_for_writing(path: &Path, existing: ExistingContent) -> io::Result<File> {
     open_file_of_mode(path, existing, 0o666)
 }
 
@@ -66,7 +66,7 @@ pub fn refuse_pipe_of_another_user(path: &Path) -> io::Result<()> {
     }
 }
 
-/// As [`refuse_pipe_of_another_user`], for what was found at the path.
+/// Refuses the pipe or device that was found at the path if it belongs neither to this user nor to the system.
 fn check_owner_of_pipe(path: &Path, found: &std::fs::Metadata) -> io::Result<()> {
     if found.is_file() || found.is_dir() || is_in_folder_of_system(path) || is_of_this_user_or_root(found) {
         return Ok(());
@@ -82,7 +82,7 @@ fn is_of_this_user_or_root(found: &std::fs::Metadata) -> bool {
     found.uid() == 0 || found.uid() == rustix::process::geteuid().as_raw()
 }
 
-/// There is no owner to compare.
+/// Always true: this system has no owner to compare.
 #[cfg(not(unix))]
 fn is_of_this_user_or_root(_: &std::fs::Metadata) -> bool {
     true
@@ -97,7 +97,7 @@ fn open_file_of_mode(path: &Path, existing: ExistingContent, mode: u32) -> io::R
     if is_device_or_proc_symlink(path) {
         File::options().write(true).append(existing == ExistingContent::AppendTo).open(path)
     } else {
-        open_without_following(path, existing, mode)
+        open_or_create_unless_symlink(path, existing, mode)
     }
 }
 
@@ -133,7 +133,7 @@ fn is_in_folder_of_system(path: &Path) -> bool {
 }
 
 /// Opens or creates a file that is no symlink.
-fn open_without_following(path: &Path, existing: ExistingContent, mode: u32) -> io::Result<File> {
+fn open_or_create_unless_symlink(path: &Path, existing: ExistingContent, mode: u32) -> io::Result<File> {
     let Some(name) = path.file_name() else {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path has no file name"));
     };
@@ -141,7 +141,7 @@ fn open_without_following(path: &Path, existing: ExistingContent, mode: u32) -> 
     let folder = Dir::open_ambient_dir(folder, ambient_authority())?;
     refuse_symlink(path)?;
     // Refuses a symlink that was made in the meantime, too.
-    let mut options = disk::file_options_of_mode(mode);
+    let mut options = disk::read_write_options_with_mode(mode);
     // A pipe that is open for reading, too, never waits for its reader.
     options.read(false).create(true);
     match existing {
@@ -168,13 +168,16 @@ mod tests {
             (ExistingContent::Keep, "oneone"),
             (ExistingContent::Truncate, "one"),
         ] {
-            open_private_file(&path, existing).expect("opens").write_all(b"one").expect("written");
+            open_private_file_for_writing(&path, existing).expect("opens").write_all(b"one").expect("written");
             assert_eq!(std::fs::read_to_string(&path).expect("reads"), content, "{existing:?}");
         }
-        let refused = open_private_file(&path, ExistingContent::Refuse).expect_err("exists");
+        let refused = open_private_file_for_writing(&path, ExistingContent::Refuse).expect_err("exists");
         assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
-        assert!(open_private_file(root.path(), ExistingContent::Truncate).is_err(), "a folder");
-        assert!(open_private_file(&root.path().join("none/a"), ExistingContent::Truncate).is_err(), "no folder");
+        assert!(open_private_file_for_writing(root.path(), ExistingContent::Truncate).is_err(), "a folder");
+        assert!(
+            open_private_file_for_writing(&root.path().join("none/a"), ExistingContent::Truncate).is_err(),
+            "no folder"
+        );
     }
 
     #[cfg(unix)]
@@ -192,7 +195,7 @@ mod tests {
         let refused = refuse_pipe_of_another_user(&pipe).expect_err("refused");
         assert!(refused.to_string().contains("of another user"), "{refused}");
         let _reader = std::fs::File::options().read(true).write(true).open(&pipe).expect("a reader");
-        let refused = open_private_file(&pipe, ExistingContent::AppendTo).expect_err("refused");
+        let refused = open_private_file_for_writing(&pipe, ExistingContent::AppendTo).expect_err("refused");
         assert_eq!(refused.kind(), io::ErrorKind::PermissionDenied, "{refused}");
     }
 
@@ -204,11 +207,14 @@ mod tests {
         let (file, link) = (root.path().join("summary"), root.path().join("link"));
         std::fs::write(&file, "one").expect("written");
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).expect("set");
-        open_readable_file(&file, ExistingContent::AppendTo).expect("opens").write_all(b"two").expect("written");
+        open_nonprivate_file_for_writing(&file, ExistingContent::AppendTo)
+            .expect("opens")
+            .write_all(b"two")
+            .expect("written");
         assert_eq!(std::fs::read_to_string(&file).expect("reads"), "onetwo");
         assert_eq!(std::fs::metadata(&file).expect("there").permissions().mode() & 0o777, 0o640);
         symlink(&file, &link).expect("a link");
-        open_readable_file(&link, ExistingContent::AppendTo).expect_err("refused");
+        open_nonprivate_file_for_writing(&link, ExistingContent::AppendTo).expect_err("refused");
     }
 
     #[cfg(unix)]
@@ -226,16 +232,16 @@ mod tests {
             for existing in
                 [ExistingContent::AppendTo, ExistingContent::Keep, ExistingContent::Truncate, ExistingContent::Refuse]
             {
-                let error = open_private_file(&link, existing).expect_err("refused");
+                let error = open_private_file_for_writing(&link, existing).expect_err("refused");
                 assert!(error.to_string().contains("symbolic link"), "{error}");
             }
         }
         assert_eq!((mode(&open), std::fs::read_to_string(&open).expect("reads").as_str()), (0o644, "mine"));
         assert!(!root.path().join("elsewhere").exists());
         for path in [&new, &open] {
-            open_private_file(path, ExistingContent::Keep).expect("opens");
+            open_private_file_for_writing(path, ExistingContent::Keep).expect("opens");
             assert_eq!(mode(path), 0o600);
         }
-        open_private_file(Path::new("/dev/null"), ExistingContent::Truncate).expect("a device");
+        open_private_file_for_writing(Path::new("/dev/null"), ExistingContent::Truncate).expect("a device");
     }
 }

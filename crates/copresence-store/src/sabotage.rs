@@ -3,7 +3,7 @@
 //! With the feature `crash-points`, which only tests enable, the variable `COPRESENCE_SABOTAGE` names what the program
 //! leaves out. Without the feature nothing is left out.
 
-/// What a test build leaves out.
+/// Safeguard that a test build leaves out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OmittedSafeguard {
     /// `no-flush`: the journal is never flushed.
@@ -12,7 +12,7 @@ pub(crate) enum OmittedSafeguard {
     NoJournal,
 }
 
-/// Whether `COPRESENCE_SABOTAGE` tells this test build to leave this out.
+/// Whether `COPRESENCE_SABOTAGE` tells this test build to leave out the safeguard.
 #[cfg(feature = "crash-points")]
 pub(crate) fn is_safeguard_omitted(what: OmittedSafeguard) -> bool {
     let name = match what {
@@ -22,7 +22,7 @@ pub(crate) fn is_safeguard_omitted(what: OmittedSafeguard) -> bool {
     std::env::var("COPRESENCE_SABOTAGE").is_ok_and(|value| value == name)
 }
 
-/// Nothing is left out in this build.
+/// Always false: this build leaves out no safeguard.
 #[cfg(not(feature = "crash-points"))]
 pub(crate) fn is_safeguard_omitted(_: OmittedSafeguard) -> bool {
     false

@@ -35,7 +35,7 @@ impl SavedAvatarOperations {
     ///
     /// # Errors
     /// As [`read_manifest`](Self::read_manifest).
-    pub fn find_avatar_with_manifest(
+    pub fn find_durable_avatar_with_manifest(
         parent: &Path,
         visit: &VisitId,
     ) -> Result<Option<(PathBuf, Manifest)>, StoreError> {

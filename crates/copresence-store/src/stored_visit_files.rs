@@ -10,7 +10,7 @@ use crate::saved_avatars::SavedAvatarOperations;
 use crate::visit_id::VisitId;
 use std::path::{Path, PathBuf};
 
-/// What a file of a visit is.
+/// Kind of a file that is stored of a visit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoredVisitFileKind {
     /// A file of the avatar, complete or partial.
@@ -25,7 +25,7 @@ pub enum StoredVisitFileKind {
 
 impl StoredVisitFileKind {
     /// The kind of a file in the folder of an avatar, by its name.
-    pub fn from_avatar_folder_name(name: &str) -> Self {
+    pub fn from_name_in_avatar_folder(name: &str) -> Self {
         match name {
             MANIFEST_NAME => Self::Manifest,
             _ if is_avatar_or_manifest_file(name) => Self::Avatar,
@@ -53,7 +53,7 @@ impl DataDir {
         let mut files = Vec::new();
         for folder in folders {
             for name in names_in_folder(&folder)? {
-                files.push((StoredVisitFileKind::from_avatar_folder_name(&name), folder.join(&name)));
+                files.push((StoredVisitFileKind::from_name_in_avatar_folder(&name), folder.join(&name)));
             }
         }
         let inspector = self.inspector_path();

@@ -10,7 +10,7 @@ use uuid::Uuid;
 #[serde(try_from = "String", into = "String")]
 pub struct VisitId(Uuid);
 
-/// A string is not a visit id.
+/// Error of a text that is not a visit id. Contains the text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no visit id: one looks like 01990f6e-7c1a-7b3e-9d52-0c4a8f1e2b3d")]
 pub struct ParseVisitIdError(String);

@@ -1,7 +1,7 @@
 //! The lock of a visit: a locked file.
 
 use crate::error::{IoContext, StoreError};
-use crate::private_file::{ExistingContent, open_private_file};
+use crate::private_file::{ExistingContent, open_private_file_for_writing};
 use crate::visit_id::VisitId;
 use std::fs::{File, TryLockError};
 use std::io;
@@ -24,7 +24,7 @@ impl VisitLock {
     pub(crate) fn take_visit_lock(lock_folder: &Path, visit: &VisitId) -> Result<Self, StoreError> {
         let path = lock_folder.join(format!("{visit}.lock"));
         loop {
-            let file = open_private_file(&path, ExistingContent::Keep).io_context("open", &path)?;
+            let file = open_private_file_for_writing(&path, ExistingContent::Keep).io_context("open", &path)?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Err(StoreError::VisitLocked { visit: *visit }),
@@ -37,7 +37,7 @@ impl VisitLock {
         }
     }
 
-    /// The locked visit.
+    /// Id of the locked visit.
     pub fn locked_visit_id(&self) -> &VisitId {
         &self.locked_visit_id
     }
@@ -79,11 +79,11 @@ mod tests {
     fn a_removed_lock_file_is_not_the_same_file() {
         let root = tempfile::tempdir().expect("a folder");
         let path = root.path().join("a.lock");
-        let file = open_private_file(&path, ExistingContent::Keep).expect("made");
+        let file = open_private_file_for_writing(&path, ExistingContent::Keep).expect("made");
         assert!(is_open_file_at_path(&file, &path));
         std::fs::remove_file(&path).expect("removed");
         assert!(!is_open_file_at_path(&file, &path));
-        let _another = open_private_file(&path, ExistingContent::Keep).expect("made anew");
+        let _another = open_private_file_for_writing(&path, ExistingContent::Keep).expect("made anew");
         assert!(!is_open_file_at_path(&file, &path));
     }
 }

@@ -70,7 +70,7 @@ fn an_avatar_is_published_complete_by_one_rename() {
     assert_eq!((whole.bytes, whole.format, whole.integrity_defect.as_deref()), (12, FileFormat::Glb, None));
     assert_eq!(whole.sha256, Sha256Digest::sha256_of_bytes(b"glTF\x02\0\0\0\x0c\0\0\0"));
     assert_eq!(entry_names(&out), [format!(".{visit}.partial")], "nothing is published yet");
-    assert!(SavedAvatarOperations::find_avatar_with_manifest(&out, &visit).expect("looked").is_none());
+    assert!(SavedAvatarOperations::find_durable_avatar_with_manifest(&out, &visit).expect("looked").is_none());
 
     let manifest = manifest(visit, &[(&whole, "GLB")]);
     let saved = folder.publish_complete_avatar(&manifest).expect("published");
@@ -78,7 +78,7 @@ fn an_avatar_is_published_complete_by_one_rename() {
     assert_eq!(entry_names(&out), [format!("2026-11-22-{visit}")]);
     assert_eq!(entry_names(&saved), ["avatar.glb", "manifest.json"]);
     assert_eq!(
-        SavedAvatarOperations::find_avatar_with_manifest(&out, &visit).expect("looked"),
+        SavedAvatarOperations::find_durable_avatar_with_manifest(&out, &visit).expect("looked"),
         Some((saved, manifest))
     );
     assert_eq!(
@@ -103,7 +103,7 @@ async fn everything_is_private() {
     let root = temp_folder();
     let data =
         copresence_store::DataDir::open_data_dir_removing_leftovers(&root.path().join("data")).expect("a data folder");
-    let journal = data.create_or_open_journal().expect("a journal");
+    let journal = data.open_or_repair_journal().expect("a journal");
     let visit = VisitId::new();
     let _lock = data.lock_visit(&visit).expect("free");
     journal.record_visit_start(&common::visit_start(visit, false)).await.expect("begun");
@@ -127,16 +127,19 @@ fn a_download_resumes_after_a_crash_at_the_durable_bytes() {
     let (folder, _) = folder_with_glb(root.path(), &visit);
     let mut part = folder.open_partial_file_keeping_all("avatar_fbx.zip").expect("a file");
     part.append_bytes(b"PK\x03\x04sure").expect("written");
-    assert_eq!(part.sync_data().expect("durable"), 8);
+    assert_eq!(part.sync_and_get_durable_length().expect("durable"), 8);
     part.append_bytes(b"unsure").expect("written");
     drop((part, folder));
 
     let folder = PartialAvatarFolder::reopen_partial_folder(root.path(), &visit, DAY)
         .expect("looked")
         .expect("left by the crash");
-    let whole = folder.rehash_complete_file("avatar.glb").expect("read").expect("the file");
+    let whole = folder.sync_and_rehash_complete_file("avatar.glb").expect("read").expect("the file");
     assert_eq!(whole.sha256, Sha256Digest::sha256_of_bytes(b"glTF\x02\0\0\0\x0c\0\0\0"));
-    assert!(folder.rehash_complete_file("avatar_fbx.zip").expect("read").is_none(), "a partial file is not complete");
+    assert!(
+        folder.sync_and_rehash_complete_file("avatar_fbx.zip").expect("read").is_none(),
+        "a partial file is not complete"
+    );
     assert_eq!(
         folder.open_partial_file_keeping_all("avatar.glb").expect_err("whole already").error_code(),
         "folder_exists"
@@ -242,7 +245,8 @@ fn an_incomplete_avatar_is_moved_to_the_data_folder() {
     assert_eq!(entry_names(&kept), ["avatar.glb", "avatar_fbx.zip.part", "manifest.json"]);
     assert!(entry_names(root.path()).is_empty());
     assert_eq!(
-        SavedAvatarOperations::find_avatar_with_manifest(&data.incomplete_avatars_path(), &visit).expect("looked"),
+        SavedAvatarOperations::find_durable_avatar_with_manifest(&data.incomplete_avatars_path(), &visit)
+            .expect("looked"),
         Some((kept.clone(), listed))
     );
 
@@ -459,7 +463,7 @@ proptest! {
         let whole = part.finish_partial_file().expect("whole");
         prop_assert_eq!(whole.sha256, Sha256Digest::sha256_of_bytes(&bytes));
         prop_assert_eq!(whole.format, FileFormat::detect_file_format(&bytes));
-        let read_again = folder.rehash_complete_file("avatar.glb").expect("read");
+        let read_again = folder.sync_and_rehash_complete_file("avatar.glb").expect("read");
         prop_assert_eq!(Some(whole), read_again);
         prop_assert_eq!(std::fs::read(folder.partial_folder_path().join("avatar.glb")).expect("read"), bytes);
     }
@@ -540,7 +544,7 @@ async fn special_disks() {
     // A full disk of the journal is reported, and the journal is consistent afterwards.
     let cramped =
         copresence_store::DataDir::open_data_dir_removing_leftovers(&disks.join("small/data")).expect("a data folder");
-    let journal = cramped.create_or_open_journal().expect("a journal");
+    let journal = cramped.open_or_repair_journal().expect("a journal");
     let id = VisitId::new();
     journal.record_visit_start(&common::visit_start(id, false)).await.expect("begun");
     journal
@@ -580,7 +584,8 @@ fn decoded_content_replaces_the_encoded_bytes_only_when_it_is_complete() {
     file.append_bytes(b" bytes").expect("the encoded bytes are unchanged");
 
     let mut encoded = Vec::new();
-    std::io::Read::read_to_end(&mut file.rewind_to_read_written_bytes().expect("opened"), &mut encoded).expect("read");
+    std::io::Read::read_to_end(&mut file.rewound_reader_of_written_bytes().expect("opened"), &mut encoded)
+        .expect("read");
     assert_eq!(encoded, b"encoded bytes");
     file.replace_with_decoded_content(&mut &b"v 0 0 0\n"[..], 0).expect("decoded");
     assert_eq!(entry_names(folder.partial_folder_path()), ["avatar.obj.decoded", "avatar.obj.part"]);
@@ -615,6 +620,6 @@ fn a_crash_while_a_file_is_decoded_leaves_the_encoded_bytes() {
     // Between the rename of the decoded file and the removal of the encoded bytes.
     let path = folder.partial_folder_path().join("avatar.obj");
     std::fs::write(&path, b"v 0 0 0\n").expect("written");
-    let whole = folder.rehash_complete_file("avatar.obj").expect("read").expect("complete");
+    let whole = folder.sync_and_rehash_complete_file("avatar.obj").expect("read").expect("complete");
     assert_eq!((whole.bytes, entry_names(folder.partial_folder_path())), (8, vec!["avatar.obj".into()]));
 }

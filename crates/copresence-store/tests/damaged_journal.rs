@@ -22,7 +22,7 @@ const FRAME: usize = 24 + 4096;
 async fn child_process_that_writes_a_journal() {
     let Ok(path) = std::env::var("STORE_TEST_DATA") else { return };
     let data = DataDir::open_data_dir_removing_leftovers(Path::new(&path)).expect("opened");
-    let journal = data.create_or_open_journal().expect("a journal");
+    let journal = data.open_or_repair_journal().expect("a journal");
     for index in 0..VISITS {
         let id = VisitId::new();
         journal.record_visit_start(&visit_start(id, false)).await.expect("begun");
@@ -108,12 +108,12 @@ impl KilledJournal {
     /// Opens the journal, and works with it. Returns the visits that it has, with the number of their answers.
     async fn open(&self) -> BTreeSet<(VisitId, usize)> {
         let data = DataDir::open_data_dir_removing_leftovers(self.root.path()).expect("opened");
-        let journal = data.create_or_open_journal().expect("a journal opens");
+        let journal = data.open_or_repair_journal().expect("a journal opens");
         let found = unfinished_visits(&journal).await;
         let id = VisitId::new();
         journal.record_visit_start(&visit_start(id, false)).await.expect("a new visit can begin");
         drop(journal);
-        let journal = data.create_or_open_journal().expect("opens again");
+        let journal = data.open_or_repair_journal().expect("opens again");
         assert_eq!(unfinished_visits(&journal).await.len(), found.len() + 1, "it stays repaired");
         found
     }
@@ -211,7 +211,7 @@ async fn a_wal_whose_end_is_missing_is_set_aside_and_its_tokens_may_be_spent() {
         }
         killed.write("-wal", &wal);
         let data = DataDir::open_data_dir_removing_leftovers(killed.root.path()).expect("opened");
-        let journal = data.create_or_open_journal().expect("a journal opens");
+        let journal = data.open_or_repair_journal().expect("a journal opens");
         let unfinished = journal.load_recoverable_visits().await.expect("reads");
         unfinished.iter().for_each(check_token_of_incomplete_journal);
         kept += unfinished.len();
@@ -221,7 +221,7 @@ async fn a_wal_whose_end_is_missing_is_set_aside_and_its_tokens_may_be_spent() {
         may_be_spent += unfinished.iter().filter(is_unanswered).count();
         assert_eq!(killed.set_aside(), BOTH_FILES, "{missing} frames are missing");
         drop(journal);
-        drop(data.create_or_open_journal().expect("opens again"));
+        drop(data.open_or_repair_journal().expect("opens again"));
         assert_eq!(killed.set_aside(), BOTH_FILES, "it stays repaired");
     }
     assert!(
@@ -337,7 +337,7 @@ async fn the_shared_memory_of_another_machine_is_ignored() {
 #[tokio::test]
 async fn garbage_in_place_of_the_wal_keeps_the_database() {
     let killed = KilledJournal::new();
-    drop(DataDir::open_data_dir_removing_leftovers(killed.root.path()).expect("opened").create_or_open_journal());
+    drop(DataDir::open_data_dir_removing_leftovers(killed.root.path()).expect("opened").open_or_repair_journal());
     killed.write("-wal", &b"garbage ".repeat(5000));
     assert_eq!(killed.open().await, killed.complete());
 }
@@ -368,7 +368,7 @@ async fn garbage_in_place_of_the_database_is_harmless_while_the_wal_has_every_pa
 /// A journal without a WAL, of which these bytes are garbage.
 fn journal_with_garbage(range: std::ops::Range<usize>) -> KilledJournal {
     let killed = KilledJournal::new();
-    drop(DataDir::open_data_dir_removing_leftovers(killed.root.path()).expect("opened").create_or_open_journal());
+    drop(DataDir::open_data_dir_removing_leftovers(killed.root.path()).expect("opened").open_or_repair_journal());
     let mut database = killed.read("");
     let range = range.start.min(database.len())..range.end.min(database.len());
     database[range].fill(0xa5);
@@ -395,7 +395,7 @@ async fn files_whose_response_is_damaged_can_still_be_downloaded() {
     for has_ended in [false, true] {
         let (root, data) = temp_data_dir();
         let path = root.path().join("journal.sqlite");
-        let journal = data.create_or_open_journal().expect("a journal");
+        let journal = data.open_or_repair_journal().expect("a journal");
         let id = VisitId::new();
         journal.record_visit_start(&visit_start(id, false)).await.expect("begun");
         journal.record_issued_token(&id, &export_token("one"), "link", None, time_at(1)).await.expect("issued");
@@ -415,7 +415,7 @@ async fn files_whose_response_is_damaged_can_still_be_downloaded() {
         database[(page as usize - 1) * 4096..][..4096].fill(0xa5);
         std::fs::write(&path, database).expect("written");
 
-        let journal = data.create_or_open_journal().expect("a journal opens");
+        let journal = data.open_or_repair_journal().expect("a journal opens");
         let unfinished = journal.load_recoverable_visits().await.expect("reads").pop().expect("the visit");
         assert!(unfinished.files[0].url.is_some(), "{:?}", unfinished.files);
         let is_delivery =
@@ -440,7 +440,7 @@ async fn a_damaged_journal_is_left_alone_while_a_program_runs_a_visit_of_it() {
     let killed = journal_with_garbage(0..usize::MAX);
     let data = DataDir::open_data_dir_removing_leftovers(killed.root.path()).expect("opened");
     let lock = data.lock_visit(killed.visits.first().expect("one")).expect("free");
-    assert_eq!(data.create_or_open_journal().expect_err("refused").error_code(), "journal_corrupt");
+    assert_eq!(data.open_or_repair_journal().expect_err("refused").error_code(), "journal_corrupt");
     assert!(killed.set_aside().is_empty());
     drop(lock);
     assert!(killed.open().await.is_empty());

@@ -22,7 +22,7 @@ const BOTH_FILES: [&str; 2] = ["journal-damaged-1.sqlite", "journal-damaged-1.sq
 async fn child_process_that_opens_a_journal() {
     let Ok(path) = std::env::var("STORE_TEST_DATA") else { return };
     let data = DataDir::open_data_dir_removing_leftovers(Path::new(&path)).expect("opened");
-    let journal = data.create_or_open_journal().expect("a journal");
+    let journal = data.open_or_repair_journal().expect("a journal");
     if std::env::var_os("STORE_TEST_WRITES").is_some() {
         for index in 0..VISITS {
             let id = VisitId::new();
@@ -137,7 +137,7 @@ fn interrupt_repair_at_each_step(damaged: &Path, is_power_cut: bool) {
                 _ = std::fs::remove_file(folder.join("journal.sqlite-shm"));
             }
             let data = DataDir::open_data_dir_removing_leftovers(&folder).expect("opened");
-            drop(data.create_or_open_journal().expect("a journal opens"));
+            drop(data.open_or_repair_journal().expect("a journal opens"));
             assert_eq!(read_journal_rows(&folder), expected, "{step}");
             assert_eq!(files_of_repairs(&folder), BOTH_FILES, "{step}");
             for (kept, name) in BOTH_FILES.iter().zip(["journal.sqlite", "journal.sqlite-wal"]) {

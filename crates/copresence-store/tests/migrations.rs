@@ -38,7 +38,7 @@ async fn a_journal_with_schema_1_is_migrated_completely() {
     drop(create_schema_1(root.path()));
     let data = DataDir::open_data_dir_removing_leftovers(root.path()).expect("a data folder");
     for _ in 0..2 {
-        let journal = data.create_or_open_journal().expect("opens twice");
+        let journal = data.open_or_repair_journal().expect("opens twice");
         let left = journal.load_recoverable_visits().await.expect("reads");
         assert_eq!(left.len(), 2);
         assert_eq!(left[0].token.as_ref().map(copresence_protocol::ExportToken::expose), Some("old-token-0123"));
@@ -48,7 +48,7 @@ async fn a_journal_with_schema_1_is_migrated_completely() {
             UnfinishedVisitRedeemState::Answered { status: 200, body: Some(b"{}".to_vec()), delivered: Some(true) };
         assert_eq!(body, Some(expected));
     }
-    let journal = data.create_or_open_journal().expect("opens");
+    let journal = data.open_or_repair_journal().expect("opens");
     journal.record_visit_start(&visit_start(VisitId::new(), false)).await.expect("a new visit");
     assert_eq!(journal.load_all_visits().await.expect("reads").len(), 3);
 }
@@ -78,8 +78,8 @@ async fn a_journal_with_schema_2_is_migrated_and_used() {
     let root = common::temp_folder();
     create_schema_2(root.path());
     let data = DataDir::open_data_dir_removing_leftovers(root.path()).expect("a data folder");
-    drop(data.create_or_open_journal().expect("opens"));
-    let journal = data.create_or_open_journal().expect("opens again");
+    drop(data.open_or_repair_journal().expect("opens"));
+    let journal = data.open_or_repair_journal().expect("opens again");
     let history = journal.load_all_visits().await.expect("reads");
     let [open, saved] = &history[..] else { panic!("two visits: {history:?}") };
     assert_eq!((saved.redeems, saved.recovery_attempts, &saved.last_status), (2, 0, &None));
@@ -129,7 +129,7 @@ async fn a_journal_with_schema_3_is_migrated_and_used() {
     .expect("written");
     drop(old);
     let data = DataDir::open_data_dir_removing_leftovers(root.path()).expect("a data folder");
-    let journal = data.create_or_open_journal().expect("opens");
+    let journal = data.open_or_repair_journal().expect("opens");
     let left = journal.load_recoverable_visits().await.expect("reads").pop().expect("one visit");
     let limits = left.visit.start.limits.expect("its limits");
     assert_eq!(limits.keep_trying, VisitDownloadLimits::default().keep_trying);
@@ -158,7 +158,7 @@ async fn a_journal_with_schema_4_is_migrated_and_used() {
     .expect("written");
     drop(old);
     let data = DataDir::open_data_dir_removing_leftovers(root.path()).expect("a data folder");
-    let journal = data.create_or_open_journal().expect("opens");
+    let journal = data.open_or_repair_journal().expect("opens");
     let load_only_file = async || {
         let mut visit = journal.load_recoverable_visits().await.expect("reads").pop().expect("one visit");
         visit.files.pop().expect("one file")
@@ -185,7 +185,7 @@ async fn a_journal_with_schema_5_is_migrated_and_used() {
     .expect("written");
     drop(old);
     let data = DataDir::open_data_dir_removing_leftovers(root.path()).expect("a data folder");
-    let journal = data.create_or_open_journal().expect("opens");
+    let journal = data.open_or_repair_journal().expect("opens");
     assert_eq!(journal.load_tickets().await.expect("reads"), []);
     let counts = TokenCounts { active: 0, spent: 1, abandoned: 0 };
     assert_eq!(journal.count_tokens().await.expect("reads"), counts);
@@ -215,7 +215,7 @@ fn concurrent_processes_migrate_once() {
         for _ in 0..4 {
             scope.spawn(|| {
                 let data = DataDir::open_data_dir_removing_leftovers(root.path()).expect("a data folder");
-                let journal = data.create_or_open_journal().expect("opens");
+                let journal = data.open_or_repair_journal().expect("opens");
                 assert_eq!(block_on(journal.load_all_visits()).expect("reads").len(), 2);
             });
         }
@@ -230,7 +230,7 @@ fn a_failed_migration_changes_nothing() {
     old.execute_batch("ALTER TABLE visits ADD COLUMN min_free_space INTEGER").expect("made");
     drop(old);
     let data = DataDir::open_data_dir_removing_leftovers(root.path()).expect("a data folder");
-    assert_eq!(data.create_or_open_journal().expect_err("refused").error_code(), "journal_failed");
+    assert_eq!(data.open_or_repair_journal().expect_err("refused").error_code(), "journal_failed");
     let old = rusqlite::Connection::open(root.path().join("journal.sqlite")).expect("opens");
     let version: i64 = old.pragma_query_value(None, "user_version", |row| row.get(0)).expect("reads");
     let added = old.prepare("SELECT parallel_downloads FROM visits").is_ok();
@@ -248,7 +248,7 @@ async fn the_limits_of_a_visit_are_stored() {
         keep_trying: Duration::from_hours(2),
     };
     let record = VisitStart { limits: Some(limits), started_at: time_at(0), ..visit_start(VisitId::new(), false) };
-    data.create_or_open_journal().expect("a journal").record_visit_start(&record).await.expect("begun");
-    let left = data.create_or_open_journal().expect("again").load_recoverable_visits().await.expect("reads");
+    data.open_or_repair_journal().expect("a journal").record_visit_start(&record).await.expect("begun");
+    let left = data.open_or_repair_journal().expect("again").load_recoverable_visits().await.expect("reads");
     assert_eq!(left[0].visit.start, record);
 }

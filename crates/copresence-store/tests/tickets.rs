@@ -28,7 +28,7 @@ fn ticket(visit: VisitId, place: u32) -> TicketRecord {
 #[tokio::test]
 async fn tickets_are_ordered_counted_and_closed() {
     let (_root, data) = temp_data_dir();
-    let journal = data.create_or_open_journal().expect("a journal");
+    let journal = data.open_or_repair_journal().expect("a journal");
     let (first, second) = (begin_visit(&journal).await, begin_visit(&journal).await);
     for (visit, place) in [(first, 0), (second, 1)] {
         journal.record_ticket(&ticket(visit, place)).await.expect("recorded");
@@ -55,7 +55,7 @@ async fn tickets_are_ordered_counted_and_closed() {
 #[tokio::test]
 async fn an_unknown_visit_gets_no_ticket() {
     let (_root, data) = temp_data_dir();
-    let journal = data.create_or_open_journal().expect("a journal");
+    let journal = data.open_or_repair_journal().expect("a journal");
     let refused = journal.record_ticket(&ticket(VisitId::new(), 0)).await.expect_err("refused");
     assert_eq!(refused.error_code(), "visit_unknown");
 }
@@ -64,7 +64,7 @@ async fn an_unknown_visit_gets_no_ticket() {
 #[tokio::test]
 async fn the_hash_of_a_closed_ticket_is_on_no_page_of_the_journal() {
     let (root, data) = temp_data_dir();
-    let journal = data.create_or_open_journal().expect("a journal");
+    let journal = data.open_or_repair_journal().expect("a journal");
     let visit = begin_visit(&journal).await;
     journal.record_ticket(&ticket(visit, 0)).await.expect("recorded");
     let has_hash = || {
@@ -82,7 +82,7 @@ async fn the_hash_of_a_closed_ticket_is_on_no_page_of_the_journal() {
 #[tokio::test]
 async fn tokens_are_counted_by_what_became_of_them() {
     let (_root, data) = temp_data_dir();
-    let journal = data.create_or_open_journal().expect("a journal");
+    let journal = data.open_or_repair_journal().expect("a journal");
     begin_visit(&journal).await;
     let mut issued = Vec::new();
     for number in 0..3 {

@@ -60,10 +60,10 @@ fn is_refused<T: std::fmt::Debug>(result: &Result<T, StoreError>) -> bool {
 #[tokio::test]
 async fn a_truncated_body_is_stored_before_it_is_parsed_and_kept_with_the_token() {
     let (root, data) = temp_data_dir();
-    let journal = data.create_or_open_journal().expect("a journal");
+    let journal = data.open_or_repair_journal().expect("a journal");
     let id = visit_with_token(&journal).await;
     let no = redeem_with_lost_response(&journal, id).await;
-    let [truncated] = &truncated_bodies(&data.create_or_open_journal().expect("another handle")).await[..] else {
+    let [truncated] = &truncated_bodies(&data.open_or_repair_journal().expect("another handle")).await[..] else {
         panic!("one")
     };
     assert_eq!(
@@ -95,7 +95,7 @@ async fn a_truncated_body_is_stored_before_it_is_parsed_and_kept_with_the_token(
 #[tokio::test]
 async fn bodies_without_urls_and_bodies_before_a_usable_response_are_removed() {
     let (root, data) = temp_data_dir();
-    let journal = data.create_or_open_journal().expect("a journal");
+    let journal = data.open_or_repair_journal().expect("a journal");
     let id = visit_with_token(&journal).await;
     for reading in [AnswerKind::Failed, AnswerKind::Truncated, AnswerKind::Truncated] {
         let no = redeem_with_lost_response(&journal, id).await;
@@ -119,7 +119,7 @@ async fn bodies_without_urls_and_bodies_before_a_usable_response_are_removed() {
 #[tokio::test]
 async fn an_unreadable_body_is_kept_until_the_token_is_active_or_the_visit_is_forgotten() {
     let (root, data) = temp_data_dir();
-    let journal = data.create_or_open_journal().expect("a journal");
+    let journal = data.open_or_repair_journal().expect("a journal");
     let visit_with_unreadable_body = async || {
         let id = visit_with_token(&journal).await;
         let no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
@@ -149,7 +149,7 @@ async fn an_unreadable_body_is_kept_until_the_token_is_active_or_the_visit_is_fo
 #[tokio::test]
 async fn a_truncated_body_that_is_used_as_delivery_spends_the_token_and_allows_downloads() {
     let (_root, data) = temp_data_dir();
-    let journal = data.create_or_open_journal().expect("a journal");
+    let journal = data.open_or_repair_journal().expect("a journal");
     let id = visit_with_token(&journal).await;
     let no = redeem_with_lost_response(&journal, id).await;
     assert!(is_refused(&journal.record_truncated_response_as_delivery(&id, no).await), "it was not parsed");
@@ -173,7 +173,7 @@ async fn a_truncated_body_that_is_used_as_delivery_spends_the_token_and_allows_d
 #[tokio::test]
 async fn a_complete_response_that_cannot_be_parsed_can_be_used_as_delivery() {
     let (_root, data) = temp_data_dir();
-    let journal = data.create_or_open_journal().expect("a journal");
+    let journal = data.open_or_repair_journal().expect("a journal");
     let id = visit_with_token(&journal).await;
     let no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
     journal.record_raw_answer(&id, no, 200, BEGINNING, time_at(3)).await.expect("on disk");

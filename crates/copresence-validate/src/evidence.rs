@@ -155,8 +155,8 @@ pub struct KnownSecretAlias {
 pub struct InconsistentEvidence(String);
 
 impl RunEvidence {
-    /// Records the evidence of a run.
-    pub fn record_evidence(ended: &RunResult) -> Self {
+    /// Builds the evidence of a run, with aliases in place of secrets.
+    pub fn build_run_evidence(ended: &RunResult) -> Self {
         let observations = &ended.observations;
         let mut aliases = SecretAliases::new(ended.redactor.clone());
         let known_secrets = observations.known_secrets.iter().map(|secret| KnownSecretAlias {
@@ -167,9 +167,9 @@ impl RunEvidence {
         Self {
             known_secrets: known_secrets.collect(),
             backend: observations.target_info.clone(),
-            acts: record_acts(observations, &ended.redactor),
-            steps: observations.steps.iter().map(|step| record_step(step, &mut aliases)).collect(),
-            files: observations.files.iter().map(|file| record_file(file, &ended.redactor)).collect(),
+            acts: build_evidence_of_acts(observations, &ended.redactor),
+            steps: observations.steps.iter().map(|step| build_step_evidence(step, &mut aliases)).collect(),
+            files: observations.files.iter().map(|file| build_file_evidence(file, &ended.redactor)).collect(),
             upstream_counts: observations.upstream_counts.clone(),
             lost_answer_counts: observations.lost_answer_counts.clone(),
             repeated_failures: observations.repeated_failures.clone(),
@@ -239,7 +239,7 @@ impl RunEvidence {
 }
 
 impl ActEvidence {
-    /// The outcome as the run had it.
+    /// Restores the outcome of the act from its evidence.
     fn restore_act_outcome(&self) -> ActOutcome {
         let why = self.why.clone().unwrap_or_default();
         match self.outcome {
@@ -256,7 +256,8 @@ fn alias_known_secret(secret: &str, aliases: &mut SecretAliases) -> String {
     if secret.len() < MIN_SECRET_LENGTH { MASK.to_owned() } else { aliases.alias_secret(secret) }
 }
 
-fn record_acts(observations: &Observations, redactor: &Redactor) -> Vec<ActEvidence> {
+/// Builds the evidence of every act that has an outcome, with secrets masked in the reasons.
+fn build_evidence_of_acts(observations: &Observations, redactor: &Redactor) -> Vec<ActEvidence> {
     let record = |(act, outcome): (&Act, &ActOutcome)| {
         let (outcome, why) = match outcome {
             ActOutcome::Done => (ActOutcomeWord::Done, None),
@@ -270,7 +271,8 @@ fn record_acts(observations: &Observations, redactor: &Redactor) -> Vec<ActEvide
     observations.act_outcomes.iter().map(record).collect()
 }
 
-fn record_step(step: &RecordedStep, aliases: &mut SecretAliases) -> StepEvidence {
+/// Builds the evidence of a step. Each secret in it is replaced by its alias.
+fn build_step_evidence(step: &RecordedStep, aliases: &mut SecretAliases) -> StepEvidence {
     let exchange = &step.exchange;
     let response = step.reply.as_ref().map(|reply| {
         let masked = aliases.alias_response(exchange.call, reply);
@@ -304,7 +306,8 @@ fn record_step(step: &RecordedStep, aliases: &mut SecretAliases) -> StepEvidence
     }
 }
 
-fn record_file(file: &DeliveredFileInspection, redactor: &Redactor) -> FileEvidence {
+/// Builds the evidence of a delivered file, with secrets masked.
+fn build_file_evidence(file: &DeliveredFileInspection, redactor: &Redactor) -> FileEvidence {
     let (content, problem) = match &file.content {
         None => (None, None),
         Some(Ok(content)) => match mask_texts(content, redactor) {
@@ -333,6 +336,7 @@ fn mask_json_strings(value: &mut Value, redactor: &Redactor) {
     }
 }
 
+/// Restores a recorded step from its evidence. Aliases stay in place of secrets.
 fn restore_step(step: &StepEvidence) -> Result<RecordedStep, InconsistentEvidence> {
     let pair = |header: &Header| (header.name.clone(), header.value.clone());
     let reply = step.response.as_ref().map(|response| restore_response(response, step.number)).transpose()?;
@@ -363,6 +367,7 @@ fn restore_step(step: &StepEvidence) -> Result<RecordedStep, InconsistentEvidenc
     })
 }
 
+/// Restores the response of the step with the number `step`. Fails if a header is not valid.
 fn restore_response(response: &ResponseEvidence, step: usize) -> Result<ProbeResponse, InconsistentEvidence> {
     let mut headers = HeaderMap::new();
     for header in &response.headers {
@@ -377,6 +382,7 @@ fn restore_response(response: &ResponseEvidence, step: usize) -> Result<ProbeRes
     Ok(ProbeResponse { status: response.status, headers, body: response.body.clone().into() })
 }
 
+/// Restores the inspection of a delivered file from its evidence.
 fn restore_file(file: &FileEvidence) -> DeliveredFileInspection {
     let content = match (&file.content, &file.problem) {
         (Some(content), _) => Some(Ok(content.clone())),
@@ -386,6 +392,7 @@ fn restore_file(file: &FileEvidence) -> DeliveredFileInspection {
     DeliveredFileInspection { export_type: file.export_type.clone(), digest: file.digest.clone(), content }
 }
 
+/// Restores a secret that no response may repeat. Its value is the alias.
 fn restore_known_secret(secret: &KnownSecretAlias) -> KnownSecret {
     KnownSecret {
         label: secret.label.clone().into(),

@@ -330,7 +330,7 @@ fn judge_delivery_body(collector: &mut RequirementCollector, body: &Value) {
     for point in types {
         collector.add_field_result("delivery.types", point);
     }
-    for point in response_fields::judge_export_type_resembles_extension(body)
+    for point in response_fields::judge_export_type_extension_syntax(body)
         .into_iter()
         .filter(|point| texts.contains(&point.location))
     {

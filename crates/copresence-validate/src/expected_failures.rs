@@ -116,7 +116,7 @@ impl ExpectedFailures {
             );
         }
         for (id, title) in failed {
-            if let Some(id) = find_check_id(id).filter(|id| !self.is_listed(id)) {
+            if let Some(id) = find_known_check_id(id).filter(|id| !self.is_listed(id)) {
                 lines.push(ExpectedFailuresLine { text: format!("{id:<24}  # {title}"), check: Some(id) });
             }
         }
@@ -152,7 +152,7 @@ fn parse_line(text: &str) -> Result<Option<(&'static str, usize)>, (usize, Strin
     if let Some(gap) = content[end..].find(is_text) {
         return Err((end + gap, "a line has one check id; a comment begins with `#`".to_owned()));
     }
-    match find_check_id(word) {
+    match find_known_check_id(word) {
         Some(id) => Ok(Some((id, start))),
         None => Err((start, describe_unknown_id(word))),
     }
@@ -164,8 +164,8 @@ fn build_list_error_at_offset(text: &str, line: usize, offset: usize, reason: St
     ExpectedFailuresError { line, column: before.chars().count().saturating_add(1), reason }
 }
 
-/// The id of this program's check with this name.
-fn find_check_id(id: &str) -> Option<&'static str> {
+/// Finds this id among those of the program's checks; `None` if no check has it.
+fn find_known_check_id(id: &str) -> Option<&'static str> {
     CHECKS.iter().map(|check| check.id).find(|known| *known == id)
 }
 

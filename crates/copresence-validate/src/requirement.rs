@@ -65,7 +65,7 @@ struct RequirementTable {
     requirement: Vec<Requirement>,
 }
 
-/// The embedded table.
+/// The table of requirements that the program contains, parsed once.
 fn requirement_table() -> &'static RequirementTable {
     static TABLE: OnceLock<RequirementTable> = OnceLock::new();
     TABLE.get_or_init(|| {

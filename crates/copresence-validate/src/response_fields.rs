@@ -264,7 +264,7 @@ pub(crate) fn judge_export_types_not_blank(body: &Value) -> Vec<FieldResult> {
 }
 
 /// Judges whether each `export_type` that is a string looks like a file extension.
-pub(crate) fn judge_export_type_resembles_extension(body: &Value) -> Vec<FieldResult> {
+pub(crate) fn judge_export_type_extension_syntax(body: &Value) -> Vec<FieldResult> {
     let read = |(index, entry): (usize, &Value)| {
         let kind = entry.get("export_type")?.as_str()?;
         let word = extension_for_export_type(kind);

@@ -59,7 +59,7 @@ pub enum RunState {
     NotStarted(String),
 }
 
-/// Snapshot of a check.
+/// Snapshot of a check: what it verifies, and its verdict once it was judged.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CheckSnapshot {
     /// Id of the check.
@@ -233,6 +233,7 @@ impl RunController {
         lock_ignoring_poison(&self.0.last_bundle).clone()
     }
 
+    /// The phone driver of a run: none, a sandbox, or a person who sees the invitation in the snapshots.
     fn phone_driver_from_mode(&self, player: PhoneMode, running: Arc<RunSignals>) -> PhoneDriver {
         match player {
             PhoneMode::NoPhone => PhoneDriver::Unavailable,
@@ -358,8 +359,8 @@ impl InvitationDisplay for SnapshotInvitationDisplay {
     }
 
     /// Waits until the operator skips the invitation.
-    fn wait_for_skip(&self) -> BoxFuture<'_, InvitationEndWithoutAvatar> {
-        self.signals.skip_signal.wait_for_skip()
+    fn wait_for_invitation_skip(&self) -> BoxFuture<'_, InvitationEndWithoutAvatar> {
+        self.signals.skip_signal.wait_for_invitation_skip()
     }
 
     fn sleep_real_time(&self, time: Duration) -> BoxFuture<'_, ()> {

@@ -61,7 +61,7 @@ impl RunPlanWithCosts {
         }
         if options.allow_wrong_requests {
             plan.wrong_requests =
-                plan.acts.iter().flat_map(|act| wrong_requests_of_act(*act, &info)).copied().collect();
+                plan.acts.iter().flat_map(|act| descriptions_of_wrong_requests(*act, &info)).copied().collect();
             if plan.acts.contains(&Act::Login) {
                 plan.may_lock_account = options.allow_lockout;
                 plan.is_wrong_password_left_out = !options.allow_lockout;
@@ -151,7 +151,7 @@ pub fn count_with_noun(count: u32, what: &str) -> String {
 pub(crate) const WRONG_REQUESTS_OFF: &str = "no request that is wrong on purpose is to be sent";
 
 /// The deliberately wrong requests of an act, as shown to people. Without the wrong password that may lock the account.
-fn wrong_requests_of_act(act: Act, info: &KnownBackendFacts) -> &'static [&'static str] {
+fn descriptions_of_wrong_requests(act: Act, info: &KnownBackendFacts) -> &'static [&'static str] {
     match act {
         Act::Login => &["a login of a user that does not exist", "a login without the API key"],
         Act::Strangers if info.relays_tokens => &["token requests without the relay's key and with a wrong one"],

@@ -138,7 +138,7 @@ impl SandboxControl {
     ///
     /// # Errors
     /// If the sandbox does not respond, or responds with an error status.
-    pub async fn lose_next_redeem_response(&self, kind: LostResponseKind) -> Result<(), String> {
+    pub async fn replace_faults_by_lost_redeem_response(&self, kind: LostResponseKind) -> Result<(), String> {
         let effect = match kind {
             LostResponseKind::ConnectionReset => json!("reset_after_spending"),
             LostResponseKind::BadGateway => json!({ "status": { "code": 502, "spends": true } }),

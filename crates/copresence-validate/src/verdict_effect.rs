@@ -35,7 +35,7 @@ impl VerdictEffect {
         }
     }
 
-    /// Whether the run fails because of it.
+    /// Whether a verdict with this effect makes the run fail.
     pub fn fails_run(self) -> bool {
         matches!(self, Self::Stale | Self::Failure)
     }

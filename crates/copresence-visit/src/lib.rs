@@ -18,8 +18,8 @@ pub use event::{
     VisitStepFailure, VisitStepFailureKind,
 };
 pub use machine::{
-    EarlierRedeemResult, JournaledRedeem, JournaledVisit, RedeemOnceOrUntilReady, StoredDelivery, Visit, VisitState,
-    VisitTimeLimits, advance_visit_machine,
+    EarlierRedeemResult, JournaledRedeem, JournaledVisit, RedeemOnceOrUntilReady, StoredDelivery, Visit,
+    VisitPollingPlan, VisitState, advance_visit_machine,
 };
 pub use outcome::Outcome;
 pub use polling::PollingConfig;

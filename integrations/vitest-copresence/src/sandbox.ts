@@ -4,7 +4,7 @@ import { spawn, type ChildProcessByStdio } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
 
-/** Where a sandbox listens. */
+/** How to reach a running sandbox: its URL and the key of its tester API. */
 export interface RunningSandbox {
   /** URL without a slash at its end. */
   readonly url: string

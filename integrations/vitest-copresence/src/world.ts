@@ -81,6 +81,7 @@ export interface RequestLine {
   faults?: string[]
 }
 
+/** The response of the tester API to the creation of a world. */
 interface CreatedWorld {
   id: string
   api_key: string

@@ -92,5 +92,5 @@ pub(crate) async fn save_report(
 ) -> Result<String, Problem> {
     pin_lock.require_unlocked_and_reset_idle(clock.millis_since_clock_creation())?;
     let (checks, data_store) = (checks.inner().clone(), kiosk.data_store().clone());
-    super::save_off_thread(move || checks.save_report(&data_store)).await
+    super::save_off_thread_and_display_path(move || checks.save_report(&data_store)).await
 }

@@ -28,7 +28,7 @@ pub(crate) struct SnapshotSubscription(Mutex<CancellationToken>);
 
 impl SnapshotSubscription {
     /// Cancels the previous subscription. The returned token is cancelled when another one replaces the new one.
-    fn replace_snapshot_subscription(&self) -> CancellationToken {
+    fn replace_cancellation_token(&self) -> CancellationToken {
         let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         current.cancel();
         *current = CancellationToken::new();
@@ -71,7 +71,9 @@ pub(crate) fn command_handler<R: Runtime>() -> impl Fn(Invoke<R>) -> bool + Send
 }
 
 /// Saves something off the runtime's threads; returns its path for people.
-async fn save_off_thread(save: impl FnOnce() -> Result<PathBuf, Problem> + Send + 'static) -> Result<String, Problem> {
+async fn save_off_thread_and_display_path(
+    save: impl FnOnce() -> Result<PathBuf, Problem> + Send + 'static,
+) -> Result<String, Problem> {
     let saved = tokio::task::spawn_blocking(save).await;
     let saved = saved.map_err(|error| problem_for_code("storage_failed", Some(&error.to_string())))??;
     Ok(copresence_engine::display_path(&saved))
@@ -88,7 +90,7 @@ async fn subscribe(
 ) -> Result<(), ()> {
     pin_lock.lock_panel();
     let mut snapshots = kiosk.subscribe_snapshots();
-    let replaced = listener.replace_snapshot_subscription();
+    let replaced = listener.replace_cancellation_token();
     tokio::spawn(async move {
         loop {
             let snapshot = snapshots.borrow_and_update().clone();

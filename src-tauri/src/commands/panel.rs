@@ -39,7 +39,7 @@ pub(crate) async fn panel_set_first_pin(
     pin: SecretString,
 ) -> Result<PinLockView, Problem> {
     let kiosk_mode = panel.active_kiosk_mode_view().on;
-    pin_lock.set_first_pin(pin, kiosk_mode, clock.millis_since_clock_creation()).await
+    pin_lock.set_first_pin_and_unlock(pin, kiosk_mode, clock.millis_since_clock_creation()).await
 }
 
 /// The panel as it is now.
@@ -80,7 +80,7 @@ pub(crate) async fn panel_health<R: Runtime>(
 ) -> Result<Vec<PartHealthView>, Problem> {
     panel.pin_lock().require_unlocked_and_reset_idle(clock.millis_since_clock_creation())?;
     let mut views = panel.check_booth_health().await;
-    let display = display_and_webview_health(&app, panel.display_settings().monitor.as_deref());
+    let display = display_and_webview_health(&app, panel.appearance_and_language_settings().monitor.as_deref());
     views.extend(display.map(PartHealthView::from));
     Ok(views)
 }

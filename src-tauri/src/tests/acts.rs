@@ -209,7 +209,8 @@ async fn outside_of_its_opening_hours_the_booth_is_dark_and_no_visit_begins() {
         day.strftime("%a").to_string()
     };
     let set_hours = |hours: Option<String>| {
-        let display = AppearanceAndLanguageSettings { opening_hours: hours, ..booth.panel.display_settings() };
+        let display =
+            AppearanceAndLanguageSettings { opening_hours: hours, ..booth.panel.appearance_and_language_settings() };
         booth.act(PanelAction::SetDisplay { display })
     };
     set_hours(Some(format!("{} 09:00-18:00", weekday(2)))).await.expect("set");
@@ -250,7 +251,7 @@ async fn the_display_is_set_for_every_screen_and_kept() {
     booth.kiosk.start_visit_or_show_consent();
     let consent = copresence_booth::view::Screen::Consent { texts: display.consent.clone() };
     assert_eq!(booth.kiosk.current_snapshot().screen, consent);
-    booth.kiosk.leave_visit();
+    booth.kiosk.leave_shown_visit();
     let unfit = PanelAction::SetDisplay { display: AppearanceAndLanguageSettings { idle_seconds: 1, ..display } };
     assert_eq!(booth.act_error_code(unfit).await, "setting_unfit");
     let booth = booth.restart().await;
@@ -331,7 +332,7 @@ async fn a_logo_is_validated_and_can_be_removed() {
 async fn lock_quit_and_change_pin() {
     let booth = Booth::new();
     let now = booth.clock.millis_since_clock_creation();
-    booth.panel.pin_lock().set_first_pin(secret("4711"), false, now).await.expect("set");
+    booth.panel.pin_lock().set_first_pin_and_unlock(secret("4711"), false, now).await.expect("set");
     assert_eq!(booth.act(PanelAction::Quit).await, Ok(HostStepAfterAction::Quit));
     let change = |current: &str, new: &str| PanelAction::ChangePin { current: secret(current), new: secret(new) };
     assert_eq!(booth.act_error_code(change("0000", "0815")).await, "pin_wrong");

@@ -36,7 +36,7 @@ async fn portraits_of_past_visits_need_an_unlocked_panel() {
     };
     assert_eq!(asked(&visit, &name).await, None, "the door is closed");
     let now = app.state::<copresence_engine::clock::Clock>().millis_since_clock_creation();
-    booth.panel.pin_lock().set_first_pin(super::secret("4711"), false, now).await.expect("set");
+    booth.panel.pin_lock().set_first_pin_and_unlock(super::secret("4711"), false, now).await.expect("set");
     assert_eq!(asked(&visit, &name).await, Some(("image/png", true)));
     for (visit, name) in [
         (visit.as_str(), "manifest.json"),
@@ -100,7 +100,7 @@ async fn files_are_kept_for_the_retention_time() {
     // Visits of earlier runs have no visitor any more, so the first sweep removes them.
     let watch = tokio::spawn({
         let panel = booth.panel.clone();
-        async move { panel.run_retention_and_booth_reopening().await }
+        async move { panel.run_periodic_booth_tasks_forever().await }
     });
     let gone = async {
         while booth.panel_view().await.visits_kept > 0 {

@@ -63,7 +63,7 @@ impl Booth {
         let set = file.current_settings();
         let name = set.profile.unwrap_or_else(|| "sandbox".to_owned());
         let OpenedBackend { backend: backend_config, closed_reason: closed } =
-            sources.open_backend_with_sandbox_fallback(&name, set.phone_access).expect("a sandbox at least");
+            sources.open_backend_or_closed_sandbox(&name, set.phone_access).expect("a sandbox at least");
         let kiosk = Kiosk::new(KioskSetup {
             profile: backend_config.profile,
             target: backend_config.target,

@@ -30,7 +30,7 @@ struct PlacementState {
     windowed: Option<(PhysicalPosition<i32>, PhysicalSize<u32>)>,
 }
 
-/// How the window is placed.
+/// The placement of the window: full screen or not, above others or not, and its monitor.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct WindowPlacement {
     /// Full screen without decorations.
@@ -42,6 +42,7 @@ struct WindowPlacement {
 }
 
 impl KioskWindowState {
+    /// Locks the mutex of the window's placement state.
     fn lock_placement_state(&self) -> MutexGuard<'_, PlacementState> {
         self.placement_state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -65,7 +66,7 @@ pub(crate) fn apply_window_mode<R: Runtime>(app: &AppHandle<R>, panel: &Panel) -
     guard.refuses_close.store(kiosk_mode, Ordering::Relaxed);
     let whole = kiosk_mode || placement_state.full_screen_flag;
     let on = if whole {
-        monitors::find_monitor_or_first(&window, panel.display_settings().monitor.as_deref())?
+        monitors::find_monitor_or_first(&window, panel.appearance_and_language_settings().monitor.as_deref())?
     } else {
         None
     };

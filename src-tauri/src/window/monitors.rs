@@ -16,7 +16,7 @@ pub(super) struct MonitorArea {
 pub(crate) fn list_monitors<R: Runtime>(app: &AppHandle<R>) -> Vec<MonitorView> {
     let Some(window) = app.get_webview_window(super::KIOSK_WINDOW) else { return Vec::new() };
     let view = |spot: MonitorArea| MonitorView { name: spot.name, width: spot.size.width, height: spot.size.height };
-    sorted_monitor_areas(&window).unwrap_or_default().into_iter().map(view).collect()
+    monitor_areas_left_to_right(&window).unwrap_or_default().into_iter().map(view).collect()
 }
 
 /// The monitor of this name. Without a name, or if it is not connected, the first one.
@@ -24,7 +24,7 @@ pub(super) fn find_monitor_or_first<R: Runtime>(
     window: &WebviewWindow<R>,
     wanted: Option<&str>,
 ) -> tauri::Result<Option<MonitorArea>> {
-    let spots = sorted_monitor_areas(window)?;
+    let spots = monitor_areas_left_to_right(window)?;
     if let Some(wanted) = wanted {
         if let Some(spot) = spots.iter().find(|spot| spot.name == wanted) {
             return Ok(Some(spot.clone()));
@@ -38,7 +38,7 @@ pub(super) fn find_monitor_or_first<R: Runtime>(
 }
 
 /// The monitors from left to right, then top to bottom. The system's order changes when a monitor is connected.
-fn sorted_monitor_areas<R: Runtime>(window: &WebviewWindow<R>) -> tauri::Result<Vec<MonitorArea>> {
+fn monitor_areas_left_to_right<R: Runtime>(window: &WebviewWindow<R>) -> tauri::Result<Vec<MonitorArea>> {
     let mut monitors = window.available_monitors()?;
     monitors.sort_by_key(|monitor| (monitor.position().x, monitor.position().y));
     let names = unique_monitor_names(monitors.iter().map(|monitor| monitor.name().map(String::as_str)));
@@ -86,6 +86,7 @@ pub(super) fn notify_on_monitor_change<R: Runtime>(
     Ok(())
 }
 
+/// Always false: Wayland is a display server of Linux.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn is_wayland<R: Runtime>(_: &WebviewWindow<R>) -> tauri::Result<bool> {
     Ok(false)

@@ -136,6 +136,7 @@ mod other {
     use super::{FALLBACK_TEXT, Runtime, WebviewWindow};
     use url::Url;
 
+    /// Does nothing: the browser features are disabled on Linux only.
     pub(crate) fn disable_browser_features<R: Runtime>(_: &WebviewWindow<R>, _: bool) -> tauri::Result<()> {
         Ok(())
     }
@@ -148,6 +149,7 @@ mod other {
         Ok(())
     }
 
+    /// Loads the page.
     pub(crate) fn load_page<R: Runtime>(window: &WebviewWindow<R>, home: &Url) -> tauri::Result<()> {
         window.navigate(home.clone())
     }
@@ -157,6 +159,7 @@ mod other {
         window.navigate(home.clone())
     }
 
+    /// Shows the fallback text as the title of the window, or the title again.
     pub(crate) fn set_fallback_visible<R: Runtime>(window: &WebviewWindow<R>, visible: bool) -> tauri::Result<()> {
         window.set_title(if visible { FALLBACK_TEXT } else { super::super::WINDOW_TITLE })
     }

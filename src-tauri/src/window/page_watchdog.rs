@@ -19,10 +19,11 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Watchdog of the page. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct PageWatchdog(Arc<PageWatchdogInner>);
+pub(crate) struct PageWatchdog(Arc<PageWatchdogSharedState>);
 
+/// What all clones of a [`PageWatchdog`] share.
 #[derive(Debug)]
-struct PageWatchdogInner {
+struct PageWatchdogSharedState {
     started_at: Instant,
     state: Mutex<Option<WatchdogState>>,
     /// Whether any page of this process has drawn a frame.
@@ -33,7 +34,7 @@ struct PageWatchdogInner {
     wake: Notify,
 }
 
-impl Default for PageWatchdogInner {
+impl Default for PageWatchdogSharedState {
     fn default() -> Self {
         Self {
             started_at: Instant::now(),

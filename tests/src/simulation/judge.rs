@@ -220,6 +220,6 @@ pub(crate) fn judge_final_state(truth: &mut Truth, visit: VisitId) {
 }
 
 fn find_avatar(folders: &AvatarFolders, visit: VisitId) -> Option<(PathBuf, Manifest)> {
-    let find = |parent: &Path| SavedAvatarOperations::find_avatar_with_manifest(parent, &visit).ok().flatten();
+    let find = |parent: &Path| SavedAvatarOperations::find_durable_avatar_with_manifest(parent, &visit).ok().flatten();
     find(&folders.out_dir).or_else(|| find(&folders.incomplete))
 }

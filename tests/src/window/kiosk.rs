@@ -2,7 +2,7 @@
 //! phone.
 
 use super::child_program::ChildProgram;
-use super::processes::kill_process;
+use super::processes::{kill_process, kill_process_tree};
 use super::window_manager::WindowManager;
 use super::{App, DesktopSession, HarnessError, VirtualScreen};
 use copresence_sandbox::{
@@ -247,8 +247,20 @@ impl DrivenKiosk {
 
     /// Kills the app with SIGKILL, and starts it again in the same session with the same backend.
     pub async fn kill_and_restart_app(self, program: &Path, setup: KioskSetup<'_>) -> Result<Self, HarnessError> {
+        kill_process(self.desktop.app_process(program)?)?;
+        self.start_app_again(program, setup).await
+    }
+
+    /// Kills the app and the processes of its page at once, and starts it again in the same session with the same
+    /// backend.
+    pub async fn kill_all_and_restart_app(self, program: &Path, setup: KioskSetup<'_>) -> Result<Self, HarnessError> {
+        kill_process_tree(self.desktop.app_process(program)?)?;
+        self.start_app_again(program, setup).await
+    }
+
+    /// Starts the app again after it was killed.
+    async fn start_app_again(self, program: &Path, setup: KioskSetup<'_>) -> Result<Self, HarnessError> {
         let Self { app, _manager: manager, screen, desktop, backend } = self;
-        kill_process(desktop.app_process(program)?)?;
         // The driver has lost the app, so an error is expected.
         drop(app.close().await);
         let args = backend.app_arguments(&desktop, setup)?;

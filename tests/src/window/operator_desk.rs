@@ -5,7 +5,7 @@ use thirtyfour::prelude::*;
 
 impl DrivenKiosk {
     /// Opens the desk for the first time and sets its PIN.
-    pub async fn set_first_pin(&self, pin: &str) -> Result<(), HarnessError> {
+    pub async fn set_first_pin_and_unlock(&self, pin: &str) -> Result<(), HarnessError> {
         self.request_desk().await?;
         self.enter_pin(pin).await?;
         self.enter_pin(pin).await?;

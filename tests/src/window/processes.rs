@@ -39,6 +39,17 @@ pub fn kill_process(pid: i32) -> Result<(), HarnessError> {
     send_signal(pid, Signal::KILL)
 }
 
+/// Kills a process and all its descendants with SIGKILL, the process itself first.
+pub fn kill_process_tree(pid: i32) -> Result<(), HarnessError> {
+    let descendants = descendant_processes(pid);
+    kill_process(pid)?;
+    for descendant in descendants {
+        // It may have ended with its parent.
+        drop(kill_process(descendant));
+    }
+    Ok(())
+}
+
 /// Stops a process with SIGSTOP.
 pub fn freeze_process(pid: i32) -> Result<(), HarnessError> {
     send_signal(pid, Signal::STOP)
@@ -134,6 +145,12 @@ fn child_processes(of: i32) -> Vec<i32> {
     let Ok(threads) = fs::read_dir(format!("/proc/{of}/task")) else { return Vec::new() };
     let lists = threads.flatten().filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
     lists.flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>()).collect()
+}
+
+fn descendant_processes(of: i32) -> Vec<i32> {
+    let children = child_processes(of);
+    let further: Vec<i32> = children.iter().flat_map(|child| descendant_processes(*child)).collect();
+    children.into_iter().chain(further).collect()
 }
 
 fn process_name(pid: i32) -> String {

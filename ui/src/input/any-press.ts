@@ -14,7 +14,6 @@ export function isContinuePress(event: KeyboardEvent | MouseEvent, born: number)
   return !(event.repeat || event.ctrlKey || event.altKey || event.metaKey || IGNORED_KEYS.test(event.key));
 }
 
-// Controls with `data-own` keep their own meaning.
 /** Whether an event's target is inside a control with `data-own`, which handles its own presses. */
 function hasOwnPressAction(event: Event): boolean {
   return event.target instanceof Element && event.target.closest('[data-own]') !== null;

@@ -2,7 +2,7 @@
 import { topmostDialogOrRoot } from './modal-dialog';
 import { focusableElements, focusPrimaryActionIfFocusLost } from './spatial-focus';
 
-/** How the focus is kept. */
+/** Options of `createFocusRecoveryAttachment`: when it pauses, and whether Tab wraps. */
 export interface FocusRecoveryOptions {
   /** Whether another layer has the focus. */
   isPaused?: () => boolean;

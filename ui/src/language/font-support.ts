@@ -26,12 +26,12 @@ let cachedLocales: readonly Locale[] | null = null;
 
 /** The languages offered to visitors: those with glyphs on this machine. */
 export function offeredLocales(): readonly Locale[] {
-  cachedLocales ??= LOCALES.filter((locale) => hasGlyphsForLocale(locale, renderGlyphToPixels));
+  cachedLocales ??= LOCALES.filter((locale) => hasGlyphsForLocale(locale, glyphPixelsAsText));
   return cachedLocales;
 }
 
 /** The pixels of a drawn character as text, to compare them; null without a canvas. */
-function renderGlyphToPixels(letter: string): string | null {
+function glyphPixelsAsText(letter: string): string | null {
   const canvas = document.createElement('canvas');
   canvas.width = canvas.height = 32;
   const context = canvas.getContext('2d');

@@ -20,7 +20,6 @@ export function isRightToLeft(tag: string): boolean {
   return /^(ar|fa|he|ur)\b/.test(tag);
 }
 
-// Readers of another Chinese script still prefer this one to English.
 /**
  * The supported locale with the primary language of a tag; undefined when there is none. Any Chinese tag matches
  * `zh-Hans`: readers of another Chinese script still prefer it to English.

@@ -15,8 +15,8 @@ export interface AvatarFile {
 export type FileFinder = (name: string) => Uint8Array<ArrayBuffer> | null;
 
 /**
- * Collects the bytes of a document. data: URLs are removed from it: they may be most of the file, and nothing needs
- * them twice.
+ * Joins a glTF document with the bytes of its buffers and images. data: URLs are removed from the document: they may
+ * be most of the file, and nothing needs them twice.
  */
 export function assembleAvatarFile(
   gltf: Gltf,

@@ -309,7 +309,7 @@ function findAnimatedBlendshapes(model: Object3D): LoadedBlendshape[] {
   return found;
 }
 
-/** Turns the avatar with mouse or finger. */
+/** Turns the avatar with mouse or finger, until the returned function is called. */
 function turnAvatarWithPointer(
   canvas: HTMLCanvasElement,
   turn: (x: number, y: number, seconds: number) => void,

@@ -4,7 +4,7 @@ import { readBlendshapeNames, recognizeArkitName } from './blendshape-names';
 import type { Gltf, GltfMesh } from './gltf';
 import { type ImageSize, readImageSize } from './image-size';
 
-/** What a GLB contains. */
+/** The counts of what a GLB contains. */
 export interface GlbStatistics {
   vertices: number;
   triangles: number;

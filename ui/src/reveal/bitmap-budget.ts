@@ -6,7 +6,7 @@ export const MAX_DECODED_PIXELS = 8192 * 8192;
 /** Pixels of all scaled images of an avatar together: 512 MB. An avatar has about ten images of at most 4 million. */
 const MAX_KEPT_PIXELS = 2 * MAX_DECODED_PIXELS;
 
-/** What the images of one avatar may take. */
+/** Limits the pixels of the decoded images of one avatar: of all together, and of those in decoding at once. */
 export class BitmapBudget {
   #leftPixels = MAX_KEPT_PIXELS;
   #decodingPixels = 0;

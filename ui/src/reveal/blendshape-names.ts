@@ -20,7 +20,7 @@ export const ARKIT_BLENDSHAPES: ReadonlySet<string> = new Set([
 
 /** ARKit's name by its comparable form: lower case, with the side as one letter at the end. */
 const ARKIT_BY_COMPARABLE_FORM: ReadonlyMap<string, string> = new Map(
-  [...ARKIT_BLENDSHAPES].map((name) => [normalizeBlendshapeWords(splitIntoWords(name)), name]),
+  [...ARKIT_BLENDSHAPES].map((name) => [joinWordsWithSideLast(splitIntoWords(name)), name]),
 );
 
 /** Words that tools append to the name of a blendshape. */
@@ -32,7 +32,7 @@ export function recognizeArkitName(name: string): string | null {
   while (words.length > 1 && APPENDED_WORDS.has(words.at(-1) ?? '')) words = words.slice(0, -1);
   // What stands before it may be a prefix: of the mesh, of the rig, or a number.
   for (let start = 0; start < words.length; start += 1) {
-    const found = ARKIT_BY_COMPARABLE_FORM.get(normalizeBlendshapeWords(words.slice(start)));
+    const found = ARKIT_BY_COMPARABLE_FORM.get(joinWordsWithSideLast(words.slice(start)));
     if (found !== undefined) return found;
   }
   return null;
@@ -49,7 +49,7 @@ export function splitIntoWords(name: string): string[] {
 }
 
 /** Joins the words of a blendshape's name, with the side (`left`, `l`, …) as one letter at the end. */
-function normalizeBlendshapeWords(words: readonly string[]): string {
+function joinWordsWithSideLast(words: readonly string[]): string {
   const side = (word: string | undefined) =>
     word === 'left' || word === 'l' ? 'L' : word === 'right' || word === 'r' ? 'R' : '';
   const [first, last] = [side(words[0]), side(words.at(-1))];

@@ -27,7 +27,7 @@ export async function fetchAndDecodeScaledBitmap(url: string, budget: BitmapBudg
   );
 }
 
-/** A request to the worker. */
+/** A request to the worker to fetch and decode an image. */
 export interface DecodeRequest {
   id: number;
   url: string;

@@ -60,12 +60,13 @@ async function requireWebAssembly(needed: string[]): Promise<void> {
   }
 }
 
+/** Creates the decoder of Draco meshes, which refuses meshes that unpack to too much. */
 async function createDracoDecoder(): Promise<DRACOLoader> {
   const { DRACOLoader, DRACO_GLTF_CONFIG } = await import('three/addons/loaders/DRACOLoader.js');
   return limitDracoLoader(new DRACOLoader().setDecoderPath(DRACO_GLTF_CONFIG).setWorkerLimit(WORKER_COUNT));
 }
 
-/** What `DRACOLoader` has besides its types. */
+/** The method of `DRACOLoader` that its type declarations leave out. */
 interface DracoGeometryDecoder {
   decodeGeometry(file: ArrayBuffer, task: { attributeIDs: object }): Promise<BufferGeometry>;
 }
@@ -83,6 +84,7 @@ function limitDracoLoader(loader: DRACOLoader): DRACOLoader {
   return loader;
 }
 
+/** Loads the decoder of meshopt compression, and starts its workers. */
 async function createMeshoptDecoder(): Promise<typeof MeshoptDecoder> {
   const { MeshoptDecoder: decoder } = await import('three/addons/libs/meshopt_decoder.module.js');
   await decoder.ready;
@@ -90,6 +92,7 @@ async function createMeshoptDecoder(): Promise<typeof MeshoptDecoder> {
   return decoder;
 }
 
+/** Creates the decoder of KTX2 textures, with a transcoder that needs no `eval`. `close` releases both. */
 async function createKtx2Decoder(renderer: WebGLRenderer): Promise<{ loader: KTX2Loader; close(): void }> {
   const [{ KTX2Loader }, { default: transcoderUrl }, { removeEvalFromTranscoder }] = await Promise.all([
     import('three/addons/loaders/KTX2Loader.js'),

@@ -54,7 +54,7 @@ export function checkModelBlendshapeLimits(model: Object3D): void {
     const { position = [], normal = [], color = [] } = morphAttributes;
     const parts = color.length > 0 ? 3 : normal.length > 0 ? 2 : 1;
     const targets = Math.max(position.length, normal.length, color.length);
-    bytes += multiplySizes(attributes.position?.count, targets, parts, BLENDSHAPE_VERTEX_BYTES);
+    bytes += productOfSizesOrZero(attributes.position?.count, targets, parts, BLENDSHAPE_VERTEX_BYTES);
   }
   if (bytes > MAX_READ_BYTES) throw new Error(`its blendshapes unpack to more than ${MAX_READ_BYTES} bytes`);
 }
@@ -68,7 +68,7 @@ function decodedGeometryBytes({ accessors, bufferViews }: Gltf): number {
   const copied = (accessors ?? []).reduce(
     (all, { count, type, componentType }) =>
       all +
-      multiplySizes(count, COMPONENT_COUNTS[type ?? ''] ?? 16, COMPONENT_BYTES[componentType ?? 0] ?? 4),
+      productOfSizesOrZero(count, COMPONENT_COUNTS[type ?? ''] ?? 16, COMPONENT_BYTES[componentType ?? 0] ?? 4),
     0,
   );
   return Math.max(unpacked, copied);
@@ -88,7 +88,7 @@ function bytesOfCopiedBufferViews({ accessors, bufferViews, meshes, images }: Gl
         (extensions?.KHR_draco_mesh_compression as { bufferView?: number } | undefined)?.bufferView,
       );
   const used = [...meshViews, ...(images ?? []).map(({ bufferView }) => bufferView)];
-  return used.reduce<number>((all, view) => all + multiplySizes(bufferViews?.[view ?? -1]?.byteLength), 0);
+  return used.reduce<number>((all, view) => all + productOfSizesOrZero(bufferViews?.[view ?? -1]?.byteLength), 0);
 }
 
 /**
@@ -99,7 +99,7 @@ function blendshapeTextureBytes({ accessors, meshes }: Gltf): number {
   const bytes = ({ attributes, targets = [] }: GltfPrimitive) => {
     const hasMoved = (name: string) => targets.some((one) => name in one);
     const parts = hasMoved('COLOR_0') ? 3 : hasMoved('NORMAL') ? 2 : 1;
-    return multiplySizes(
+    return productOfSizesOrZero(
       accessors?.[attributes?.POSITION ?? -1]?.count,
       targets.length,
       parts,
@@ -125,11 +125,11 @@ function countLoadedObjects({ nodes, skins, meshes }: Gltf): number {
 function meshoptDecompressedBytes({ extensions }: GltfBufferView): number {
   const found = extensions?.EXT_meshopt_compression ?? extensions?.KHR_meshopt_compression;
   const { count, byteStride } = (found ?? {}) as { count?: unknown; byteStride?: unknown };
-  return multiplySizes(count, byteStride);
+  return productOfSizesOrZero(count, byteStride);
 }
 
 /** The product of sizes; 0 if one of them is no positive number. */
-function multiplySizes(...factors: unknown[]): number {
+function productOfSizesOrZero(...factors: unknown[]): number {
   const sizes = factors.map(Number);
   return sizes.every((size) => size > 0) ? sizes.reduce((all, size) => all * size, 1) : 0;
 }

@@ -19,7 +19,7 @@ export interface DracoSize {
   faces: number;
 }
 
-/** What the Draco meshes of one avatar may unpack to. */
+/** Limits the bytes to which the Draco meshes of one avatar unpack. */
 export class DracoBudget {
   #leftBytes = MAX_READ_BYTES;
 

@@ -104,7 +104,7 @@ export function blendshapeWeightsAt(
   return weights;
 }
 
-/** Whether a requested face is over. */
+/** Whether the face that a visitor requested has risen, held and fallen again. */
 export function isRequestedFaceOver({ since }: RequestedFace): boolean {
   return since > FACE_RISE_SECONDS + FACE_HOLD_SECONDS + FACE_FALL_SECONDS;
 }
@@ -148,6 +148,7 @@ function browWeightAt(seconds: number): number {
 
 const GREETING_BLINK_AT_SECONDS = 0.55;
 
+/** The weight of the one blink, 0 to 1, with which the avatar greets the viewer soon after it appeared. */
 function greetingBlinkWeightAt(seconds: number): number {
   const into = (seconds - GREETING_BLINK_AT_SECONDS) / BLINK_SECONDS;
   return into > 0 && into < 1 ? Math.sin(into * Math.PI) ** 0.7 : 0;
@@ -174,6 +175,7 @@ export function gazeTowardsViewer(yaw: number, pitch: number, seconds: number, s
   return { x: -turned * attention + shift.x, y: pitch * attention + shift.y };
 }
 
+/** The short look aside at `seconds`, in radians from where the eyes look otherwise. */
 function gazeShiftAt(seconds: number): GazeDirection {
   let t = seconds % GAZE_ROUND_SECONDS;
   for (const shift of GAZE_SHIFTS) {
@@ -214,7 +216,7 @@ function blinkWeightAt(seconds: number): number {
   return 0;
 }
 
-/** Smiles soon after the avatar appeared, then at intervals. */
+/** The weight of the smile at `seconds` after the avatar appeared: it smiles soon, then at intervals. */
 function smileWeightAt(seconds: number): number {
   const t = (seconds + SMILE_INTERVAL_SECONDS - 0.6) % SMILE_INTERVAL_SECONDS;
   const rise = smoothstep(t / 0.9);
@@ -222,6 +224,7 @@ function smileWeightAt(seconds: number): number {
   return RESTING_EXPRESSION.smile + (0.85 - RESTING_EXPRESSION.smile) * rise * (1 - fall);
 }
 
+/** A smooth step: 0 up to `t` = 0, 1 from `t` = 1, without a corner. */
 function smoothstep(t: number): number {
   const x = Math.min(1, Math.max(0, t));
   return x * x * (3 - 2 * x);

@@ -4,7 +4,7 @@ import { Box3, type Object3D, Quaternion, Vector3 } from 'three';
 import type { JointRole } from './joint-names';
 import { type SampledFigure, sampleModelGeometry } from './sample-figure';
 
-/** How an avatar is placed. */
+/** The size of the shown part of an avatar, and what it shows of the figure. */
 export interface FigurePlacement {
   /** The size of the part that the picture shows, the largest side two units; its middle is the origin. */
   size: Vector3;
@@ -36,7 +36,7 @@ export async function poseAndFrameFigure(
   if (whole.isEmpty() || !Number.isFinite(largest) || largest <= 0)
     throw new Error('the file contains nothing to see');
   rotateModelAndSamples(figure, model, quarterTurnsToUpright(findUpDirection(figure, whole)));
-  rotateModelAndSamples(figure, model, rotationOntoZ(findFrontDirection(figure), facesBack));
+  rotateModelAndSamples(figure, model, quarterTurnsToFaceViewer(findFrontDirection(figure), facesBack));
   lowerArm(figure, 'left');
   lowerArm(figure, 'right');
   const placed = findFramedRegion(figure);
@@ -121,7 +121,7 @@ function quarterTurnsToUpright(up: Vector3 | null): Quaternion | null {
 }
 
 /** The quarter turns by which a direction becomes that to the viewer; null when it is so already. */
-function rotationOntoZ(front: Vector3 | null, facesBack: boolean): Quaternion | null {
+function quarterTurnsToFaceViewer(front: Vector3 | null, facesBack: boolean): Quaternion | null {
   const axis = nearestAxis(front) ?? new Vector3(0, 0, facesBack ? -1 : 1);
   const angle = -Math.atan2(axis.x, axis.z);
   return angle === 0 ? null : new Quaternion().setFromAxisAngle(Y_AXIS, angle);
@@ -217,10 +217,12 @@ function estimateHeadHeight(figure: SampledFigure, eyes: Vector3): number | null
   return distance > 0 ? 3.8 * distance : null;
 }
 
+/** The point between the eyes; null when neither is known. */
 function middleOfEyes({ face }: SampledFigure): Vector3 | null {
   return meanOfKnownPoints([face.get('eyeBlinkLeft'), face.get('eyeBlinkRight')]);
 }
 
+/** The middle of the mouth: between its corners, else the jaw; null when neither is known. */
 function middleOfMouth({ face }: SampledFigure): Vector3 | null {
   return (
     meanOfKnownPoints([face.get('mouthSmileLeft'), face.get('mouthSmileRight')]) ??

@@ -19,6 +19,7 @@ export function readImageSize(bytes: Uint8Array): ImageSize | null {
   }
 }
 
+/** The size in the header, by the signature of the format; null for other formats. */
 function readStatedSize(view: DataView): ImageSize | null {
   if (view.getUint32(0) === 0x89504e47) return readPngSize(view);
   if (view.getUint16(0) === 0xffd8) return readJpegSize(view);
@@ -71,6 +72,7 @@ export function* jpegSegments(view: DataView): Generator<JpegSegment> {
   }
 }
 
+/** The size in the first chunk of a WebP: with features, lossless or lossy. */
 function readWebpSize(view: DataView): ImageSize | null {
   const three = (at: number) => view.getUint16(at, true) | (view.getUint8(at + 2) << 16);
   switch (view.getUint32(12)) {

@@ -16,7 +16,7 @@ interface Ktx2Size {
   bytes: number;
 }
 
-/** What the KTX2 textures of one avatar may unpack to. */
+/** Limits the bytes to which the KTX2 textures of one avatar unpack. */
 export class Ktx2Budget {
   #leftBytes = MAX_READ_BYTES;
 

@@ -15,7 +15,7 @@ import { prepareGltf } from './prepare-gltf';
 import { readSavedFile } from './read-saved-file';
 import { GltfImageLoader } from './texture-decoder';
 
-/** A loaded avatar. */
+/** A loaded avatar: its model, and the counts and the size of its file. */
 export interface LoadedAvatar {
   model: Object3D;
   /** Whether the file's format says that the figure faces −Z, as VRM 0 does. */

@@ -22,14 +22,14 @@ export async function openAvatarFile(bytes: ArrayBuffer, signal: AbortSignal): P
     return unpackOnThisThread(bytes);
   }
   try {
-    return await unpackInWorker(worker, bytes, signal);
+    return await unpackInWorkerOrOnThisThread(worker, bytes, signal);
   } finally {
     worker.terminate();
   }
 }
 
-/** Opens the file in a worker, or here if the worker does not start. */
-function unpackInWorker(worker: Worker, bytes: ArrayBuffer, signal: AbortSignal): Promise<AvatarFile> {
+/** Unpacks the file in a worker, or on this thread if the worker does not start. */
+function unpackInWorkerOrOnThisThread(worker: Worker, bytes: ArrayBuffer, signal: AbortSignal): Promise<AvatarFile> {
   return new Promise((resolve, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason), { once: true });
     worker.onmessage = ({ data }: MessageEvent<UnpackResponse>) => {
@@ -42,7 +42,7 @@ function unpackInWorker(worker: Worker, bytes: ArrayBuffer, signal: AbortSignal)
   });
 }
 
-/** Opens the file on this thread. */
+/** Unpacks the file on this thread, which it may block. */
 async function unpackOnThisThread(bytes: ArrayBuffer): Promise<AvatarFile> {
   const { unpackAvatar } = await import('./unpack-avatar');
   return unpackAvatar(bytes);

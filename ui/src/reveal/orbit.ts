@@ -1,6 +1,6 @@
 // The rotation of the avatar: it follows the pointer, keeps gliding after it, and returns to a slow sway.
 
-/** Radians: `yaw` around the upright axis, `pitch` up and down. */
+/** The rotation of the avatar in radians, `yaw` around the upright axis and `pitch` up and down, and its motion. */
 export interface AvatarRotation {
   yaw: number;
   pitch: number;
@@ -41,7 +41,7 @@ export function rotationAfterTime(orbit: AvatarRotation, seconds: number, clock:
   return { yaw, pitch, spin, idle };
 }
 
-/** The nearest full turn, so that the avatar never unwinds. */
+/** The full turn that is nearest to `yaw`, in radians: the avatar returns there and never unwinds. */
 function nearestFullTurnAngle(yaw: number): number {
   return Math.round(yaw / (2 * Math.PI)) * 2 * Math.PI;
 }

@@ -97,8 +97,8 @@ function pickScene({ scenes, scene, nodes }: Gltf): { nodes: number[] } {
 }
 
 /**
- * The node with its role in the skeleton as extra data, and without camera, light, and weights of blendshapes by their
- * old index.
+ * The node as three.js loads it: with a unit quaternion, its role in the skeleton as the only extra data, and without
+ * camera, light, and weights of blendshapes by their old index.
  */
 function prepareNode(
   { camera: _, weights: __, extensions, extras, rotation, ...node }: GltfNode,
@@ -166,7 +166,7 @@ function completeMorphTargets(gltf: Gltf, mesh: GltfMesh): GltfMesh {
     ...mesh,
     primitives: mesh.primitives.map((primitive) => {
       const { targets } = primitive;
-      const zeros = zeroAccessorForPrimitive(gltf, primitive);
+      const zeros = zeroAccessorIndexForPrimitive(gltf, primitive);
       if (!targets || zeros === null) return primitive;
       const moved = ['POSITION', 'NORMAL'].filter((attribute) => targets.some((one) => attribute in one));
       const missing = Object.fromEntries(moved.map((attribute) => [attribute, zeros]));
@@ -181,7 +181,7 @@ function createZeroBlendshapeAccessors(gltf: Gltf) {
 }
 
 /** The accessor of zeros for a primitive, after those of the file; null when its count of vertices is unknown. */
-function zeroAccessorForPrimitive(gltf: Gltf, { attributes }: GltfPrimitive): number | null {
+function zeroAccessorIndexForPrimitive(gltf: Gltf, { attributes }: GltfPrimitive): number | null {
   const count = gltf.accessors?.[attributes?.POSITION ?? -1]?.count;
   const at = count === undefined ? -1 : blendshapeVertexCounts(gltf).indexOf(count);
   return at < 0 ? null : (gltf.accessors?.length ?? 0) + at;

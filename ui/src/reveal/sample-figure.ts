@@ -130,6 +130,7 @@ function flagJointsAtOrBelow(mesh: Mesh, head: Object3D): boolean[] | null {
   return mesh.skeleton.bones.map((bone) => isDescendant(bone, head));
 }
 
+/** Whether an object is `ancestor` or below it. */
 function isDescendant(object: Object3D, ancestor: Object3D): boolean {
   for (let at: Object3D | null = object; at; at = at.parent) if (at === ancestor) return true;
   return false;

@@ -38,7 +38,7 @@ export const LEVEL_SIZES: readonly number[] = [64, 32, 16, 8];
 /** Values in the file: red, green and blue in half precision, by level, face and row. */
 export const TEXEL_VALUE_COUNT = LEVEL_SIZES.reduce((sum, side) => sum + 6 * side * side * 3, 0);
 
-/** Fetches the environment. The caller disposes of it. */
+/** Fetches the studio's light as an environment texture, which the caller disposes of. */
 export async function loadStudioEnvironment(
   signal: AbortSignal | null = null,
 ): Promise<CompressedCubeTexture> {

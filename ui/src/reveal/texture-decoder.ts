@@ -59,7 +59,7 @@ export class GltfImageLoader {
   }
 }
 
-/** Null when the view refuses a worker at once. Others report it as an error later. */
+/** Starts the decode worker; null when the view refuses a worker at once. Other views report an error later. */
 function tryStartDecodeWorker(start: () => Worker): Worker | null {
   try {
     return start();

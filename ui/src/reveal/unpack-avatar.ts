@@ -56,11 +56,11 @@ function isPartOfGltf(name: string): boolean {
 
 /** Finds files beside a document in an archive, also by another spelling of their path: packers change it. */
 function createFileFinderInZip(entries: Record<string, Uint8Array>, document: string): FileFinder {
-  const all = new Map(Object.entries(entries).map(([path, bytes]) => [normalizePath(path), bytes]));
-  const folder = normalizePath(document).replace(/[^/]*$/, '');
+  const all = new Map(Object.entries(entries).map(([path, bytes]) => [normalizePathToLowerCase(path), bytes]));
+  const folder = normalizePathToLowerCase(document).replace(/[^/]*$/, '');
   return (uri) => {
-    const named = [uri, decodePercents(uri)].map((name) => all.get(normalizePath(folder + name)));
-    const last = baseName(normalizePath(decodePercents(uri)));
+    const named = [uri, decodePercents(uri)].map((name) => all.get(normalizePathToLowerCase(folder + name)));
+    const last = baseName(normalizePathToLowerCase(decodePercents(uri)));
     const elsewhere = [...all].filter(([path]) => baseName(path) === last).map(([, bytes]) => bytes);
     const found = named.find(Boolean) ?? (elsewhere.length === 1 ? elsewhere[0] : undefined);
     return found ? ensureOwnBuffer(found) : null;
@@ -68,7 +68,7 @@ function createFileFinderInZip(entries: Record<string, Uint8Array>, document: st
 }
 
 /** The path in lower case, with slashes, and without `.` and `..`. */
-function normalizePath(path: string): string {
+function normalizePathToLowerCase(path: string): string {
   const parts: string[] = [];
   for (const part of path.replaceAll('\\', '/').toLowerCase().split('/')) {
     if (part === '..') parts.pop();
@@ -77,6 +77,7 @@ function normalizePath(path: string): string {
   return parts.join('/');
 }
 
+/** The last part of a path: the name without its folders. */
 function baseName(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1);
 }

@@ -9,7 +9,7 @@ export function createContourPathData(lines = 108, yaw = -0.22, pitch = 0.16): s
   const out: string[] = [];
   for (let i = 0; i <= lines; i += 1) {
     const y = TOP_HEIGHT - ((TOP_HEIGHT - BOTTOM_HEIGHT) * (i + 0.35)) / (lines + 0.7);
-    traceContourLine(y, yaw, pitch, horizon, out);
+    appendContourLinePath(y, yaw, pitch, horizon, out);
   }
   for (const line of FACE_LINES)
     out.push(`M${line.map(([x, y]) => projectFacePointToPathData(x, y, yaw, pitch)).join('L')}`);
@@ -158,7 +158,7 @@ const BACK_DEPTH_CURVE: ContourCurve = [
 ];
 
 /** Traces the visible part of the contour line at height `y`, and appends it to `out` as SVG path data. */
-function traceContourLine(y: number, yaw: number, pitch: number, horizon: Float64Array, out: string[]): void {
+function appendContourLinePath(y: number, yaw: number, pitch: number, horizon: Float64Array, out: string[]): void {
   const width = interpolateCurveAtHeight(HALF_WIDTH_CURVE, y);
   const front = interpolateCurveAtHeight(FRONT_DEPTH_CURVE, y);
   const back = interpolateCurveAtHeight(BACK_DEPTH_CURVE, y);
@@ -199,7 +199,7 @@ function traceContourLine(y: number, yaw: number, pitch: number, horizon: Float6
   }
 }
 
-/** Nose, eyes, lips and chin, added to the depth of the face. */
+/** The depth that nose, eyes, lips and chin add to the face at a point of its front. */
 function facialFeatureDepth(x: number, y: number): number {
   const away = Math.abs(x);
   const noseHeight = y > -0.26 ? gaussian((y + 0.26) / 0.27) : gaussian((y + 0.26) / 0.085);

@@ -37,7 +37,7 @@ const SYMBOL_BY_PROBLEM: Record<string, StageSymbolName> = {
   interrupted: 'tick',
 };
 
-/** Whether a text fills the screen. */
+/** Whether a text is so long (more than 400 letters wide) that it fills the screen, in front of the figure. */
 export function doesTextFillScreen(text: string): boolean {
   return textWidthInLetters(text) > 400;
 }

@@ -95,7 +95,7 @@ export class DeskOverlay {
 }
 
 /** Whether a draft differs from the saved text, apart from space around it. */
-export function isTextUnsaved(draft: string | undefined, saved: string | undefined): boolean {
+export function isDraftUnsaved(draft: string | undefined, saved: string | undefined): boolean {
   return draft !== undefined && draft.trim() !== (saved ?? '');
 }
 

@@ -2,7 +2,7 @@
 import type { Screen } from '../generated/view';
 
 /** The limits of idleness, in seconds: without input before the warning, and for which the warning stays. */
-export interface IdleLimitSeconds {
+export interface IdleAndWarningSeconds {
   after: number;
   warning: number;
 }
@@ -24,7 +24,7 @@ export const ATTENDANCE_SECONDS = 60;
  * with a phone for minutes. `patience` is the operator's setting in seconds for the reveal; the other screens scale
  * with it. The time to answer the warning is fixed.
  */
-export function idleLimitForScreen(screen: Screen, patience = DEFAULT_IDLE_SECONDS): IdleLimitSeconds | null {
+export function idleLimitForScreen(screen: Screen, patience = DEFAULT_IDLE_SECONDS): IdleAndWarningSeconds | null {
   const usual = unscaledIdleLimitOfScreen(screen);
   // How long a plain message stays does not depend on the setting.
   if (!usual || screen.kind === 'forgetting') return usual;
@@ -32,7 +32,7 @@ export function idleLimitForScreen(screen: Screen, patience = DEFAULT_IDLE_SECON
 }
 
 /** The idle limit of a screen before it is scaled by the operator's setting; null if it has none. */
-function unscaledIdleLimitOfScreen(screen: Screen): IdleLimitSeconds | null {
+function unscaledIdleLimitOfScreen(screen: Screen): IdleAndWarningSeconds | null {
   switch (screen.kind) {
     case 'consent': {
       const longest = Math.max(0, ...Object.values(screen.texts).map((text) => text?.length ?? 0));
@@ -69,7 +69,7 @@ function unscaledIdleLimitOfScreen(screen: Screen): IdleLimitSeconds | null {
 }
 
 /** Whole seconds left after `idle` seconds without input; null before the warning. */
-export function warningSecondsLeft(limit: IdleLimitSeconds | null, idle: number): number | null {
+export function warningSecondsLeft(limit: IdleAndWarningSeconds | null, idle: number): number | null {
   if (!limit || idle < limit.after) return null;
   return Math.max(0, Math.ceil(limit.after + limit.warning - idle));
 }

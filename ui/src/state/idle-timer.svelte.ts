@@ -1,4 +1,4 @@
-import { type IdleLimitSeconds, warningSecondsLeft } from './idle-limits';
+import { type IdleAndWarningSeconds, warningSecondsLeft } from './idle-limits';
 
 /** Counts the time without input, and warns before a screen is given up. */
 export class IdleTimer {
@@ -8,7 +8,7 @@ export class IdleTimer {
   #lastActivity = performance.now();
   #timer: ReturnType<typeof setInterval> | undefined;
   #situation = '';
-  #limit: IdleLimitSeconds | null = null;
+  #limit: IdleAndWarningSeconds | null = null;
   #giveUp = () => {};
 
   /**
@@ -16,7 +16,7 @@ export class IdleTimer {
    * screen stays. The count restarts with a new screen, and with a limit after a time without one, in which nothing
    * was counted: the operator has closed the desk.
    */
-  watchScreen(screen: string, limit: IdleLimitSeconds | null, giveUp: () => void): void {
+  watchScreen(screen: string, limit: IdleAndWarningSeconds | null, giveUp: () => void): void {
     if (screen !== this.#situation || (limit && !this.#limit)) this.resetTimer();
     this.#situation = screen;
     this.#limit = limit;

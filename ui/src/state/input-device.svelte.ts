@@ -13,14 +13,14 @@ export const inputDevice = $state<{ last: InputDevice; pad: GamepadKind; hasKeyb
   hasKeyboard: false,
 });
 
-/** Notes a key. Those that the page makes from presses on a gamepad are no keyboard. */
+/** Notes that a keyboard is used. Keys that the page makes from presses on a gamepad do not count. */
 export function noteKeyboardInput(event: KeyboardEvent): void {
   if (!event.isTrusted) return;
   inputDevice.last = 'keyboard';
   inputDevice.hasKeyboard = true;
 }
 
-/** Whether text is to be entered by an on-screen keyboard. */
+/** Whether text is to be entered by an on-screen keyboard, by the last input device. */
 export function needsOnScreenKeyboard(): boolean {
   const { last, hasKeyboard } = inputDevice;
   return last === 'touch' || last === 'gamepad' || (last === 'pointer' && !hasKeyboard);

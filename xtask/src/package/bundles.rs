@@ -16,17 +16,19 @@ const PUBLISHED_EXTENSIONS: [&str; 3] = ["exe", "msi", "dmg"];
 
 /// Adds the steps that bundle the release builds of the programs.
 pub(super) fn add_bundle_steps(plan: &mut StepPlan<'_>) {
-    plan.add_function_step("Tauri's bundler (npm ci)", || npm::ensure_locked_packages_installed(&bundler_dir(), true));
+    plan.add_function_step("Tauri's bundler (npm ci)", || {
+        npm::ensure_locked_packages_installed(&bundler_lock_file_dir(), true)
+    });
     plan.add_function_step("the packages", || {
         recreate_folder(&package_dir())?;
         recreate_folder(&bundle_output_dir())?;
         bundle_programs()?;
-        collect_bundles(&bundle_output_dir(), &package_dir())
+        copy_finished_bundles(&bundle_output_dir(), &package_dir())
     });
 }
 
 /// The folder with the lock file of the bundler.
-fn bundler_dir() -> PathBuf {
+fn bundler_lock_file_dir() -> PathBuf {
     repository_root().join("packaging/bundler")
 }
 
@@ -49,7 +51,11 @@ fn bundle_programs() -> Result<StepSuccess, StepFailure> {
         .map_err(|error| step_failure_for_file(&config, &error))?;
     // Node runs the script itself: the name of npm's starter differs between systems.
     let mut bundle = Command::new("node");
-    bundle.arg(bundler_dir().join("node_modules/@tauri-apps/cli/tauri.js")).arg("bundle").arg("--config").arg(config);
+    bundle
+        .arg(bundler_lock_file_dir().join("node_modules/@tauri-apps/cli/tauri.js"))
+        .arg("bundle")
+        .arg("--config")
+        .arg(config);
     // On macOS the disk image is then made without the Finder, which a machine without a desktop session lacks.
     bundle.current_dir(repository_root()).env("CI", "true");
     run_program(&mut bundle, "read the output of the bundler above")
@@ -63,7 +69,7 @@ fn config_with_program(program: &Path) -> String {
 }
 
 /// Copies the finished bundles from their folders, one for each format, into one.
-fn collect_bundles(from: &Path, to: &Path) -> Result<StepSuccess, StepFailure> {
+fn copy_finished_bundles(from: &Path, to: &Path) -> Result<StepSuccess, StepFailure> {
     let mut found = false;
     for format in fs::read_dir(from).map_err(|error| step_failure_for_file(from, &error))?.flatten() {
         for file in format.path().read_dir().into_iter().flatten().flatten().map(|entry| entry.path()) {
@@ -101,11 +107,11 @@ mod tests {
             recreate_folder(&from.join(format)).expect("a folder");
         }
         recreate_folder(&to).expect("a folder");
-        let nothing = collect_bundles(&from, &to);
+        let nothing = copy_finished_bundles(&from, &to);
         for file in ["nsis/Copresence Kiosk_0.1.0_x64-setup.exe", "msi/a.msi", "dmg/a.dmg", "dmg/bundle_dmg.sh"] {
             fs::write(from.join(file), "").expect("written");
         }
-        let collected = collect_bundles(&from, &to);
+        let collected = copy_finished_bundles(&from, &to);
         let entries = fs::read_dir(&to).expect("a folder").flatten();
         let mut names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
         names.sort();

@@ -78,7 +78,7 @@ fn write_command_line_help(generated: &Path) -> Result<StepSuccess, StepFailure>
     run_program(&mut compress, "install gzip")
 }
 
-/// Runs cargo-deb.
+/// Builds the Debian package with cargo-deb.
 fn write_debian_package() -> Result<StepSuccess, StepFailure> {
     let program = find_program("cargo-deb").unwrap_or_else(|| "cargo-deb".into());
     let mut command = Command::new(program);

@@ -66,7 +66,7 @@ impl ActiveBackend {
         }
     }
 
-    /// Its endpoints; created for the first visit. Blocks while HTTP clients are built.
+    /// Returns the API client of this backend, and builds it for the first visit. Blocks while HTTP clients are built.
     ///
     /// # Errors
     /// [`SetupError`] when a credential is missing or unusable.

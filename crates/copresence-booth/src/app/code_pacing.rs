@@ -15,35 +15,37 @@ const WAIT_PER_CODE: Duration = Duration::from_secs(10);
 /// The longest wait for a code.
 const MAX_WAIT: Duration = Duration::from_mins(1);
 
-/// The visits of the last minutes that were left before a phone scanned their codes.
+/// The visits of the last minutes whose visitors left before a phone scanned their QR codes.
 #[derive(Debug, Default)]
-pub(super) struct UnusedCodeCounter {
+pub(super) struct RecentUnscannedVisits {
     /// Each with the time by a monotonic clock, oldest first.
     left: VecDeque<(VisitId, Timestamp)>,
 }
 
-impl UnusedCodeCounter {
-    /// Records that a visitor left before a code was scanned. It may not be known yet whether one is issued.
-    pub(super) fn record_unused_code(&mut self, visit: VisitId, now: Timestamp) {
-        self.drop_codes_outside_window(now);
+impl RecentUnscannedVisits {
+    /// Records a visit whose visitor left before its QR code was scanned. It may not be known yet whether a token is
+    /// issued.
+    pub(super) fn record_unscanned_visit(&mut self, visit: VisitId, now: Timestamp) {
+        self.drop_visits_outside_window(now);
         self.left.push_back((visit, now));
     }
 
-    /// Removes a visit that ended without a code.
+    /// Removes a visit that ended before it had a QR code.
     pub(super) fn remove_visit_without_code(&mut self, visit: VisitId) {
         self.left.retain(|(left, _)| *left != visit);
     }
 
-    /// How long the next code has to wait. At a booth with usual visitors: zero.
+    /// How long the QR code of the next visit has to wait. At a booth with usual visitors: zero.
     pub(super) fn required_wait_before_next_code(&mut self, now: Timestamp) -> Duration {
-        self.drop_codes_outside_window(now);
+        self.drop_visits_outside_window(now);
         let too_many = (self.left.len() + 1).saturating_sub(CODES_WITHOUT_WAIT);
         let wait = WAIT_PER_CODE.saturating_mul(u32::try_from(too_many).unwrap_or(u32::MAX)).min(MAX_WAIT);
         let since_last = self.left.back().map_or(Duration::MAX, |(_, last)| duration_between(*last, now));
         wait.saturating_sub(since_last)
     }
 
-    fn drop_codes_outside_window(&mut self, now: Timestamp) {
+    /// Drops the visits that left longer ago than the counted period.
+    fn drop_visits_outside_window(&mut self, now: Timestamp) {
         while self.left.front().is_some_and(|(_, first)| duration_between(*first, now) > COUNTED_PERIOD) {
             self.left.pop_front();
         }
@@ -66,19 +68,19 @@ mod tests {
 
     #[test]
     fn codes_wait_only_after_several_unused_ones() {
-        let mut counter = UnusedCodeCounter::default();
+        let mut counter = RecentUnscannedVisits::default();
         for nth in 0..4 {
-            counter.record_unused_code(VisitId::new(), at(nth));
+            counter.record_unscanned_visit(VisitId::new(), at(nth));
             assert_eq!(counter.required_wait_before_next_code(at(nth)), Duration::ZERO, "after {nth}");
         }
-        counter.record_unused_code(VisitId::new(), at(10));
+        counter.record_unscanned_visit(VisitId::new(), at(10));
         assert_eq!(counter.required_wait_before_next_code(at(10)), Duration::from_secs(10));
         assert_eq!(counter.required_wait_before_next_code(at(17)), Duration::from_secs(3));
         assert_eq!(counter.required_wait_before_next_code(at(20)), Duration::ZERO);
-        counter.record_unused_code(VisitId::new(), at(20));
+        counter.record_unscanned_visit(VisitId::new(), at(20));
         assert_eq!(counter.required_wait_before_next_code(at(20)), Duration::from_secs(20));
         let without_code = VisitId::new();
-        counter.record_unused_code(without_code, at(30));
+        counter.record_unscanned_visit(without_code, at(30));
         counter.remove_visit_without_code(without_code);
         assert_eq!(counter.required_wait_before_next_code(at(20)), Duration::from_secs(20), "it does not count");
         assert_eq!(counter.required_wait_before_next_code(at(620)), Duration::ZERO, "they no longer count");
@@ -88,11 +90,11 @@ mod tests {
         /// Somebody who takes a new code as soon as he gets one.
         #[test]
         fn at_most_about_one_code_per_minute_in_the_long_run(hold_seconds in 0..5_i64) {
-            let mut counter = UnusedCodeCounter::default();
+            let mut counter = RecentUnscannedVisits::default();
             let (mut now, mut codes) = (0, 0);
             while now < 3600 {
                 now += i64::try_from(counter.required_wait_before_next_code(at(now)).as_secs()).expect("short") + hold_seconds;
-                counter.record_unused_code(VisitId::new(), at(now));
+                counter.record_unscanned_visit(VisitId::new(), at(now));
                 codes += 1;
             }
             prop_assert!(codes <= 75, "{codes} codes in an hour");

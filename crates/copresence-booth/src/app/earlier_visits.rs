@@ -59,8 +59,9 @@ impl Kiosk {
         });
     }
 
-    /// To be called at the end of a visit's task: has recovery continue what the visit left unfinished.
-    pub(super) fn recover_ended_visit_when_due(&self, result: &VisitResult) {
+    /// Starts the recovery of what a visit left unfinished, at once or when it is due. Call it at the end of the
+    /// visit's task.
+    pub(super) fn spawn_recovery_after_ended_visit(&self, result: &VisitResult) {
         if result.outcome.can_later_run_continue_saving() {
             self.spawn_recovery_of_earlier_visits();
         } else {
@@ -104,13 +105,13 @@ impl Kiosk {
         self.spawn_recovery_of_earlier_visits();
     }
 
-    /// The event sink of one visit that is recovered. Unless it is on the screen or has a ticket, the events are only
-    /// logged: no visitor waits for it.
+    /// Builds the event sink of one visit that is recovered. Unless it is on the screen or has a ticket, the events are
+    /// only logged: no visitor waits for it.
     fn event_sink_of_recovery(&self) -> EventSink {
         let (kiosk, is_saved) = (self.clone(), AtomicBool::new(false));
         Arc::new(move |event: VisitEvent| {
             // Asked for each event: its visitor may come or leave meanwhile.
-            if !kiosk.lock_kiosk_state().has_visitor(&event.visit) {
+            if !kiosk.lock_kiosk_state().has_waiting_visitor(&event.visit) {
                 tracing::debug!(visit = %event.visit, event = event.kind.event_name());
                 return;
             }
@@ -119,12 +120,12 @@ impl Kiosk {
                 // An attempt that saves nothing changes nothing on the screen of an ended visit.
                 EventKind::Saved { .. } => {
                     let redeemed = EventKind::Redeemed { exports: Vec::new() };
-                    kiosk.record_event_of_recovered_visit(&VisitEvent { kind: redeemed, ..event.clone() });
-                    kiosk.record_event_of_recovered_visit(&event);
+                    kiosk.record_and_publish_recovered_event(&VisitEvent { kind: redeemed, ..event.clone() });
+                    kiosk.record_and_publish_recovered_event(&event);
                     is_saved.store(true, Ordering::Relaxed);
                 }
                 EventKind::Ended { .. } if is_saved.load(Ordering::Relaxed) => {
-                    kiosk.record_event_of_recovered_visit(&event);
+                    kiosk.record_and_publish_recovered_event(&event);
                 }
                 _ => kiosk.inspector.record_event(&event),
             }
@@ -160,7 +161,7 @@ impl Kiosk {
             .with_profile_recovery_limits(profile))
     }
 
-    /// The ended visits that a later recovery continues.
+    /// Counts the ended visits that a later recovery continues.
     ///
     /// # Errors
     /// The journal cannot be read.

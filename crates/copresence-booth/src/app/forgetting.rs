@@ -19,13 +19,14 @@ const MAX_LOCKED_TRIES: u32 = 20;
 const LOCKED_RETRY_DELAY: Duration = Duration::from_millis(500);
 
 impl Kiosk {
-    /// Forgets the visit on the screen.
+    /// Cancels the visit on the screen, shows that it is being forgotten, and forgets it in the background once it has
+    /// ended.
     pub(super) fn start_forgetting_shown_visit(&self, state: &mut KioskState) {
         let Some((id, active_visit)) = state.shown_visit() else { return };
         active_visit.cancel.cancel();
         let gone = active_visit.task_done.clone();
         state.shown = ShownScreenKind::Forgetting(id, ForgettingState::Working);
-        self.forget_visit_once_ended(state, id, gone);
+        self.spawn_forgetting_once_ended(state, id, gone);
     }
 
     /// Forgets visits that are older than the retention time, and visits that could not be forgotten earlier. Skips
@@ -84,19 +85,19 @@ impl Kiosk {
                 && !active_visit.backend.config.target.is_embedded_sandbox
         });
         if let Some((id, _)) = wasting {
-            state.unused_codes.record_unused_code(id, self.clock.monotonic_timestamp());
+            state.unused_codes.record_unscanned_visit(id, self.clock.monotonic_timestamp());
         }
         state.signal_leave_and_clear_screen();
         if let Some((id, gone)) = leaves
             && state.booth_settings.keep_hours == Some(0)
         {
-            self.forget_visit_once_ended(state, id, gone);
+            self.spawn_forgetting_once_ended(state, id, gone);
         }
     }
 
-    /// Waits until the visit has ended, then deletes its files, journal and recordings. Recovery leaves it alone
-    /// meanwhile.
-    pub(super) fn forget_visit_once_ended(&self, state: &mut KioskState, id: VisitId, gone: CancellationToken) {
+    /// Waits in the background until the visit has ended, then deletes its files, journal and recordings, and shows the
+    /// result. Recovery leaves the visit alone meanwhile.
+    pub(super) fn spawn_forgetting_once_ended(&self, state: &mut KioskState, id: VisitId, gone: CancellationToken) {
         // Before its lock is free: recovery would take it, and use the token of a person who left.
         state.to_forget.insert(id);
         let kiosk = self.clone();

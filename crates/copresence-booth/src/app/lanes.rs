@@ -69,7 +69,7 @@ impl Kiosk {
         });
     }
 
-    /// Draws a code, and journals the ticket with its hash.
+    /// Draws a pickup code, and journals a new ticket with the hash of the code.
     async fn make_and_journal_ticket(&self, visit: VisitId, name: TicketName, place: u32) -> Result<NewTicket, String> {
         let code = SecretString::from(format!("{:04}", rand::rng().random_range(0..10_000_u32)));
         let hashed = code.clone();
@@ -129,7 +129,7 @@ impl Kiosk {
         }
     }
 
-    /// Shows the code entry of a ticket. Does nothing while a visit that has not ended is on the screen.
+    /// Shows the pickup code entry of a ticket. Does nothing while a visit that has not ended is on the screen.
     pub(super) fn show_pickup_code_entry(&self, state: &mut KioskState, visit: &str) {
         self.close_expired_and_unused_tickets(state);
         let Some((visit, name)) = find_ticket_by_visit_id_text(state, visit) else { return };
@@ -141,8 +141,8 @@ impl Kiosk {
         self.publish_snapshot_when_entry_is_unblocked(state, visit);
     }
 
-    /// Checks a code for the ticket whose code entry is shown, if one is accepted now. The right code closes the ticket and
-    /// shows its visit.
+    /// Checks a pickup code for the ticket whose code entry is shown, if one is accepted now. The right code closes the
+    /// ticket and shows its visit.
     pub(super) fn start_pickup_code_check(&self, state: &mut KioskState, code: EnteredPickupCode<'_>) {
         self.close_expired_and_unused_tickets(state);
         let now = self.clock.monotonic_timestamp();
@@ -174,7 +174,7 @@ impl Kiosk {
         });
     }
 
-    /// Shows the visit if the code was right, otherwise that the code was wrong. Returns whether the visit is shown.
+    /// Shows the visit if the pickup code was right, otherwise that it was wrong. Returns whether the visit is shown.
     fn finish_pickup_code_check(&self, visit: VisitId, is_right: bool) -> bool {
         let mut state = self.lock_kiosk_state();
         let is_shown = match &mut state.shown {
@@ -197,7 +197,7 @@ impl Kiosk {
         is_opened
     }
 
-    /// Publishes a snapshot when the code entry of a ticket accepts codes again.
+    /// Publishes a snapshot when the code entry of a ticket accepts pickup codes again.
     fn publish_snapshot_when_entry_is_unblocked(&self, state: &KioskState, visit: VisitId) {
         let now = self.clock.monotonic_timestamp();
         let Some(until) = state.tickets.find_by_visit(&visit).and_then(|ticket| ticket.entry_blocked_until(now)) else {
@@ -213,34 +213,34 @@ impl Kiosk {
         });
     }
 
-    /// Closes the tickets that have expired, and those whose visits ended before their codes were used. Their visits
-    /// are kept or deleted as the retention setting says. Call it periodically.
+    /// Closes the tickets that have expired, and those whose visits ended before a phone scanned their QR codes, and
+    /// publishes a snapshot. Their visits are kept or deleted as the retention setting says. Call it periodically.
     /// Needs a tokio runtime.
-    pub fn close_expired_tickets(&self) {
+    pub fn close_due_tickets(&self) {
         let mut state = self.lock_kiosk_state();
         self.close_expired_and_unused_tickets(&mut state);
         self.publish_snapshot_if_changed(&mut state);
     }
 
-    /// Closes the tickets that have expired, and those whose visits ended before anybody used their codes. Does nothing
-    /// while the program stops.
+    /// Closes the tickets that have expired, and those whose visits ended before a phone scanned their QR codes. Does
+    /// nothing while the program stops.
     fn close_expired_and_unused_tickets(&self, state: &mut KioskState) {
         if self.stopping.is_cancelled() {
             // The visits that are interrupted now continue at the next start.
             return;
         }
-        for visit in state.find_unused_ended_visits() {
-            self.close_ticket_of_absent_visitor(state, visit, TicketClosing::Expired);
+        for visit in state.find_ticketed_visits_ended_without_scan() {
+            self.close_ticket_and_cancel_visit(state, visit, TicketClosing::Expired);
         }
         let minutes = state.booth_settings.lanes.ticket_minutes;
         for visit in state.tickets.find_expired_visits(minutes, self.clock.monotonic_timestamp()) {
-            self.close_ticket_of_absent_visitor(state, visit, TicketClosing::Expired);
+            self.close_ticket_and_cancel_visit(state, visit, TicketClosing::Expired);
         }
     }
 
     /// Closes a ticket whose visitor did not return: cancels its visit, journals the closing, and deletes the visit if
     /// the retention time is 0.
-    fn close_ticket_of_absent_visitor(&self, state: &mut KioskState, visit: VisitId, closing: TicketClosing) {
+    fn close_ticket_and_cancel_visit(&self, state: &mut KioskState, visit: VisitId, closing: TicketClosing) {
         let Some(ticket) = state.tickets.remove_by_visit(&visit) else { return };
         tracing::info!(visit = %visit, ticket = ticket.name.to_english_name(), closed = closing.as_word(), "a ticket is closed");
         let gone = state.visits.get(&visit).map(|active_visit| {
@@ -253,7 +253,7 @@ impl Kiosk {
         if state.booth_settings.keep_hours == Some(0)
             && let Some(gone) = gone
         {
-            self.forget_visit_once_ended(state, visit, gone);
+            self.spawn_forgetting_once_ended(state, visit, gone);
         }
     }
 
@@ -263,7 +263,7 @@ impl Kiosk {
     }
 
     /// Sends the tickets of visits at the embedded sandbox to its phone pages, if they changed.
-    pub(super) fn publish_sandbox_tickets_if_changed(&self, state: &KioskState) {
+    pub(super) fn send_sandbox_tickets_to_phone_pages(&self, state: &KioskState) {
         let tickets: Vec<SandboxTicketWithLink> = state
             .tickets
             .iter()
@@ -300,7 +300,8 @@ impl Kiosk {
         state.tickets.iter().map(view).collect()
     }
 
-    /// Shows the visit of a ticket without its code, and closes the ticket. For the operator. Needs a tokio runtime.
+    /// Shows the visit of a ticket without its pickup code, and closes the ticket. For the operator. Needs a tokio
+    /// runtime.
     ///
     /// # Errors
     /// `ticket_unknown`; `screen_in_use` while a visit that has not ended is on the screen.

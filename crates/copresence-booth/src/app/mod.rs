@@ -69,7 +69,7 @@ pub struct Kiosk {
     recovery_wait_lock: Arc<tokio::sync::Mutex<()>>,
 }
 
-/// What the visitor does.
+/// A command that a visitor gives at the screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum VisitorCommand<'a> {
     /// Begins.
@@ -151,9 +151,10 @@ impl Kiosk {
         self.publish_snapshot_if_changed(&mut state);
     }
 
-    /// Uses this backend for new visits. Running visits keep theirs; one that still needs a session logs in again.
-    /// Opens a booth that was closed because the backend refused the credentials.
-    pub fn set_backend_for_new_visits(&self, backend_config: BackendConfig) {
+    /// Makes this the backend of new visits, and logs out the session of the earlier one in the background. Running
+    /// visits keep theirs; one that still needs a session logs in again. Opens a booth that was closed because the
+    /// backend refused the credentials.
+    pub fn replace_active_backend(&self, backend_config: BackendConfig) {
         let mut state = self.lock_kiosk_state();
         let earlier = std::mem::replace(&mut state.active_backend, ActiveBackend::new(backend_config));
         self.publish_snapshot_if_changed(&mut state);
@@ -179,7 +180,7 @@ impl Kiosk {
         live.map(|(id, _)| *id).collect()
     }
 
-    /// Events and exchanges of visits, for the integrator.
+    /// The inspector, which records events and exchanges of visits for the integrator.
     pub fn inspector(&self) -> &Inspector {
         &self.inspector
     }
@@ -194,7 +195,7 @@ impl Kiosk {
         self.lock_kiosk_state().booth_closed_reason().is_none()
     }
 
-    /// The data folder.
+    /// The data store: the program's data folder and the journal in it.
     pub fn data_store(&self) -> &DataStore {
         &self.setup.data_store
     }
@@ -207,7 +208,7 @@ impl Kiosk {
     }
 
     /// The last problem since the program started, and its time.
-    pub fn last_problem(&self) -> Option<(Timestamp, Problem)> {
+    pub fn last_problem_and_time(&self) -> Option<(Timestamp, Problem)> {
         self.lock_kiosk_state().last_problem.clone()
     }
 
@@ -221,22 +222,22 @@ impl Kiosk {
         self.snapshots.subscribe()
     }
 
-    /// Begins a visit and shows it, or first what the operator wants visitors to agree to. Does nothing while a visit
+    /// Starts a visit and shows it, or first shows the consent text if the operator set one. Does nothing while a visit
     /// that has not ended is shown or the booth is closed, and after [`stop_visits`](Self::stop_visits). Needs a tokio
     /// runtime.
     pub fn start_visit_or_show_consent(&self) {
         self.run_command_if_still_current(VisitorCommand::Start, &ExpectedScreen::default());
     }
 
-    /// The visitor agrees to these words, and gets the code. Does nothing on any other screen, and if other words are
-    /// shown now: the visitor did not agree to those. Needs a tokio runtime.
+    /// Starts a visit, because the visitor agreed to the consent text `to`. Does nothing on any other screen, and if
+    /// another text is shown now: the visitor did not agree to that one. Needs a tokio runtime.
     pub fn accept_consent_and_start_visit(&self, to: &str) {
         self.run_command_if_still_current(VisitorCommand::Agree { to }, &ExpectedScreen::default());
     }
 
     /// Leaves the shown visit and its screen. A visit whose avatar is being made continues in the background; any
     /// other ends.
-    pub fn leave_visit(&self) {
+    pub fn leave_shown_visit(&self) {
         self.run_command_if_still_current(VisitorCommand::Cancel, &ExpectedScreen::default());
     }
 
@@ -308,7 +309,7 @@ impl Kiosk {
     /// in any language.
     fn begin_visit_if_agreed(&self, state: &mut KioskState, to: &str) {
         let language = match &state.shown {
-            ShownScreenKind::Consent(texts) => texts.find_language_of_exact_text(to).map(str::to_owned),
+            ShownScreenKind::Consent(texts) => texts.find_language_by_full_text(to).map(str::to_owned),
             _ => None,
         };
         if let Some(language) = language
@@ -319,8 +320,8 @@ impl Kiosk {
         }
     }
 
-    /// Leaves the shown visit and starts a new one, with a new code. Does nothing while its code is still being
-    /// issued.
+    /// Leaves the shown visit and starts a new one, with a new QR code. Does nothing while the shown visit has no QR
+    /// code yet. At a closed booth, only leaves a visit that has ended.
     fn restart_visit_unless_awaiting_code(&self, state: &mut KioskState) {
         let has_its_code =
             |screen_state: &VisitScreenState| screen_state.has_ended() || screen_state.shown_qr_link().is_some();

@@ -40,7 +40,7 @@ impl Kiosk {
                 tracing::error!(%error, visit = %visit, "the ticket of an earlier visit could not be restored");
             }
         }
-        self.close_expired_tickets();
+        self.close_due_tickets();
     }
 
     /// Restores one ticket with its visit.
@@ -110,13 +110,13 @@ impl Kiosk {
         let config = ContinuedVisitConfig { polling: usual.polling, timeout: usual.timeout };
         let kiosk = self.clone();
         // Its end was counted before the restart.
-        let event_sink: EventSink = Arc::new(move |event: VisitEvent| kiosk.record_event_of_recovered_visit(&event));
+        let event_sink: EventSink = Arc::new(move |event: VisitEvent| kiosk.record_and_publish_recovered_event(&event));
         let find_context = |unfinished: &UnfinishedVisit| self.build_recovery_context(unfinished, event_sink);
         let continued =
             continue_unfinished_visit(&setup.data_store, self.clock, &visit, config, find_context, signals).await;
         let recovered = match continued {
             Ok(result) => {
-                self.recover_ended_visit_when_due(&result);
+                self.spawn_recovery_after_ended_visit(&result);
                 RecoveryOutcome::from_visit_end(result.outcome, result.directory, None)
             }
             // Another program finished it, just before it was locked here.
@@ -138,9 +138,10 @@ impl Kiosk {
         self.metrics.record_visit_recovery(&recovered);
     }
 
-    /// Shows that the visit of a ticket is not continued now. Recovery finishes it later.
+    /// Shows that the visit of a ticket is not continued now, and waits in the background for the recovery that
+    /// finishes it later.
     fn show_visit_as_not_continued(&self, visit: VisitId, end: EventKind) {
-        self.record_event_of_recovered_visit(&VisitEvent { visit, at: self.clock.wall_clock_time(), kind: end });
+        self.record_and_publish_recovered_event(&VisitEvent { visit, at: self.clock.wall_clock_time(), kind: end });
         self.spawn_wait_for_due_recovery();
     }
 
@@ -149,14 +150,15 @@ impl Kiosk {
         match self.setup.data_store.journal.load_detailed_visit_record(&visit).await {
             Ok(detail) => {
                 for event in detail.iter().flat_map(|detail| rebuild_events_of_journalled_visit(detail, None)) {
-                    self.record_event_of_recovered_visit(&event);
+                    self.record_and_publish_recovered_event(&event);
                 }
             }
             Err(error) => tracing::error!(%error, visit = %visit, "the end of a ticket's visit could not be read"),
         }
     }
 
-    /// The live ticket of a record. A name that this version does not know, or that is taken, is replaced.
+    /// Builds the live ticket of a journalled one. A name that this version does not know, or that is taken, is
+    /// replaced.
     fn to_live_ticket(
         &self,
         state: &KioskState,

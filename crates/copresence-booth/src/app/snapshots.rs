@@ -15,20 +15,21 @@ use tokio_util::sync::CancellationToken;
 const MAX_CLOCK_WAIT: Duration = Duration::from_secs(30);
 
 impl Kiosk {
-    /// The event sink of visits on the screen.
+    /// Builds the event sink of visits on the screen.
     pub(super) fn event_sink(&self) -> EventSink {
         let kiosk = self.clone();
-        Arc::new(move |event: VisitEvent| kiosk.record_event_for_inspector_and_screen(&event))
+        Arc::new(move |event: VisitEvent| kiosk.count_record_and_publish_event(&event))
     }
 
     /// Counts the event, records it for the inspector, applies it to the screen and publishes a snapshot.
-    pub(super) fn record_event_for_inspector_and_screen(&self, event: &VisitEvent) {
+    pub(super) fn count_record_and_publish_event(&self, event: &VisitEvent) {
         self.metrics.record_visit_event(event);
-        self.record_event_of_recovered_visit(event);
+        self.record_and_publish_recovered_event(event);
     }
 
-    /// As [`record_event_for_inspector_and_screen`](Self::record_event_for_inspector_and_screen), without counting it.
-    pub(super) fn record_event_of_recovered_visit(&self, event: &VisitEvent) {
+    /// As [`count_record_and_publish_event`](Self::count_record_and_publish_event), without counting the
+    /// event in the metrics.
+    pub(super) fn record_and_publish_recovered_event(&self, event: &VisitEvent) {
         self.inspector.record_event(event);
         let mut state = self.lock_kiosk_state();
         if let EventKind::Ended { visit_state, .. } = &event.kind
@@ -61,7 +62,7 @@ impl Kiosk {
         });
     }
 
-    /// The present time for a screen.
+    /// Reads the wall clock and the monotonic clock, for times on a screen.
     pub(super) fn read_wall_and_monotonic_clock(&self) -> ClockReadings {
         ClockReadings { wall: self.clock.wall_clock_time(), monotonic: self.clock.monotonic_timestamp() }
     }
@@ -72,7 +73,7 @@ impl Kiosk {
         let screen =
             state.build_current_screen(&self.setup.asset_base, dirs::home_dir(), &self.read_wall_and_monotonic_clock());
         let tickets = state.build_ticket_views();
-        self.publish_sandbox_tickets_if_changed(state);
+        self.send_sandbox_tickets_to_phone_pages(state);
         let backend = state.shown_or_active_backend().config.to_backend_view();
         let booth =
             VisitorScreenSettingsView { closed: state.booth_closed_reason().cloned(), ..state.booth_settings.clone() };

@@ -1,7 +1,7 @@
 //! The visits of this process, and what the screen shows.
 
 use super::backend_config::ActiveBackend;
-use super::code_pacing::UnusedCodeCounter;
+use super::code_pacing::RecentUnscannedVisits;
 use super::retention::RetentionClock;
 use super::tickets::{Ticket, TicketList};
 use crate::screen_state::{ScreenDataFromHost, VisitScreenState};
@@ -48,7 +48,7 @@ impl ClockReadings {
     }
 }
 
-/// What the screen shows.
+/// Which screen the window shows, with the state that only this screen has.
 #[derive(Default)]
 pub(super) enum ShownScreenKind {
     #[default]
@@ -67,7 +67,7 @@ pub(super) enum ShownScreenKind {
     Forgetting(VisitId, ForgettingState),
 }
 
-/// State of the code entry of a ticket.
+/// State of the pickup code entry of a ticket.
 pub(super) struct PickupCodeEntry {
     pub(super) visit: VisitId,
     pub(super) name: TicketName,
@@ -97,7 +97,7 @@ pub(super) struct KioskState {
     /// The visit that is being handed over: its ticket is being journalled.
     pub(super) handing_over: Option<VisitId>,
     /// The codes that were not used, by which new codes are spaced out.
-    pub(super) unused_codes: UnusedCodeCounter,
+    pub(super) unused_codes: RecentUnscannedVisits,
     /// The last problem, for the operator.
     pub(super) last_problem: Option<(Timestamp, Problem)>,
 }
@@ -115,7 +115,7 @@ impl KioskState {
             retention_clock: RetentionClock::default(),
             tickets: TicketList::default(),
             handing_over: None,
-            unused_codes: UnusedCodeCounter::default(),
+            unused_codes: RecentUnscannedVisits::default(),
             last_problem: None,
         }
     }
@@ -144,8 +144,8 @@ impl KioskState {
             || self.visits.get(id).is_some_and(|active_visit| !active_visit.task_done.is_cancelled())
     }
 
-    /// Whether somebody waits for this visit: it is on the screen, runs in the background, or has a live ticket.
-    pub(super) fn has_visitor(&self, visit: &VisitId) -> bool {
+    /// Whether a visitor still waits for this visit: it is on the screen, runs in the background, or has a live ticket.
+    pub(super) fn has_waiting_visitor(&self, visit: &VisitId) -> bool {
         self.visits.contains_key(visit) || self.tickets.find_by_visit(visit).is_some()
     }
 
@@ -176,8 +176,8 @@ impl KioskState {
         self.drop_ended_unshown_unticketed_visits();
     }
 
-    /// Shows the first screen, and signals the visit that its visitor left: the visit itself decides whether it
-    /// ends or continues in the background.
+    /// Shows the first screen, and signals the visit that its visitor left: the visit itself decides whether it ends or
+    /// continues in the background. Returns the visit that was left.
     pub(super) fn signal_leave_and_clear_screen(&mut self) -> Option<VisitId> {
         let left = self.shown_visit().map(|(id, active_visit)| {
             active_visit.visitor_left.cancel();
@@ -188,8 +188,8 @@ impl KioskState {
         left
     }
 
-    /// Applies an event of a visit to its screen and its ticket. Keeps the problem that ended a visit, and drops visits
-    /// that are over. `now` is a monotonic timestamp.
+    /// Applies an event of a visit to its screen and its ticket, keeps the problem that ended it, and drops visits that
+    /// are over. `now` is a monotonic timestamp.
     pub(super) fn update_screen_and_ticket_from_event(&mut self, event: &VisitEvent, now: Timestamp) {
         if let EventKind::Ended { code, exit, message, .. } = &event.kind
             && !matches!(*exit, 0 | 130)
@@ -241,8 +241,8 @@ impl KioskState {
         })
     }
 
-    /// The visits with a live ticket that ended before anybody used their codes.
-    pub(super) fn find_unused_ended_visits(&self) -> Vec<VisitId> {
+    /// Finds the visits with a live ticket that ended before a phone scanned their QR codes.
+    pub(super) fn find_ticketed_visits_ended_without_scan(&self) -> Vec<VisitId> {
         let is_unused = |visit: &VisitId| {
             self.visits.get(visit).is_none_or(|active_visit| active_visit.screen_state.has_ended_without_scan())
         };
@@ -285,7 +285,7 @@ impl KioskState {
         )
     }
 
-    /// The screen of the code entry.
+    /// Builds the screen on which the pickup code of a ticket is entered.
     fn build_pickup_screen(&self, entry: &PickupCodeEntry, times: &ClockReadings) -> Screen {
         let ticket = self.tickets.find_by_visit(&entry.visit);
         Screen::PickUp {

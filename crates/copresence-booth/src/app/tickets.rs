@@ -25,12 +25,12 @@ pub(super) struct Ticket {
 }
 
 impl Ticket {
-    /// Attempts that are left before a wait, at least 1.
+    /// Number of wrong pickup codes that can still be entered before a wait, at least 1.
     pub(super) fn count_attempts_before_wait(&self) -> u32 {
         FREE_ATTEMPTS.saturating_sub(self.wrong_codes).max(1)
     }
 
-    /// The time until which no code is accepted, if that is after `now`.
+    /// The time until which no pickup code is accepted, if that is after `now`.
     pub(super) fn entry_blocked_until(&self, now: Timestamp) -> Option<Timestamp> {
         (now < self.blocked_until).then_some(self.blocked_until)
     }
@@ -42,8 +42,8 @@ impl Ticket {
         Some(self.finished_at?.saturating_add(waits).unwrap_or(Timestamp::MAX))
     }
 
-    /// Counts an attempt as wrong until it proves right, so that neither parallel attempts nor a crash give more of them.
-    /// `false` if no attempt is accepted at `now`.
+    /// Counts an attempt at the pickup code as wrong until it proves right, so that neither parallel attempts nor a
+    /// crash give more of them. Returns `false` if no attempt is accepted at `now`.
     pub(super) fn accept_and_count_attempt(&mut self, now: Timestamp) -> bool {
         if self.code_hash.is_none() || !self.accepts_code || self.entry_blocked_until(now).is_some() {
             return false;
@@ -53,8 +53,8 @@ impl Ticket {
         true
     }
 
-    /// Blocks the code entry from `now` on, for the wait that the number of wrong codes requires. Also called after a
-    /// restart.
+    /// Blocks the pickup code entry from `now` on, for the wait that the number of wrong codes requires. Also called
+    /// after a restart.
     pub(super) fn block_after_wrong_codes(&mut self, now: Timestamp) {
         let wait = delay_after_failed_attempts(self.wrong_codes);
         self.blocked_until = now.saturating_add(wait).unwrap_or(Timestamp::MAX);

@@ -16,7 +16,8 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 impl Kiosk {
-    /// Shows a new visit at once. What touches the disk or builds HTTP clients happens in its task, without the lock.
+    /// Shows a new visit at once, and spawns the task that runs it. What touches the disk or builds HTTP clients
+    /// happens in that task, without the lock.
     pub(super) fn show_and_spawn_visit(&self, state: &mut KioskState) {
         if self.stopping.is_cancelled() {
             return;
@@ -46,7 +47,7 @@ impl Kiosk {
             if AssertUnwindSafe(kiosk.prepare_and_run_visit(id, at, leave)).catch_unwind().await.is_err() {
                 let event =
                     ended_event_for_problem_code("internal", 2, "the program failed in this visit; the log says where");
-                kiosk.record_event_for_inspector_and_screen(&VisitEvent {
+                kiosk.count_record_and_publish_event(&VisitEvent {
                     visit: id,
                     at: kiosk.clock.wall_clock_time(),
                     kind: event,
@@ -86,10 +87,10 @@ impl Kiosk {
                 let api = self.inspector.start_recording_and_build_client(&self.metrics, id, &api, target, profile);
                 let context = setup.data_store.context_with_default_recovery_limits(api, self.clock, self.event_sink());
                 let result = run_visit(config, context, leave).await;
-                self.recover_ended_visit_when_due(&result);
+                self.spawn_recovery_after_ended_visit(&result);
             }
             Err(error) => {
-                self.record_event_for_inspector_and_screen(&VisitEvent {
+                self.count_record_and_publish_event(&VisitEvent {
                     visit: id,
                     at: self.clock.wall_clock_time(),
                     kind: build_setup_failed_event(&error),

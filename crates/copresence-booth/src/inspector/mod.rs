@@ -39,18 +39,18 @@ const MAX_EVENT_BYTES: usize = 16 * 1024;
 
 /// Recordings of the latest visits (exchanges and events) for the desk's inspector. Clones share them.
 #[derive(Debug, Clone)]
-pub struct Inspector(Arc<InspectorInner>);
+pub struct Inspector(Arc<SharedRecordings>);
 
 /// The recordings and the signal that they have changed.
 #[derive(Debug)]
-struct InspectorInner {
+struct SharedRecordings {
     recordings: Mutex<Recordings>,
     changes: watch::Sender<()>,
 }
 
 impl Default for Inspector {
     fn default() -> Self {
-        Self(Arc::new(InspectorInner {
+        Self(Arc::new(SharedRecordings {
             recordings: Mutex::new(Recordings::new(DEFAULT_BOUNDS)),
             changes: watch::Sender::new(()),
         }))

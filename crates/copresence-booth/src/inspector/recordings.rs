@@ -144,7 +144,7 @@ impl Recordings {
     /// Removes a visit. Returns whether it was recorded.
     pub(super) fn remove_visit_by_id(&mut self, id: VisitId) -> bool {
         let Some(index) = self.recorded_visits.iter().position(|visit| visit.id == id) else { return false };
-        self.remove_visit_at(index);
+        self.remove_visit_and_count_exchanges(index);
         true
     }
 
@@ -178,12 +178,12 @@ impl Recordings {
     /// Drops the oldest visit that has ended, else the oldest one.
     fn drop_oldest_visit_preferring_ended(&mut self) {
         let index = self.recorded_visits.iter().position(|visit| visit.end_code.is_some()).unwrap_or(0);
-        let dropped = self.remove_visit_at(index);
+        let dropped = self.remove_visit_and_count_exchanges(index);
         self.dropped_exchange_count = self.dropped_exchange_count.saturating_add(dropped);
     }
 
     /// Removes a visit. Returns the number of exchanges that it had.
-    fn remove_visit_at(&mut self, index: usize) -> u32 {
+    fn remove_visit_and_count_exchanges(&mut self, index: usize) -> u32 {
         let Some(visit) = self.recorded_visits.remove(index) else { return 0 };
         self.bytes -= visit.exchanges.iter().map(|kept| kept.size).sum::<usize>();
         self.bytes -= visit.events.iter().map(RecordedEvent::approximate_event_bytes).sum::<usize>();

@@ -48,7 +48,7 @@ fn to_visit_list_entry(visit: &RecordedVisit, rules: &RequirementJudge) -> Inspe
     }
 }
 
-/// Number of requirements that this exchange violates. Computed once.
+/// Counts the requirements that an exchange violates, the first time, and keeps the number.
 fn count_exchange_violations(
     kept: &RecordedExchange,
     backend: Option<&BackendWithRoutes>,

@@ -182,7 +182,7 @@ async fn answer_request(
                 );
             }
         };
-        if !has_bearer_token(request, &expected) {
+        if !matches_bearer_token(request, &expected) {
             let mut response = build_text_response(StatusCode::UNAUTHORIZED, "a bearer token is required\n");
             response.headers_mut().insert(WWW_AUTHENTICATE, hyper::header::HeaderValue::from_static("Bearer"));
             return response;
@@ -202,7 +202,7 @@ fn build_text_response(status: StatusCode, text: &str) -> Response<String> {
 }
 
 /// Whether the request has this bearer token. Takes the same time for every wrong token of the same length.
-fn has_bearer_token(request: &Request<Incoming>, expected: &secrecy::SecretString) -> bool {
+fn matches_bearer_token(request: &Request<Incoming>, expected: &secrecy::SecretString) -> bool {
     use secrecy::ExposeSecret as _;
     let value = request.headers().get(AUTHORIZATION).map(hyper::header::HeaderValue::as_bytes).unwrap_or_default();
     let Some((scheme, token)) = value.split_at_checked("Bearer ".len()) else { return false };

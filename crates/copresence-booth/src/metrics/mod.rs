@@ -20,7 +20,7 @@ use prometheus::{
     Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 use std::sync::{Arc, Mutex, PoisonError};
-use visit_phases::{VISIT_PHASE_LABELS, VisitPhaseTimer};
+use visit_phases::{VISIT_PHASE_LABELS, VisitPhaseTimers};
 
 /// Upper bounds of the durations of requests, in seconds.
 const REQUEST_DURATION_BUCKETS: &[f64] = &[0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
@@ -49,8 +49,8 @@ pub enum PageReloadReason {
 impl PageReloadReason {
     const ALL: [Self; 5] = [Self::Crashed, Self::Frozen, Self::NeverLoaded, Self::Idle, Self::Memory];
 
-    /// The value of the label `reason`.
-    fn to_label_value(self) -> &'static str {
+    /// The value of the label `reason` in the metric of page reloads.
+    fn to_reason_label(self) -> &'static str {
         match self {
             Self::Crashed => "crashed",
             Self::Frozen => "frozen",
@@ -116,7 +116,7 @@ struct MetricFamilies {
     disk_free: IntGaugeVec,
     disk_required: IntGauge,
     keychain_state: IntGaugeVec,
-    phase_clock: Mutex<VisitPhaseTimer>,
+    phase_clock: Mutex<VisitPhaseTimers>,
 }
 
 impl Default for BoothMetrics {
@@ -237,7 +237,7 @@ impl BoothMetrics {
         }
         // A panic leaves no partial change.
         let mut clock = families.phase_clock.lock().unwrap_or_else(PoisonError::into_inner);
-        for (phase, seconds) in clock.finish_phases_at_event(event) {
+        for (phase, seconds) in clock.take_phases_ended_by_event(event) {
             families.phase_duration.with_label_values(&[phase]).observe(seconds);
         }
     }
@@ -260,7 +260,7 @@ impl BoothMetrics {
 
     /// Counts a reload of the window's page.
     pub fn record_page_reload(&self, reason: PageReloadReason) {
-        self.0.page_reloads.with_label_values(&[reason.to_label_value()]).inc();
+        self.0.page_reloads.with_label_values(&[reason.to_reason_label()]).inc();
     }
 
     /// Sets the resident memory of the page's processes in bytes; `None` if the system does not report it.
@@ -318,7 +318,7 @@ impl MetricFamilies {
             self.phase_duration.with_label_values(&[phase]);
         }
         for reason in PageReloadReason::ALL {
-            self.page_reloads.with_label_values(&[reason.to_label_value()]);
+            self.page_reloads.with_label_values(&[reason.to_reason_label()]);
         }
         for call in [CallKind::Login, CallKind::Generate, CallKind::Redeem, CallKind::Download, CallKind::Logout] {
             self.backend_request_duration.with_label_values(&[call.as_str()]);

@@ -14,7 +14,7 @@ const WHOLE_VISIT_LABEL: &str = "visit";
 
 /// Measures the phases of all visits in progress.
 #[derive(Debug, Default)]
-pub(super) struct VisitPhaseTimer {
+pub(super) struct VisitPhaseTimers {
     visits: HashMap<VisitId, CurrentVisitPhase>,
 }
 
@@ -27,9 +27,10 @@ struct CurrentVisitPhase {
     since: Timestamp,
 }
 
-impl VisitPhaseTimer {
-    /// Updates the phase of the event's visit. Returns the phases that ended, with their durations in seconds.
-    pub(super) fn finish_phases_at_event(&mut self, event: &VisitEvent) -> Vec<(&'static str, f64)> {
+impl VisitPhaseTimers {
+    /// Moves a visit to the phase that its event begins. Returns the phases that ended, with their durations in
+    /// seconds.
+    pub(super) fn take_phases_ended_by_event(&mut self, event: &VisitEvent) -> Vec<(&'static str, f64)> {
         let at = event.at;
         let reached = match &event.kind {
             EventKind::Started { .. } => {
@@ -90,13 +91,13 @@ mod tests {
     }
 
     fn measure_phases(events: &[(i64, EventKind)]) -> Vec<(&'static str, f64)> {
-        let (mut clock, visit) = (VisitPhaseTimer::default(), VisitId::new());
+        let (mut clock, visit) = (VisitPhaseTimers::default(), VisitId::new());
         let event = |(second, kind): &(i64, EventKind)| VisitEvent {
             visit,
             at: Timestamp::from_second(*second).expect("a time"),
             kind: kind.clone(),
         };
-        let phases = events.iter().flat_map(|one| clock.finish_phases_at_event(&event(one))).collect();
+        let phases = events.iter().flat_map(|one| clock.take_phases_ended_by_event(&event(one))).collect();
         assert!(clock.visits.is_empty() || !matches!(events.last(), Some((_, EventKind::Ended { .. }))));
         phases
     }

@@ -1,6 +1,6 @@
 //! Actions of the operator in the panel.
 
-use super::{OperatorSettings, Panel, PanelInner, panel_data, run_blocking};
+use super::{OperatorSettings, Panel, SharedPanelState, panel_data, run_blocking};
 use crate::app::incomplete_forget_problem;
 use crate::view::Problem;
 use crate::view::panel::{AppearanceAndLanguageSettings, PanelAction};
@@ -54,7 +54,7 @@ impl Panel {
         }
         let _one_at_a_time = self.0.action_lock.lock().await;
         match act {
-            PanelAction::WipeNow => self.forget_all_except_running_visits().await?,
+            PanelAction::WipeNow => self.forget_all_without_waiting_visitor().await?,
             PanelAction::ForgetVisit { visit } => self.forget_past_visit(&visit).await?,
             PanelAction::OpenTicket { visit } => self.0.kiosk.open_ticket_for_operator(&visit)?,
             PanelAction::ForgetTicket { visit } => self.0.kiosk.close_ticket_and_forget_visit(&visit).await?,
@@ -71,7 +71,7 @@ impl Panel {
 
     /// Runs an action that blocks on the disk or the keychain. Must be called outside the async worker threads.
     fn apply_action_blocking(&self, act: PanelAction) -> Result<HostStepAfterAction, Problem> {
-        let PanelInner { kiosk, sources, .. } = &*self.0;
+        let SharedPanelState { kiosk, sources, .. } = &*self.0;
         match act {
             PanelAction::UseProfile { name } => self.switch_to_profile(&name)?,
             PanelAction::SetCredential { slot, value } => self.store_credential_and_reopen_backend(&slot, &value)?,
@@ -127,7 +127,7 @@ impl Panel {
                 let lanes = panel_data::validate_lane_settings(lanes)?;
                 self.change_and_save_settings(|settings| settings.lanes = lanes)?;
                 self.publish_booth_settings();
-                kiosk.close_expired_tickets();
+                kiosk.close_due_tickets();
             }
             // Handled by the async caller.
             PanelAction::Lock
@@ -147,14 +147,14 @@ impl Panel {
         let opened = self.open_backend_by_name(name)?;
         self.change_and_save_settings(|settings| settings.profile = Some(name.to_owned()))?;
         name.clone_into(&mut self.lock_requested_profile_mutex().profile);
-        self.use_backend_for_new_visits(opened);
+        self.replace_backend_and_publish_settings(opened);
         Ok(())
     }
 
     /// Sets a credential and reopens the backend with it. It is stored in the keychain, or only for this run if
     /// there is no keychain.
     fn store_credential_and_reopen_backend(&self, slot: &str, value: &SecretString) -> Result<(), Problem> {
-        let PanelInner { kiosk, sources, .. } = &*self.0;
+        let SharedPanelState { kiosk, sources, .. } = &*self.0;
         let slot = self.find_credential_kind_by_name(slot)?;
         let profile = kiosk.backend_config().profile.name;
         if let Err(error) = sources.credential_store.set_credential(&profile, slot, value) {
@@ -183,7 +183,7 @@ impl Panel {
     fn reopen_backend_with_credentials(&self) -> Result<(), Problem> {
         let name = self.lock_requested_profile_mutex().profile.clone();
         let opened = self.open_backend_by_name(&name)?;
-        self.use_backend_for_new_visits(opened);
+        self.replace_backend_and_publish_settings(opened);
         Ok(())
     }
 
@@ -218,7 +218,7 @@ impl Panel {
             }
         };
         (backend_config.target, backend_config.phone_address) = (open.target, open.phone_url);
-        self.0.kiosk.set_backend_for_new_visits(backend_config);
+        self.0.kiosk.replace_active_backend(backend_config);
         Ok(())
     }
 
@@ -261,7 +261,7 @@ impl Panel {
     }
 
     /// Deletes all past visits. Running visits and those with a live ticket are kept.
-    async fn forget_all_except_running_visits(&self) -> Result<(), Problem> {
+    async fn forget_all_without_waiting_visitor(&self) -> Result<(), Problem> {
         let kiosk = &self.0.kiosk;
         let is_past = |record: &VisitRecord| !kiosk.has_live_ticket(&record.start.id);
         let mut wiped = kiosk.forget_matching_visits_and_recordings(is_past).await;

@@ -73,7 +73,7 @@ impl ProfileAndCredentialSources {
     ///
     /// # Errors
     /// The embedded sandbox cannot start either.
-    pub fn open_backend_with_sandbox_fallback(&self, name: &str, phones: bool) -> Result<OpenedBackend, Problem> {
+    pub fn open_backend_or_closed_sandbox(&self, name: &str, phones: bool) -> Result<OpenedBackend, Problem> {
         self.open_backend_despite_missing_credentials(name, phones).or_else(|problem| {
             tracing::error!(profile = name, "{}", problem.operator);
             let sandbox = Profiles::default().build_profile_by_name(SANDBOX_PROFILE).map_err(|_| problem.clone())?;

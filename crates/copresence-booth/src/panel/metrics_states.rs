@@ -1,6 +1,6 @@
 //! The endpoint of the metrics, and the states that they report beside their counters.
 
-use super::{Panel, PanelInner};
+use super::{Panel, SharedPanelState};
 use crate::metrics::{BoothGaugeValues, MetricsEndpoint, MetricsEndpointConfig};
 use copresence_engine::free_disk_bytes;
 use copresence_engine::health::{self, PartHealth};
@@ -36,7 +36,7 @@ impl Panel {
     }
 
     /// Where the metrics endpoint listens, if it runs.
-    pub fn find_metrics_endpoint_address(&self) -> Option<SocketAddr> {
+    pub fn running_metrics_endpoint_address(&self) -> Option<SocketAddr> {
         let endpoint = self.0.metrics_endpoint.lock().unwrap_or_else(PoisonError::into_inner);
         endpoint.as_ref()?.as_ref().ok().map(MetricsEndpoint::listen_address)
     }
@@ -59,7 +59,7 @@ impl Panel {
 
     /// All metrics of this program in the text format of Prometheus. Needs a tokio runtime.
     pub async fn collect_metrics_text(&self) -> String {
-        let PanelInner { kiosk, sources, keychain_probe, .. } = &*self.0;
+        let SharedPanelState { kiosk, sources, keychain_probe, .. } = &*self.0;
         let recoverable_visits = match kiosk.count_recoverable_visits().await {
             Ok(counts) => Some(counts),
             Err(error) => {

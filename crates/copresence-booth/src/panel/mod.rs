@@ -44,9 +44,10 @@ const TICKET_EXPIRY_CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The operator's panel. Clones share it. Its async methods need a tokio runtime.
 #[derive(Clone)]
-pub struct Panel(Arc<PanelInner>);
+pub struct Panel(Arc<SharedPanelState>);
 
-struct PanelInner {
+/// What all clones of the panel share: the kiosk, the PIN lock, the settings file, and what was published last.
+struct SharedPanelState {
     kiosk: Kiosk,
     pin_lock: PinLock,
     settings_file: SettingsFile,
@@ -96,7 +97,7 @@ impl Panel {
     ) -> Self {
         let requested = Mutex::new(RequestedProfileAndClosedReason { profile, closed_reason: closed });
         let action_lock = tokio::sync::Mutex::default();
-        let panel = Self(Arc::new(PanelInner {
+        let panel = Self(Arc::new(SharedPanelState {
             kiosk,
             pin_lock,
             settings_file: file,
@@ -136,7 +137,7 @@ impl Panel {
     /// # Errors
     /// The journal cannot be read.
     pub async fn load_visit_history(&self) -> Result<Vec<PastVisit>, Problem> {
-        let PanelInner { kiosk, asset_base, .. } = &*self.0;
+        let SharedPanelState { kiosk, asset_base, .. } = &*self.0;
         let past =
             panel_data::load_latest_visits_for_history(kiosk.data_store(), &kiosk.running_visits(), asset_base).await;
         past.map_err(|error| problem_for_code("storage_failed", Some(&error.to_string())))
@@ -153,14 +154,14 @@ impl Panel {
     }
 
     /// The display settings: appearance and language of the window.
-    pub fn display_settings(&self) -> AppearanceAndLanguageSettings {
+    pub fn appearance_and_language_settings(&self) -> AppearanceAndLanguageSettings {
         let display = self.0.settings_file.current_settings().display;
         AppearanceAndLanguageSettings { logo: self.read_operator_logo().is_some(), ..display }
     }
 
     /// Kiosk mode as it is in force.
     pub fn active_kiosk_mode_view(&self) -> KioskModeView {
-        let PanelInner { settings_file: file, kiosk_mode_override: flag, .. } = &*self.0;
+        let SharedPanelState { settings_file: file, kiosk_mode_override: flag, .. } = &*self.0;
         let set = file.current_settings().kiosk_mode;
         KioskModeView {
             on: set || flag.in_force.load(Ordering::Relaxed),
@@ -169,7 +170,7 @@ impl Panel {
         }
     }
 
-    /// Has the embedded sandbox record a new avatar for the code on the screen.
+    /// Has the embedded sandbox record a new avatar for the QR code on the screen.
     ///
     /// # Errors
     /// The backend is not the embedded sandbox, no code is on the screen, or the code cannot have an avatar any more.
@@ -178,7 +179,7 @@ impl Panel {
             return Err("only the embedded sandbox records an avatar by itself".to_owned());
         }
         let link = self.0.kiosk.shown_qr_link().ok_or("there is no code on the screen")?;
-        self.0.sources.simulator.record_new_avatar(&link)
+        self.0.sources.simulator.record_avatar_for_link_token(&link)
     }
 
     /// Forces kiosk mode on, for `--kiosk`. It stays on until the operator changes it in the panel.
@@ -212,7 +213,7 @@ impl Panel {
         let here = {
             let backend_config = backend_config.clone();
             run_blocking(move || {
-                let PanelInner { kiosk, settings_file: file, sources, .. } = &*panel.0;
+                let SharedPanelState { kiosk, settings_file: file, sources, .. } = &*panel.0;
                 let requested = panel.lock_requested_profile_mutex().profile.clone();
                 vec![
                     health::check_profiles_are_usable(sources.config.as_deref(), &requested),
@@ -241,13 +242,13 @@ impl Panel {
             views.extend(run_blocking(move || checks(&panel)).await.unwrap_or_default());
         }
         views.extend(self.check_metrics_endpoint());
-        views.push(health::health_of_last_problem(self.0.kiosk.last_problem().as_ref()));
+        views.push(health::health_of_last_problem(self.0.kiosk.last_problem_and_time().as_ref()));
         views.into_iter().map(PartHealthView::from).collect()
     }
 
     /// Applies retention, closes expired tickets, follows the opening hours and reopens a closed booth, forever. Run it
     /// beside everything else.
-    pub async fn run_retention_and_booth_reopening(&self) {
+    pub async fn run_periodic_booth_tasks_forever(&self) {
         let mut sweep = tokio::time::interval(RETENTION_INTERVAL);
         let mut look = tokio::time::interval(REOPEN_INTERVAL);
         sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -257,7 +258,7 @@ impl Panel {
         loop {
             tokio::select! {
                 _ = sweep.tick() => self.0.kiosk.spawn_forgetting_of_due_visits(),
-                _ = tickets.tick() => self.0.kiosk.close_expired_tickets(),
+                _ = tickets.tick() => self.0.kiosk.close_due_tickets(),
                 _ = look.tick() => {
                     self.open_or_close_booth_by_hours();
                     self.reopen_booth_if_backend_opens().await;
@@ -286,7 +287,7 @@ impl Panel {
         }
         if opened.closed_reason.is_none() || another {
             tracing::info!(profile = opened.backend.profile.name, "the closed booth's backend can be opened now");
-            self.use_backend_for_new_visits(opened);
+            self.replace_backend_and_publish_settings(opened);
         }
     }
 
@@ -297,10 +298,10 @@ impl Panel {
             .open_backend_despite_missing_credentials(name, self.0.settings_file.current_settings().phone_access)
     }
 
-    /// Starts new visits at this backend.
-    fn use_backend_for_new_visits(&self, opened: OpenedBackend) {
+    /// Makes this the backend of new visits, and publishes whether the booth is closed for it.
+    fn replace_backend_and_publish_settings(&self, opened: OpenedBackend) {
         self.lock_requested_profile_mutex().closed_reason = opened.closed_reason;
-        self.0.kiosk.set_backend_for_new_visits(opened.backend);
+        self.0.kiosk.replace_active_backend(opened.backend);
         self.publish_booth_settings();
     }
 
@@ -333,11 +334,11 @@ impl Panel {
 
     /// Reads settings, profiles, credentials and sandbox into one view. Blocks on the disk and the keychain.
     fn build_panel_view(&self, monitors: Vec<MonitorView>, visits_kept: u32, tokens: TokenCounts) -> PanelView {
-        let PanelInner { kiosk, settings_file: file, sources, .. } = &*self.0;
+        let SharedPanelState { kiosk, settings_file: file, sources, .. } = &*self.0;
         let backend_config = kiosk.backend_config();
         let home = dirs::home_dir();
         let path = |path: PathBuf| abbreviate_home(&path.display().to_string(), home.as_deref());
-        let (credentials, keychain) = panel_data::load_credential_views(sources, &backend_config);
+        let (credentials, keychain) = panel_data::load_credential_views_and_keychain_problem(sources, &backend_config);
         let (profiles, profiles_file) =
             panel_data::load_profile_choices_and_path(sources, &backend_config.profile.name);
         let sandbox = if backend_config.target.is_embedded_sandbox { sources.simulator.sandbox_view() } else { None };
@@ -353,7 +354,7 @@ impl Panel {
             refused_credentials: kiosk.credentials_refusal_by_backend(),
             sandbox,
             kiosk_mode: self.active_kiosk_mode_view(),
-            display: self.display_settings(),
+            display: self.appearance_and_language_settings(),
             monitors,
             languages: LANGUAGES.map(str::to_owned).to_vec(),
             keep_hours: file.current_settings().keep_hours,

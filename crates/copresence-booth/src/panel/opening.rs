@@ -44,7 +44,7 @@ impl Panel {
         }
     }
 
-    /// Whether the booth is within its opening hours, as published last.
+    /// Whether the booth is within its opening hours, as they were published last.
     pub fn is_within_opening_hours(&self) -> bool {
         !self.0.is_outside_hours.load(Ordering::Relaxed)
     }

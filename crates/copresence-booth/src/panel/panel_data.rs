@@ -69,9 +69,9 @@ fn to_profile_choice(profiles: &Profiles, name: String) -> ProfileChoice {
     }
 }
 
-/// Loads the views of the credentials that the profile in use can need, without values. Also returns why the
-/// keychain cannot be used. Blocks on it.
-pub(super) fn load_credential_views(
+/// Loads the views of the credentials that the profile in use can need, without values, and the reason why the keychain
+/// cannot be used. Blocks on it.
+pub(super) fn load_credential_views_and_keychain_problem(
     sources: &ProfileAndCredentialSources,
     backend_config: &BackendConfig,
 ) -> (Vec<CredentialView>, Option<Problem>) {

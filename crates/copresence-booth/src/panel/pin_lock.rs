@@ -24,11 +24,11 @@ const FIRST_PIN_PERIOD: Duration = Duration::from_mins(10);
 
 /// The PIN lock. Clones share it. Times are those of one [`copresence_engine::clock::Clock`].
 #[derive(Debug, Clone)]
-pub struct PinLock(Arc<PinLockInner>);
+pub struct PinLock(Arc<SharedPinLock>);
 
 /// What all clones of a PIN lock share: the settings file, the state, and the lock of attempts.
 #[derive(Debug)]
-struct PinLockInner {
+struct SharedPinLock {
     settings_file: SettingsFile,
     /// When the program started.
     started_at: MillisSinceOrigin,
@@ -59,7 +59,7 @@ impl PinLock {
         let blocked_until = now + delay_after_failed_attempts(wrong);
         let state =
             PinLockState { unlocked: None, failed_attempts: wrong, blocked_until, latest_time: now, lock_count: 0 };
-        Self(Arc::new(PinLockInner {
+        Self(Arc::new(SharedPinLock {
             settings_file: file,
             started_at: now,
             state: Mutex::new(state),
@@ -92,7 +92,7 @@ impl PinLock {
     /// # Errors
     /// `pin_set` if there is a PIN, `first_pin_late`, `pin_length`, or the settings cannot be read or written. There is
     /// no PIN then.
-    pub async fn set_first_pin(
+    pub async fn set_first_pin_and_unlock(
         &self,
         pin: SecretString,
         kiosk_mode: bool,
@@ -184,7 +184,7 @@ impl PinLock {
     /// # Errors
     /// The settings cannot be read or written; the PIN stays.
     pub fn remove_pin_from_settings(file: &SettingsFile) -> Result<(), StoreError> {
-        file.replace_pin_despite_unusable_file(None)
+        file.change_pin_despite_unusable_file(None)
     }
 
     /// Replaces the PIN, for people with a shell on this machine. Blocks on the disk and on the hash.
@@ -199,7 +199,7 @@ impl PinLock {
         if !pin.expose_secret().bytes().all(|byte| byte.is_ascii_digit()) {
             return Err("a PIN has digits only, because the PIN pad has no other keys; choose another one".to_owned());
         }
-        file.replace_pin_despite_unusable_file(Some(PinHash::from_pin(pin)?)).map_err(|error| error.to_string())
+        file.change_pin_despite_unusable_file(Some(PinHash::from_pin(pin)?)).map_err(|error| error.to_string())
     }
 
     /// Compares a PIN with the saved hash. Each attempt counts as failed, in the settings file too, until it proves

@@ -47,14 +47,14 @@ async fn the_first_pin_unlocks_and_can_be_set_once() {
     let nothing = booth.enter("0000", START).await;
     assert!(!nothing.open && !nothing.wrong, "there is nothing to try");
     for pin in ["123", &"1".repeat(33)] {
-        let refused = booth.pin_lock.set_first_pin(pin.into(), false, START).await.expect_err("refused");
+        let refused = booth.pin_lock.set_first_pin_and_unlock(pin.into(), false, START).await.expect_err("refused");
         assert_eq!(refused.code, "pin_length");
     }
     assert!(booth.pin_lock.require_unlocked_and_reset_idle(START).is_err());
-    let open = booth.pin_lock.set_first_pin(RIGHT.into(), false, START).await.expect("set");
+    let open = booth.pin_lock.set_first_pin_and_unlock(RIGHT.into(), false, START).await.expect("set");
     assert!(open.pin_set && open.open);
     booth.pin_lock.require_unlocked_and_reset_idle(START).expect("open");
-    let again = booth.pin_lock.set_first_pin("0000".into(), false, START).await.expect_err("refused");
+    let again = booth.pin_lock.set_first_pin_and_unlock("0000".into(), false, START).await.expect_err("refused");
     assert_eq!(again.code, "pin_set");
 }
 
@@ -181,7 +181,7 @@ async fn a_forgotten_pin_can_be_removed() {
     booth.restart(START);
     let view = booth.pin_lock.pin_lock_view(false, START);
     assert!(!view.pin_set && view.wait_seconds == 0);
-    assert!(booth.pin_lock.set_first_pin("0815".into(), false, START).await.expect("set").open);
+    assert!(booth.pin_lock.set_first_pin_and_unlock("0815".into(), false, START).await.expect("set").open);
 }
 
 #[tokio::test]
@@ -192,11 +192,11 @@ async fn settings_with_a_typing_error_keep_the_panel_locked_until_the_pin_is_for
     std::fs::write(&path, text).expect("written");
     booth.restart(START);
     assert!(booth.pin_lock.pin_lock_view(false, START).pin_set, "whether there is one is unknown");
-    let refused = booth.pin_lock.set_first_pin("0815".into(), false, START).await.expect_err("refused");
+    let refused = booth.pin_lock.set_first_pin_and_unlock("0815".into(), false, START).await.expect_err("refused");
     assert_eq!(refused.code, "settings_failed");
     PinLock::remove_pin_from_settings(&SettingsFile::read_settings_file(booth.data.clone())).expect("dropped");
     booth.restart(START);
-    assert!(booth.pin_lock.set_first_pin("0815".into(), false, START).await.expect("set").open);
+    assert!(booth.pin_lock.set_first_pin_and_unlock("0815".into(), false, START).await.expect("set").open);
 }
 
 #[tokio::test]
@@ -204,7 +204,7 @@ async fn in_kiosk_mode_the_first_pin_can_only_be_set_soon_after_the_start() {
     let mut booth = Booth::new();
     let later = after(10 * 60 + 1);
     assert!(!booth.pin_lock.pin_lock_view(true, after(10 * 60)).first_pin_late);
-    let refused = booth.pin_lock.set_first_pin(RIGHT.into(), true, later).await.expect_err("refused");
+    let refused = booth.pin_lock.set_first_pin_and_unlock(RIGHT.into(), true, later).await.expect_err("refused");
     assert_eq!(refused.code, "first_pin_late");
     let late = booth.pin_lock.pin_lock_view(true, later);
     assert!(!late.pin_set && late.first_pin_late, "said before a PIN is chosen");
@@ -212,10 +212,10 @@ async fn in_kiosk_mode_the_first_pin_can_only_be_set_soon_after_the_start() {
     // After a restart, and on a machine that is no kiosk at any time.
     booth.restart(later);
     assert!(!booth.pin_lock.pin_lock_view(true, later).first_pin_late);
-    assert!(booth.pin_lock.set_first_pin(RIGHT.into(), true, later).await.expect("set").open);
+    assert!(booth.pin_lock.set_first_pin_and_unlock(RIGHT.into(), true, later).await.expect("set").open);
     assert!(!booth.pin_lock.pin_lock_view(true, after(30 * 60)).first_pin_late, "there is a PIN");
     let desktop = Booth::new();
-    assert!(desktop.pin_lock.set_first_pin(RIGHT.into(), false, later).await.expect("set").open);
+    assert!(desktop.pin_lock.set_first_pin_and_unlock(RIGHT.into(), false, later).await.expect("set").open);
 }
 
 #[tokio::test]
@@ -240,7 +240,7 @@ async fn unreadable_settings_keep_the_panel_locked() {
     std::os::unix::fs::symlink("/dev/null", &settings).expect("linked");
     booth.restart(START);
     assert!(booth.pin_lock.pin_lock_view(false, START).pin_set, "whether there is one is unknown");
-    let refused = booth.pin_lock.set_first_pin("0815".into(), false, START).await.expect_err("refused");
+    let refused = booth.pin_lock.set_first_pin_and_unlock("0815".into(), false, START).await.expect_err("refused");
     assert_eq!(refused.code, "settings_failed");
     assert_eq!(booth.pin_lock.try_unlock(RIGHT.into(), START).await.expect_err("refused").code, "settings_failed");
 }

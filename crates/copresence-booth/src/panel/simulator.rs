@@ -22,7 +22,7 @@ pub trait EmbeddedSandboxControl: Send + Sync {
     ///
     /// # Errors
     /// The link has no token, the token is unknown, expired or has an avatar already, or the sandbox was not started.
-    fn record_new_avatar(&self, link: &str) -> Result<(), String>;
+    fn record_avatar_for_link_token(&self, link: &str) -> Result<(), String>;
 
     /// Its controls; `None` before it was started.
     fn sandbox_view(&self) -> Option<SandboxControlsView>;

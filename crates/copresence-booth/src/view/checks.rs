@@ -40,7 +40,7 @@ pub struct ChecksPlan {
     pub disturbs: u32,
 }
 
-/// One step of a run.
+/// One step of a planned run of the checks, with the requests that it costs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 pub struct PlannedStep {
     /// What it does, as in `log in`.
@@ -116,7 +116,7 @@ pub struct CheckView {
     pub requirements: Vec<String>,
 }
 
-/// Request to a person with a phone to scan a code.
+/// Request, during a run of the checks, to a person with a phone to scan a QR code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 pub struct ChecksInvitation {
     /// The link in the code.

@@ -29,8 +29,7 @@ impl Default for LaneSettings {
     }
 }
 
-/// The ticket of a visit that continues in the background. Its name has two words: colour and symbol, as in *Blue Comet*.
-/// Live tickets differ in both.
+/// Name of a ticket: two words, colour and symbol, as in *Blue Comet*. Live tickets differ in both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, TS)]
 pub struct TicketName {
     /// First word, and the colour in which the symbol is drawn.
@@ -79,7 +78,7 @@ pub struct NextVisitorOffer {
     pub automatic_seconds: Option<u32>,
 }
 
-/// State of the code entry of a ticket.
+/// State of the pickup code entry of a ticket, as the screen shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 pub struct PickupEntryView {
     /// Whether an entered code is being checked. Other entries are ignored meanwhile.

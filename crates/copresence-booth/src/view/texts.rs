@@ -26,7 +26,7 @@ impl LocalizedTextView {
     }
 
     /// The language whose text is exactly `words`, if there is one.
-    pub fn find_language_of_exact_text(&self, words: &str) -> Option<&str> {
+    pub fn find_language_by_full_text(&self, words: &str) -> Option<&str> {
         self.iter().find(|(_, text)| *text == words).map(|(language, _)| language)
     }
 
@@ -62,8 +62,8 @@ mod tests {
     #[test]
     fn a_text_is_found_by_its_exact_words() {
         let texts: LocalizedTextView = [("de", "Wir filmen."), ("en", "We film.")].into_iter().collect();
-        assert_eq!(texts.find_language_of_exact_text("We film."), Some("en"));
-        assert_eq!(texts.find_language_of_exact_text("We film"), None);
-        assert_eq!(LocalizedTextView::default().find_language_of_exact_text(""), None);
+        assert_eq!(texts.find_language_by_full_text("We film."), Some("en"));
+        assert_eq!(texts.find_language_by_full_text("We film"), None);
+        assert_eq!(LocalizedTextView::default().find_language_by_full_text(""), None);
     }
 }

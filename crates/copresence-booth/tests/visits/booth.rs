@@ -60,7 +60,7 @@ async fn what_visitors_agree_to_stands_before_the_code() {
     assert_eq!(kiosk.current_snapshot().screen, Screen::Attract, "nothing was asked yet");
     kiosk.start_visit_or_show_consent();
     assert_eq!(kiosk.current_snapshot().screen, Screen::Consent { texts });
-    kiosk.leave_visit();
+    kiosk.leave_shown_visit();
     assert_eq!(kiosk.current_snapshot().screen, Screen::Attract);
     assert_eq!(fixture.backend.count_requests(GENERATE_PATH), 0, "a token is somebody's money");
     kiosk.start_visit_or_show_consent();
@@ -81,7 +81,7 @@ async fn a_consent_in_any_language_has_everybody_asked() {
     assert!(matches!(kiosk.current_snapshot().screen, Screen::Consent { .. }));
     kiosk.apply_visitor_screen_settings(VisitorScreenSettingsView::default(), LocalizedTextView::default());
     assert!(matches!(kiosk.current_snapshot().screen, Screen::Consent { .. }), "who stands there is asked still");
-    kiosk.leave_visit();
+    kiosk.leave_shown_visit();
     kiosk.start_visit_or_show_consent();
     until(&kiosk, is_invite).await;
     kiosk.stop_visits().await;
@@ -100,7 +100,7 @@ async fn nobody_agrees_to_words_that_they_were_not_told() {
     kiosk.accept_consent_and_start_visit("We keep your avatar for a year.");
     kiosk.accept_consent_and_start_visit("");
     assert_eq!(kiosk.current_snapshot().screen, Screen::Consent { texts: told(EN) });
-    kiosk.leave_visit();
+    kiosk.leave_shown_visit();
     kiosk.start_visit_or_show_consent();
     kiosk.accept_consent_and_start_visit(EN);
     assert!(matches!(kiosk.current_snapshot().screen, Screen::Consent { .. }), "the page was behind");
@@ -237,7 +237,7 @@ async fn what_cannot_be_removed_is_said() {
     };
     assert_eq!(problem.code, "forget_incomplete");
     assert!(problem.operator.contains("holiday.jpg"), "{}", problem.operator);
-    assert_eq!(kiosk.last_problem().map(|(_, last)| last), Some(problem));
+    assert_eq!(kiosk.last_problem_and_time().map(|(_, last)| last), Some(problem));
     assert!(folder.join("holiday.jpg").exists() && !folder.join("avatar.glb").exists());
     kiosk.stop_visits().await;
 }
@@ -299,7 +299,7 @@ async fn another_backend_is_for_the_next_visitor() {
     kiosk.start_visit_or_show_consent();
     until(&kiosk, is_invite).await;
     let (profile, target) = (second.profile.clone(), second.target.clone());
-    kiosk.set_backend_for_new_visits(BackendConfig { profile, target, phone_address: None });
+    kiosk.replace_active_backend(BackendConfig { profile, target, phone_address: None });
     let host = |fixture: &Fixture| fixture.target.host_and_port();
     assert_eq!(kiosk.current_snapshot().backend.host, host(&first), "whose code is on the screen");
     kiosk.return_to_start();
@@ -435,7 +435,7 @@ async fn a_visit_that_is_locked_is_forgotten_once_it_is_free_and_not_recovered_b
     kiosk.stop_visits().await;
     assert_eq!(fixture.backend.count_requests(REDEEM_PATH), before, "the token of a person who left is not used");
     assert_eq!(kept(&fixture).await, (0, 0));
-    assert_eq!(kiosk.last_problem(), None);
+    assert_eq!(kiosk.last_problem_and_time(), None);
 }
 
 #[tokio::test]
@@ -480,7 +480,7 @@ async fn recovery_behind_the_visitors_is_bounded_and_leaves_no_trace_at_the_boot
         before + confirmed_refusals,
         "each once, and a refusal twice: the next attempt waits"
     );
-    assert_eq!(kiosk.last_problem(), None);
+    assert_eq!(kiosk.last_problem_and_time(), None);
     let rules = |_: &copresence_client::Exchange, _: &copresence_client::BackendWithRoutes| Vec::new();
     assert!(kiosk.inspector().build_inspector_view_of_visit_or_newest(None, &rules).visits.is_empty());
     kiosk.stop_visits().await;

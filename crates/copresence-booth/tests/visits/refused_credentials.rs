@@ -27,7 +27,7 @@ impl EmbeddedSandboxControl for NoSandbox {
     fn set_phone_access(&self, _: bool) -> Result<EmbeddedSandboxBackend, String> {
         Err("none".to_owned())
     }
-    fn record_new_avatar(&self, _: &str) -> Result<(), String> {
+    fn record_avatar_for_link_token(&self, _: &str) -> Result<(), String> {
         Err("none".to_owned())
     }
     fn sandbox_view(&self) -> Option<SandboxControlsView> {

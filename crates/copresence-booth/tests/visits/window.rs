@@ -112,7 +112,7 @@ async fn leaving_before_anybody_scanned_ends_the_visit() {
     kiosk.restart_visit_with_new_token();
     until(&kiosk, is_invite).await;
     assert!(kiosk.shown_qr_link().is_some_and(|link| link.ends_with("export-token-2")));
-    kiosk.leave_visit();
+    kiosk.leave_shown_visit();
     assert_eq!(kiosk.current_snapshot().screen, Screen::Attract);
     kiosk.stop_visits().await;
     assert_eq!(exits(&fixture).await, [Some(130), Some(130)]);
@@ -134,7 +134,7 @@ async fn a_code_after_many_unused_ones_waits() {
         kiosk.restart_visit_with_new_token();
     }
     assert!(matches!(kiosk.current_snapshot().screen, Screen::Preparing { .. }));
-    kiosk.leave_visit();
+    kiosk.leave_shown_visit();
     kiosk.stop_visits().await;
     assert_eq!(fixture.backend.count_requests(GENERATE_PATH), 5, "the sixth code was not requested");
 }
@@ -151,7 +151,7 @@ async fn the_token_of_a_visitor_who_leaves_before_the_code_is_kept() {
     let kiosk = kiosk(&fixture);
     kiosk.start_visit_or_show_consent();
     fixture.backend.wait_for_requests(GENERATE_PATH, 1).await;
-    kiosk.leave_visit();
+    kiosk.leave_shown_visit();
     assert_eq!(kiosk.current_snapshot().screen, Screen::Attract, "nobody waits at the screen");
     open.send(()).expect("it waits");
     kiosk.stop_visits().await;
@@ -173,14 +173,14 @@ async fn leaving_before_the_code_counts_as_an_unused_code() {
     for requested in 1..=5 {
         kiosk.start_visit_or_show_consent();
         fixture.backend.wait_for_requests(GENERATE_PATH, requested).await;
-        kiosk.leave_visit();
+        kiosk.leave_shown_visit();
     }
     kiosk.start_visit_or_show_consent();
     assert!(matches!(kiosk.current_snapshot().screen, Screen::Preparing { .. }));
     for open in open {
         open.send(()).expect("it waits");
     }
-    kiosk.leave_visit();
+    kiosk.leave_shown_visit();
     kiosk.stop_visits().await;
     assert_eq!(fixture.backend.count_requests(GENERATE_PATH), 5, "the sixth code was not requested");
 }
@@ -197,7 +197,7 @@ async fn leaving_without_an_issued_token_is_no_unused_code() {
     for requested in 1..=7 {
         kiosk.start_visit_or_show_consent();
         fixture.backend.wait_for_requests(GENERATE_PATH, requested).await;
-        kiosk.leave_visit();
+        kiosk.leave_shown_visit();
     }
     kiosk.stop_visits().await;
     assert_eq!(fixture.backend.count_requests(GENERATE_PATH), 7, "no code waited");
@@ -251,7 +251,7 @@ async fn an_avatar_that_comes_at_the_moment_of_leaving_is_saved() {
     let kiosk = kiosk(&fixture);
     kiosk.start_visit_or_show_consent();
     fixture.backend.wait_for_requests(REDEEM_PATH, 1).await;
-    kiosk.leave_visit();
+    kiosk.leave_shown_visit();
     open.send(()).expect("it waits");
     until_ended(&fixture, 1).await;
     assert_eq!(exits(&fixture).await, [Some(0)]);

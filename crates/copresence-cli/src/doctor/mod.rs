@@ -47,9 +47,9 @@ pub(crate) async fn run_doctor_command(common: &CommonOptions, options: DoctorOp
         parts.extend(check_backend_and_clock(&profile).await);
     }
     parts.extend([
-        desktop::check_display(&context::read_environment_variable),
-        desktop::check_web_view_library(&context::read_environment_variable),
-        health::graphics::check_graphics_workaround(&context::read_environment_variable),
+        desktop::check_display(&context::read_unicode_environment_variable),
+        desktop::check_web_view_library(&context::read_unicode_environment_variable),
+        health::graphics::check_graphics_workaround(&context::read_unicode_environment_variable),
     ]);
     parts.extend(link.as_ref().map(health::qr_distance::check_qr_distance));
     for view in &parts {
@@ -58,7 +58,7 @@ pub(crate) async fn run_doctor_command(common: &CommonOptions, options: DoctorOp
     Ok(most_urgent_exit_code(&parts))
 }
 
-/// Without `--profile`, uses the profile that the window would use: the one chosen in the panel.
+/// Sets the profile that the window would use, the one chosen in the panel, if there is no `--profile`.
 fn default_to_window_profile(common: &CommonOptions, settings: Option<&LoadedSettingsFile>) -> CommonOptions {
     let chosen = || settings.and_then(|read| read.values.profile.clone());
     CommonOptions { profile: common.profile.clone().or_else(chosen), ..common.clone() }
@@ -90,7 +90,7 @@ async fn check_keychain_and_credentials(profile: Profile) -> Vec<PartHealth> {
         let credential_store = CredentialStore::keychain_backed_store();
         vec![
             health::check_keychain(&credential_store, &profile),
-            health::check_credentials(&profile, &credential_store, &context::read_environment_variable),
+            health::check_credentials(&profile, &credential_store, &context::read_unicode_environment_variable),
         ]
     });
     checks.await.unwrap_or_else(|error| vec![bad_part_health(part::KEYCHAIN, error, "Try again")])
@@ -122,7 +122,7 @@ async fn check_backend_and_clock(profile: &Profile) -> Vec<PartHealth> {
     parts
 }
 
-/// Starts the embedded sandbox as a visit does.
+/// Starts the embedded sandbox in the same way as a visit does, to check it.
 async fn start_embedded_sandbox() -> Result<(Server, ProfileOrSandboxBackend), String> {
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let server = Server::start(SandboxSettings::default(), listen).await.map_err(|error| error.to_string())?;

@@ -47,6 +47,7 @@ pub(super) async fn remove_receipts(common: &CommonOptions, data_store: &DataSto
     Ok(())
 }
 
+/// Prints the receipt of one visit, as text or with `--json` as one line of JSON.
 fn print_receipt(common: &CommonOptions, receipt: &VisitReceipt) {
     if common.json {
         return output::print_json_line(&receipt_to_json(receipt));
@@ -97,6 +98,7 @@ fn describe_item_state(item: &StoredItem) -> String {
     }
 }
 
+/// Converts the receipt of a deleted or stored visit to JSON.
 fn receipt_to_json(receipt: &VisitReceipt) -> serde_json::Value {
     let item = |item: &StoredItem| {
         json!({"kind": item.kind, "place": item.place, "deleted_at": item.deleted_at.map(format_rfc3339),

@@ -15,7 +15,7 @@ use copresence_engine::clock::Clock;
 use copresence_load::locust::{WorkerConfig, WorkerError, run_worker};
 use copresence_load::prometheus::MetricsServer;
 use copresence_load::report::{ReportPlan, ReportRunDetails, ReportTarget, render_html_report};
-use copresence_load::{LoadReport, LoadRun};
+use copresence_load::{LoadReport, PreparedLoadRun};
 use render::LoadRenderer;
 use std::io::{BufRead, IsTerminal};
 use std::path::Path;
@@ -30,8 +30,9 @@ const MASTER_WAIT_TIMEOUT: Duration = Duration::from_mins(5);
 pub(crate) async fn run_load_command(common: &CommonOptions, options: LoadOptions) -> Result<u8, CommandFailure> {
     // Report an unwritable file before a token is spent.
     let files = ReportFiles::check_report_files(&options)?;
-    let stopping =
-        signals::token_cancelled_by_signal("stopping; requests in flight are awaited first (again to stop at once) …");
+    let stopping = signals::token_cancelled_by_first_signal(
+        "stopping; requests in flight are awaited first (again to stop at once) …",
+    );
     let target = tokio::select! {
         target = LoadTarget::open_load_target(common, &options) => target?,
         () = stopping.cancelled() => return Err(CommandFailure::interrupted_before_start_error()),
@@ -55,10 +56,10 @@ async fn run_load_in_this_process(
 ) -> Result<u8, CommandFailure> {
     let plan = options.to_load_plan(target.phone.is_some())?;
     let console = target.to_console_plan(options);
-    confirm_costs(target, options)?;
+    refuse_or_confirm_costs(target, options)?;
     let client = target.build_unrecorded_client()?;
     let report_plan = ReportPlan::new(&plan, &console, target.phone_word);
-    let run = LoadRun::new(&client, plan, console, target.phone.clone());
+    let run = PreparedLoadRun::new(&client, plan, console, target.phone.clone());
     let metrics = match options.prometheus {
         Some(address) => Some(start_metrics_server(address, &run).await?),
         None => None,
@@ -69,7 +70,7 @@ async fn run_load_in_this_process(
     let clock = Clock::default();
     let started_at = clock.wall_clock_time();
     let end = {
-        let running = run.run_plan_until_end_or_stop(stopping);
+        let running = run.run_plan_until_stop_and_log_out(stopping);
         tokio::select! {
             end = running => end,
             never = renderer.show_progress_forever() => match never {},
@@ -84,7 +85,7 @@ async fn run_load_in_this_process(
     };
     let report = LoadReport::new(context, &run.shared_statistics(), &options.thresholds);
     renderer.print_summary(&report);
-    files.write_report_files(&report);
+    files.write_load_report_files_or_warn(&report);
     Ok(report.exit)
 }
 
@@ -95,7 +96,7 @@ async fn run_as_worker(
     target: &LoadTarget,
     stopping: &CancellationToken,
 ) -> Result<u8, CommandFailure> {
-    confirm_costs(target, options)?;
+    refuse_or_confirm_costs(target, options)?;
     let config = WorkerConfig {
         // clap requires it.
         master_host: options.master_host.clone().unwrap_or_default(),
@@ -124,13 +125,16 @@ async fn run_as_worker(
 }
 
 /// Starts the endpoint for Prometheus.
-async fn start_metrics_server(address: std::net::SocketAddr, run: &LoadRun) -> Result<MetricsServer, CommandFailure> {
+async fn start_metrics_server(
+    address: std::net::SocketAddr,
+    run: &PreparedLoadRun,
+) -> Result<MetricsServer, CommandFailure> {
     MetricsServer::bind_and_serve_metrics(address, run.shared_statistics())
         .await
         .map_err(|error| CommandFailure::usage_error(format!("--prometheus {address}: cannot listen: {error}")))
 }
 
-/// The backend as the report names it.
+/// Converts the target to the backend as the report names it.
 fn to_report_target(target: &LoadTarget) -> ReportTarget {
     ReportTarget {
         profile: target.profile.name.clone(),
@@ -140,7 +144,7 @@ fn to_report_target(target: &LoadTarget) -> ReportTarget {
 }
 
 /// Refuses to spend tokens of a real backend without a limit, and asks for confirmation.
-fn confirm_costs(target: &LoadTarget, options: &LoadOptions) -> Result<(), CommandFailure> {
+fn refuse_or_confirm_costs(target: &LoadTarget, options: &LoadOptions) -> Result<(), CommandFailure> {
     if target.is_sandbox {
         return Ok(());
     }
@@ -193,18 +197,18 @@ impl ReportFiles {
     }
 
     /// Writes the files; only warns about those that fail.
-    fn write_report_files(self, report: &LoadReport) {
+    fn write_load_report_files_or_warn(self, report: &LoadReport) {
         if let Some(file) = self.report {
-            write_report(&file, Ok(report.to_json()));
+            write_load_report_or_warn(&file, Ok(report.to_json()));
         }
         if let Some(file) = self.html {
-            write_report(&file, render_html_report(report).map_err(|error| error.to_string()));
+            write_load_report_or_warn(&file, render_html_report(report).map_err(|error| error.to_string()));
         }
     }
 }
 
 /// Writes a report, and prints its path, or a warning if that failed.
-fn write_report(file: &DeferredOutputFile, text: Result<String, String>) {
+fn write_load_report_or_warn(file: &DeferredOutputFile, text: Result<String, String>) {
     let written = text.and_then(|text| file.replace_output_bytes(text.as_bytes()).map_err(|error| error.to_string()));
     let path = file.path().display();
     match written {

@@ -112,7 +112,7 @@ pub(crate) struct LoadOptions {
     pub(crate) world: SimulatedBackendOptions,
 }
 
-/// The value of `--phone`.
+/// Who scans the QR codes of a load test: the value of `--phone`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum LoadPhoneChoice {
     /// The tester API of the sandbox.
@@ -134,7 +134,7 @@ impl LoadPhoneChoice {
     }
 }
 
-/// The value of `--download`.
+/// What a load test downloads: the value of `--download`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum DownloadChoice {
     /// Request no file
@@ -156,7 +156,8 @@ impl From<DownloadChoice> for DownloadMode {
 }
 
 impl LoadOptions {
-    /// When visits start and end. `has_phone`: whether visits can end by themselves.
+    /// Converts the options to the plan of the load test: when visits start and end. `has_phone`: whether visits can
+    /// end by themselves.
     pub(super) fn to_load_plan(&self, has_phone: bool) -> Result<LoadPlan, CommandFailure> {
         let consoles = self.consoles.map(|count| count as usize);
         let (model, duration) = if let Some(arrivals) = &self.arrivals {

@@ -27,7 +27,7 @@ impl LoadTestPhone for SandboxPhones {
     }
 }
 
-/// Runs a command for each code.
+/// The phones of a load test as a command of the user's, which is run once for each QR code.
 pub(super) struct CommandPhones(PhoneCommand);
 
 impl CommandPhones {

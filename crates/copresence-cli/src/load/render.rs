@@ -18,7 +18,7 @@ const LIVE_VIEW_INTERVAL: Duration = Duration::from_secs(1);
 /// Interval of the lines without a terminal.
 const PROGRESS_LINE_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Prints the course of a run.
+/// Prints the start, the progress and the result of a load test.
 pub(super) struct LoadRenderer {
     statistics: Arc<Statistics>,
     json: bool,
@@ -39,7 +39,7 @@ impl LoadRenderer {
         Self { statistics, json: common.json, live, started: Instant::now() }
     }
 
-    /// Prints what is about to happen.
+    /// Prints what a load test is about to do: the backend, the consoles or rates, and the address of the metrics.
     pub(super) fn print_start(&self, target: &ReportTarget, plan: &ReportPlan, metrics: Option<SocketAddr>) {
         if self.json {
             let metrics = metrics.map(|address| format!("http://{address}/metrics"));

@@ -6,7 +6,7 @@ use crate::common_options::CommonOptions;
 use crate::context;
 use crate::embedded_sandbox::{build_embedded_sandbox_backend, start_embedded_sandbox};
 use crate::failure::CommandFailure;
-use crate::remote_target::load_target_with_credentials;
+use crate::remote_target::load_target_prompting_if_keychain_fails;
 use copresence_engine::profile::Profile;
 use copresence_engine::setup::ProfileOrSandboxBackend;
 use copresence_engine::{NoRecorder, SetupError};
@@ -46,11 +46,11 @@ impl LoadTarget {
             if profile.uses_embedded_sandbox() { Some(start_embedded_sandbox(&options.world).await?) } else { None };
         let backend = match &embedded_sandbox {
             Some(server) => build_embedded_sandbox_backend(server)?,
-            None => load_target_with_credentials(&profile)
+            None => load_target_prompting_if_keychain_fails(&profile)
                 .await
                 .map_err(|failure| failure.with_remedy_if_credentials_missing(&profile))?,
         };
-        let operator = context::read_environment_variable(OPERATOR_KEY).filter(|key| !key.trim().is_empty());
+        let operator = context::read_unicode_environment_variable(OPERATOR_KEY).filter(|key| !key.trim().is_empty());
         let control = SandboxControl::detect_controllable_sandbox(&backend.api_url, operator.map(ApiKey::new)).await;
         let control = control.map_err(|error| CommandFailure::usage_error(error.to_string()))?;
         let is_sandbox = control.is_some();
@@ -73,14 +73,14 @@ impl LoadTarget {
         Ok(Self { profile, backend, is_sandbox, phone, phone_word, embedded_sandbox })
     }
 
-    /// The client of the backend. Its exchanges are recorded by the load test.
+    /// Builds the API client of the backend without a recorder: the load test records the exchanges itself.
     pub(super) fn build_unrecorded_client(&self) -> Result<copresence_load::ApiClient, CommandFailure> {
         let client = self.backend.build_api_client(&self.profile, Arc::new(NoRecorder));
         client
             .map_err(|error: SetupError| CommandFailure::from(error).with_remedy_if_credentials_missing(&self.profile))
     }
 
-    /// How one visit proceeds.
+    /// Builds the plan of one visit of a virtual console, from the profile and the options.
     pub(super) fn to_console_plan(&self, options: &LoadOptions) -> ConsolePlan {
         let mut polling = self.profile.polling.clone();
         if let Some(poll) = options.poll {

@@ -37,7 +37,7 @@ pub(super) fn print_fault_catalogue(common: &CommonOptions) {
                 .collect();
             let example: serde_json::Value = serde_json::from_str(entry.example).unwrap_or_default();
             output::print_json_line(
-                &json!({"fault": entry.name, "does": entry.does, "happens": describe_before_or_after_effect(entry.timing), "on": on,
+                &json!({"fault": entry.name, "does": entry.does, "happens": describe_fault_timing(entry.timing), "on": on,
                        "with": with, "example": example}),
             );
             continue;
@@ -46,7 +46,7 @@ pub(super) fn print_fault_catalogue(common: &CommonOptions) {
             "{}\n  {}\n  Happens {}.",
             entry.name,
             entry.does,
-            describe_before_or_after_effect(entry.timing)
+            describe_fault_timing(entry.timing)
         ));
         for parameter in entry.parameters {
             output::print_stdout_line(format_args!("    {:<17} {}", parameter.name, parameter.meaning));
@@ -56,7 +56,7 @@ pub(super) fn print_fault_catalogue(common: &CommonOptions) {
 }
 
 /// Describes whether a fault acts in place of the effect of its request, or after it.
-fn describe_before_or_after_effect(when: FaultTiming) -> &'static str {
+fn describe_fault_timing(when: FaultTiming) -> &'static str {
     match when {
         FaultTiming::Instead => "in place of the request's effect",
         FaultTiming::InsteadOrAfter => "in place of the request's effect, or after it",

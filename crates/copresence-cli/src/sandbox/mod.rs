@@ -18,6 +18,8 @@ use tokio_util::sync::CancellationToken;
 /// Port without `--listen` and without a command.
 const DEFAULT_PORT: u16 = 8787;
 
+/// Runs `copresence sandbox`: prints a catalogue, or serves a simulated backend until it is stopped or the command
+/// beside it ends. Returns the exit code.
 pub(crate) async fn run_sandbox_command(common: &CommonOptions, options: SandboxOptions) -> Result<u8, CommandFailure> {
     if options.list_scenarios {
         lists::print_scenario_catalogue(common);
@@ -57,7 +59,7 @@ pub(crate) async fn run_sandbox_command(common: &CommonOptions, options: Sandbox
     let default_port = if options.command.is_empty() { DEFAULT_PORT } else { 0 };
     let listen = options.listen.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, default_port)));
     // Before the server starts, so that no signal is missed. A command handles signals itself.
-    let stopping = options.command.is_empty().then(|| signals::token_cancelled_by_signal("stopping …"));
+    let stopping = options.command.is_empty().then(|| signals::token_cancelled_by_first_signal("stopping …"));
     if let Some(stopping) = stopping.clone().filter(|_| options.until_stdin_closes) {
         cancel_when_stdin_closes(stopping);
     }

@@ -8,13 +8,14 @@ use crate::failure::CommandFailure;
 use crate::output;
 use copresence_validate::Report;
 use copresence_validate::report::shape::{
-    DifferenceKind, NoiseDifferenceGroup, ShapeDifference, compare_response_shapes, group_noise_differences,
+    DifferenceSignificance, NoiseDifferenceGroup, ShapeDifference, compare_response_shapes, group_noise_differences,
 };
 use serde_json::json;
 use std::path::Path;
 
-/// Prints the differences between two reports, each from a file or from a run of the named profile.
-pub(super) async fn print_differences_between_reports(
+/// Prints the differences between two reports. Reads each from a file, or runs the checks on the profile of that name.
+/// Returns the exit code.
+pub(super) async fn print_differences_of_reports_or_runs(
     common: &CommonOptions,
     options: &ValidateOptions,
     renderer: &ValidateRenderer,
@@ -46,7 +47,7 @@ pub(super) async fn print_differences_between_reports(
         }
     }
     let exit = u8::from(!found.is_empty());
-    let meaning = found.iter().filter(|difference| difference.kind == DifferenceKind::Meaning).count();
+    let meaning = found.iter().filter(|difference| difference.kind == DifferenceSignificance::Meaning).count();
     if renderer.is_json_output() {
         print_json_line(&json!({
             "event": "ended", "exit": exit, "differences": found.len(), "differences_of_meaning": meaning,
@@ -78,7 +79,7 @@ pub(super) async fn print_differences_between_reports(
 
 /// Prints each difference that changes what a client does, with the values at both backends.
 fn print_differences_of_meaning(renderer: &ValidateRenderer, found: &[ShapeDifference], first: &str, second: &str) {
-    for difference in found.iter().filter(|difference| difference.kind == DifferenceKind::Meaning) {
+    for difference in found.iter().filter(|difference| difference.kind == DifferenceSignificance::Meaning) {
         let ShapeDifference { asked, what, first: at_one, second: at_other, .. } = difference;
         for line in
             [format!("{asked}: {what}"), format!("    {first:<12} {at_one}"), format!("    {second:<12} {at_other}")]

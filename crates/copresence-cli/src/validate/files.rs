@@ -41,43 +41,49 @@ impl ReportFiles {
     }
 
     /// Writes the files; only warns about those that fail.
-    pub(super) fn write_report_files(
+    pub(super) fn write_report_files_or_warn(
         self,
         report: &Report,
         har: &serde_json::Value,
         changes: Option<&[VerdictChange]>,
     ) {
         if let Some(file) = self.report {
-            write_report(&file, Ok(report.to_json()));
+            write_validation_report_or_warn(&file, Ok(report.to_json()));
         }
         if let Some(file) = self.html {
-            write_report(&file, html::render_html(report, changes).map_err(|error| error.to_string()));
+            write_validation_report_or_warn(
+                &file,
+                html::render_html(report, changes).map_err(|error| error.to_string()),
+            );
         }
         if let Some(file) = self.junit {
-            write_report(&file, junit::render_junit(report).map_err(|error| error.to_string()));
+            write_validation_report_or_warn(&file, junit::render_junit(report).map_err(|error| error.to_string()));
         }
         if let Some(file) = self.sarif {
-            write_report(&file, Ok(sarif::render_sarif(report)));
+            write_validation_report_or_warn(&file, Ok(sarif::render_sarif(report)));
         }
         if let Some(file) = self.summary {
             let text = markdown::render_markdown_summary(report, changes);
             let appended = file.append_output_bytes(text.as_bytes()).map_err(|error| error.to_string());
-            print_written_path(&file, appended);
+            print_written_path_or_warning(&file, appended);
         }
         if let Some(file) = self.har {
-            write_report(&file, serde_json::to_string_pretty(har).map_err(|error| error.to_string()));
+            write_validation_report_or_warn(
+                &file,
+                serde_json::to_string_pretty(har).map_err(|error| error.to_string()),
+            );
         }
     }
 }
 
 /// Writes the report, and prints its path, or a warning if that failed.
-fn write_report(file: &DeferredOutputFile, text: Result<String, String>) {
+fn write_validation_report_or_warn(file: &DeferredOutputFile, text: Result<String, String>) {
     let written = text.and_then(|text| file.replace_output_bytes(text.as_bytes()).map_err(|error| error.to_string()));
-    print_written_path(file, written);
+    print_written_path_or_warning(file, written);
 }
 
 /// Prints the path of a written file, or a warning that it could not be written.
-fn print_written_path(file: &DeferredOutputFile, written: Result<(), String>) {
+fn print_written_path_or_warning(file: &DeferredOutputFile, written: Result<(), String>) {
     let path = file.path().display();
     match written {
         Ok(()) => output::eprint_sanitized_line(format_args!("Wrote {path}")),

@@ -8,7 +8,8 @@ use copresence_validate::{ExpectedFailures, FailurePolicy, Report};
 use std::io::ErrorKind;
 use std::path::Path;
 
-/// The policy of the command line, and the list to write after the run.
+/// The known failures of a run: the policy that `--expected-failures` sets, and the file that `--write-expected`
+/// rewrites after the run.
 pub(super) struct KnownFailures {
     policy: FailurePolicy,
     list_to_write: Option<DeferredOutputFile>,
@@ -43,7 +44,7 @@ impl KnownFailures {
 
     /// Decides the result of the run. With `--write-expected` it first writes the list, unless the run ended early, and
     /// then judges the run by it.
-    pub(super) fn apply_policy_to_report(self, report: &mut Report) {
+    pub(super) fn save_known_failures_and_judge_report(self, report: &mut Report) {
         report.apply_failure_policy(&self.policy);
         let Some(file) = self.list_to_write else { return };
         let path = file.path().display();

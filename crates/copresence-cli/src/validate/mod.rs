@@ -41,7 +41,7 @@ pub(crate) async fn run_validate_command(
     let known_failures = KnownFailures::load_known_failures(&options)?;
     let renderer = ValidateRenderer::new(common, known_failures.failure_policy().clone());
     if let [first, second] = options.compare.as_slice() {
-        return compare::print_differences_between_reports(common, &options, &renderer, first, second).await;
+        return compare::print_differences_of_reports_or_runs(common, &options, &renderer, first, second).await;
     }
     // Report an unreadable or unwritable file before a token is spent.
     let baseline = options.baseline.as_deref().map(read_report_file).transpose()?;
@@ -50,12 +50,12 @@ pub(crate) async fn run_validate_command(
     let key = passport.as_ref().map(|passport| &passport.key);
     let BackendRunResult { mut report, har, remedy, signed_passport } =
         open_backend_and_run_checks(common, &options, &renderer, key).await?;
-    known_failures.apply_policy_to_report(&mut report);
+    known_failures.save_known_failures_and_judge_report(&mut report);
     let changed = baseline.as_ref().map(|before| list_changed_verdicts(before, &report));
     renderer.print_summary(&report, remedy.as_deref(), changed.as_deref());
-    files.write_report_files(&report, &har, changed.as_deref());
+    files.write_report_files_or_warn(&report, &har, changed.as_deref());
     if let (Some(passport), Some(signed)) = (passport, signed_passport) {
-        passport.write_passport(signed);
+        passport.write_passport_or_warn(signed);
     }
     Ok(report.exit)
 }
@@ -78,7 +78,7 @@ async fn open_backend_and_run_checks(
     renderer: &ValidateRenderer,
     passport_key: Option<&PassportSigningKey>,
 ) -> Result<BackendRunResult, CommandFailure> {
-    let stopping = signals::token_cancelled_by_signal(
+    let stopping = signals::token_cancelled_by_first_signal(
         "stopping … (the checks done so far are reported; press again to stop at once)",
     );
     let selected = tokio::select! {
@@ -101,7 +101,7 @@ async fn plan_confirm_and_run_checks(
     let limits = options.to_run_options(selected.has_sandbox_phone_driver());
     let plan = RunPlanWithCosts::new(&selected.target, &limits, &selected.phone_driver);
     renderer.print_plan(&selected.target, &plan, selected.has_sandbox_phone_driver());
-    confirm_costs(&plan, options)?;
+    refuse_or_confirm_costs(&plan, options)?;
     let clock = Clock::default();
     let began = clock.wall_clock_time();
     let emit = |event: copresence_validate::RunEvent<'_>| renderer.print_run_event(&event);
@@ -116,7 +116,7 @@ async fn plan_confirm_and_run_checks(
 
 /// What to do about an error that ended a run. None for a run that was stopped.
 fn remedy_for_run_error(error: &RunError, credentials: &Credentials) -> Option<String> {
-    match (error, &credentials.remedy_if_refused) {
+    match (error, &credentials.remedy_if_credentials_refused) {
         (RunError::Stopped, _) => None,
         (RunError::CredentialsRefused(_), Some(remedy)) => Some(remedy.clone()),
         _ => Some(problem_for_code(error.error_code(), None).hint),
@@ -124,7 +124,7 @@ fn remedy_for_run_error(error: &RunError, credentials: &Credentials) -> Option<S
 }
 
 /// Asks for confirmation on a terminal, because Export Tokens cost money.
-fn confirm_costs(plan: &RunPlanWithCosts, options: &ValidateOptions) -> Result<(), CommandFailure> {
+fn refuse_or_confirm_costs(plan: &RunPlanWithCosts, options: &ValidateOptions) -> Result<(), CommandFailure> {
     let asks = !plan.is_free && !options.yes && plan.tokens > 0 && std::io::stdin().is_terminal();
     if !asks {
         return Ok(());

@@ -148,7 +148,7 @@ impl ValidateOptions {
     }
 }
 
-/// Parses a level by its word.
+/// Builds the clap parser of a requirement level: `must` or `should`.
 fn parse_level() -> impl TypedValueParser<Value = Level> {
     PossibleValuesParser::new([Level::Must.lowercase_level(), Level::Should.lowercase_level()])
         .map(|word| if word == Level::Must.lowercase_level() { Level::Must } else { Level::Should })

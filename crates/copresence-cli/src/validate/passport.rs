@@ -34,11 +34,11 @@ impl PassportToWrite {
         let Some(path) = &options.passport else { return Ok(None) };
         let file = DeferredOutputFile::check_output_file(path, OutputFileReadPermission::Default)
             .map_err(|error| CommandFailure::usage_error(format!("--passport {}: {error}", path.display())))?;
-        Ok(Some(Self { file, key: load_or_generate_signing_key()? }))
+        Ok(Some(Self { file, key: load_signing_key_or_store_new()? }))
     }
 
     /// Writes the passport; only warns if there is none or it cannot be written.
-    pub(super) fn write_passport(&self, signed: Result<SignedPassport, NoPassportReason>) {
+    pub(super) fn write_passport_or_warn(&self, signed: Result<SignedPassport, NoPassportReason>) {
         let path = self.file.path().display();
         let written = signed.map_err(|reason| reason.to_string()).and_then(|passport| {
             let written = self.file.replace_output_bytes(passport.text.as_bytes());
@@ -60,9 +60,9 @@ impl PassportToWrite {
 }
 
 /// Loads the key from the environment or the keychain. The first time, a new key is stored in the keychain.
-fn load_or_generate_signing_key() -> Result<PassportSigningKey, CommandFailure> {
+fn load_signing_key_or_store_new() -> Result<PassportSigningKey, CommandFailure> {
     let variable = CredentialKind::PassportKey.env_var();
-    if let Some(text) = context::read_environment_variable(variable).filter(|text| !text.trim().is_empty()) {
+    if let Some(text) = context::read_unicode_environment_variable(variable).filter(|text| !text.trim().is_empty()) {
         return PassportSigningKey::parse_private_key(&SecretString::from(text))
             .map_err(|error| CommandFailure::usage_error(format!("{variable}: {error}")));
     }
@@ -76,7 +76,7 @@ fn load_or_generate_signing_key() -> Result<PassportSigningKey, CommandFailure> 
             .map_err(|error| CommandFailure::usage_error(format!("the keychain's {}: {error}", kind.as_str())));
     }
     let (key, text) =
-        PassportSigningKey::generate_key().map_err(|error| CommandFailure::usage_error(error.to_string()))?;
+        PassportSigningKey::generate_key_and_pem().map_err(|error| CommandFailure::usage_error(error.to_string()))?;
     keychain.set_credential("", kind, &text).map_err(unusable)?;
     output::eprint_sanitized_line(format_args!(
         "Generated a {kind} and stored it in the keychain. Publish its public key where your readers trust it: {}",
@@ -149,7 +149,7 @@ fn describe_verdict(
             format!("Not valid: judged again, {}", describe_differences(&verified.verdict_differences))
         }
         (Some(PassportProblem::OtherRequirements), Some(difference)) => {
-            format!("Outdated: {}", describe_table_difference(difference, verified))
+            format!("Outdated: {}", describe_requirement_changes(difference, verified))
         }
         (Some(PassportProblem::CheckFailed), _) => {
             let failed: Vec<_> = verified.failed_checks(options.fail_on).map(|check| check.id.as_str()).collect();
@@ -162,8 +162,9 @@ fn describe_verdict(
     }
 }
 
-/// How the requirements have changed since, and what that means for the verdicts.
-fn describe_table_difference(difference: &RequirementTableDifference, verified: &PassportVerification) -> String {
+/// Describes how the table of requirements has changed since the passport was signed, and what that means for the
+/// verdicts.
+fn describe_requirement_changes(difference: &RequirementTableDifference, verified: &PassportVerification) -> String {
     let RequirementTableDifference { signed_version, present_version, added, removed, changed } = difference;
     let age = match signed_version.cmp(present_version) {
         std::cmp::Ordering::Less => "an older",
@@ -207,6 +208,7 @@ fn list_first_names<T: AsRef<str>>(names: &[T]) -> String {
     }
 }
 
+/// Prints the verification of a passport, as text or with `--json` as one line of JSON.
 fn print_verification(verified: &PassportVerification, verdict: &str, options: &ValidateOptions) {
     let predicate = &verified.statement.predicate;
     let line = |text: String| output::print_stdout_line(format_args!("{}", sanitize_for_terminal(&text)));
@@ -239,6 +241,7 @@ fn print_verification(verified: &PassportVerification, verdict: &str, options: &
     line(format!("{verdict}."));
 }
 
+/// Converts the verification of a passport to JSON.
 fn verification_to_json(
     verified: &PassportVerification,
     verdict: &str,

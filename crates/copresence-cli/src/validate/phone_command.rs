@@ -84,7 +84,7 @@ impl CommandInvitationDisplay {
 }
 
 impl InvitationDisplay for CommandInvitationDisplay {
-    /// Starts the command. It must run in a tokio runtime.
+    /// Shows an invitation by starting the command with its link. Must be called within a tokio runtime.
     fn show_invitation(&self, invitation: &ScanInvitation) {
         self.failure.send_replace(None);
         if self.json {
@@ -109,10 +109,10 @@ impl InvitationDisplay for CommandInvitationDisplay {
 
     fn show_avatar_status(&self, _: &str) {}
 
-    /// Does nothing: the command runs on, because it may have to clean up.
+    /// Does nothing at the end of an invitation: the command runs on, because it may have to clean up.
     fn end_invitation(&self) {}
 
-    fn wait_for_skip(&self) -> BoxFuture<'_, InvitationEndWithoutAvatar> {
+    fn wait_for_invitation_skip(&self) -> BoxFuture<'_, InvitationEndWithoutAvatar> {
         Box::pin(async {
             let mut failures = self.failure.subscribe();
             // Cannot fail: `self` keeps the sender alive.

@@ -83,7 +83,7 @@ impl ValidateRenderer {
     fn print_check_verdict(&self, check: &Check, judged: &CheckResult) {
         let verdict = judged.verdict();
         let level = strictest_level_of_check(check.id);
-        let detail = output::sanitize_for_terminal(&observation_finding_or_reason(judged));
+        let detail = output::sanitize_for_terminal(&verdict_explanation(judged));
         if self.json {
             return print_json_line(&json!({
                 "event": "check", "id": check.id, "title": check.title, "level": level, "verdict": verdict,
@@ -246,8 +246,9 @@ pub(super) fn print_json_line(value: &Value) {
     output::print_json_line(value);
 }
 
-/// What was observed; for a failed check its first finding, and otherwise the reason.
-fn observation_finding_or_reason(judged: &CheckResult) -> String {
+/// Explains the result of a check in one text: for a failed check its first finding, otherwise what was observed or the
+/// reason.
+fn verdict_explanation(judged: &CheckResult) -> String {
     match judged {
         CheckResult::Pass(words, _)
         | CheckResult::Skipped(words)

@@ -6,7 +6,7 @@ use super::terminal_phone::TerminalInvitationDisplay;
 use crate::common_options::CommonOptions;
 use crate::context;
 use crate::failure::CommandFailure;
-use crate::remote_target::load_target_with_credentials;
+use crate::remote_target::load_target_prompting_if_keychain_fails;
 use copresence_engine::credentials::CredentialKind;
 use copresence_engine::profile::Profile;
 use copresence_sandbox::{SandboxSettings, Server};
@@ -43,7 +43,7 @@ impl BackendAndPhoneDriver {
         if profile.uses_embedded_sandbox() {
             return Self::open_embedded_sandbox(&profile).await;
         }
-        let found = load_target_with_credentials(&profile)
+        let found = load_target_prompting_if_keychain_fails(&profile)
             .await
             .map_err(|failure| failure.with_remedy_if_credentials_missing(&profile))?;
         let mut target = target_from_profile(&profile, found.api_url, found.link, found.credentials);
@@ -78,6 +78,7 @@ impl BackendAndPhoneDriver {
         matches!(self.phone_driver, PhoneDriver::Sandbox(_))
     }
 
+    /// Stops the embedded sandbox, if one was started.
     pub(super) async fn stop_embedded_sandbox(self) {
         if let Some(server) = self.embedded_sandbox {
             server.shut_down_server().await;
@@ -89,7 +90,7 @@ impl BackendAndPhoneDriver {
 /// holds credentials that its console does not have.
 fn add_environment_credentials_to_leak_search(credentials: &mut Credentials) {
     let named = |slot: CredentialKind| {
-        context::read_environment_variable(slot.env_var()).filter(|value| !value.trim().is_empty())
+        context::read_unicode_environment_variable(slot.env_var()).filter(|value| !value.trim().is_empty())
     };
     let Credentials { api_key, session_token, .. } = credentials;
     if api_key.is_none() {
@@ -133,7 +134,7 @@ async fn choose_phone_driver(
     if let Some(command) = &options.phone {
         return Ok(PhoneDriver::Person(Arc::new(CommandInvitationDisplay::new(command.clone(), common))));
     }
-    let operator = context::read_environment_variable(OPERATOR_KEY).filter(|key| !key.trim().is_empty());
+    let operator = context::read_unicode_environment_variable(OPERATOR_KEY).filter(|key| !key.trim().is_empty());
     if let Some(url) = &options.upstream {
         let tester = detect_sandbox_control(url.clone(), operator).await?;
         return tester.map(PhoneDriver::Sandbox).ok_or_else(|| {

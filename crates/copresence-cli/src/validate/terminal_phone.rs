@@ -50,7 +50,7 @@ impl InvitationDisplay for TerminalInvitationDisplay {
         ));
         output::eprint_sanitized_line(format_args!(""));
         let link_line = output::sanitize_for_terminal(&format!("  {}", invitation.link));
-        for line in qr_terminal::qr_code_lines(&invitation.link, link_line, self.lively, ROWS_BELOW) {
+        for line in qr_terminal::qr_code_and_link_lines(&invitation.link, link_line, self.lively, ROWS_BELOW) {
             output::eprint_unsanitized(&line);
         }
         let timeout = humantime::format_duration(invitation.timeout);
@@ -71,8 +71,8 @@ impl InvitationDisplay for TerminalInvitationDisplay {
         self.said.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    fn wait_for_skip(&self) -> BoxFuture<'_, InvitationEndWithoutAvatar> {
-        self.skip.wait_for_skip()
+    fn wait_for_invitation_skip(&self) -> BoxFuture<'_, InvitationEndWithoutAvatar> {
+        self.skip.wait_for_invitation_skip()
     }
 
     fn sleep_real_time(&self, time: Duration) -> BoxFuture<'_, ()> {

@@ -47,7 +47,7 @@ impl QrFile {
     }
 
     /// Writes the QR code of the link as PNG or SVG; only warns if that fails.
-    pub(super) fn write_qr_code(&self, link: &str) {
+    pub(super) fn write_qr_code_or_warn(&self, link: &str) {
         if let Err(why) = self.try_write_qr_code(link) {
             output::eprint_sanitized_line(format_args!(
                 "warning: the QR code could not be written to {}: {why}",
@@ -89,7 +89,7 @@ impl HarFile {
     }
 
     /// Writes the recorded exchanges as HAR; only warns if that fails.
-    pub(super) fn write_har_archive(self) {
+    pub(super) fn write_har_archive_or_warn(self) {
         let written = self.file.replace_output_file(|file| {
             let mut buffered = std::io::BufWriter::new(file);
             self.shared_har_recorder.write_har(&mut buffered).and_then(|()| buffered.flush())

@@ -8,7 +8,7 @@ use crate::args::VisitOptions;
 use crate::common_options::CommonOptions;
 use crate::embedded_sandbox::{build_embedded_sandbox_backend, start_embedded_sandbox};
 use crate::failure::CommandFailure;
-use crate::remote_target::load_target_with_credentials;
+use crate::remote_target::load_target_prompting_if_keychain_fails;
 use crate::{context, recover, signals};
 use copresence_engine::clock::Clock;
 use copresence_engine::events::{EventKind, VisitEvent};
@@ -49,7 +49,7 @@ async fn prepare_and_run_visit(
     let out = context::prepare_output_folder(common, &profile, &data_store)?;
     let qr = options.qr.as_deref().map(QrFile::new).transpose()?;
     let har = options.har.as_deref().map(HarFile::check_path_and_create_recorder).transpose()?;
-    let stopping = signals::token_cancelled_by_signal(
+    let stopping = signals::token_cancelled_by_first_signal(
         "stopping; a request for a token or a redeem in flight is awaited first (again to stop at once, which can cost its \
          avatar) …",
     );
@@ -84,6 +84,8 @@ struct VisitOutputsAndControls {
     stopping: CancellationToken,
 }
 
+/// Runs the visit to its end with a client for its backend, logs out, writes the HAR archive, and returns the visit's
+/// exit code.
 async fn run_prepared_visit(
     options: VisitOptions,
     profile: &Profile,
@@ -93,7 +95,7 @@ async fn run_prepared_visit(
 ) -> Result<u8, CommandFailure> {
     let target = match embedded {
         Some(server) => build_embedded_sandbox_backend(server)?,
-        None => load_target_with_credentials(profile).await?,
+        None => load_target_prompting_if_keychain_fails(profile).await?,
     };
     let recorder: Arc<dyn ExchangeRecorder> = match &surroundings.har {
         Some(har) => har.shared_har_recorder(),
@@ -118,7 +120,7 @@ async fn run_prepared_visit(
     .await;
     session.log_out_own_session().await;
     if let Some(har) = surroundings.har {
-        har.write_har_archive();
+        har.write_har_archive_or_warn();
     }
     Ok(ended.outcome.exit_code())
 }
@@ -127,10 +129,10 @@ async fn run_prepared_visit(
 fn create_event_and_invitation_sink(surroundings: &VisitOutputsAndControls) -> EventSink {
     let (renderer, qr, phone) = (surroundings.renderer.clone(), surroundings.qr.clone(), surroundings.phone.clone());
     Arc::new(move |event: VisitEvent| {
-        renderer.show_event(&event);
+        renderer.print_event_json_and_text(&event);
         if let EventKind::Invited { link, .. } = &event.kind {
             if let Some(qr) = &qr {
-                qr.write_qr_code(link);
+                qr.write_qr_code_or_warn(link);
             }
             if let Some(phone) = &phone {
                 phone.scan_link_in_background(link);

@@ -5,7 +5,7 @@ use crate::output;
 use std::time::Duration;
 use url::Url;
 
-/// A phone that scans the code at once and records a new avatar.
+/// A simulated phone that scans the QR code at once and records a new avatar.
 #[derive(Debug, Clone)]
 pub(super) struct SimulatedPhone {
     sandbox: Url,

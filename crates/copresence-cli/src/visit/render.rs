@@ -32,8 +32,8 @@ impl VisitRenderer {
         Self { json: common.json, lively, bars: MultiProgress::with_draw_target(target), live_lines: Mutex::default() }
     }
 
-    /// Prints an event as JSON (with `--json`) and for people.
-    pub(super) fn show_event(&self, line: &VisitEvent) {
+    /// Prints an event: as JSON with `--json`, and always in words for people.
+    pub(super) fn print_event_json_and_text(&self, line: &VisitEvent) {
         self.print_event_if_json_output(line);
         self.print_event_for_people(&line.kind);
     }
@@ -85,7 +85,7 @@ impl VisitRenderer {
         self.print_line_above_bars("");
         let expiry = expires_at.map_or_else(String::new, |at| format!("  (until {at})"));
         let link_line = output::sanitize_for_terminal(&format!("  {link}{expiry}"));
-        for line in qr_terminal::qr_code_lines(link, link_line, self.lively, ROWS_BELOW) {
+        for line in qr_terminal::qr_code_and_link_lines(link, link_line, self.lively, ROWS_BELOW) {
             // The lines of the code contain colours of our own.
             if self.lively {
                 _ = self.bars.println(line);
@@ -110,6 +110,7 @@ impl VisitRenderer {
         bar.set_message(output::sanitize_for_terminal(words));
     }
 
+    /// Removes the status line, if there is one.
     fn clear_status_line(&self) {
         if let Some(bar) = self.lock_live_lines().status.take() {
             bar.finish_and_clear();
@@ -148,6 +149,7 @@ impl VisitRenderer {
         bar.set_position(bytes);
     }
 
+    /// Prints the notes of the saved files, their number and size, and their folder (to stdout without `--json`).
     fn show_saved_files(&self, directory: &str, files: &[SavedFile]) {
         let whole: u64 = files.iter().map(|file| file.bytes).sum();
         let notes = files.iter().flat_map(|file| file.notes.iter().map(move |note| (&file.path, note)));

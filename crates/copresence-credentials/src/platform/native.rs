@@ -1,6 +1,6 @@
 //! The keychain of macOS and the Credential Manager of Windows, with `keyring`.
 
-use crate::timeout::KeychainChangePermit;
+use crate::timeout::RevocableChangePermit;
 use crate::{CredentialKind, KEYCHAIN_SERVICE, KeychainError};
 use keyring::{Entry, Error};
 use secrecy::SecretString;
@@ -45,7 +45,7 @@ pub(crate) fn write_credential(
     profile: &str,
     slot: CredentialKind,
     value: &str,
-    permit: &KeychainChangePermit,
+    permit: &RevocableChangePermit,
 ) -> Result<(), KeychainError> {
     let entry = open_keychain_entry(profile, slot)?;
     permit.begin_change_unless_abandoned()?;
@@ -57,7 +57,7 @@ pub(crate) fn write_credential(
 pub(crate) fn remove_credential(
     profile: &str,
     slot: CredentialKind,
-    permit: &KeychainChangePermit,
+    permit: &RevocableChangePermit,
 ) -> Result<bool, KeychainError> {
     let entry = open_keychain_entry(profile, slot)?;
     permit.begin_change_unless_abandoned()?;

@@ -4,7 +4,7 @@
 //! Only [`unlock_keychain_if_needed`] may show a prompt. The other functions unlock what can be unlocked without one,
 //! such as a keyring with an empty password, and report the rest as locked.
 
-use crate::timeout::KeychainChangePermit;
+use crate::timeout::RevocableChangePermit;
 use crate::{CredentialKind, KEYCHAIN_SERVICE, KeychainError};
 use secrecy::SecretString;
 use secret_service::blocking::{Collection, Item, SecretService};
@@ -19,7 +19,7 @@ pub(crate) const MAX_ITEM_BYTES: usize = 64 * 1024;
 /// Checks that the default keyring exists and is unlocked.
 pub(crate) fn check_keychain() -> Result<(), KeychainError> {
     let service = connect_to_secret_service()?;
-    unlocked_default_keyring(&service).map(drop)
+    get_or_unlock_default_keyring(&service).map(drop)
 }
 
 /// Unlocks the default keyring. Shows a prompt if it is locked, and waits until the prompt is closed.
@@ -47,13 +47,13 @@ pub(crate) fn write_credential(
     profile: &str,
     slot: CredentialKind,
     value: &str,
-    guard: &KeychainChangePermit,
+    guard: &RevocableChangePermit,
 ) -> Result<(), KeychainError> {
     let service = connect_to_secret_service()?;
     let user = slot.keychain_user_name(profile);
     let found = find_and_unlock_items(&service, &user)?;
     let Some((item, duplicates)) = found.split_first() else {
-        let collection = unlocked_default_keyring(&service)?;
+        let collection = get_or_unlock_default_keyring(&service)?;
         guard.begin_change_unless_abandoned()?;
         let label = slot.keychain_label(profile);
         let bytes = value.as_bytes();
@@ -72,13 +72,13 @@ pub(crate) fn write_credential(
 pub(crate) fn remove_credential(
     profile: &str,
     slot: CredentialKind,
-    guard: &KeychainChangePermit,
+    guard: &RevocableChangePermit,
 ) -> Result<bool, KeychainError> {
     let service = connect_to_secret_service()?;
     let found = find_and_unlock_items(&service, &slot.keychain_user_name(profile))?;
     if found.is_empty() {
         // Some services find nothing in a locked keyring, so an empty result is valid only if the keyring is unlocked.
-        return unlocked_default_keyring(&service).map(|_| false);
+        return get_or_unlock_default_keyring(&service).map(|_| false);
     }
     guard.begin_change_unless_abandoned()?;
     found.iter().try_for_each(|item| item.delete().map_err(convert_secret_service_error))?;
@@ -100,7 +100,7 @@ fn read_credential(service: &SecretService<'static>, user: &str) -> Result<Optio
         return Ok(Some(SecretString::from(text)));
     }
     // An empty result is valid only if the keyring is unlocked.
-    match unlocked_default_keyring(service) {
+    match get_or_unlock_default_keyring(service) {
         Ok(_) | Err(KeychainError::NoKeyring) => Ok(None),
         Err(error) => Err(error),
     }
@@ -153,7 +153,7 @@ fn default_keyring<'a>(service: &'a SecretService<'static>) -> Result<Collection
 }
 
 /// The default keyring, if it is unlocked or can be unlocked without a prompt.
-fn unlocked_default_keyring<'a>(service: &'a SecretService<'static>) -> Result<Collection<'a>, KeychainError> {
+fn get_or_unlock_default_keyring<'a>(service: &'a SecretService<'static>) -> Result<Collection<'a>, KeychainError> {
     let collection = default_keyring(service)?;
     let is_locked = || collection.is_locked().map_err(convert_secret_service_error);
     if is_locked()? {

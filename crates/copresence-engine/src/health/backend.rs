@@ -108,7 +108,7 @@ async fn send_probe_request(url: &Url, method: Method) -> Result<ProbeResponse, 
     prober.send_probe(probe).await.map_err(|error| never(error.to_string()))?.response
 }
 
-/// Reports a host from its response or from the connection error, with the remedy for it.
+/// The health of a host after a probe: judged from the response, or from the connection error, with the remedy for it.
 fn health_of_probe(part: &str, url: &Url, method: &Method, result: &Result<ProbeResponse, CallError>) -> PartHealth {
     let host = url.host_str().unwrap_or_default();
     match result {
@@ -163,8 +163,8 @@ fn health_of_probe(part: &str, url: &Url, method: &Method, result: &Result<Probe
     }
 }
 
-/// Reports a host from its response: a gate that asks for a login is bad; any other gate, a server without the API, a
-/// server error and a redirect are doubtful.
+/// The health of a host that responded to a probe: a gate that asks for a login is bad; any other gate, a server
+/// without the API, a server error and a redirect are doubtful.
 fn health_of_response(part: &str, host: &str, url: &Url, method: &Method, reply: &ProbeResponse) -> PartHealth {
     let status = reply.status;
     let reached = || good_part_health(part, format_args!("{host}: reached ({status})"));
@@ -238,8 +238,8 @@ fn clock_offset_secs(date: Timestamp, before: Timestamp, after: Timestamp) -> i6
     }
 }
 
-/// Reports this machine's clock from its largest offset to the backend, in seconds. Unknown without any offset, or
-/// for the embedded sandbox.
+/// The health of this machine's clock, from its largest offset to the backend, in seconds. Unknown without any offset,
+/// or for the embedded sandbox.
 fn health_of_clock(off: &[i64], embedded: bool) -> PartHealth {
     let Some(worst) = off.iter().copied().max_by_key(|off| off.unsigned_abs()) else {
         return unknown_part_health(part::CLOCK, "no response had a `Date` header");

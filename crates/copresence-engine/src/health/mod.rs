@@ -140,7 +140,7 @@ pub fn check_profiles_are_usable(config: Option<&Path>, name: &str) -> PartHealt
     }
 }
 
-/// Reports whether the settings file could be used, from what reading it found.
+/// The health of the settings file, from what reading it found.
 pub fn health_of_settings_file(load_error: Option<&str>, is_pin_unknown: bool) -> PartHealth {
     match load_error {
         None => good_part_health(part::SETTINGS, "as they were saved"),
@@ -245,7 +245,7 @@ fn needs_no_credentials(profile: &Profile) -> bool {
     profile.uses_embedded_sandbox() || credentials::credential_kinds_usable_by_profile(profile).is_empty()
 }
 
-/// Reports the last problem since the program started.
+/// The health that the last problem since the program's start shows.
 pub fn health_of_last_problem(last: Option<&(Timestamp, Problem)>) -> PartHealth {
     match last {
         None => good_part_health(part::LAST_PROBLEM, "nothing has gone wrong since the start"),

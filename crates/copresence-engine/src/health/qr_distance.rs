@@ -53,7 +53,7 @@ pub fn check_qr_distance(link: &LinkTemplate) -> PartHealth {
     build_qr_distance_health(&name, size, modules)
 }
 
-/// The health for a code of this many modules per side, filling its place on a monitor of this size.
+/// The health for a QR code of this many modules per side that fills its place on a monitor of this size.
 fn build_qr_distance_health(monitor: &str, size: MonitorSize, modules: usize) -> PartHealth {
     let distance = compute_reading_distance_metres(size, modules);
     let seen = format!(
@@ -71,7 +71,7 @@ fn build_qr_distance_health(monitor: &str, size: MonitorSize, modules: usize) ->
     }
 }
 
-/// The distance in metres from which a phone can read the code.
+/// The distance in metres from which a phone can read the QR code.
 fn compute_reading_distance_metres(size: MonitorSize, modules: usize) -> f64 {
     let (width, height) = (f64::from(size.width), f64::from(size.height));
     // The layout of `ui/src/parts/QrPanel.svelte`.

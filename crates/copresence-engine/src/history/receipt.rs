@@ -71,6 +71,7 @@ pub(super) fn stored_file_item(kind: StoredVisitFileKind, place: &Path, deleted_
     StoredItem { kind, place: place.display().to_string(), deleted_at, note: None }
 }
 
+/// Builds the receipt of a forgotten visit from its deletion in the journal.
 fn receipt_of_deletion(deletion: VisitDeletion, damaged_journals: Vec<PathBuf>) -> VisitReceipt {
     VisitReceipt {
         visit: deletion.visit,

@@ -55,7 +55,7 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// Whether its backend is the embedded sandbox.
+    /// Whether the profile's backend is the embedded sandbox.
     pub fn uses_embedded_sandbox(&self) -> bool {
         self.name == SANDBOX_PROFILE && self.api_url.is_none() && self.partner_token_url().is_none()
     }

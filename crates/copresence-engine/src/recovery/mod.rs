@@ -39,7 +39,7 @@ use copresence_protocol::{DeliveredExports, DownloadUrl, DownloadableExport, Exp
 pub use copresence_store::UnfinishedVisit;
 use copresence_store::{StoreError, UnfinishedVisitSummary, VisitId, VisitLock, VisitStart};
 use copresence_visit::{
-    MachineEvent, Outcome, RedeemResult, Visit, VisitStepFailure, VisitStepFailureKind, VisitTimeLimits,
+    MachineEvent, Outcome, RedeemResult, Visit, VisitPollingPlan, VisitStepFailure, VisitStepFailureKind,
 };
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
@@ -145,7 +145,7 @@ pub async fn recover_all_visits(
     recover_all_visits_until_stopped(data_store, find_context_for, &CancellationToken::new()).await
 }
 
-/// As [`recover_all_visits`], until `stop` is cancelled.
+/// Recovers every unfinished visit as [`recover_all_visits`] does, until `stop` is cancelled.
 ///
 /// # Errors
 /// When the journal cannot be read.
@@ -221,7 +221,7 @@ pub async fn recover_visits_capping_total_redeems(
 ) -> Result<Vec<VisitRecoveryResult>, StoreError> {
     let recovery = RecoveryPassContext::new(data_store, clock, find_context_for, stop);
     let unfinished = data_store.journal.load_unfinished_visit_summaries().await?;
-    let visits = schedule::visits_to_recover_in_order(unfinished, clock.wall_clock_time());
+    let visits = schedule::due_visits_with_redeem_need(unfinished, clock.wall_clock_time());
     let redeeming: HashSet<VisitId> = visits.iter().filter(|(_, needs)| *needs).map(|(id, _)| *id).collect();
     let recover = async |id: VisitId| {
         let is_over = redeeming.contains(&id) && recovery.lock_findings().redeems >= MAX_REDEEMS_PER_RUN;
@@ -310,7 +310,7 @@ impl<'a> RecoveryPassContext<'a> {
     /// due again at once.
     async fn postpone_without_attempt(&self, id: &VisitId, attempts: u32, (why, exit): Unavailable) -> RecoveryOutcome {
         let next = schedule::next_time_without_attempt(self.clock.wall_clock_time());
-        if let Err(error) = self.data_store.journal.record_next_recovery_time(id, attempts, next).await {
+        if let Err(error) = self.data_store.journal.record_next_recovery_attempt(id, attempts, next).await {
             tracing::warn!(%error, visit = %id, "cannot journal the next recovery");
         }
         RecoveryOutcome::Postponed { why, exit }
@@ -347,7 +347,7 @@ impl<'a> RecoveryPassContext<'a> {
         let (id, attempts) = (unfinished.visit.start.id, unfinished.visit.recovery_attempts);
         let token = unfinished.token.clone();
         let is_too_old = schedule::is_token_too_old(&unfinished.visit, self.clock);
-        let (context, unavailable) = match self.find_visit_context(&unfinished) {
+        let (context, unavailable) = match self.find_context_unless_unreachable(&unfinished) {
             Ok(context) => (context, None),
             Err(unavailable) if !is_too_old => {
                 return self.postpone_without_attempt(&id, attempts, unavailable).await;
@@ -376,7 +376,7 @@ impl<'a> RecoveryPassContext<'a> {
         let (api_url, expires_at) = (unfinished.visit.start.api_url.clone(), unfinished.visit.token_expires_at);
 
         let (visit, effects) = Visit::restore_visit(
-            VisitTimeLimits::plan_single_redeem_for_recovery(is_too_old, visit_patience),
+            VisitPollingPlan::plan_single_redeem_for_recovery(is_too_old, visit_patience),
             past,
             context.clock.millis_since_clock_creation(),
         );
@@ -429,7 +429,7 @@ impl<'a> RecoveryPassContext<'a> {
                 schedule::next_attempt_time(now, attempts, &outcome, expires_at)
             };
             let postponed =
-                self.data_store.journal.record_next_recovery_time(&id, attempts.saturating_add(1), next).await;
+                self.data_store.journal.record_next_recovery_attempt(&id, attempts.saturating_add(1), next).await;
             if let Err(error) = postponed {
                 tracing::warn!(%error, visit = %id, "cannot journal the next recovery");
             }
@@ -438,7 +438,7 @@ impl<'a> RecoveryPassContext<'a> {
     }
 
     /// What the visit needs to run, unless its backend is known to be unreachable or its credentials are missing.
-    fn find_visit_context(&self, unfinished: &UnfinishedVisit) -> Result<VisitContext, Unavailable> {
+    fn find_context_unless_unreachable(&self, unfinished: &UnfinishedVisit) -> Result<VisitContext, Unavailable> {
         let unreachable = self.lock_findings().unreachable.get(&unfinished.visit.start.api_url).cloned();
         match unreachable {
             Some(why) if unfinished.token.is_some() => Err((why, 6)),

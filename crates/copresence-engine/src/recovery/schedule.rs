@@ -48,12 +48,13 @@ pub(super) fn is_token_too_old(visit: &VisitRecord, clock: Clock) -> bool {
     is_token_age_too_old(age, visit.recovery_attempts)
 }
 
-/// As [`is_token_too_old`], by the age of the token. A negative one is that of a clock that was set back.
+/// Whether a token of this age is too old to be of use, see [`is_token_too_old`]. A negative age is that of a clock
+/// that was set back.
 fn is_token_age_too_old(age: SignedDuration, attempts: u32) -> bool {
     age > MAX_TOKEN_AGE && attempts >= MIN_ATTEMPTS || age.is_negative() && attempts >= MIN_ATTEMPTS_WITHOUT_AGE
 }
 
-/// When a visit that could not be finished is recovered again. `attempts` counts those before this one.
+/// The time of the next recovery of a visit that could not be finished. `attempts` counts those before this one.
 pub(super) fn next_attempt_time(
     now: Timestamp,
     attempts: u32,
@@ -77,12 +78,13 @@ fn pause_after_attempts(attempts: u32) -> SignedDuration {
     FIRST_PAUSE.saturating_mul(1 << attempts.min(16)).min(MAX_PAUSE)
 }
 
-/// When a visit is recovered again for which nothing could be tried.
+/// The time of the next recovery of a visit for which nothing could be tried.
 pub(super) fn next_time_without_attempt(now: Timestamp) -> Timestamp {
     now.saturating_add(PAUSE_WITHOUT_ATTEMPT).unwrap_or(Timestamp::MAX)
 }
 
-/// When the files of a visit are saved again whose downloads were interrupted, or whose disk failed. `attempts` counts those before this one.
+/// The time of the next recovery of a visit whose downloads were interrupted, or whose disk failed. `attempts` counts
+/// those before this one.
 pub(super) fn next_download_time(now: Timestamp, attempts: u32) -> Timestamp {
     let pause = FIRST_DOWNLOAD_PAUSE.saturating_mul(1 << attempts.min(16)).min(MAX_DOWNLOAD_PAUSE);
     now.saturating_add(pause).unwrap_or(Timestamp::MAX)
@@ -96,7 +98,7 @@ fn is_avatar_in_progress(status: &str) -> bool {
 
 /// The visits to recover now, in order, and whether each needs a redeem. Those that need no redeem are included
 /// whenever their next attempt is due.
-pub(super) fn visits_to_recover_in_order(
+pub(super) fn due_visits_with_redeem_need(
     unfinished: Vec<UnfinishedVisitSummary>,
     now: Timestamp,
 ) -> Vec<(VisitId, bool)> {

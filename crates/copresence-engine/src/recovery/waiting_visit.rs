@@ -7,7 +7,7 @@ use crate::runner::{
 };
 use crate::setup::DataStore;
 use copresence_store::{StoreError, UnfinishedVisit, VisitId};
-use copresence_visit::{PollingConfig, RedeemOnceOrUntilReady, Visit, VisitTimeLimits};
+use copresence_visit::{PollingConfig, RedeemOnceOrUntilReady, Visit, VisitPollingPlan};
 use std::time::Duration;
 
 /// How a visit is continued.
@@ -61,7 +61,7 @@ pub async fn continue_unfinished_visit(
     let past = journalled.reopen_visit_and_complete_redeems(&context, &unfinished, token).await.map_err(unavailable)?;
     let now = clock.millis_since_clock_creation();
     let patience = unfinished.visit.start.limits.unwrap_or(context.limits).patience;
-    let plan = VisitTimeLimits {
+    let plan = VisitPollingPlan {
         polling: config.polling,
         give_up_at: now + config.timeout,
         patience,
@@ -74,7 +74,7 @@ pub async fn continue_unfinished_visit(
     let RunnerResult { outcome, directory, .. } =
         runner.run_to_end(FirstEventOrEffects::Effects(effects), signals).await;
     if outcome.can_later_run_continue_saving()
-        && let Err(error) = journal.record_next_recovery_time(id, 0, clock.wall_clock_time()).await
+        && let Err(error) = journal.record_next_recovery_attempt(id, 0, clock.wall_clock_time()).await
     {
         tracing::warn!(%error, visit = %id, "cannot journal the next recovery");
     }

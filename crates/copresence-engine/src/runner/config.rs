@@ -87,7 +87,7 @@ pub struct VisitContext {
 }
 
 impl VisitContext {
-    /// The same with a profile's limits for recovery.
+    /// The same context with a profile's limits for recovery.
     #[must_use]
     pub fn with_profile_recovery_limits(self, profile: &Profile) -> Self {
         Self { limits: profile.limits, ..self }

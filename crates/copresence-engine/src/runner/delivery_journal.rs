@@ -20,14 +20,14 @@ const RETRY_PAUSE: Duration = Duration::from_secs(1);
 pub(crate) struct DeliveryJournal {
     journal: Journal,
     id: VisitId,
-    delivery: tokio::sync::Mutex<UnjournalledDelivery>,
+    delivery: tokio::sync::Mutex<UnjournalledDeliveryParts>,
     files: Mutex<UnjournalledFiles>,
     /// Notified when the journal begins to lack something.
     is_incomplete: Notify,
 }
 
 /// What the journal lacks of a delivery, in the order in which it is written.
-pub(crate) struct UnjournalledDelivery {
+pub(crate) struct UnjournalledDeliveryParts {
     /// The response of the redeem.
     pub(crate) response: Option<PendingJournalWrite>,
     /// The redeem whose truncated response is used as the delivery.
@@ -109,7 +109,7 @@ impl UnjournalledFile {
     }
 }
 
-impl UnjournalledDelivery {
+impl UnjournalledDeliveryParts {
     /// Writes what is missing. What the journal refuses is given up.
     async fn write_unjournalled_in_order(&mut self, journal: &Journal, id: VisitId) -> Result<(), StoreError> {
         if let Some(response) = &mut self.response {
@@ -141,7 +141,7 @@ fn log_and_ignore_refused_step(written: Result<(), StoreError>) -> Result<(), St
 
 impl DeliveryJournal {
     /// Begins to journal a delivery, of which `missing` could not be written yet.
-    pub(crate) fn new(journal: Journal, id: VisitId, missing: UnjournalledDelivery) -> Self {
+    pub(crate) fn new(journal: Journal, id: VisitId, missing: UnjournalledDeliveryParts) -> Self {
         Self {
             journal,
             id,
@@ -277,7 +277,9 @@ impl DeliveryJournal {
             FileChange::Redirected(change) => journal.record_redirect_target(id, index, change.target.as_ref()).await,
             FileChange::Progress(progress) => journal.record_file_progress(id, index, &progress).await,
             FileChange::Ended(FileDownloadEnd::Complete(file)) => {
-                journal.record_complete_file(id, index, file.bytes, &file.sha256, file.format, &file.notes).await
+                journal
+                    .record_complete_file_erasing_urls(id, index, file.bytes, &file.sha256, file.format, &file.notes)
+                    .await
             }
             FileChange::Ended(FileDownloadEnd::Failed { why, is_lost }) => {
                 journal.record_file_failure(id, index, &why, is_lost).await

@@ -42,7 +42,7 @@ pub(crate) async fn download_file(
         _ => FileProgress::default(),
     };
     // The journal may not have its completion: a crash came after the rename, its disk was full, or its end was lost.
-    if let Some(whole) = block_in_place(|| folder.rehash_complete_file(file.name))? {
+    if let Some(whole) = block_in_place(|| folder.sync_and_rehash_complete_file(file.name))? {
         if let Ok(whole) = check_received_file_content(file, &known.notes, whole) {
             return Ok(whole);
         }
@@ -230,8 +230,9 @@ impl FileDownload<'_> {
                 AttemptError::Download(refused) if refused.is_refusal_of_url() => {
                     // The server may refuse ranges only, or the whole file only: each is requested in turn.
                     self.skips_range = has_bytes && !skipped_range;
-                    let is_proof =
-                        self.urls.count_refusal_and_check_if_url_is_lost(choice, refused.has_file_server_error_code());
+                    let is_proof = self
+                        .urls
+                        .count_refusal_and_check_if_url_is_lost(choice, refused.has_any_file_server_error_code());
                     if is_proof && (!has_bytes || skipped_range) {
                         self.record_refusal(choice, refused).await?;
                     }
@@ -256,7 +257,7 @@ impl FileDownload<'_> {
             }
             // The whole file is requested where the range was, once.
             if skipped_range || !self.skips_range {
-                self.urls.alternate_after_failure(choice, has_progress);
+                self.urls.prefer_url_after_failure(choice, has_progress);
             }
             let is_unchanged_in_this_run = failure.would_fail_until_settings_change()
                 && (choice == UrlChoice::OneTime || !self.urls.has_alternative_to(choice));
@@ -295,7 +296,7 @@ impl FileDownload<'_> {
     /// # Errors
     /// The file is lost, or its bytes are missing on disk: no other URL is left.
     async fn record_refusal(&mut self, choice: UrlChoice, refused: &DownloadError) -> Result<(), FileFailure> {
-        let refusal = self.urls.record_refusal(choice, refused.to_string());
+        let refusal = self.urls.record_refusal_returning_loss(choice, refused.to_string());
         let Some(refusal) = refusal else {
             if choice == UrlChoice::RedirectTarget {
                 self.journal_redirect_target().await;
@@ -310,20 +311,20 @@ impl FileDownload<'_> {
         Err(FileFailure::permanent_file_failure(refusal))
     }
 
-    /// Whether these received bytes have another digest than stated, or other last bytes than the server sent later.
-    fn is_doubted_at(&self, size: u64) -> bool {
+    /// Whether a partial file of this many bytes is doubted: it had another digest than stated, or other last bytes
+    /// than the server sent later.
+    fn is_doubted_at_size(&self, size: u64) -> bool {
         [self.mismatched_size, self.differing_size].contains(&Some(size))
     }
 
-    /// Whether the server stated more bytes than were received: bytes behind the end of the file.
+    /// Whether the server stated a larger file than the partial file: bytes are still to be received.
     fn lacks_stated_bytes(&self, partial: &PartialFile) -> bool {
         self.known.total.is_some_and(|total| total > partial.resume_offset())
     }
 
-    /// Sends one request, unless all bytes are on disk, and completes the file. `fruitless` failures in a row came before
-    /// it. After a failure, the partial file stays
-    /// in `kept` if it is open and has bytes: any number of files may wait, and the system opens only so many at a
-    /// time.
+    /// Sends one request, unless all bytes are on disk, and completes the file. `fruitless` failures in a row came
+    /// before it. After a failure, the partial file stays in `kept` if it is open and has bytes: any number of files
+    /// may wait, and the system opens only so many at a time.
     async fn request_and_complete_file(
         &mut self,
         kept: &mut Option<PartialFile>,
@@ -350,7 +351,7 @@ impl FileDownload<'_> {
                 // Only the end of the response is missing, not the end of the file.
                 Err(AttemptError::Download(failure))
                     if partial.resume_offset() > 0
-                        && !self.is_doubted_at(partial.resume_offset())
+                        && !self.is_doubted_at_size(partial.resume_offset())
                         && self.known.content_encoding.is_none()
                         && (!self.lacks_stated_bytes(&partial) || will_bring_no_more_bytes(&failure, fruitless))
                         && block_in_place(|| partial.is_proven_complete_by_structure())? => {}
@@ -360,7 +361,7 @@ impl FileDownload<'_> {
                 }
             }
         }
-        if let Err(mismatch) = self.check_stated_digest(&partial) {
+        if let Err(mismatch) = self.check_or_note_stated_digest(&partial) {
             self.known.total = None;
             *kept = Some(partial);
             return Err(mismatch);

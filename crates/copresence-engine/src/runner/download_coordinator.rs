@@ -144,7 +144,7 @@ impl DownloadCoordinator {
     }
 
     /// Returns the transfer patience of a response whose first byte arrives now.
-    pub(crate) fn start_response_transfer_patience(&self) -> TransferPatience {
+    pub(crate) fn transfer_patience_from_now(&self) -> TransferPatience {
         let whole = self.transfer_patience();
         TransferPatience { whole, ends: Instant::now() + whole }
     }
@@ -253,7 +253,7 @@ mod tests {
     async fn a_transfer_is_too_slow_only_by_its_own_bytes() {
         let downloads = coordinator(Duration::from_hours(24), true);
         tokio::time::advance(2 * PATIENCE).await;
-        let mut patience = downloads.start_response_transfer_patience();
+        let mut patience = downloads.transfer_patience_from_now();
         for _ in 0..300 {
             tokio::time::advance(Duration::from_secs(1)).await;
             assert!(patience.add_bytes_and_check_patience_left(MIN_RATE));

@@ -26,7 +26,7 @@ impl<'a> ErrorPageDetector<'a> {
     }
 
     /// Number of received bytes that were checked so far.
-    pub(super) fn checked_byte_count(&self) -> usize {
+    pub(super) fn byte_count_checked_so_far(&self) -> usize {
         self.received.len()
     }
 

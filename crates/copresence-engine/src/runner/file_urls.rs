@@ -61,8 +61,8 @@ impl<'a> FileUrls<'a> {
         self.redirect_target.as_ref()
     }
 
-    /// Sets the target of the last redirect. Returns whether it changed.
-    pub(super) fn set_redirect_target(&mut self, target: DownloadUrl) -> bool {
+    /// Sets the target of the last redirect. Changes nothing and returns false if it is the one-time URL or known.
+    pub(super) fn set_redirect_target_if_new(&mut self, target: DownloadUrl) -> bool {
         let is_new = target != *self.one_time && self.redirect_target.as_ref() != Some(&target);
         if is_new {
             self.redirect_target = Some(target);
@@ -92,7 +92,7 @@ impl<'a> FileUrls<'a> {
     }
 
     /// Records that it is proved that the server refuses a URL. Returns the reason for the file's loss if no URL is left.
-    pub(super) fn record_refusal(&mut self, choice: UrlChoice, why: String) -> Option<String> {
+    pub(super) fn record_refusal_returning_loss(&mut self, choice: UrlChoice, why: String) -> Option<String> {
         match choice {
             UrlChoice::OneTime if self.redirect_target.is_some() => {
                 self.one_time_refusal = Some(why);
@@ -107,8 +107,9 @@ impl<'a> FileUrls<'a> {
         }
     }
 
-    /// Chooses the URL after a failed request: the target if the request brought bytes, otherwise the other one.
-    pub(super) fn alternate_after_failure(&mut self, choice: UrlChoice, has_progress: bool) {
+    /// Chooses the URL of the next request after a failed one: the redirect target if the request brought bytes,
+    /// otherwise the URL that was not requested.
+    pub(super) fn prefer_url_after_failure(&mut self, choice: UrlChoice, has_progress: bool) {
         self.prefers_target = choice == UrlChoice::OneTime || has_progress;
     }
 }
@@ -127,19 +128,19 @@ mod tests {
         let mut urls = FileUrls::new(&one_time, None);
         let mut requested = urls.choose_next_url();
         assert_eq!(requested, UrlChoice::OneTime);
-        assert!(urls.set_redirect_target(url("https://b.test/file")));
+        assert!(urls.set_redirect_target_if_new(url("https://b.test/file")));
         for expected in [UrlChoice::RedirectTarget, UrlChoice::OneTime, UrlChoice::RedirectTarget] {
-            urls.alternate_after_failure(requested, false);
+            urls.prefer_url_after_failure(requested, false);
             requested = urls.choose_next_url();
             assert_eq!(requested, expected);
         }
-        urls.alternate_after_failure(UrlChoice::RedirectTarget, true);
+        urls.prefer_url_after_failure(UrlChoice::RedirectTarget, true);
         assert_eq!(urls.choose_next_url(), UrlChoice::RedirectTarget, "it brought bytes");
-        assert_eq!(urls.record_refusal(UrlChoice::OneTime, "gone".to_owned()), None);
-        urls.alternate_after_failure(UrlChoice::RedirectTarget, false);
+        assert_eq!(urls.record_refusal_returning_loss(UrlChoice::OneTime, "gone".to_owned()), None);
+        urls.prefer_url_after_failure(UrlChoice::RedirectTarget, false);
         assert_eq!(urls.choose_next_url(), UrlChoice::RedirectTarget, "the only one that was not refused");
         assert!(!urls.has_alternative_to(UrlChoice::RedirectTarget));
-        let why = urls.record_refusal(UrlChoice::RedirectTarget, "expired".to_owned());
+        let why = urls.record_refusal_returning_loss(UrlChoice::RedirectTarget, "expired".to_owned());
         assert_eq!(why.as_deref(), Some("gone; expired"));
     }
 
@@ -163,9 +164,9 @@ mod tests {
         let one_time = url("https://a.test/once");
         let mut urls = FileUrls::new(&one_time, Some(url("https://b.test/file")));
         assert_eq!(urls.chosen_url(urls.choose_next_url()), &url("https://b.test/file"), "as an earlier run left it");
-        assert_eq!(urls.record_refusal(UrlChoice::RedirectTarget, "expired".to_owned()), None);
+        assert_eq!(urls.record_refusal_returning_loss(UrlChoice::RedirectTarget, "expired".to_owned()), None);
         assert_eq!((urls.choose_next_url(), urls.redirect_target()), (UrlChoice::OneTime, None));
-        assert!(!urls.set_redirect_target(one_time.clone()), "a redirect to itself");
-        assert_eq!(urls.record_refusal(UrlChoice::OneTime, "gone".to_owned()).as_deref(), Some("gone"));
+        assert!(!urls.set_redirect_target_if_new(one_time.clone()), "a redirect to itself");
+        assert_eq!(urls.record_refusal_returning_loss(UrlChoice::OneTime, "gone".to_owned()).as_deref(), Some("gone"));
     }
 }

@@ -102,7 +102,7 @@ fn remove_or_note_content_encoding(
     keeps_doubtful: bool,
 ) -> Result<Vec<SavedFileNote>, FinishError> {
     let words = split_content_encodings(stated);
-    let (written, limit) = (partial.rewind_to_read_written_bytes()?, partial.max_file_size());
+    let (written, limit) = (partial.rewound_reader_of_written_bytes()?, partial.max_file_size());
     let mut content = match open_decoding_reader(&words, written, limit, &is_unencoded_content_start) {
         Ok(content) => content,
         Err(error) => {

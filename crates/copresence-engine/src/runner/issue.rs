@@ -35,6 +35,7 @@ pub(crate) struct TokenIssueError {
 }
 
 impl TokenIssueError {
+    /// Converts the error of an API call, which was a login or the request for a token.
     fn from_call_error(error: &CallError) -> Self {
         let is_of_login = matches!(error, CallError::LoginFailed(_));
         Self { failure: failure::to_visit_step_failure(error), is_of_login }
@@ -61,7 +62,7 @@ pub(crate) async fn issue_and_journal_token(
     patience: Duration,
     leaving: &CancellationToken,
 ) -> Result<IssuedToken, TokenIssueError> {
-    space.check_free_space(context)?;
+    space.check_free_writable_space(context)?;
     let Some(login) = leaving.run_until_cancelled(context.api.log_in_if_needed()).await else {
         let failure = VisitStepFailure::new(VisitStepFailureKind::NeverSent, "the visitor left before the request");
         return Err(TokenIssueError { failure, is_of_login: true });

@@ -43,7 +43,7 @@ pub struct VisitStopSignals {
 
 impl VisitStopSignals {
     /// Whether the visitor left or the program stops.
-    pub(crate) fn is_any_given(&self) -> bool {
+    pub(crate) fn is_any_stop_requested(&self) -> bool {
         self.interrupted.is_cancelled() || self.visitor_left.is_cancelled()
     }
 }
@@ -62,7 +62,7 @@ pub async fn run_visit(config: VisitConfig, context: VisitContext, leave: impl I
     let (id, clock, event_sink) = (config.id, context.clock, context.event_sink.clone());
     let emit = move |event| event_sink(VisitEvent { visit: id, at: clock.wall_clock_time(), kind: event });
     emit(EventKind::Started { profile: config.profile.clone(), api_url: config.api_url.clone() });
-    match VisitRunner::lock_and_journal_new_visit(config, context).await {
+    match VisitRunner::runner_for_journaled_new_visit(config, context).await {
         Ok(runner) => {
             let RunnerResult { outcome, directory, .. } =
                 runner.run_to_end(FirstEventOrEffects::Event(MachineEvent::Started), leave).await;

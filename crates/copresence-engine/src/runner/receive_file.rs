@@ -176,9 +176,9 @@ impl FileDownload<'_> {
         self.receive_response(download, partial, overlap, choice).await
     }
 
-    /// Keeps the target of a redirect, in the journal too.
+    /// Remembers the target of a redirect for later requests, in the journal too.
     async fn remember_redirect_target(&mut self, target: DownloadUrl) {
-        if self.urls.set_redirect_target(target) {
+        if self.urls.set_redirect_target_if_new(target) {
             self.journal_redirect_target().await;
         }
     }
@@ -216,7 +216,7 @@ impl FileDownload<'_> {
         if download.offset == 0 {
             self.stated_digest = None;
             self.known.content_encoding.clone_from(&download.content_encoding);
-            self.known.notes.retain(SavedFileNote::describes_all_attempts);
+            self.known.notes.retain(SavedFileNote::remains_true_after_redownload);
         } else if !is_same_version {
             self.add_file_note_once(SavedFileNote::note_of_unverified_join());
         }
@@ -258,7 +258,7 @@ impl FileDownload<'_> {
         before: FileProgress,
     ) -> Result<(), AttemptError> {
         let (began, received_before) = (Instant::now(), partial.resume_offset());
-        let mut transfer_patience = self.file.coordinator.start_response_transfer_patience();
+        let mut transfer_patience = self.file.coordinator.transfer_patience_from_now();
         let (mut flushed, mut flushed_at) = (partial.resume_offset(), Instant::now());
         let mut last_byte_at = Instant::now();
         let content_encoding = download.content_encoding.as_deref();
@@ -268,7 +268,7 @@ impl FileDownload<'_> {
                 Ok(Some(chunk)) => chunk,
                 Ok(None) => {
                     if let Some(page) = start.as_mut().and_then(ErrorPageDetector::detect_page_in_complete_response) {
-                        return Err(self.discard_received_error_page(partial, before, page).await?);
+                        return Err(self.discard_page_returning_error(partial, before, page).await?);
                     }
                     break;
                 }
@@ -296,7 +296,7 @@ impl FileDownload<'_> {
             let received = chunk.len() as u64;
             if !overlap.is_compared() {
                 if !overlap.compare_and_remove_known_bytes(&mut chunk) {
-                    return Err(self.discard_differing_bytes(partial, before).await?);
+                    return Err(self.rewind_to_flushed_or_refuse(partial, before).await?);
                 }
                 if overlap.is_compared() {
                     self.flushed_before = 0;
@@ -304,7 +304,7 @@ impl FileDownload<'_> {
             }
             // Bytes that do not show yet what they are belong on disk: the server may stall, and a crash may follow.
             if let Some(page) = start.as_mut().and_then(|start| start.detect_page_in_chunk(&chunk)) {
-                return Err(self.discard_received_error_page(partial, before, page).await?);
+                return Err(self.discard_page_returning_error(partial, before, page).await?);
             }
             let grown = partial.resume_offset() + chunk.len() as u64;
             if let Some(total) = self.known.total.filter(|total| grown > *total) {
@@ -352,11 +352,11 @@ impl FileDownload<'_> {
         Ok(self.flush_and_journal(partial).await?)
     }
 
-    /// Discards bytes that differ from those that the server sends for their place. If an earlier run flushed those
-    /// before them, the download continues there, otherwise the whole file is requested, and no byte is discarded until
-    /// it arrives: the server may be wrong. `before` is what was known of the file before this response. Returns the error
-    /// for it.
-    async fn discard_differing_bytes(
+    /// Builds the error for bytes on the disk that differ from those of the server, and discards them if an earlier run
+    /// flushed bytes before them: the download continues there. Otherwise the whole file is requested, and no byte is
+    /// discarded until it arrives, because the server may be wrong. `before` is what was known of the file before this
+    /// response.
+    async fn rewind_to_flushed_or_refuse(
         &mut self,
         partial: &mut PartialFile,
         before: FileProgress,
@@ -422,7 +422,7 @@ impl FileDownload<'_> {
                 Ok(Some(Err(failure))) => return Err(AttemptError::Download(failure)),
                 Ok(None) => page = start.detect_page_in_complete_response(),
                 Err(_elapsed) => {
-                    let what = format!("too slow: {} bytes were received", start.checked_byte_count());
+                    let what = format!("too slow: {} bytes were received", start.byte_count_checked_so_far());
                     return Err(self.unusable_response_error(&what, false));
                 }
             }
@@ -433,7 +433,7 @@ impl FileDownload<'_> {
 
     /// Discards the start of a page that was sent in place of the file, with what the journal says of it since
     /// `before`. Returns the error for it.
-    async fn discard_received_error_page(
+    async fn discard_page_returning_error(
         &mut self,
         partial: &mut PartialFile,
         before: FileProgress,
@@ -458,15 +458,15 @@ impl FileDownload<'_> {
         AttemptError::Unusable { why: format!("{}: {what}", self.file.url.url_origin()), skips_range }
     }
 
-    /// Checks the received bytes, all of the file, against the digest that the server states. A wrong one is noted once
-    /// the file was requested again: the server may state it of something else.
+    /// Checks a whole received file against the digest that the server states. A wrong digest is noted once the file
+    /// was requested again: the server may state it of something else.
     ///
     /// # Errors
     /// The digest is another one, for the first time. The whole file is to be requested again.
-    pub(super) fn check_stated_digest(&mut self, partial: &PartialFile) -> Result<(), AttemptError> {
+    pub(super) fn check_or_note_stated_digest(&mut self, partial: &PartialFile) -> Result<(), AttemptError> {
         let Some(stated) = self.stated_digest.clone() else { return Ok(()) };
         let is_same = block_in_place(|| {
-            let written = partial.rewind_to_read_written_bytes()?;
+            let written = partial.rewound_reader_of_written_bytes()?;
             let read = stated.is_digest_of(written);
             read.map_err(|source| StoreError::Io { doing: "read", path: self.file.name.into(), source })
         })?;
@@ -524,7 +524,7 @@ impl FileDownload<'_> {
 
     /// Makes the received bytes durable, and journals their number.
     async fn flush_and_journal(&mut self, partial: &mut PartialFile) -> Result<(), StoreError> {
-        self.known.bytes = block_in_place(|| partial.sync_data())?;
+        self.known.bytes = block_in_place(|| partial.sync_and_get_durable_length())?;
         self.known.sha256 = (self.known.bytes > 0).then(|| partial.digest_written_bytes());
         if let Some(total) = self.known.total {
             self.file.room.reduce_reservation_to_remaining(self.file.index, total.saturating_sub(self.known.bytes));

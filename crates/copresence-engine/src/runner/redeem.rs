@@ -104,7 +104,7 @@ fn may_contain_download_url(body: &[u8]) -> bool {
 /// previous redeem.
 ///
 /// If the future is dropped, the journal gets the redeem as unanswered (or as never sent, if it was not sent yet).
-pub(crate) async fn redeem_and_journal(
+pub(crate) async fn redeem_if_space_and_journal(
     context: &VisitContext,
     id: VisitId,
     token: &ExportToken,
@@ -118,7 +118,7 @@ pub(crate) async fn redeem_and_journal(
     {
         return unsent(failure::failure_of_store_error(&error), Some(before));
     }
-    if let Err(failure) = space.check_free_space(context) {
+    if let Err(failure) = space.check_free_writable_space(context) {
         return unsent(failure, None);
     }
     let mut intent = OpenRedeemIntentGuard { context, id, no: None, is_open: true };
@@ -195,7 +195,7 @@ pub fn interpret_redeem_call(call: &Result<ApiResponse, CallError>, number: u32,
         Err(error) => {
             let (status, received) = extract_received_response(error);
             let failure = failure::to_visit_step_failure(error);
-            match parse_delivery_from_received_bytes(&received, Some(api.redeem_url())) {
+            match parse_delivery_with_complete_list(&received, Some(api.redeem_url())) {
                 Some(delivery) => RedeemResult::Delivered(delivery),
                 None if is_success_status(status) => {
                     failure_with_partial_delivery(failure, no, &received, Some(api.redeem_url()))
@@ -221,7 +221,7 @@ fn extract_received_response(error: &CallError) -> (u16, Bytes) {
 /// that the token was exchanged for them. URLs in an unusual shape are used if there are more of them than in the
 /// specified one; those without a host are resolved with `redeem_url`, the URL of the call.
 /// Spec: "Once the Copresence backend provides a response with download URLs, the provided Export Token is invalidated".
-fn parse_delivery_from_received_bytes(body: &[u8], redeem_url: Option<&Url>) -> Option<DeliveredExports> {
+fn parse_delivery_with_complete_list(body: &[u8], redeem_url: Option<&Url>) -> Option<DeliveredExports> {
     let specified = match RedeemResponse::parse(body) {
         Ok(RedeemResponse::Ready(delivery)) => Some(delivery),
         Ok(RedeemResponse::NotReady { .. }) => None,
@@ -251,7 +251,7 @@ pub(crate) fn parse_redeem_response(
     no: RedeemNumber,
     redeem_url: Option<&Url>,
 ) -> RedeemResult {
-    if let Some(delivery) = parse_delivery_from_received_bytes(&response.body, redeem_url) {
+    if let Some(delivery) = parse_delivery_with_complete_list(&response.body, redeem_url) {
         return RedeemResult::Delivered(delivery);
     }
     if let Some(refusal) = response.redeem_error_response_unless_ok() {

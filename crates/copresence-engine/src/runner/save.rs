@@ -304,7 +304,7 @@ async fn download_or_verify_journaled_file(
         _ => None,
     };
     if let Some((sha256, notes)) = known
-        && let Some(whole) = block_in_place(|| folder.rehash_complete_file(name))?
+        && let Some(whole) = block_in_place(|| folder.sync_and_rehash_complete_file(name))?
     {
         if whole.sha256 == *sha256 {
             return Ok(CompleteFile { notes: notes.clone(), ..whole });
@@ -429,7 +429,9 @@ pub(crate) fn find_avatar_folder_with_manifest(
     start: &VisitStart,
 ) -> Option<(PathBuf, Manifest)> {
     let parents = [start.out_dir.clone(), context.data.incomplete_avatars_path()];
-    parents.iter().find_map(|parent| SavedAvatarOperations::find_avatar_with_manifest(parent, &start.id).ok().flatten())
+    parents
+        .iter()
+        .find_map(|parent| SavedAvatarOperations::find_durable_avatar_with_manifest(parent, &start.id).ok().flatten())
 }
 
 /// Discards the partial folder of a visit that cannot be resumed.

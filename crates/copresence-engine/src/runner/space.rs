@@ -25,7 +25,7 @@ impl RequiredDiskSpace<'_> {
     ///
     /// # Errors
     /// The failure of the visit if too little is free, or if the folder cannot be used.
-    pub(crate) fn check_free_space(self, context: &VisitContext) -> Result<(), VisitStepFailure> {
+    pub(crate) fn check_free_writable_space(self, context: &VisitContext) -> Result<(), VisitStepFailure> {
         let data = context.data.path();
         copresence_store::ensure_free_space(self.out_dir, self.min_free)
             .and_then(|()| copresence_store::ensure_free_space(data, JOURNAL_BYTES.min(self.min_free)))

@@ -1,10 +1,10 @@
 //! Runs one visit, live or recovered: feeds events to the machine and performs its effects.
 
 use super::config::{DEFAULT_DOWNLOAD_PAUSE, VisitConfig, VisitContext};
-use super::delivery_journal::{DeliveryJournal, UnjournalledDelivery};
+use super::delivery_journal::{DeliveryJournal, UnjournalledDeliveryParts};
 use super::download_coordinator::{CoordinatorLimits, DownloadCoordinator};
 use super::issue::{IssuedToken, TokenIssueError, issue_and_journal_token};
-use super::redeem::{MAX_JOURNAL_WAIT, PendingJournalWrite, RedeemResultAndPendingWrite, redeem_and_journal};
+use super::redeem::{MAX_JOURNAL_WAIT, PendingJournalWrite, RedeemResultAndPendingWrite, redeem_if_space_and_journal};
 use super::save::{EarlySavingStopReason, SaveJob, SaveResult, discard_partial_folder, download_and_publish_delivery};
 use super::{RequiredDiskSpace, VisitStopSignals, block_in_place, duration_as_millis, ended_event_and_message};
 use crate::clock::Clock;
@@ -18,7 +18,7 @@ use copresence_store::{
 use copresence_visit::outcome::EndPhase;
 use copresence_visit::{
     MachineEffect, MachineEvent, MillisSinceOrigin, Outcome, RedeemOnceOrUntilReady, RedeemResult, Visit, VisitNotice,
-    VisitTimeLimits, advance_visit_machine,
+    VisitPollingPlan, advance_visit_machine,
 };
 use jiff::{SignedDuration, Timestamp};
 use std::convert::Infallible;
@@ -81,7 +81,7 @@ pub(crate) enum FirstEventOrEffects {
 
 impl VisitRunner {
     /// Locks a new visit and journals its start. Returns its runner, which has done nothing else yet.
-    pub(crate) async fn lock_and_journal_new_visit(
+    pub(crate) async fn runner_for_journaled_new_visit(
         config: VisitConfig,
         context: VisitContext,
     ) -> Result<Self, StoreError> {
@@ -90,7 +90,7 @@ impl VisitRunner {
         let now = context.clock.wall_clock_time();
         let start = config.to_start_record(now);
         context.journal.record_visit_start(&start).await?;
-        let plan = VisitTimeLimits {
+        let plan = VisitPollingPlan {
             polling: config.polling.clone(),
             give_up_at: context.clock.millis_since_clock_creation() + config.timeout,
             patience: config.limits.patience,
@@ -174,11 +174,11 @@ impl VisitRunner {
         let (mut has_left, mut is_interrupted) = (false, false);
         let mut outcome = match first {
             // Left before the first request: no token is issued.
-            FirstEventOrEffects::Event(MachineEvent::Started) if leave.is_any_given() => {
-                self.advance_machine_and_perform_effects(MachineEvent::VisitorLeft).await
+            FirstEventOrEffects::Event(MachineEvent::Started) if leave.is_any_stop_requested() => {
+                self.advance_machine_returning_outcome(MachineEvent::VisitorLeft).await
             }
-            FirstEventOrEffects::Event(event) => self.advance_machine_and_perform_effects(event).await,
-            FirstEventOrEffects::Effects(effects) => self.perform_effects(effects).await,
+            FirstEventOrEffects::Event(event) => self.advance_machine_returning_outcome(event).await,
+            FirstEventOrEffects::Effects(effects) => self.perform_effects_returning_outcome(effects).await,
         };
         while outcome.is_none() {
             let event = tokio::select! {
@@ -197,13 +197,13 @@ impl VisitRunner {
                     self.leaving.cancel();
                     MachineEvent::VisitorLeft
                 }
-                never = continue_truncated_response_download(&mut self.partial_fetch) => match never {},
+                never = drive_truncated_download_forever(&mut self.partial_fetch) => match never {},
                 () = wait_until_or_forever(self.context.clock, self.wake_at) => {
                     self.wake_at = None;
                     MachineEvent::TimerFired
                 }
             };
-            outcome = self.advance_machine_and_perform_effects(event).await;
+            outcome = self.advance_machine_returning_outcome(event).await;
         }
         // The loop ends with an outcome.
         self.finish_visit(outcome.unwrap_or(Outcome::Interrupted)).await
@@ -219,16 +219,16 @@ impl VisitRunner {
     }
 
     /// Advances the machine by an event and performs its effects. Returns the outcome if the visit ended.
-    async fn advance_machine_and_perform_effects(&mut self, event: MachineEvent) -> Option<Outcome> {
+    async fn advance_machine_returning_outcome(&mut self, event: MachineEvent) -> Option<Outcome> {
         let (visit, effects) =
             advance_visit_machine(self.visit.clone(), event, self.context.clock.millis_since_clock_creation());
         self.visit = visit;
-        self.perform_effects(effects).await
+        self.perform_effects_returning_outcome(effects).await
     }
 
     /// Performs what the machine asks for: starts a task, emits a notice, or ends the visit. Returns the outcome if
     /// the visit ended.
-    async fn perform_effects(&mut self, effects: Vec<MachineEffect>) -> Option<Outcome> {
+    async fn perform_effects_returning_outcome(&mut self, effects: Vec<MachineEffect>) -> Option<Outcome> {
         let mut outcome = None;
         for effect in effects {
             match effect {
@@ -247,7 +247,7 @@ impl VisitRunner {
                     let before = self.pending_write.take();
                     self.in_flight = Some(Box::pin(async move {
                         let space = RequiredDiskSpace { out_dir: &start.out_dir, min_free };
-                        let redeemed = redeem_and_journal(&context, start.id, &token, before, space).await;
+                        let redeemed = redeem_if_space_and_journal(&context, start.id, &token, before, space).await;
                         TaskOutput::Redeemed(Box::new(redeemed))
                     }));
                 }
@@ -277,7 +277,7 @@ impl VisitRunner {
 
     /// Starts to save the files of a delivery, which includes their download, as the task in flight.
     fn start_saving(&mut self, delivery: DeliveredExports) {
-        let missing = UnjournalledDelivery {
+        let missing = UnjournalledDeliveryParts {
             response: self.pending_write.take(),
             used_truncated: self.unjournalled_truncated.take(),
             planned: None,
@@ -297,7 +297,7 @@ impl VisitRunner {
     /// Describes how to save a delivery, of which the journal lacks `missing`.
     fn build_save_job(
         &mut self,
-        missing: UnjournalledDelivery,
+        missing: UnjournalledDeliveryParts,
         times: PhaseTimes,
         is_used: CancellationToken,
     ) -> SaveJob {
@@ -334,7 +334,7 @@ impl VisitRunner {
         }
         let now = Some(self.context.clock.wall_clock_time());
         let times = PhaseTimes { ready: now, redeemed: now, ..self.times.clone() };
-        let missing = UnjournalledDelivery { response: None, used_truncated: None, planned: None };
+        let missing = UnjournalledDeliveryParts { response: None, used_truncated: None, planned: None };
         let is_used = CancellationToken::new();
         let job = self.build_save_job(missing, times, is_used.clone());
         let (coordinator, journal) = (job.coordinator.clone(), job.journal.clone());
@@ -403,7 +403,7 @@ impl VisitRunner {
                 let RedeemResultAndPendingWrite { result, pending_write } = *redeemed;
                 self.pending_write = pending_write;
                 match &result {
-                    RedeemResult::NotReady(progress) => self.record_status_time(&progress.status).await,
+                    RedeemResult::NotReady(progress) => self.record_first_status_time(&progress.status).await,
                     RedeemResult::Delivered(_) => self.record_when_delivery_spent_token().await,
                     _ => {}
                 }
@@ -433,7 +433,7 @@ impl VisitRunner {
     }
 
     /// Records the first time of each status, for the manifest and the history.
-    async fn record_status_time(&mut self, status: &CompletionStatus) {
+    async fn record_first_status_time(&mut self, status: &CompletionStatus) {
         let now = self.context.clock.wall_clock_time();
         let mut reached = Vec::new();
         if *status != CompletionStatus::NoAssociatedAvatar {
@@ -527,7 +527,7 @@ impl VisitRunner {
                 _ => PAUSE_AFTER_DISK_FAILURE,
             };
             let due = self.context.clock.wall_clock_time().saturating_add(pause).unwrap_or(Timestamp::MAX);
-            if let Err(error) = self.context.journal.record_next_recovery_time(&id, 0, due).await {
+            if let Err(error) = self.context.journal.record_next_recovery_attempt(&id, 0, due).await {
                 tracing::warn!(%error, visit = %id, "cannot journal the next recovery");
             }
         }
@@ -549,9 +549,9 @@ struct TruncatedResponseDownload {
     task: Pin<Box<dyn Future<Output = SaveResult> + Send>>,
 }
 
-/// Downloads what a truncated response names. Never returns; a download that ended early, by an error of its folder, is
-/// repeated once the files are used.
-async fn continue_truncated_response_download(fetch: &mut Option<TruncatedResponseDownload>) -> Infallible {
+/// Drives the download of a truncated response's files, if there is one. Never returns. A download that ended early, by
+/// an error of its folder, is repeated once the files are used.
+async fn drive_truncated_download_forever(fetch: &mut Option<TruncatedResponseDownload>) -> Infallible {
     if let Some(running) = fetch {
         (&mut running.task).await;
         *fetch = None;

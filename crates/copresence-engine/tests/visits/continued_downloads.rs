@@ -81,7 +81,7 @@ async fn zeros_of_the_disk_behind_flushed_bytes_are_received_again() {
     let mut part = folder.open_partial_file_keeping_all("avatar.glb").expect("opens");
     fixture.data_store.journal.record_file_request(&id, 0).await.expect("noted");
     part.append_bytes(&file()[..FIRST]).expect("written");
-    part.sync_data().expect("durable");
+    part.sync_and_get_durable_length().expect("durable");
     let progress = copresence_store::FileProgress {
         bytes: FIRST as u64,
         total: Some(20_000),

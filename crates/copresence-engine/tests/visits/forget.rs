@@ -3,7 +3,7 @@
 use super::backend::{Response, glb};
 use super::fixture::{Fixture, REDEEM_PATH, file_names};
 use copresence_engine::history::{
-    FilesOnMissingDisk, forget_matching_visits_with_policy, forget_visit, forget_visits_started_before,
+    MissingDiskPolicy, forget_matching_visits_with_policy, forget_visit, forget_visits_started_before,
     load_visit_receipt,
 };
 
@@ -92,7 +92,7 @@ async fn a_visit_is_kept_while_the_disk_with_its_avatar_is_not_mounted() {
     let stays = fixture.run_visit().await.directory.expect("saved");
     let id = fixture.only_visit().await.visit.start.id;
     std::fs::remove_file(&out).expect("unmounted");
-    let policy = FilesOnMissingDisk::ForgetWithoutFiles;
+    let policy = MissingDiskPolicy::ForgetWithoutFiles;
     let forgotten = forget_matching_visits_with_policy(data_store, policy, |_| true).await.expect("forgotten");
     assert_eq!(forgotten.visits, [id]);
     let receipt = load_visit_receipt(data_store, &id).await.expect("reads").expect("a receipt");

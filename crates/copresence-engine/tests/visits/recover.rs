@@ -220,7 +220,7 @@ async fn a_visit_for_which_nothing_could_be_tried_is_due_minutes_later() {
     let id = journal_issued_visit(&fixture, false).await;
     let journal = &fixture.data_store.journal;
     let missed = now();
-    journal.record_next_recovery_time(&id, 3, missed).await.expect("noted");
+    journal.record_next_recovery_attempt(&id, 3, missed).await.expect("noted");
     let context = |_: &UnfinishedVisit| Err("the keychain is locked".to_owned());
     let stop = CancellationToken::new();
     let all = recover_visits_capping_total_redeems(&fixture.data_store, Clock::default(), &context, &|_| false, &stop);
@@ -313,7 +313,7 @@ async fn a_file_with_all_its_bytes_needs_no_request() {
     let (id, folder) = journal_planned_visit(&fixture, true).await;
     let mut part = folder.open_partial_file_keeping_all("avatar.glb").expect("opens");
     part.append_bytes(&glb(500)).expect("written");
-    let bytes = part.sync_data().expect("durable");
+    let bytes = part.sync_and_get_durable_length().expect("durable");
     drop((part, folder));
     let progress = copresence_store::FileProgress { bytes, total: Some(bytes), ..Default::default() };
     fixture.data_store.journal.record_file_progress(&id, 0, &progress).await.expect("noted");
@@ -526,7 +526,7 @@ async fn journal_complete_file(status: u16) -> Fixture {
     let mut part = folder.open_partial_file_keeping_all("avatar.glb").expect("opens");
     part.append_bytes(&glb(500)).expect("written");
     let whole = part.finish_partial_file().expect("renamed");
-    journal.record_complete_file(&id, 0, 500, &whole.sha256, whole.format, &[]).await.expect("complete");
+    journal.record_complete_file_erasing_urls(&id, 0, 500, &whole.sha256, whole.format, &[]).await.expect("complete");
     fixture
 }
 
@@ -570,7 +570,7 @@ async fn a_complete_file_that_is_missing_is_requested_again_and_never_lost() {
     let (id, folder) = journal_planned_visit(&fixture, true).await;
     let mut part = folder.open_partial_file_keeping_all("avatar.glb").expect("opens");
     part.append_bytes(&glb(500)[..300]).expect("written");
-    part.sync_data().expect("durable");
+    part.sync_and_get_durable_length().expect("durable");
     let progress = copresence_store::FileProgress { bytes: 300, ..Default::default() };
     fixture.data_store.journal.record_file_progress(&id, 0, &progress).await.expect("noted");
     let part = folder.partial_folder_path().join("avatar.glb.part");
@@ -630,7 +630,7 @@ async fn received_bytes_that_the_disk_has_changed_are_not_continued() {
         let (id, folder) = journal_planned_visit(&fixture, true).await;
         let mut part = folder.open_partial_file_keeping_all("avatar.glb").expect("opens");
         part.append_bytes(&glb(500)[..300]).expect("written");
-        part.sync_data().expect("durable");
+        part.sync_and_get_durable_length().expect("durable");
         let sha256 = Some(part.digest_written_bytes());
         let progress = copresence_store::FileProgress { bytes: 300, sha256, ..Default::default() };
         fixture.data_store.journal.record_file_progress(&id, 0, &progress).await.expect("noted");

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 /// What a worker tells the master.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum WorkerMessage {
+pub(super) enum MessageToMaster {
     /// The worker is connected and has no users.
     ClientReady,
     /// It lives; sent every second.
@@ -35,7 +35,7 @@ pub(super) struct Heartbeat {
     pub(super) current_memory_usage: u64,
 }
 
-impl WorkerMessage {
+impl MessageToMaster {
     /// Encodes the message of the worker with this id.
     ///
     /// # Errors
@@ -56,7 +56,7 @@ impl WorkerMessage {
 
 /// What a master tells a worker.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum MasterMessage {
+pub(super) enum MessageToWorker {
     /// The worker is known.
     Ack,
     /// The answer to a heartbeat.
@@ -85,7 +85,7 @@ pub(super) struct SpawnJob {
     pub(super) host: Option<String>,
 }
 
-impl MasterMessage {
+impl MessageToWorker {
     /// Decodes a message.
     ///
     /// # Errors
@@ -114,9 +114,9 @@ mod tests {
     #[test]
     fn messages_match_locust_wire_format() {
         // As `msgpack.dumps(("client_ready", -1, "w"))` in Python.
-        let ready = WorkerMessage::ClientReady.encode_message("w").expect("plain data");
+        let ready = MessageToMaster::ClientReady.encode_message("w").expect("plain data");
         assert_eq!(ready, b"\x93\xacclient_ready\xff\xa1w");
-        let stopped = WorkerMessage::ClientStopped.encode_message("w").expect("plain data");
+        let stopped = MessageToMaster::ClientStopped.encode_message("w").expect("plain data");
         assert_eq!(stopped, b"\x93\xaeclient_stopped\xc0\xa1w");
     }
 
@@ -139,12 +139,12 @@ mod tests {
         let bytes = rmp_serde::to_vec_named(&("spawn", data, "w")).expect("plain data");
         let expected =
             SpawnJob { timestamp: 1.5, user_classes_count: BTreeMap::from([("Console".to_owned(), 3)]), host: None };
-        assert_eq!(MasterMessage::decode_message(&bytes).expect("a message"), MasterMessage::Spawn(expected));
+        assert_eq!(MessageToWorker::decode_message(&bytes).expect("a message"), MessageToWorker::Spawn(expected));
         let other = rmp_serde::to_vec(&("custom", 1, ())).expect("plain data");
         assert_eq!(
-            MasterMessage::decode_message(&other).expect("a message"),
-            MasterMessage::Other("custom".to_owned())
+            MessageToWorker::decode_message(&other).expect("a message"),
+            MessageToWorker::Other("custom".to_owned())
         );
-        assert!(MasterMessage::decode_message(b"\xc1").is_err() && MasterMessage::decode_message(b"").is_err());
+        assert!(MessageToWorker::decode_message(b"\xc1").is_err() && MessageToWorker::decode_message(b"").is_err());
     }
 }

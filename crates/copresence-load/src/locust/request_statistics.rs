@@ -140,8 +140,8 @@ impl LocustStatistics {
         }
     }
 
-    /// Forgets what was counted, because the master starts a new test.
-    pub(super) fn clear_entries(&self) {
+    /// Sets all counts to zero, also the totals of the reports, because the master starts a new test.
+    pub(super) fn reset_all_counts(&self) {
         *self.lock_collected_statistics() = CollectedStatistics::default();
     }
 
@@ -216,6 +216,7 @@ impl RequestStatisticsEntry {
         }
     }
 
+    /// Counts a request with its latency and size.
     fn count_request(&mut self, sample: &RequestMeasurement) {
         let now = read_seconds_since_epoch();
         let millis = convert_to_rounded_milliseconds(sample.latency);
@@ -229,6 +230,7 @@ impl RequestStatisticsEntry {
         *self.num_reqs_per_sec.entry(truncate_to_whole_seconds(now)).or_default() += 1;
     }
 
+    /// Counts a failure at a time in seconds since the epoch.
     fn count_failure(&mut self, now: f64) {
         self.num_failures += 1;
         *self.num_fail_per_sec.entry(truncate_to_whole_seconds(now)).or_default() += 1;
@@ -280,6 +282,7 @@ fn read_seconds_since_epoch() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }
 
+/// The whole second of a time since the epoch, by which Locust groups counts.
 fn truncate_to_whole_seconds(seconds: f64) -> u64 {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "seconds since the epoch")]
     {

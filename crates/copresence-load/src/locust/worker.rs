@@ -1,6 +1,6 @@
 //! The worker's connection to its master, and what it does on the master's demand.
 
-use super::message::{Heartbeat, MasterMessage, SpawnJob, WorkerMessage};
+use super::message::{Heartbeat, MessageToMaster, MessageToWorker, SpawnJob};
 use super::process_usage::{ProcessorUsageMeter, read_resident_memory_bytes};
 use super::request_statistics::{LocustStatistics, StatisticsReport, UserCounts};
 use crate::console_pool::ConsolePool;
@@ -79,7 +79,7 @@ pub struct WorkerSummary {
 }
 
 /// What ended a connection to the master.
-enum SessionEndReason {
+enum ConnectionEndReason {
     /// The master sent `quit`.
     Quit,
     /// This worker was stopped.
@@ -179,19 +179,19 @@ impl Worker {
                 Ok(mut socket) => {
                     notice(format!("joined the Locust master at {address} as {}", self.id));
                     match self.serve_master_over_one_connection(&mut socket, stopping, notice).await {
-                        SessionEndReason::Quit => return Ok(()),
-                        SessionEndReason::Stopped => {
+                        ConnectionEndReason::Quit => return Ok(()),
+                        ConnectionEndReason::Stopped => {
                             // The master may be gone.
-                            _ = self.send_message(&mut socket, &WorkerMessage::Quit).await;
-                            close_socket_after_sending(socket).await;
+                            _ = self.send_message(&mut socket, &MessageToMaster::Quit).await;
+                            close_socket_after_send_time(socket).await;
                             return Ok(());
                         }
-                        SessionEndReason::CredentialsRefused => {
-                            _ = self.send_message(&mut socket, &WorkerMessage::Quit).await;
-                            close_socket_after_sending(socket).await;
+                        ConnectionEndReason::CredentialsRefused => {
+                            _ = self.send_message(&mut socket, &MessageToMaster::Quit).await;
+                            close_socket_after_send_time(socket).await;
                             return Err(WorkerError::CredentialsRefused);
                         }
-                        SessionEndReason::Reconnect(reason) => {
+                        ConnectionEndReason::Reconnect(reason) => {
                             notice(format!("the connection to the Locust master is made anew: {reason}"));
                             // A master that does not know this worker does not count its requests.
                             self.users.clear();
@@ -222,11 +222,11 @@ impl Worker {
         let mut socket = DealerSocket::with_options(options);
         let connected = timeout(ACK_TIMEOUT, socket.connect(&self.endpoint)).await;
         connected.map_err(|_| "it does not accept the connection".to_owned())?.map_err(|error| error.to_string())?;
-        self.send_message(&mut socket, &WorkerMessage::ClientReady).await?;
+        self.send_message(&mut socket, &MessageToMaster::ClientReady).await?;
         let acknowledged = async {
             loop {
                 match receive_message(&mut socket).await? {
-                    MasterMessage::Ack => return Ok::<_, String>(()),
+                    MessageToWorker::Ack => return Ok::<_, String>(()),
                     other => tracing::debug!(?other, "a message before the acknowledgement"),
                 }
             }
@@ -242,7 +242,7 @@ impl Worker {
         socket: &mut DealerSocket,
         stopping: &CancellationToken,
         notice: &(dyn Fn(String) + Send + Sync),
-    ) -> SessionEndReason {
+    ) -> ConnectionEndReason {
         let mut heartbeat = interval(HEARTBEAT_INTERVAL);
         let mut report = interval(REPORT_INTERVAL);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -254,26 +254,26 @@ impl Worker {
                 biased;
                 () = stopping.cancelled() => {
                     self.stop_consoles_and_report(socket).await;
-                    return SessionEndReason::Stopped;
+                    return ConnectionEndReason::Stopped;
                 }
                 () = refused.cancelled() => {
                     self.stop_consoles_and_report(socket).await;
-                    return SessionEndReason::CredentialsRefused;
+                    return ConnectionEndReason::CredentialsRefused;
                 }
                 message = receive_message(socket) => match message {
-                    Ok(MasterMessage::Quit) => {
+                    Ok(MessageToWorker::Quit) => {
                         // The master waits half a second for a last report.
                         _ = timeout(SEND_TIME_AFTER_QUIT, self.pool.stop_all_consoles()).await;
                         self.users.clear();
                         self.send_report(socket).await;
-                        return SessionEndReason::Quit;
+                        return ConnectionEndReason::Quit;
                     }
-                    Ok(MasterMessage::Reconnect) => return SessionEndReason::Reconnect("the master asked for it".to_owned()),
+                    Ok(MessageToWorker::Reconnect) => return ConnectionEndReason::Reconnect("the master asked for it".to_owned()),
                     Ok(message) => {
                         self.heard_at = Instant::now();
                         self.execute_master_message(socket, message).await
                     }
-                    Err(reason) => return SessionEndReason::Reconnect(reason),
+                    Err(reason) => return ConnectionEndReason::Reconnect(reason),
                 },
                 () = tokens_exhausted.cancelled(), if !self.is_token_limit_noticed => {
                     self.is_token_limit_noticed = true;
@@ -282,7 +282,7 @@ impl Worker {
                 }
                 _ = heartbeat.tick() => {
                     if self.heard_at.elapsed() > MASTER_TIMEOUT {
-                        return SessionEndReason::Reconnect(format!("it was silent for {} s", MASTER_TIMEOUT.as_secs()));
+                        return ConnectionEndReason::Reconnect(format!("it was silent for {} s", MASTER_TIMEOUT.as_secs()));
                     }
                     self.send_heartbeat(socket).await
                 }
@@ -292,7 +292,7 @@ impl Worker {
                 }
             };
             if let Err(reason) = step {
-                return SessionEndReason::Reconnect(reason);
+                return ConnectionEndReason::Reconnect(reason);
             }
         }
     }
@@ -301,26 +301,28 @@ impl Worker {
     async fn execute_master_message(
         &mut self,
         socket: &mut DealerSocket,
-        message: MasterMessage,
+        message: MessageToWorker,
     ) -> Result<(), String> {
         match message {
-            MasterMessage::Spawn(job) => {
-                self.send_message(socket, &WorkerMessage::Spawning).await?;
+            MessageToWorker::Spawn(job) => {
+                self.send_message(socket, &MessageToMaster::Spawning).await?;
                 self.start_or_stop_consoles_for_job(job);
-                self.send_message(socket, &WorkerMessage::SpawningComplete(self.count_users())).await
+                self.send_message(socket, &MessageToMaster::SpawningComplete(self.count_users())).await
             }
-            MasterMessage::Stop => {
+            MessageToWorker::Stop => {
                 self.stop_consoles_and_report(socket).await;
-                self.send_message(socket, &WorkerMessage::ClientStopped).await?;
-                self.send_message(socket, &WorkerMessage::ClientReady).await?;
+                self.send_message(socket, &MessageToMaster::ClientStopped).await?;
+                self.send_message(socket, &MessageToMaster::ClientReady).await?;
                 self.state = STATE_READY;
                 Ok(())
             }
-            MasterMessage::Other(kind) => {
+            MessageToWorker::Other(kind) => {
                 tracing::debug!(kind, "a message of the Locust master that needs no action");
                 Ok(())
             }
-            MasterMessage::Ack | MasterMessage::Heartbeat | MasterMessage::Quit | MasterMessage::Reconnect => Ok(()),
+            MessageToWorker::Ack | MessageToWorker::Heartbeat | MessageToWorker::Quit | MessageToWorker::Reconnect => {
+                Ok(())
+            }
         }
     }
 
@@ -333,7 +335,7 @@ impl Worker {
             tracing::debug!(host, "the host of the Locust master is not used: consoles visit the profile's backend");
         }
         if self.state == STATE_READY {
-            self.statistics.clear_entries();
+            self.statistics.reset_all_counts();
         }
         self.state = STATE_SPAWNING;
         self.last_spawn = job.timestamp;
@@ -374,28 +376,30 @@ impl Worker {
         UserCounts { user_classes_count: self.users.iter().map(take_users).collect(), user_count }
     }
 
+    /// Sends the state of this worker, and the processor time and memory of the process.
     async fn send_heartbeat(&mut self, socket: &mut DealerSocket) -> Result<(), String> {
         let heartbeat = Heartbeat {
             state: self.state,
             current_cpu_usage: self.usage.measure_processor_percent(),
             current_memory_usage: read_resident_memory_bytes(),
         };
-        self.send_message(socket, &WorkerMessage::Heartbeat(heartbeat)).await
+        self.send_message(socket, &MessageToMaster::Heartbeat(heartbeat)).await
     }
 
     /// Sends what was counted since the last report. Counts that cannot be sent are part of the next report.
     async fn send_report(&mut self, socket: &mut DealerSocket) {
         let report: StatisticsReport = self.statistics.take_report(self.count_users());
-        let message = WorkerMessage::Stats(Box::new(report));
+        let message = MessageToMaster::Stats(Box::new(report));
         if let Err(reason) = self.send_message(socket, &message).await {
             tracing::warn!(reason, "a report to the Locust master was not sent, and is part of the next one");
-            if let WorkerMessage::Stats(report) = message {
+            if let MessageToMaster::Stats(report) = message {
                 self.statistics.restore_report(*report);
             }
         }
     }
 
-    async fn send_message(&self, socket: &mut DealerSocket, message: &WorkerMessage) -> Result<(), String> {
+    /// Sends a message to the master. Fails with a reason if the library does not take it in time.
+    async fn send_message(&self, socket: &mut DealerSocket, message: &MessageToMaster) -> Result<(), String> {
         let bytes = message.encode_message(&self.id).map_err(|error| error.to_string())?;
         let sent = timeout(ACK_TIMEOUT, socket.send(ZmqMessage::from(bytes))).await;
         sent.map_err(|_| "it does not take the message".to_owned())?.map_err(|error| error.to_string())
@@ -403,19 +407,19 @@ impl Worker {
 }
 
 /// Receives the next message that can be read. Others are skipped.
-async fn receive_message(socket: &mut DealerSocket) -> Result<MasterMessage, String> {
+async fn receive_message(socket: &mut DealerSocket) -> Result<MessageToWorker, String> {
     loop {
         let message = socket.recv().await.map_err(|error| error.to_string())?;
         let Some(frame) = message.iter().last() else { continue };
-        match MasterMessage::decode_message(frame) {
+        match MessageToWorker::decode_message(frame) {
             Ok(message) => return Ok(message),
             Err(error) => tracing::warn!(%error, "an unreadable message of the Locust master"),
         }
     }
 }
 
-/// Waits [`QUIT_GRACE`], then closes the socket. The library does not report when queued messages are sent.
-async fn close_socket_after_sending(socket: DealerSocket) {
+/// Waits [`SEND_TIME_AFTER_QUIT`], then closes the socket. The library does not report when queued messages are sent.
+async fn close_socket_after_send_time(socket: DealerSocket) {
     tokio::time::sleep(SEND_TIME_AFTER_QUIT).await;
     drop(socket);
 }

@@ -112,7 +112,7 @@ impl HtmlReportTemplate<'_> {
         }
     }
 
-    /// `2026-11-29 13:32:21 UTC, for 1m 50s`.
+    /// The start and the length of the run, as in `2026-11-29 13:32:21 UTC, for 1m 50s`.
     fn format_start_and_length(&self) -> String {
         let length =
             std::time::Duration::try_from_secs_f64(self.report.run_duration_seconds().round()).unwrap_or_default();

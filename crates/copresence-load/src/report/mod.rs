@@ -157,7 +157,7 @@ impl LoadReport {
     /// The report of a run, judged by the thresholds. That no token is delivered twice is always a threshold.
     pub fn new(context: ReportRunDetails, statistics: &Statistics, thresholds: &[Threshold]) -> Self {
         let figures = statistics.compute_load_figures();
-        let (timeline_row_s, timeline) = statistics.copy_timeline_rows();
+        let (timeline_row_s, timeline) = statistics.copy_timeline();
         let always = Threshold::create_no_double_deliveries_threshold();
         let is_given = thresholds.iter().any(|given| given.to_string() == always.to_string());
         let judged = thresholds.iter().chain((!is_given).then_some(&always));

@@ -2,7 +2,7 @@
 
 use crate::support::{CountingSandbox, client_of, console_plan, open_plan, run};
 use copresence_client::Credentials;
-use copresence_load::{ConsolePlan, DownloadMode, LoadPlan, LoadReport, LoadRun, RunEnd, VisitStartModel};
+use copresence_load::{ConsolePlan, DownloadMode, LoadPlan, LoadReport, PreparedLoadRun, RunEnd, VisitStartModel};
 use copresence_sandbox::{TokenPhase, TokenScenario, faults};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -43,7 +43,7 @@ async fn all_requests_and_tokens_of_an_open_model_are_those_of_the_sandbox() {
     assert!(bytes > 19 * 10_000, "files were received: {bytes} bytes");
     let noticed = figures.ready_to_noticed_at_most_ms.as_ref().expect("delays");
     assert!(noticed.count == 19 && noticed.min >= 50.0, "{noticed:?}");
-    let (_, timeline) = statistics.copy_timeline_rows();
+    let (_, timeline) = statistics.copy_timeline();
     assert_eq!(timeline.iter().map(|row| row.requests).sum::<u64>(), figures.count_sent_requests());
 }
 
@@ -176,7 +176,7 @@ async fn a_person_can_stop_a_run_and_every_response_is_awaited() {
     let list = faults::parse_and_check_faults(list.as_bytes()).expect("faults");
     sandbox.server.sandbox().set_faults(list).expect("set");
     let stopping = CancellationToken::new();
-    let run = LoadRun::new(&sandbox.client(), open_plan("50/s@60s", 20), console_plan(), None);
+    let run = PreparedLoadRun::new(&sandbox.client(), open_plan("50/s@60s", 20), console_plan(), None);
     let stop = stopping.clone();
     // A poll has arrived, and its response is delayed.
     sandbox.server.sandbox().add_request_watcher(move |_, line| {
@@ -184,7 +184,7 @@ async fn a_person_can_stop_a_run_and_every_response_is_awaited() {
             stop.cancel();
         }
     });
-    let end = run.run_plan_until_end_or_stop(&stopping).await;
+    let end = run.run_plan_until_stop_and_log_out(&stopping).await;
     let figures = run.shared_statistics().compute_load_figures();
     assert_eq!(end, RunEnd::Interrupted);
     let redeem = figures.find_endpoint_figures("redeem").expect("polls");

@@ -2,8 +2,8 @@
 
 use copresence_client::{ApiClient, BackendWithRoutes, Credentials, NoRecorder, Timeouts, install_crypto_provider};
 use copresence_load::{
-    ArrivalSchedule, BoxFuture, ConsolePlan, DownloadMode, ExportToken, LoadPlan, LoadRun, LoadTestPhone, RunEnd,
-    Statistics, VisitStartModel,
+    ArrivalSchedule, BoxFuture, ConsolePlan, DownloadMode, ExportToken, LoadPlan, LoadTestPhone, PreparedLoadRun,
+    RunEnd, Statistics, VisitStartModel,
 };
 use copresence_sandbox::{AvatarChoice, Sandbox, SandboxSettings, Server, TokenScenario};
 use copresence_visit::PollingConfig;
@@ -127,7 +127,7 @@ pub(crate) async fn run(
     console: ConsolePlan,
     phone: Option<Arc<dyn LoadTestPhone>>,
 ) -> (RunEnd, Arc<Statistics>) {
-    let run = LoadRun::new(client, plan, console, phone);
-    let end = run.run_plan_until_end_or_stop(&CancellationToken::new()).await;
+    let run = PreparedLoadRun::new(client, plan, console, phone);
+    let end = run.run_plan_until_stop_and_log_out(&CancellationToken::new()).await;
     (end, run.shared_statistics())
 }

@@ -250,15 +250,18 @@ impl RetryAfter {
     }
 }
 
+/// Whether a field has its default `false`, and is not written.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
 fn is_false(value: &bool) -> bool {
     !value
 }
 
+/// The status of the effect `error_page` if none is given.
 fn default_error_page_status() -> u16 {
     200
 }
 
+/// The status of the effect `redirect` if none is given.
 fn default_redirect_status() -> u16 {
     302
 }
@@ -270,6 +273,7 @@ fn default_content_coding() -> String {
 
 /// Accepts `"reset"` as short for `{"reset":{}}`.
 fn deserialize_effect_with_short_form<'de, D: Deserializer<'de>>(from: D) -> Result<Effect, D::Error> {
+    /// Deserializes an effect: its name, or an object with its parameters.
     struct EffectVisitor;
 
     impl<'de> Visitor<'de> for EffectVisitor {
@@ -279,6 +283,7 @@ fn deserialize_effect_with_short_form<'de, D: Deserializer<'de>>(from: D) -> Res
             f.write_str("an effect, as \"reset\" or {\"status\":{\"code\":503}}")
         }
 
+        /// Reads the name of an effect with its default parameters, as in `"reset"`.
         fn visit_str<E: de::Error>(self, word: &str) -> Result<Effect, E> {
             Effect::deserialize(serde_json::json!({ word: {} })).map_err(E::custom)
         }
@@ -293,6 +298,7 @@ fn deserialize_effect_with_short_form<'de, D: Deserializer<'de>>(from: D) -> Res
 }
 
 impl Serialize for NthRequests {
+    /// Writes `"every"`, a list of request numbers, or `{"rate":0.1}`.
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Every => to.serialize_str("every"),
@@ -307,6 +313,7 @@ impl Serialize for NthRequests {
 }
 
 impl<'de> Deserialize<'de> for NthRequests {
+    /// Reads a request number, a list of them, `"every"` or `{"rate":0.1}`.
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         /// The object `{"rate":0.1}` in `nth`: each request is hit with this probability.
         #[derive(Deserialize)]
@@ -325,17 +332,19 @@ impl<'de> Deserialize<'de> for NthRequests {
                 f.write_str("a number from 1, a list of them, \"every\" or {\"rate\":0.1}")
             }
 
+            /// Reads one request number.
             fn visit_u64<E: de::Error>(self, number: u64) -> Result<NthRequests, E> {
                 Ok(NthRequests::Numbers(vec![number]))
             }
 
-            /// Reads a number of a TOML file.
+            /// Reads one request number of a TOML file, whose integers are signed.
             fn visit_i64<E: de::Error>(self, number: i64) -> Result<NthRequests, E> {
                 let number =
                     u64::try_from(number).map_err(|_| E::invalid_value(de::Unexpected::Signed(number), &self))?;
                 Ok(NthRequests::Numbers(vec![number]))
             }
 
+            /// Reads the word `"every"`.
             fn visit_str<E: de::Error>(self, word: &str) -> Result<NthRequests, E> {
                 if word == "every" {
                     Ok(NthRequests::Every)
@@ -344,6 +353,7 @@ impl<'de> Deserialize<'de> for NthRequests {
                 }
             }
 
+            /// Reads a list of request numbers, as in `[1,3]`.
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<NthRequests, A::Error> {
                 let mut numbers = Vec::new();
                 while let Some(number) = list.next_element()? {

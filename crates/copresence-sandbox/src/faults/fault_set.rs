@@ -84,6 +84,7 @@ pub fn parse_and_check_faults(json: &[u8]) -> Result<Vec<Fault>, FaultListError>
     Ok(faults)
 }
 
+/// Checks the number of the faults, and each fault; the error says which one is invalid.
 fn check_faults(faults: &[Fault]) -> Result<(), FaultListError> {
     if faults.len() > MAX_FAULTS {
         return Err(FaultListError::TooMany(faults.len()));
@@ -176,6 +177,7 @@ impl FaultSet {
         self.faults.iter().map(state).collect()
     }
 
+    /// Whether there is no active fault.
     pub(crate) fn is_empty(&self) -> bool {
         self.faults.is_empty()
     }
@@ -205,7 +207,7 @@ impl FaultSet {
 }
 
 impl Fault {
-    /// Checks all fields; the error says what is wrong and what to do.
+    /// Checks all fields of this fault; the error says what is wrong and what to do.
     pub(crate) fn check_fault(&self) -> Result<(), String> {
         if self.on != Endpoint::File {
             let selectors = [

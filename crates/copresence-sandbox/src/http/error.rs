@@ -63,6 +63,7 @@ impl ErrorResponse {
         Self::new(StatusCode::UNAUTHORIZED, INVALID_SESSION_CODE, "invalid session token")
     }
 
+    /// 405: the endpoint does not support the method.
     pub(super) fn method_not_allowed_error() -> Self {
         let error = "this endpoint does not support this method";
         Self::new(StatusCode::METHOD_NOT_ALLOWED, COMMAND_UNAVAILABLE, error)
@@ -81,6 +82,7 @@ impl From<BytesRejection> for ErrorResponse {
 }
 
 impl IntoResponse for ErrorResponse {
+    /// The response with its status, the body as JSON, and `Cache-Control: no-store`.
     fn into_response(self) -> Response {
         let mut response = (self.status, Json(self.body)).into_response();
         response.headers_mut().insert(header::CACHE_CONTROL, NO_STORE);
@@ -92,6 +94,7 @@ impl IntoResponse for ErrorResponse {
 pub(super) struct NoStoreJson<T>(pub(super) T);
 
 impl<T: serde::Serialize> IntoResponse for NoStoreJson<T> {
+    /// The value as JSON, with `Cache-Control: no-store` and no sniffing of its type.
     fn into_response(self) -> Response {
         let mut response = Json(self.0).into_response();
         let headers = response.headers_mut();

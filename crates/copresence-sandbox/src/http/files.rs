@@ -105,7 +105,7 @@ async fn download_file(
         });
     }
     let mut delivery = OngoingFileDelivery::new(sandbox, delivery_id, opened, range);
-    if let Err(error) = delivery.read_first_chunk().await {
+    if let Err(error) = delivery.read_ahead_first_chunk().await {
         tracing::error!(%error, file, "a file cannot be delivered");
         return Err(ErrorResponse::internal_error("the file cannot be read; see the log of the sandbox"));
     }
@@ -165,8 +165,8 @@ enum RequestedRange {
     Unsatisfiable,
 }
 
-/// Accepts a single range. The whole file is sent for several ranges, for a malformed one, and if `If-Range` names
-/// another version of the file, as RFC 9110 allows.
+/// Parses the single range that a request asks for. It is the whole file without a range, for several ranges, for a
+/// malformed one, and if `If-Range` names another version of the file, as RFC 9110 allows.
 fn parse_requested_range(headers: &HeaderMap, opened: &OpenFile) -> RequestedRange {
     let Some(range) = headers.get(header::RANGE).and_then(|value| value.to_str().ok()) else {
         return RequestedRange::Whole;
@@ -280,9 +280,9 @@ impl OngoingFileDelivery {
         }
     }
 
-    /// Reads the first chunk before the response begins, so that it is sent with the headers: whether a client that
-    /// closes the connection after the headers has used the URL up does not depend on the speed of the disk.
-    async fn read_first_chunk(&mut self) -> io::Result<()> {
+    /// Reads the first chunk before the response begins, and keeps it until it is sent with the headers. So whether a
+    /// client that closes the connection after the headers has used the URL up is independent of the speed of the disk.
+    async fn read_ahead_first_chunk(&mut self) -> io::Result<()> {
         if self.next_offset < self.end_offset {
             self.read_ahead = Some(self.read_chunk().await?);
         }

@@ -75,6 +75,7 @@ pub(super) fn routes() -> Router {
     Router::new().route("/", get(serve_index_page))
 }
 
+/// Serves the index page, with the URLs by which this client reaches the sandbox.
 async fn serve_index_page(Extension(sandbox): Extension<Sandbox>, headers: HeaderMap) -> Response {
     let host = headers.get(header::HOST).and_then(|value| value.to_str().ok());
     let base = sandbox.base_url_for_client(host);

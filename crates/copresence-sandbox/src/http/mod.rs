@@ -44,7 +44,8 @@ pub fn build_router(sandbox: Sandbox) -> Router {
     Router::new().fallback_service(build_service(sandbox))
 }
 
-/// The service behind [`build_router`], which answers faster than a router that contains it.
+/// Builds the service that answers all requests to a sandbox. It answers faster than the router of [`build_router`],
+/// which contains it.
 pub(crate) fn build_service(sandbox: Sandbox) -> SandboxService {
     let (documented, api) = build_documented_routes().split_for_parts();
     // Serialized once: anybody on the network may request it.

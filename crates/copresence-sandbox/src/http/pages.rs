@@ -34,6 +34,7 @@ pub(super) fn build_static_file_routes() -> Router {
     Router::new().route("/static/{file}", get(serve_static_file))
 }
 
+/// Serves a built-in static file; 404 if there is none with this name.
 async fn serve_static_file(Path(file): Path<String>) -> Result<Response, ErrorResponse> {
     let found = STATIC_FILES.iter().find(|(name, ..)| *name == file);
     let (_, content_type, content) = found.ok_or_else(|| ErrorResponse::not_found_error("there is no such file"))?;

@@ -34,6 +34,7 @@ pub(super) fn routes() -> Router {
         .route("/phone/avatars/{id}/portrait", get(serve_avatar_portrait))
 }
 
+/// The query of the phone page: the token, the language, and whether a program plays the phone.
 #[derive(Default, Deserialize)]
 struct PhonePageQuery {
     #[serde(default, rename = "exportToken")]

@@ -71,7 +71,7 @@ pub(super) async fn replay_request(
         (_, body) => body.clone().unwrap_or_default(),
     };
     let cut_at = body.len() as u64;
-    let response = recorded_response(recorded, body);
+    let response = build_replayed_response(recorded, body);
     if recorded.is_cut {
         return with_cut_body(response, cut_at, BodyCutMethod::Reset, control);
     }
@@ -134,7 +134,8 @@ fn renew_secrets(
         }
         Endpoint::Redeem => {
             if let Some(files) = json.get_mut("payload_complete").and_then(Value::as_array_mut) {
-                renew_download_urls(sandbox, token, files, host).map_err(ErrorResponse::token_not_active_error)?;
+                spend_token_and_renew_urls(sandbox, token, files, host)
+                    .map_err(ErrorResponse::token_not_active_error)?;
             }
         }
         Endpoint::File => {}
@@ -146,7 +147,7 @@ fn renew_secrets(
 ///
 /// # Errors
 /// The token is not active: another request was answered with the delivery.
-fn renew_download_urls(
+fn spend_token_and_renew_urls(
     sandbox: &Sandbox,
     token: &str,
     files: &mut [Value],
@@ -164,8 +165,8 @@ fn renew_download_urls(
     Ok(())
 }
 
-/// The response with the recorded status and headers.
-fn recorded_response(recorded: &RecordedResponse, body: String) -> Response {
+/// Builds a response with the recorded status and headers, and this body.
+fn build_replayed_response(recorded: &RecordedResponse, body: String) -> Response {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = StatusCode::from_u16(recorded.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     for (name, value) in &recorded.headers {

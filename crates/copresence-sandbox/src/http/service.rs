@@ -45,6 +45,7 @@ where
         Poll::Ready(Ok(()))
     }
 
+    /// Selects the world of a request, and answers the request there.
     fn call(&mut self, request: http::Request<B>) -> Self::Future {
         let mut request = request.map(Body::new);
         match world_selection::select_world(&self.main_world, &mut request) {
@@ -58,11 +59,11 @@ where
 /// calls its route.
 async fn answer_request(sandbox: Sandbox, routes: Router, mut request: Request) -> Response {
     let mut pending_line = request_logging::begin_log_line(&sandbox, &request);
-    let response = if let Some(refusal) = refuse_request(&sandbox, &request) {
+    let response = if let Some(refusal) = count_request_and_find_refusal(&sandbox, &request) {
         refusal
     } else {
         request.extensions_mut().insert(sandbox.clone());
-        if sandbox.has_faults() {
+        if sandbox.has_active_or_scenario_faults() {
             // On the heap: the future is large, and most requests have no fault.
             Box::pin(answer_with_faults(&sandbox, routes, request, pending_line.as_mut())).await
         } else {
@@ -77,8 +78,9 @@ async fn answer_request(sandbox: Sandbox, routes: Router, mut request: Request) 
     response
 }
 
-/// The refusal of a request beyond the rate limit or with an ambiguous host.
-fn refuse_request(sandbox: &Sandbox, request: &Request) -> Option<Response> {
+/// Counts a request against the rate limit. Returns the refusal of one beyond it or with an ambiguous host,
+/// else `None`.
+fn count_request_and_find_refusal(sandbox: &Sandbox, request: &Request) -> Option<Response> {
     if let Err(refusal) = rate_limit::count_request_against_rate_limit(sandbox, request) {
         return Some(refusal);
     }

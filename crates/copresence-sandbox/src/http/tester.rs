@@ -21,6 +21,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+/// The routes of the tester API within one world.
 pub(super) fn routes() -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(get_sandbox_state))
@@ -28,7 +29,7 @@ pub(super) fn routes() -> OpenApiRouter {
         .routes(routes!(expire_token))
         .routes(routes!(fail_avatar))
         .routes(routes!(complete_avatar))
-        .routes(routes!(move_clock))
+        .routes(routes!(apply_clock_change))
         .routes(routes!(list_logged_requests, clear_request_log))
         .routes(routes!(list_active_faults, set_faults, clear_faults))
         .routes(routes!(list_scenarios))
@@ -158,7 +159,7 @@ async fn complete_avatar(
         (status = 400, description = "The change is empty, or a value is out of range; the error says which", body = ErrorResponseSchema),
     )
 )]
-async fn move_clock(
+async fn apply_clock_change(
     Extension(sandbox): Extension<Sandbox>,
     body: Body,
 ) -> Result<NoStoreJson<ClockState>, ErrorResponse> {

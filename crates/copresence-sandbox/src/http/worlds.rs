@@ -20,6 +20,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+/// The routes that create, list, describe and end worlds.
 pub(super) fn routes() -> OpenApiRouter {
     OpenApiRouter::new().routes(routes!(create_world, list_worlds)).routes(routes!(get_world, delete_world))
 }

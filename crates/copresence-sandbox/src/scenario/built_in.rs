@@ -124,8 +124,8 @@ pub(crate) fn find_scenario_by_name<'a>(
     })
 }
 
-/// The known scenarios and this one, which replaces the one of the same name.
-pub(crate) fn add_or_replace_scenario(known: &[Scenario], own: &Scenario) -> Vec<Scenario> {
+/// Copies the known scenarios and adds this one, which replaces the one of the same name.
+pub(crate) fn copy_scenarios_with(known: &[Scenario], own: &Scenario) -> Vec<Scenario> {
     let mut scenarios = known.to_vec();
     match scenarios.iter_mut().find(|scenario| scenario.name() == own.name()) {
         Some(replaced) => *replaced = own.clone(),
@@ -182,9 +182,9 @@ mod tests {
             let text = format!("name = \"{name}\"\nabout = \"mine\"\nsteps = []");
             Scenario::parse_scenario_file(&text).expect("valid")
         };
-        let scenarios = add_or_replace_scenario(built_in_scenarios(), &own("stalls"));
+        let scenarios = copy_scenarios_with(built_in_scenarios(), &own("stalls"));
         assert_eq!(scenarios.len(), BUILT_IN_FILES.len());
         assert_eq!(find_scenario_by_name(&scenarios, "stalls").map(Scenario::summary_sentence), Ok("mine"));
-        assert_eq!(add_or_replace_scenario(&scenarios, &own("other")).last().map(Scenario::name), Some("other"));
+        assert_eq!(copy_scenarios_with(&scenarios, &own("other")).last().map(Scenario::name), Some("other"));
     }
 }

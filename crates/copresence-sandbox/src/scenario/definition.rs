@@ -86,6 +86,7 @@ impl Scenario {
         split_at_failed_steps(self.steps(existing))
     }
 
+    /// The files in the response with download URLs.
     pub(crate) fn delivered_files(&self) -> &DeliveredFiles {
         &self.0.files
     }
@@ -95,6 +96,7 @@ impl Scenario {
         &self.0.faults
     }
 
+    /// The steps of an avatar: of an existing one if the scenario has such steps, else of a new one.
     fn steps(&self, existing: bool) -> &[ScenarioStep] {
         self.0.existing_avatar_steps.as_ref().filter(|_| existing).unwrap_or(&self.0.steps)
     }

@@ -33,7 +33,7 @@ pub struct ScenarioFileError {
     pub problem: String,
 }
 
-/// The file as written.
+/// A scenario's file as written, before its values are checked.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ScenarioAsWritten {
@@ -53,6 +53,7 @@ struct ScenarioAsWritten {
     faults: Vec<Spanned<Fault>>,
 }
 
+/// The table `files` as written, before its values are checked.
 #[derive(Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct DeliveredFilesInScenarioFile {
@@ -76,10 +77,12 @@ impl Default for DeliveredFilesInScenarioFile {
     }
 }
 
+/// Default of `token_lifetime`.
 fn default_token_lifetime() -> Duration {
     DEFAULT_TOKEN_LIFETIME
 }
 
+/// Default of `scanned`: auto-play associates an avatar with a token.
 fn is_scanned_by_default() -> bool {
     true
 }
@@ -111,7 +114,7 @@ impl Scenario {
     }
 }
 
-/// Checks what the types of the values do not.
+/// Checks the values that have the right type, and converts the file to a scenario.
 fn check_scenario(written: ScenarioAsWritten) -> Result<ScenarioDefinition, LocatedProblem> {
     let name = written.name.get_ref();
     let is_plain = name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
@@ -127,11 +130,12 @@ fn check_scenario(written: ScenarioAsWritten) -> Result<ScenarioDefinition, Loca
         is_scanned: written.scanned,
         steps: check_steps(written.steps)?,
         existing_avatar_steps: written.existing_avatar_steps.map(check_steps).transpose()?,
-        files: check_files(written.files)?,
+        files: check_delivered_files(written.files)?,
         faults: check_faults(written.faults)?,
     })
 }
 
+/// Checks a list of steps, and converts it.
 fn check_steps(written: Vec<Spanned<StepAsWritten>>) -> Result<Vec<ScenarioStep>, LocatedProblem> {
     if let Some(surplus) = written.get(MAX_STEPS) {
         return Err((surplus.span(), format!("a scenario has at most {MAX_STEPS} steps")));
@@ -150,7 +154,8 @@ fn check_steps(written: Vec<Spanned<StepAsWritten>>) -> Result<Vec<ScenarioStep>
     Ok(steps)
 }
 
-fn check_files(written: DeliveredFilesInScenarioFile) -> Result<DeliveredFiles, LocatedProblem> {
+/// Checks the table `files`, and converts it.
+fn check_delivered_files(written: DeliveredFilesInScenarioFile) -> Result<DeliveredFiles, LocatedProblem> {
     if *written.copies.get_ref() > MAX_COPIES {
         return Err((written.copies.span(), format!("`copies` is a number from 0 to {MAX_COPIES}")));
     }
@@ -170,6 +175,7 @@ fn check_files(written: DeliveredFilesInScenarioFile) -> Result<DeliveredFiles, 
     })
 }
 
+/// Checks the faults of a scenario: their number, their endpoints and their parameters.
 fn check_faults(written: Vec<Spanned<Fault>>) -> Result<Vec<Fault>, LocatedProblem> {
     if let Some(surplus) = written.get(MAX_FAULTS) {
         return Err((surplus.span(), format!("a scenario has at most {MAX_FAULTS} faults")));

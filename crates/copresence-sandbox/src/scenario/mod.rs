@@ -29,6 +29,6 @@ pub use definition::Scenario;
 pub(crate) use definition::URL_LIFETIME;
 pub use file::ScenarioFileError;
 
-pub(crate) use built_in::{add_or_replace_scenario, find_scenario_by_name};
+pub(crate) use built_in::{copy_scenarios_with, find_scenario_by_name};
 pub(crate) use definition::DeliveredFiles;
 pub(crate) use step::{NumberRange, ScenarioStep, TimeRange};

@@ -35,6 +35,7 @@ pub(super) struct StepAsWritten {
     lasts_per_position: Option<TimeRange>,
 }
 
+/// The `status` of a step as written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum StatusAsWritten {
@@ -60,7 +61,7 @@ struct QueuePositions(NumberRange);
 struct PercentRange(NumberRange);
 
 impl StepAsWritten {
-    /// The step with the keys that its status allows.
+    /// Checks that a step has the keys that its status needs and no others, and converts it.
     ///
     /// # Errors
     /// A key is missing or does not belong to the status; the text says which, and what would be right.
@@ -139,7 +140,7 @@ pub(super) fn split_at_failed_steps(steps: &[ScenarioStep]) -> Vec<&[ScenarioSte
     steps.split_inclusive(|step| matches!(step, ScenarioStep::Fail { .. })).collect()
 }
 
-/// Reads one value, or a list of two.
+/// Deserializes one value, or a list of two. One value is both ends of the range.
 struct OneOrTwoValues<T> {
     expecting: &'static str,
     parse_number: fn(i64) -> Option<T>,
@@ -153,16 +154,19 @@ impl<'de, T: Copy + Deserialize<'de>> Visitor<'de> for OneOrTwoValues<T> {
         f.write_str(self.expecting)
     }
 
+    /// Reads one number as both ends.
     fn visit_i64<E: de::Error>(self, number: i64) -> Result<(T, T), E> {
         let value = (self.parse_number)(number).ok_or_else(|| E::invalid_value(Unexpected::Signed(number), &self))?;
         Ok((value, value))
     }
 
+    /// Reads one text as both ends.
     fn visit_str<E: de::Error>(self, text: &str) -> Result<(T, T), E> {
         let value = (self.parse_text)(text).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))?;
         Ok((value, value))
     }
 
+    /// Reads a list of exactly two values.
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(T, T), A::Error> {
         let mut next = |index| list.next_element()?.ok_or_else(|| de::Error::invalid_length(index, &self));
         let both = (next(0)?, next(1)?);
@@ -178,6 +182,7 @@ impl<'de, T: Copy + Deserialize<'de>> Visitor<'de> for OneOrTwoValues<T> {
 struct DurationInList(Duration);
 
 impl<'de> Deserialize<'de> for DurationInList {
+    /// Reads a time, as in `"3.5s"`.
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         deserialize_time(from).map(Self)
     }
@@ -185,6 +190,7 @@ impl<'de> Deserialize<'de> for DurationInList {
 
 /// Reads a time, as in `"3.5s"`.
 pub(super) fn deserialize_time<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    /// Deserializes a time from its text.
     struct TimeVisitor;
 
     impl Visitor<'_> for TimeVisitor {
@@ -209,6 +215,7 @@ fn parse_time(text: &str) -> Option<Duration> {
 }
 
 impl<'de> Deserialize<'de> for TimeRange {
+    /// Reads one time, or the shortest and the longest.
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let (shortest, longest) = from.deserialize_any(OneOrTwoValues {
             expecting: "a time of at most a week, as in \"3.5s\", or the shortest and the longest, as in [\"2s\", \"3.5s\"]",
@@ -223,6 +230,7 @@ impl<'de> Deserialize<'de> for TimeRange {
 }
 
 impl<'de> Deserialize<'de> for QueuePositions {
+    /// Reads one queue position, or the lowest and the highest.
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let in_range = |number| u32::try_from(number).ok().filter(|n| (1..=MAX_QUEUE_POSITION).contains(n));
         let (first, last) = from.deserialize_any(OneOrTwoValues {
@@ -239,6 +247,7 @@ impl<'de> Deserialize<'de> for QueuePositions {
 }
 
 impl<'de> Deserialize<'de> for PercentRange {
+    /// Reads one percentage, or the first and the last.
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let in_range = |number| u32::try_from(number).ok().filter(|percent| *percent <= 100);
         let (first, last) = from.deserialize_any(OneOrTwoValues {

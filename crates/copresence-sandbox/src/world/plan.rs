@@ -56,7 +56,7 @@ impl ProcessingPlan {
                         percent = plan.append_irregular_processing(*progress, draw_duration(*lasts, rng), rng);
                     }
                     ScenarioStep::Fail { progress, lasts } => {
-                        let percent = progress.map_or(percent, to_percent);
+                        let percent = progress.map_or(percent, clamp_to_percent);
                         let Some(lasts) = lasts else {
                             plan.fails_at = Some(percent);
                             return plan;
@@ -91,7 +91,7 @@ impl ProcessingPlan {
 
     /// Appends processing whose progress moves irregularly in a range. Returns the last percentage.
     fn append_irregular_processing(&mut self, progress: NumberRange, lasts: Duration, rng: &mut ChaCha8Rng) -> u8 {
-        let (mut percent, mut reached) = (to_percent(progress.0), 0.0);
+        let (mut percent, mut reached) = (clamp_to_percent(progress.0), 0.0);
         if progress.0 != progress.1 {
             for (share, next) in generate_random_progress_steps(progress, rng) {
                 self.append_stage(lasts.mul_f64(share - reached), ProcessingStage::Processing { percent });
@@ -135,8 +135,8 @@ fn generate_random_progress_steps(range: NumberRange, rng: &mut ChaCha8Rng) -> V
         .collect()
 }
 
-/// A percentage of a scenario, which is at most 100.
-fn to_percent(number: u32) -> u8 {
+/// Converts a percentage of a scenario, which is at most 100; larger numbers become 100.
+fn clamp_to_percent(number: u32) -> u8 {
     u8::try_from(number).unwrap_or(100)
 }
 

@@ -12,7 +12,7 @@ pub(super) fn timestamp_to_micros(at: Timestamp) -> i64 {
 }
 
 /// A time from microseconds since 1970 (UTC); 1970 if out of range.
-pub(super) fn timestamp_from_micros(micros: i64) -> Timestamp {
+pub(super) fn timestamp_from_micros_or_epoch(micros: i64) -> Timestamp {
     Timestamp::from_microsecond(micros).unwrap_or_default()
 }
 
@@ -22,7 +22,7 @@ pub(super) fn size_to_integer(bytes: u64) -> i64 {
 }
 
 /// A size or count from its column; 0 for a negative value.
-pub(super) fn integer_to_size(bytes: i64) -> u64 {
+pub(super) fn integer_to_size_or_zero(bytes: i64) -> u64 {
     u64::try_from(bytes).unwrap_or_default()
 }
 
@@ -47,7 +47,7 @@ pub(super) fn path_to_value(path: &Path) -> Result<Value, StoreError> {
 }
 
 /// A path from its text or raw bytes; empty for any other value.
-pub(super) fn path_from_value(value: Value) -> PathBuf {
+pub(super) fn path_from_value_or_empty(value: Value) -> PathBuf {
     match value {
         Value::Text(text) => PathBuf::from(text),
         #[cfg(unix)]
@@ -75,8 +75,8 @@ mod tests {
     #[test]
     fn times_and_paths_survive() {
         let at: Timestamp = "2026-11-22T09:00:00.123456Z".parse().expect("a time");
-        assert_eq!(timestamp_from_micros(timestamp_to_micros(at)), at);
-        assert_eq!(path_from_value(path_to_value(Path::new("/a/b c")).expect("UTF-8")), Path::new("/a/b c"));
+        assert_eq!(timestamp_from_micros_or_epoch(timestamp_to_micros(at)), at);
+        assert_eq!(path_from_value_or_empty(path_to_value(Path::new("/a/b c")).expect("UTF-8")), Path::new("/a/b c"));
     }
 
     #[cfg(unix)]
@@ -84,6 +84,6 @@ mod tests {
     fn a_path_that_is_not_utf8_survives() {
         use std::os::unix::ffi::OsStrExt as _;
         let odd = Path::new(std::ffi::OsStr::from_bytes(b"/out/\xff\xfe"));
-        assert_eq!(path_from_value(path_to_value(odd).expect("bytes")), odd);
+        assert_eq!(path_from_value_or_empty(path_to_value(odd).expect("bytes")), odd);
     }
 }

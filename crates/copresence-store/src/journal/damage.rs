@@ -21,7 +21,7 @@
 
 use super::damaged_files::{JournalFileContents, wal_path};
 use super::database::{CommitFlushPolicy, JournalDatabase, JournalTransaction, TransactionError};
-use super::repair_files::{JournalRepair, finish_interrupted_repair, was_repair_interrupted};
+use super::repair_files::{JournalRepair, finish_interrupted_repair, has_unfinished_repair_draft};
 use super::wal::{WalFrames, page_size_of_database};
 use super::{BUSY_TIMEOUT, column, open_or_create_database};
 use crate::crash_point::{CommitCrashPoints, CrashPoint};
@@ -76,7 +76,7 @@ pub(super) fn open_or_repair_database(
                  program, its unfinished visits and its history are lost; check the disk"
             ),
             DamageMissedBySqlite::WalFrames => {
-                if !repair_wal(path)? {
+                if !repair_wal_if_lossless(path)? {
                     return rebuild_damaged_journal(path, "its WAL is damaged, or the power was cut");
                 }
             }
@@ -124,7 +124,7 @@ enum DamageMissedBySqlite {
 /// Finds damage that `SQLite` would not report.
 fn find_damage_before_opening(path: &Path) -> Option<DamageMissedBySqlite> {
     match find_damage_in_files(path) {
-        None | Some(DamageMissedBySqlite::EmptyDatabase) if path.exists() && was_repair_interrupted(path) => {
+        None | Some(DamageMissedBySqlite::EmptyDatabase) if path.exists() && has_unfinished_repair_draft(path) => {
             Some(DamageMissedBySqlite::InterruptedRepair)
         }
         found => found,
@@ -172,7 +172,7 @@ fn find_damage_in_database(database: &JournalDatabase, path: &Path) -> Option<St
 }
 
 /// Repairs a database whose WAL is damaged before its last transaction, if that loses nothing. Returns whether it did.
-fn repair_wal(path: &Path) -> Result<bool, StoreError> {
+fn repair_wal_if_lossless(path: &Path) -> Result<bool, StoreError> {
     let files = JournalFileContents::read_journal_files(path)?;
     let is_complete = |frames: WalFrames<'_>| frames.is_every_damaged_frame_replaced();
     if !files.are_wal_frames_outdated() && !files.wal_frames().is_some_and(is_complete) {
@@ -180,7 +180,7 @@ fn repair_wal(path: &Path) -> Result<bool, StoreError> {
     }
     let repaired = files.database_with_valid_frames();
     let repair = JournalRepair::begin_repair(path)?;
-    if !repair.read_temporary_copy(&repaired, |copy| Ok(is_sound_database(copy)))? {
+    if !repair.read_with_temporary_database(&repaired, |copy| Ok(is_sound_database(copy)))? {
         return Ok(false);
     }
     repair.write_draft(&repaired)?;
@@ -222,7 +222,8 @@ fn write_readable_rows_to_draft(repair: &JournalRepair<'_>, files: &JournalFileC
         (&consistent, &TABLES_WITH_PRIMARY_KEYS[1..]),
     ] {
         for image in [image.clone(), with_first_page_of_new_journal(image, draft)] {
-            copied += repair.read_temporary_copy(&image, |copy| copy_readable_rows(copy, tables, &mut database))?;
+            copied +=
+                repair.read_with_temporary_database(&image, |copy| copy_readable_rows(copy, tables, &mut database))?;
         }
     }
     database.run_write_transaction(CommitCrashPoints(CrashPoint::BeginWriting, CrashPoint::BeginWritten), |tx| {
@@ -265,8 +266,8 @@ fn add_redeems_that_may_be_missing(tx: &JournalTransaction<'_>) -> Result<(), Tr
     Ok(())
 }
 
-/// A database with the first page of the new journal at `path`, whose WAL was empty once, and which describes the same
-/// tables: for one whose own first page is damaged.
+/// Returns the database `image` with the first page of the new journal at `path`, because its own is damaged. The new
+/// journal describes the same tables, and its WAL must have been empty once.
 fn with_first_page_of_new_journal(image: &[u8], path: &Path) -> Vec<u8> {
     let mut image = image.to_vec();
     if let Ok(new) = std::fs::read(path)

@@ -74,7 +74,7 @@ fn is_of_current_boot(path: &Path) -> bool {
     changed.zip(current_boot_time()).is_some_and(|(changed, started)| changed >= started)
 }
 
-/// The WAL of the database at `path`.
+/// Path of the WAL of the database at `path`.
 pub(super) fn wal_path(path: &Path) -> PathBuf {
     path_with_suffix(path, "-wal")
 }

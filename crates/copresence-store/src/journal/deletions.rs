@@ -46,7 +46,7 @@ pub struct StoredItem {
     pub note: Option<String>,
 }
 
-/// What is stored of a visit.
+/// Kind of an item that is stored of a visit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StoredItemKind {
@@ -190,14 +190,15 @@ pub(super) fn insert_deletion(
 
 const SELECT_DELETION: &str = "SELECT visit, started_at, ended_at, ended_code, deleted_at, items FROM deletions";
 
+/// Builds the deletion of a visit from a row.
 fn deletion_from_row(row: &Row<'_>) -> rusqlite::Result<VisitDeletion> {
     let items: String = row.get(5)?;
     Ok(VisitDeletion {
         visit: column::parse_text_column(0, &row.get::<_, String>(0)?)?,
-        started_at: column::timestamp_from_micros(row.get(1)?),
-        ended_at: row.get::<_, Option<i64>>(2)?.map(column::timestamp_from_micros),
+        started_at: column::timestamp_from_micros_or_epoch(row.get(1)?),
+        ended_at: row.get::<_, Option<i64>>(2)?.map(column::timestamp_from_micros_or_epoch),
         ended_code: row.get(3)?,
-        deleted_at: column::timestamp_from_micros(row.get(4)?),
+        deleted_at: column::timestamp_from_micros_or_epoch(row.get(4)?),
         items: serde_json::from_str(&items).unwrap_or_default(),
     })
 }

@@ -63,7 +63,7 @@ impl Journal {
     /// [`StoreError::StepRefused`] if the file is not planned or already complete, or if the visit has ended;
     /// [`StoreError::UnknownVisit`]; an I/O or database failure.
     pub async fn record_file_request(&self, id: &VisitId, index: usize) -> Result<(), StoreError> {
-        self.update_unfinished_file(
+        self.run_unfinished_file_update(
             CommitCrashPoints(CrashPoint::RequestWriting, CrashPoint::RequestWritten),
             *id,
             index,
@@ -77,7 +77,7 @@ impl Journal {
         .await
     }
 
-    /// Records how many bytes of a file are durable ([`crate::PartialFile::sync_data`]) and what is needed to
+    /// Records how many bytes of a file are durable ([`crate::PartialFile::sync_and_get_durable_length`]) and what is needed to
     /// resume its download.
     ///
     /// # Errors
@@ -90,7 +90,7 @@ impl Journal {
         progress: &FileProgress,
     ) -> Result<(), StoreError> {
         let progress = progress.clone();
-        self.update_unfinished_file(
+        self.run_unfinished_file_update(
             CommitCrashPoints(CrashPoint::ProgressWriting, CrashPoint::ProgressWritten),
             *id,
             index,
@@ -128,7 +128,7 @@ impl Journal {
         target: Option<&DownloadUrl>,
     ) -> Result<(), StoreError> {
         let target = target.cloned();
-        self.update_unfinished_file(
+        self.run_unfinished_file_update(
             CommitCrashPoints(CrashPoint::ProgressWriting, CrashPoint::ProgressWritten),
             *id,
             index,
@@ -147,7 +147,7 @@ impl Journal {
     /// # Errors
     /// [`StoreError::StepRefused`] if the file is not planned or already complete, or if the visit has ended;
     /// [`StoreError::UnknownVisit`]; an I/O or database failure.
-    pub async fn record_complete_file(
+    pub async fn record_complete_file_erasing_urls(
         &self,
         id: &VisitId,
         index: usize,
@@ -157,7 +157,7 @@ impl Journal {
         notes: &[SavedFileNote],
     ) -> Result<(), StoreError> {
         let (sha256, notes) = (sha256.to_string(), file_notes_to_json(notes));
-        self.update_unfinished_file(
+        self.run_unfinished_file_update(
             CommitCrashPoints(CrashPoint::WholeWriting, CrashPoint::WholeWritten),
             *id,
             index,
@@ -186,7 +186,7 @@ impl Journal {
         spent: bool,
     ) -> Result<(), StoreError> {
         let why = why.to_owned();
-        self.update_unfinished_file(
+        self.run_unfinished_file_update(
             CommitCrashPoints(CrashPoint::FailureWriting, CrashPoint::FailureWritten),
             *id,
             index,
@@ -206,7 +206,7 @@ impl Journal {
 
     /// Runs an update of one file in a transaction. Refuses it if the file is not planned or already complete, or
     /// if the visit has ended.
-    async fn update_unfinished_file(
+    async fn run_unfinished_file_update(
         &self,
         step: CommitCrashPoints,
         id: VisitId,

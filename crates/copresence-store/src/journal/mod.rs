@@ -11,7 +11,7 @@
 //!                                                    | record_answer_without_urls           no URLs: one transaction
 //!                                                    | record_raw_answer   → [use it] → record_kind_and_erase_obsolete
 //!                                                    | record_lost_answer → [use it] → record_kind_and_erase_obsolete }*
-//!       → (record_truncated_response_as_delivery) → record_planned_files → { record_file_request → [GET] → record_file_progress* → record_complete_file | record_file_failure }*
+//!       → (record_truncated_response_as_delivery) → record_planned_files → { record_file_request → [GET] → record_file_progress* → record_complete_file_erasing_urls | record_file_failure }*
 //!       → [PartialAvatarFolder::publish_complete_avatar] → record_end_and_erase_secrets
 //! ```
 //!
@@ -95,7 +95,7 @@ pub use record::{
 use crate::crash_point::{CommitCrashPoints, CrashPoint};
 use crate::disk;
 use crate::error::{IoContext, StoreError};
-use crate::private_file::{ExistingContent, open_private_file};
+use crate::private_file::{ExistingContent, open_private_file_for_writing};
 use crate::visit_id::VisitId;
 use copresence_protocol::ExportToken;
 use database::{CommitFlushPolicy, JournalDatabase, JournalTransaction, TransactionError};
@@ -133,7 +133,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 impl Journal {
     /// Opens or makes the journal; repairs or replaces a damaged one. `is_any_visit_locked` says whether a program runs
     /// a visit of it. Blocks on the disk.
-    pub(crate) fn open_or_create_journal(
+    pub(crate) fn open_create_or_repair_journal(
         path: &Path,
         is_any_visit_locked: &dyn Fn() -> bool,
     ) -> Result<Self, StoreError> {
@@ -152,7 +152,7 @@ impl Journal {
         Self { thread: Arc::new(thread) }
     }
 
-    /// The database file.
+    /// Path of the database file.
     pub fn database_path(&self) -> &Path {
         self.thread.database_path()
     }
@@ -351,7 +351,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`StoreError::UnknownVisit`]; failures of the disk or the database.
-    pub async fn record_next_recovery_time(
+    pub async fn record_next_recovery_attempt(
         &self,
         id: &VisitId,
         attempts: u32,
@@ -521,7 +521,7 @@ fn open_or_create_database(path: &Path, mut flush: CommitFlushPolicy) -> Result<
             tracing::warn!(%mode, path = %path.display(), "the journal's disk does not support WAL");
             flush = CommitFlushPolicy::EachCommit;
         }
-        let form = configure_connection_and_create_schema(&mut connection, flush)?;
+        let form = configure_connection_and_migrate_schema(&mut connection, flush)?;
         Ok((connection, form))
     };
     let (connection, found) = open().map_err(|error| StoreError::from_sqlite(path, error))?;
@@ -532,7 +532,7 @@ fn open_or_create_database(path: &Path, mut flush: CommitFlushPolicy) -> Result<
 }
 
 /// Sets the options of a connection, and creates or migrates the tables. Returns the version found or made.
-fn configure_connection_and_create_schema(
+fn configure_connection_and_migrate_schema(
     connection: &mut Connection,
     flush: CommitFlushPolicy,
 ) -> rusqlite::Result<i64> {
@@ -546,7 +546,7 @@ fn configure_connection_and_create_schema(
 /// a symlink; here it is an error.
 fn create_journal_file(path: &Path) -> Result<(), StoreError> {
     // An existing file is not opened: its close would release the locks of `SQLite` in this process.
-    match open_private_file(path, ExistingContent::Refuse) {
+    match open_private_file_for_writing(path, ExistingContent::Refuse) {
         Ok(_) => {}
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
         Err(error) => return Err(error).io_context("make", path),
@@ -557,7 +557,7 @@ fn create_journal_file(path: &Path) -> Result<(), StoreError> {
 
 /// The schema of a new journal. `SQLite` keeps its text in the database: without comments, it fits on the first page, which
 /// is replaced when it is damaged.
-fn load_schema_without_comments() -> String {
+fn schema_sql_without_comments() -> String {
     let lines = include_str!("schema.sql").lines().map(|line| line.split("--").next().unwrap_or_default().trim());
     lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
 }
@@ -568,7 +568,7 @@ fn create_or_migrate_schema(connection: &mut Connection) -> rusqlite::Result<i64
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let form: i64 = tx.pragma_query_value(None, "user_version", |row| row.get(0))?;
     match form {
-        0 => tx.execute_batch(&load_schema_without_comments())?,
+        0 => tx.execute_batch(&schema_sql_without_comments())?,
         1..JOURNAL_SCHEMA_VERSION => {
             let steps = SCHEMA_MIGRATIONS.iter().skip(usize::try_from(form - 1).unwrap_or_default());
             steps.into_iter().try_for_each(|step| tx.execute_batch(step))?;

@@ -43,7 +43,7 @@ pub(super) fn compact_polls_into_visit_row(tx: &JournalTransaction<'_>, id: &Vis
         .query_map([&id], |row| {
             Ok(PollRedeemRow {
                 no: row.get(0)?,
-                intent_at: super::column::timestamp_from_micros(row.get(1)?),
+                intent_at: super::column::timestamp_from_micros_or_epoch(row.get(1)?),
                 status: row.get(2)?,
                 body_size: row.get(3)?,
             })
@@ -103,7 +103,7 @@ fn group_equal_polls(polls: &[PollRedeemRow]) -> Vec<ConsecutiveEqualPolls> {
             ConsecutiveEqualPolls {
                 no: run[0].no,
                 status: run[0].status,
-                body_size: super::column::integer_to_size(run[0].body_size),
+                body_size: super::column::integer_to_size_or_zero(run[0].body_size),
                 at_ms,
             }
         })

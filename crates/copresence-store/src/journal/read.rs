@@ -152,14 +152,14 @@ const SELECT_VISIT: &str =
 /// Builds the record of a visit from a row of the query [`SELECT_VISIT`].
 fn visit_record_from_row(row: &Row<'_>) -> rusqlite::Result<VisitRecord> {
     let required: Vec<String> = serde_json::from_str(&row.get::<_, String>(6)?).unwrap_or_default();
-    let started_at = column::timestamp_from_micros(row.get(7)?);
+    let started_at = column::timestamp_from_micros_or_epoch(row.get(7)?);
     let start = VisitStart {
         id: read_visit_id_from_row(row, 0)?,
         profile: row.get(1)?,
         api_url: row.get(2)?,
         backend_host: row.get(3)?,
         ephemeral: row.get(4)?,
-        out_dir: column::path_from_value(row.get::<_, Value>(5)?),
+        out_dir: column::path_from_value_or_empty(row.get::<_, Value>(5)?),
         required_exports: required.into_iter().map(ExportType::new).collect(),
         started_at,
         limits: visit_limits_from_row(row)?,
@@ -181,7 +181,7 @@ fn visit_record_from_row(row: &Row<'_>) -> rusqlite::Result<VisitRecord> {
             exit: row.get(18)?,
             message: row.get(19)?,
             visit_state: row.get(20)?,
-            directory: row.get::<_, Option<Value>>(21)?.map(column::path_from_value),
+            directory: row.get::<_, Option<Value>>(21)?.map(column::path_from_value_or_empty),
             at,
         }),
     };
@@ -201,11 +201,12 @@ fn visit_record_from_row(row: &Row<'_>) -> rusqlite::Result<VisitRecord> {
     })
 }
 
+/// Builds the summary of an unfinished visit from a row of its query.
 fn unfinished_visit_summary_from_row(row: &Row<'_>) -> rusqlite::Result<UnfinishedVisitSummary> {
     Ok(UnfinishedVisitSummary {
         id: read_visit_id_from_row(row, 0)?,
         api_url: row.get(1)?,
-        started_at: column::timestamp_from_micros(row.get(2)?),
+        started_at: column::timestamp_from_micros_or_epoch(row.get(2)?),
         issued_at: time_from_row(row, 3)?,
         token_expires_at: time_from_row(row, 4)?,
         has_token: row.get(5)?,
@@ -218,7 +219,8 @@ fn unfinished_visit_summary_from_row(row: &Row<'_>) -> rusqlite::Result<Unfinish
 
 /// The limits of a visit; `None` if the row of an earlier version lacks one.
 fn visit_limits_from_row(row: &Row<'_>) -> rusqlite::Result<Option<VisitDownloadLimits>> {
-    let figure = |column| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.map(column::integer_to_size));
+    let figure =
+        |column| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.map(column::integer_to_size_or_zero));
     let (Some(parallel), Some(max_file_size), Some(patience), Some(min_free_space)) =
         (figure(27)?, figure(28)?, figure(29)?, figure(30)?)
     else {
@@ -247,7 +249,7 @@ fn redeem_record_from_row(row: &Row<'_>) -> rusqlite::Result<RedeemRecord> {
         },
         "answered" => RedeemState::Answered {
             status: row.get(5)?,
-            body_size: column::integer_to_size(row.get(6)?),
+            body_size: column::integer_to_size_or_zero(row.get(6)?),
             delivered: row.get(7)?,
             kind,
         },
@@ -256,12 +258,12 @@ fn redeem_record_from_row(row: &Row<'_>) -> rusqlite::Result<RedeemRecord> {
     Ok(RedeemRecord {
         no: RedeemNumber(row.get(0)?),
         outcome,
-        intent_at: column::timestamp_from_micros(row.get(2)?),
+        intent_at: column::timestamp_from_micros_or_epoch(row.get(2)?),
         ended_at: time_from_row(row, 3)?,
     })
 }
 
-/// Loads the token, redeems, partial bodies and files of an unfinished visit, and adds them to its record.
+/// Loads the token, redeems, partial bodies and files of an unfinished visit, and returns them with its record.
 fn load_token_redeems_and_files_of_unfinished_visit(
     tx: &JournalTransaction<'_>,
     visit: VisitRecord,
@@ -287,7 +289,7 @@ fn load_token_redeems_and_files_of_unfinished_visit(
                     },
                     _ => UnfinishedVisitRedeemState::InFlight,
                 };
-                let intent_at = column::timestamp_from_micros(row.get(1)?);
+                let intent_at = column::timestamp_from_micros_or_epoch(row.get(1)?);
                 Ok(UnfinishedVisitRedeemAndResponse { no: RedeemNumber(row.get(0)?), intent_at, state })
             },
         )
@@ -358,7 +360,7 @@ fn load_file_records_with_urls(
 
 /// Builds the record of a file, with its URL if the journal still has it.
 fn file_with_url_from_row(row: &Row<'_>) -> rusqlite::Result<FileRecordWithUrl> {
-    let bytes = column::integer_to_size(row.get(5)?);
+    let bytes = column::integer_to_size_or_zero(row.get(5)?);
     let notes: Option<String> = row.get(14)?;
     // Notes never prevent that a visit is read.
     let notes: Vec<SavedFileNote> = notes.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default();
@@ -366,7 +368,7 @@ fn file_with_url_from_row(row: &Row<'_>) -> rusqlite::Result<FileRecordWithUrl> 
     let progress = FileProgress {
         bytes,
         sha256: digest.and_then(|digest| digest.parse().ok()),
-        total: row.get::<_, Option<i64>>(6)?.map(column::integer_to_size),
+        total: row.get::<_, Option<i64>>(6)?.map(column::integer_to_size_or_zero),
         validator: row.get(7)?,
         content_encoding: row.get(13)?,
         notes: notes.clone(),
@@ -403,5 +405,5 @@ pub(super) fn read_visit_id_from_row(row: &Row<'_>, column: usize) -> rusqlite::
 
 /// The time in a column of microseconds; `None` for NULL.
 fn time_from_row(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
-    Ok(row.get::<_, Option<i64>>(column)?.map(column::timestamp_from_micros))
+    Ok(row.get::<_, Option<i64>>(column)?.map(column::timestamp_from_micros_or_epoch))
 }

@@ -111,7 +111,7 @@ impl AnswerKind {
         self.requires_stored_body() || self == Self::Unreadable
     }
 
-    /// The word in the database.
+    /// The word by which the database stores the kind.
     pub(super) fn as_database_word(self) -> &'static str {
         match self {
             Self::Progress => "progress",
@@ -196,7 +196,7 @@ pub struct PlannedFile {
 /// Progress of a file's download: only durable bytes count.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FileProgress {
-    /// Bytes that are durable ([`crate::PartialFile::sync_data`]): resuming after a power cut keeps no more.
+    /// Bytes that are durable ([`crate::PartialFile::sync_and_get_durable_length`]): resuming after a power cut keeps no more.
     pub bytes: u64,
     /// Digest of these bytes, by which a later run recognizes that the disk has changed them.
     pub sha256: Option<Sha256Digest>,

@@ -428,7 +428,7 @@ fn erase_data_obsoleted_by_answer(
     }
 }
 
-/// The token is spent on this redeem: erases it, and the partial bodies of every other redeem.
+/// Erases the token, and the partial bodies of every redeem except the one on which it was spent.
 fn erase_token_and_bodies_except(
     tx: &JournalTransaction<'_>,
     id: &VisitId,
@@ -456,8 +456,8 @@ fn erase_partial_bodies_except(
     Ok(())
 }
 
-/// The redeem `no` showed the token active: erases the partial bodies of redeems that the backend cannot process any
-/// more. Those spent nothing. See [`MAX_REDEEM_DELAY`].
+/// Erases the partial bodies of redeems that the backend cannot process any more. They did not spend the token, because
+/// the redeem `no` showed it active. See [`MAX_REDEEM_DELAY`].
 fn erase_bodies_of_redeems_without_effect(
     tx: &JournalTransaction<'_>,
     id: &VisitId,

@@ -15,7 +15,7 @@ use super::damaged_files::{path_with_suffix, wal_path};
 use crate::crash_point::{CrashPoint, reach_crash_point};
 use crate::disk;
 use crate::error::{IoContext, StoreError};
-use crate::private_file::{ExistingContent, open_private_file};
+use crate::private_file::{ExistingContent, open_private_file_for_writing};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -48,7 +48,7 @@ impl<'a> JournalRepair<'a> {
         Ok(Self { path, draft, source: path.with_file_name(SOURCE_NAME) })
     }
 
-    /// The draft, an empty file at first. To be filled by `SQLite`, or by [`write_draft`](Self::write_draft).
+    /// Path of the draft, an empty file at first. To be filled by `SQLite`, or by [`write_draft`](Self::write_draft).
     pub(super) fn draft_path(&self) -> &Path {
         &self.draft
     }
@@ -65,7 +65,7 @@ impl<'a> JournalRepair<'a> {
     ///
     /// # Errors
     /// An I/O failure, and those of `read`.
-    pub(super) fn read_temporary_copy<T>(
+    pub(super) fn read_with_temporary_database<T>(
         &self,
         content: &[u8],
         read: impl FnOnce(&Path) -> Result<T, StoreError>,
@@ -104,7 +104,7 @@ impl<'a> JournalRepair<'a> {
 }
 
 /// Whether a repair was begun, and ended before its draft was complete.
-pub(super) fn was_repair_interrupted(path: &Path) -> bool {
+pub(super) fn has_unfinished_repair_draft(path: &Path) -> bool {
     path.with_file_name(DRAFT_NAME).exists()
 }
 
@@ -176,7 +176,7 @@ fn repaired_path(path: &Path, number: u32) -> PathBuf {
 
 /// Writes and flushes a private file.
 fn write_private_file(path: &Path, content: &[u8]) -> Result<(), StoreError> {
-    let mut file = open_private_file(path, ExistingContent::Truncate).io_context("write", path)?;
+    let mut file = open_private_file_for_writing(path, ExistingContent::Truncate).io_context("write", path)?;
     file.write_all(content).and_then(|()| file.sync_all()).io_context("write", path)
 }
 
@@ -187,6 +187,7 @@ fn remove_temporary_database(path: &Path) {
     }
 }
 
+/// Flushes the folder that contains the file at `path`.
 fn sync_folder_of(path: &Path) -> Result<(), StoreError> {
     path.parent().map_or(Ok(()), disk::sync_folder_path)
 }

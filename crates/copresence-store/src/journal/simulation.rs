@@ -4,7 +4,7 @@
 //! be such a wait. In a simulation ([`crate::DataDir::open_journal_for_simulation`]) each request to the journal runs at
 //! once, and the database is in memory: what survives the end of a process is decided by its requests, not by a disk.
 
-use super::configure_connection_and_create_schema;
+use super::configure_connection_and_migrate_schema;
 use super::database::{CommitFlushPolicy, JournalDatabase};
 use crate::error::StoreError;
 use rusqlite::Connection;
@@ -27,7 +27,7 @@ impl SimulatedJournalDatabase {
         let (path, flush) = (Path::new(":memory:"), CommitFlushPolicy::Never);
         let open = || -> rusqlite::Result<Connection> {
             let mut connection = Connection::open_in_memory()?;
-            configure_connection_and_create_schema(&mut connection, flush)?;
+            configure_connection_and_migrate_schema(&mut connection, flush)?;
             Ok(connection)
         };
         let connection = open().map_err(|error| StoreError::from_sqlite(path, error))?;
@@ -55,8 +55,8 @@ impl SimulatedJournalDatabase {
     }
 }
 
-/// When a simulated process ends: its journal ignores all requests afterwards, and whatever waits for the journal
-/// never continues; clones share this state.
+/// Signal that ends a simulated process, at once or at a request to its journal. Afterwards the journal ignores all
+/// requests, and whatever waits for the journal never continues. Clones share this state.
 #[derive(Debug, Clone)]
 pub struct SimulatedProcessEndSignal {
     /// Requests to the journal until the one before which the process ends. Zero: it has ended.

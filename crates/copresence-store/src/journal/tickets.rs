@@ -133,9 +133,9 @@ fn read_ticket_record_from_row(row: &Row<'_>) -> rusqlite::Result<TicketRecord> 
         symbol: row.get(2)?,
         code_hash: row.get(3)?,
         place: row.get(4)?,
-        handed_over_at: column::timestamp_from_micros(row.get(5)?),
+        handed_over_at: column::timestamp_from_micros_or_epoch(row.get(5)?),
         wrong_codes: row.get(6)?,
         closure: closed_at
-            .map(|at| TicketClosure { how: how.unwrap_or_default(), at: column::timestamp_from_micros(at) }),
+            .map(|at| TicketClosure { how: how.unwrap_or_default(), at: column::timestamp_from_micros_or_epoch(at) }),
     })
 }

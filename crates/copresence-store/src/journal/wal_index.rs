@@ -20,7 +20,7 @@ pub(super) struct WalIndex {
 }
 
 impl WalIndex {
-    /// Reads the file. `None` if it is damaged, or of a machine with another byte order.
+    /// Parses the content of the shared-memory file. `None` if it is damaged, or of a machine with another byte order.
     pub(super) fn parse_wal_index(file: &[u8]) -> Option<Self> {
         let header = file.get(..HEADER_SIZE)?;
         // Written twice, so that a reader notices an unfinished write.

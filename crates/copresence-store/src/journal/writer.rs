@@ -64,7 +64,7 @@ impl JournalThreadHandle {
         Self { requests: None, thread: None, database_path: path.to_owned(), inline }
     }
 
-    /// The database file.
+    /// Path of the database file.
     pub(super) fn database_path(&self) -> &Path {
         &self.database_path
     }

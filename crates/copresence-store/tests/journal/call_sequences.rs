@@ -65,7 +65,7 @@ proptest! {
     fn no_sequence_of_calls_redeems_twice(calls in prop::collection::vec(any_call(), 1..40)) {
         block_on(async {
             let (_root, data) = temp_data_dir();
-            let mut journal = data.create_or_open_journal().expect("a journal");
+            let mut journal = data.open_or_repair_journal().expect("a journal");
             let id = VisitId::new();
             journal.record_visit_start(&visit_start(id, false)).await.expect("begun");
             let mut expected = ExpectedState::default();
@@ -134,7 +134,7 @@ proptest! {
                     }
                     Call::Crash => {
                         drop(journal);
-                        journal = data.create_or_open_journal().expect("opened again");
+                        journal = data.open_or_repair_journal().expect("opened again");
                     }
                 }
                 let left = journal.load_recoverable_visits().await.expect("read");

@@ -54,7 +54,7 @@ fn is_refused<T: std::fmt::Debug>(result: Result<T, StoreError>) -> bool {
 #[tokio::test]
 async fn a_complete_visit_leaves_no_secrets() {
     let (root, data) = temp_data_dir();
-    let journal = data.create_or_open_journal().expect("a journal");
+    let journal = data.open_or_repair_journal().expect("a journal");
     let id = visit_with_token(&journal).await;
     let no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
     journal.record_raw_answer(&id, no, 200, b"{\"avatar_ready\":false}", time_at(3)).await.expect("on disk");
@@ -71,7 +71,7 @@ async fn a_complete_visit_leaves_no_secrets() {
     journal.record_file_request(&id, 0).await.expect("requested");
     let notes = vec![SavedFileNote::note_of_ignored_encoding("none", "it is none")];
     journal
-        .record_complete_file(&id, 0, 3, &Sha256Digest::sha256_of_bytes(b"abc"), FileFormat::Glb, &notes)
+        .record_complete_file_erasing_urls(&id, 0, 3, &Sha256Digest::sha256_of_bytes(b"abc"), FileFormat::Glb, &notes)
         .await
         .expect("whole");
     assert_eq!(
@@ -107,7 +107,7 @@ async fn a_complete_visit_leaves_no_secrets() {
 #[tokio::test]
 async fn steps_that_are_not_allowed_are_refused() {
     let (_root, data) = temp_data_dir();
-    let journal = data.create_or_open_journal().expect("a journal");
+    let journal = data.open_or_repair_journal().expect("a journal");
     let id = VisitId::new();
     assert!(matches!(journal.record_redeem_intent(&id, time_at(0)).await, Err(StoreError::UnknownVisit { .. })));
     journal.record_visit_start(&visit_start(id, false)).await.expect("begun");
@@ -143,7 +143,7 @@ async fn steps_that_are_not_allowed_are_refused() {
     assert!(is_refused(journal.record_planned_files(&id, &[planned_file(1, "avatar-2.glb")]).await), "planned twice");
     assert!(is_refused(journal.record_file_request(&id, 7).await), "no such file");
     journal
-        .record_complete_file(&id, 0, 1, &Sha256Digest::sha256_of_bytes(b"x"), FileFormat::Glb, &[])
+        .record_complete_file_erasing_urls(&id, 0, 1, &Sha256Digest::sha256_of_bytes(b"x"), FileFormat::Glb, &[])
         .await
         .expect("whole");
     assert!(is_refused(journal.record_file_failure(&id, 0, "late", true).await), "a complete file stays complete");
@@ -168,7 +168,7 @@ async fn repeat_after_failed_flush<T: std::fmt::Debug, F: Future<Output = Result
 #[tokio::test]
 async fn a_step_whose_flush_failed_can_be_repeated() {
     let (root, data) = temp_data_dir();
-    let (root, journal) = (root.path(), data.create_or_open_journal().expect("a journal"));
+    let (root, journal) = (root.path(), data.open_or_repair_journal().expect("a journal"));
     let id = visit_with_token(&journal).await;
     let next = || journal.record_redeem_intent(&id, time_at(2));
     let poll = AnswerWithoutUrls { status: 200, body_size: 9, kind: AnswerKind::Progress, completion_status: None };
@@ -209,13 +209,13 @@ async fn a_step_whose_flush_failed_can_be_repeated() {
 async fn a_raw_response_survives_a_crash() {
     let (_root, data) = temp_data_dir();
     let id = {
-        let journal = data.create_or_open_journal().expect("a journal");
+        let journal = data.open_or_repair_journal().expect("a journal");
         let id = visit_with_token(&journal).await;
         let no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
         journal.record_raw_answer(&id, no, 200, BODY, time_at(3)).await.expect("on disk");
         id
     };
-    let journal = data.create_or_open_journal().expect("opened again");
+    let journal = data.open_or_repair_journal().expect("opened again");
     let left = journal.load_recoverable_visits().await.expect("read").pop().expect("one");
     assert_eq!(left.visit.start.id, id);
     assert_eq!(left.token, Some(export_token(TOKEN)), "the unparsed response may have left the token active");
@@ -244,7 +244,7 @@ async fn a_raw_response_survives_a_crash() {
     drop(journal);
 
     let left = data
-        .create_or_open_journal()
+        .open_or_repair_journal()
         .expect("again")
         .load_recoverable_visits()
         .await
@@ -262,7 +262,7 @@ async fn a_raw_response_survives_a_crash() {
 #[tokio::test]
 async fn unflushed_bytes_of_a_file_are_right_only_within_the_boot_of_its_request() {
     let (root, data) = temp_data_dir();
-    let journal = data.create_or_open_journal().expect("a journal");
+    let journal = data.open_or_repair_journal().expect("a journal");
     let id = visit_with_token(&journal).await;
     let no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
     journal.record_raw_answer(&id, no, 200, BODY, time_at(3)).await.expect("on disk");
@@ -299,7 +299,7 @@ async fn unflushed_bytes_of_a_file_are_right_only_within_the_boot_of_its_request
 #[tokio::test]
 async fn a_redirect_target_is_kept_and_erased_as_the_url_is() {
     let (root, data) = temp_data_dir();
-    let journal = data.create_or_open_journal().expect("a journal");
+    let journal = data.open_or_repair_journal().expect("a journal");
     let id = visit_with_token(&journal).await;
     let no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
     journal.record_raw_answer(&id, no, 200, BODY, time_at(3)).await.expect("on disk");
@@ -322,7 +322,7 @@ async fn a_redirect_target_is_kept_and_erased_as_the_url_is() {
     let history = journal.load_detailed_visit_record(&id).await.expect("read").expect("one");
     assert!(history.files.iter().all(|file| file.redirected_to.is_none()));
     let digest = copresence_store::Sha256Digest::sha256_of_bytes(b"glb");
-    journal.record_complete_file(&id, 2, 3, &digest, FileFormat::Glb, &[]).await.expect("complete");
+    journal.record_complete_file_erasing_urls(&id, 2, 3, &digest, FileFormat::Glb, &[]).await.expect("complete");
     journal.record_end_and_erase_secrets(&id, &visit_ending(0)).await.expect("ended");
     let other = rusqlite::Connection::open(root.path().join("journal.sqlite")).expect("opens");
     let kept: i64 = other
@@ -334,7 +334,7 @@ async fn a_redirect_target_is_kept_and_erased_as_the_url_is() {
 #[tokio::test]
 async fn an_intent_survives_a_crash() {
     let (_root, data) = temp_data_dir();
-    let journal = data.create_or_open_journal().expect("a journal");
+    let journal = data.open_or_repair_journal().expect("a journal");
     let id = visit_with_token(&journal).await;
     let no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
     let left = journal.load_recoverable_visits().await.expect("read").pop().expect("one");
@@ -349,7 +349,7 @@ async fn an_intent_survives_a_crash() {
 #[tokio::test]
 async fn the_ending_decides_what_is_retained() {
     let (_root, data) = temp_data_dir();
-    let journal = data.create_or_open_journal().expect("a journal");
+    let journal = data.open_or_repair_journal().expect("a journal");
     for exit in [0, 1, 4, 7, 10, 99] {
         let id = visit_with_token(&journal).await;
         assert_eq!(
@@ -428,7 +428,7 @@ async fn the_ending_decides_what_is_retained() {
 #[tokio::test]
 async fn a_response_that_is_received_after_an_interruption_is_recorded() {
     let (_root, data) = temp_data_dir();
-    let journal = data.create_or_open_journal().expect("a journal");
+    let journal = data.open_or_repair_journal().expect("a journal");
     let id = visit_with_token(&journal).await;
     let no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
     journal.record_end_and_erase_secrets(&id, &visit_ending(130)).await.expect("ended");
@@ -443,7 +443,7 @@ async fn a_response_that_is_received_after_an_interruption_is_recorded() {
 #[tokio::test]
 async fn history_has_the_newest_visit_first_and_visits_can_be_forgotten() {
     let (_root, data) = temp_data_dir();
-    let journal = data.create_or_open_journal().expect("a journal");
+    let journal = data.open_or_repair_journal().expect("a journal");
     let ids = [visit_with_token(&journal).await, visit_with_token(&journal).await, visit_with_token(&journal).await];
     let listed: Vec<_> = journal.load_all_visits().await.expect("read").iter().map(|visit| visit.start.id).collect();
     assert_eq!(listed, [ids[2], ids[1], ids[0]]);
@@ -467,7 +467,7 @@ fn progress_answer(status: &str) -> AnswerWithoutUrls {
 #[tokio::test]
 async fn a_poll_is_one_step_without_a_body() {
     let (_root, data) = temp_data_dir();
-    let journal = data.create_or_open_journal().expect("a journal");
+    let journal = data.open_or_repair_journal().expect("a journal");
     let id = visit_with_token(&journal).await;
     let no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
     for kind in [AnswerKind::Truncated, AnswerKind::Delivery] {
@@ -506,7 +506,7 @@ async fn a_poll_is_one_step_without_a_body() {
 #[tokio::test]
 async fn the_polls_of_a_finished_visit_are_folded_and_shown_unchanged() {
     let (root, data) = temp_data_dir();
-    let journal = data.create_or_open_journal().expect("a journal");
+    let journal = data.open_or_repair_journal().expect("a journal");
     let id = visit_with_token(&journal).await;
     for second in 0..20 {
         let no = journal.record_redeem_intent(&id, time_at(second)).await.expect("an intent");
@@ -549,7 +549,7 @@ async fn the_polls_of_a_finished_visit_are_folded_and_shown_unchanged() {
 #[tokio::test]
 async fn a_cancelled_redeem_is_recorded_without_waiting() {
     let (_root, data) = temp_data_dir();
-    let journal = data.create_or_open_journal().expect("a journal");
+    let journal = data.open_or_repair_journal().expect("a journal");
     for (was_sent, expected) in
         [(true, UnfinishedVisitRedeemState::Unanswered), (false, UnfinishedVisitRedeemState::NeverSent)]
     {
@@ -574,10 +574,10 @@ async fn a_cancelled_redeem_is_recorded_without_waiting() {
 #[tokio::test]
 async fn the_list_of_the_unfinished_says_what_is_due() {
     let (_root, data) = temp_data_dir();
-    let journal = data.create_or_open_journal().expect("a journal");
+    let journal = data.open_or_repair_journal().expect("a journal");
     let (waits, has_answer) = (visit_with_token(&journal).await, delivered_visit(&journal).await);
     journal.record_end_and_erase_secrets(&waits, &visit_ending(8)).await.expect("ended");
-    journal.record_next_recovery_time(&waits, 3, time_at(900)).await.expect("also after the end");
+    journal.record_next_recovery_attempt(&waits, 3, time_at(900)).await.expect("also after the end");
     let list = journal.load_unfinished_visit_summaries().await.expect("read");
     let [first, second] = &list[..] else { panic!("{list:?}") };
     assert_eq!((first.id, first.has_token, first.has_answer), (waits, true, false));
@@ -595,7 +595,7 @@ async fn the_list_of_the_unfinished_says_what_is_due() {
 #[tokio::test]
 async fn a_lost_answer_without_a_body_can_be_known_to_be_unreadable() {
     let (_root, data) = temp_data_dir();
-    let journal = data.create_or_open_journal().expect("a journal");
+    let journal = data.open_or_repair_journal().expect("a journal");
     let id = visit_with_token(&journal).await;
     let no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
     journal.record_lost_answer(&id, no, "an unknown content encoding", b"", time_at(3)).await.expect("noted");
@@ -616,7 +616,7 @@ async fn a_lost_answer_without_a_body_can_be_known_to_be_unreadable() {
 #[tokio::test]
 async fn every_allowed_token_is_stored_unchanged() {
     let (_root, data) = temp_data_dir();
-    let journal = data.create_or_open_journal().expect("a journal");
+    let journal = data.open_or_repair_journal().expect("a journal");
     let odd = ExportToken::new("r:a'b\"c;--/+=~`{}|\\").expect("a token");
     let id = VisitId::new();
     journal.record_visit_start(&visit_start(id, false)).await.expect("begun");

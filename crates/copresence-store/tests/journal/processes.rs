@@ -7,7 +7,7 @@ use copresence_store::{DataDir, StoreError, VisitId};
 #[tokio::test]
 async fn another_process_reads_and_is_kept_out_while_this_one_works() {
     let (root, data) = temp_data_dir();
-    let journal = data.create_or_open_journal().expect("a journal");
+    let journal = data.open_or_repair_journal().expect("a journal");
     let id = visit_with_token(&journal).await;
     let _lock = data.lock_visit(&id).expect("free");
     let _no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
@@ -32,7 +32,7 @@ async fn child_process_with_the_journal() {
     let id: VisitId = id.parse().expect("an id");
     let data = DataDir::open_data_dir_removing_leftovers(std::path::Path::new(&path)).expect("opened while in use");
     assert!(matches!(data.lock_visit(&id), Err(StoreError::VisitLocked { .. })));
-    let journal = data.create_or_open_journal().expect("readable while in use");
+    let journal = data.open_or_repair_journal().expect("readable while in use");
     assert!(is_refused(journal.record_redeem_intent(&id, time_at(3)).await), "the guard holds across processes");
     assert_eq!(journal.load_recoverable_visits().await.expect("read").len(), 1);
     visit_with_token(&journal).await;
@@ -76,11 +76,11 @@ fn child_process_with_a_lock() {
 fn newer_journals_are_reported() {
     let (root, data) = temp_data_dir();
     let path = root.path().join("journal.sqlite");
-    drop(data.create_or_open_journal().expect("a new one"));
+    drop(data.open_or_repair_journal().expect("a new one"));
     rusqlite::Connection::open(&path)
         .and_then(|db| db.pragma_update(None, "user_version", 99))
         .expect("a newer version");
-    let error = data.create_or_open_journal().expect_err("refused");
+    let error = data.open_or_repair_journal().expect_err("refused");
     assert_eq!(error.error_code(), "journal_too_new");
     assert!(error.to_string().contains("99"), "{error}");
 }
@@ -93,7 +93,7 @@ fn symlinks_in_place_of_the_journal_and_its_lock_are_not_followed() {
         let target = root.path().join("of-another-program");
         std::fs::write(&target, "mine").expect("written");
         std::os::unix::fs::symlink(&target, data.path().join(name)).expect("a link");
-        let error = data.create_or_open_journal().expect_err(name).to_string();
+        let error = data.open_or_repair_journal().expect_err(name).to_string();
         assert!(error.contains("symbolic link") && error.contains(name), "{error}");
         assert_eq!(std::fs::read_to_string(&target).expect("reads"), "mine");
     }

@@ -1,6 +1,6 @@
 //! Checks of login and token generation.
 
-use super::{check_invalid_request_refused, collect_repeated_token_findings};
+use super::{check_invalid_request_refused, count_tokens_and_collect_repeats};
 use crate::act::Act;
 use crate::check::{Check, CheckResult, FindingCollector};
 use crate::observations::{Observations, StepRole};
@@ -169,7 +169,7 @@ fn check_generated_tokens_fit_header(observations: &Observations) -> CheckResult
 
 /// No Export Token was generated twice. Inconclusive with fewer than two tokens.
 fn check_generated_tokens_distinct(observations: &Observations) -> CheckResult {
-    let (collector, different) = collect_repeated_token_findings(observations, "a different token for each request");
+    let (collector, different) = count_tokens_and_collect_repeats(observations, "a different token for each request");
     if different < 2 && !collector.has_findings() {
         return CheckResult::Inconclusive("fewer than two tokens were generated".to_owned());
     }

@@ -61,7 +61,7 @@ pub(super) const CHECKS: &[Check] = &[
         judge: |observations| {
             check_delivery_body_fields(
                 observations,
-                response_fields::judge_export_type_resembles_extension,
+                response_fields::judge_export_type_extension_syntax,
                 "file extensions",
             )
         },

@@ -89,7 +89,7 @@ fn result_without_steps(observations: &Observations) -> CheckResult {
 }
 
 /// Looks for an Export Token that came more than once, and counts the different ones.
-fn collect_repeated_token_findings(observations: &Observations, expected: &str) -> (FindingCollector, usize) {
+fn count_tokens_and_collect_repeats(observations: &Observations, expected: &str) -> (FindingCollector, usize) {
     let mut collector = FindingCollector::default();
     let mut earlier = BTreeMap::new();
     for step in observations.steps_with_role(StepRole::Generate).filter(|step| step.has_success_status()) {

@@ -27,7 +27,7 @@ pub(super) const CHECKS: &[Check] = &[
         title: "While not ready, `avatar_ready` is the boolean false",
         required_acts: &[Act::Fresh],
         remedy: "Send `avatar_ready` in every response, as a JSON boolean: not a string, not a number, and not omitted.",
-        judge: check_ready_flag_before_urls,
+        judge: check_ready_flag_false_before_urls,
     },
     Check {
         id: "redeem.either-or",
@@ -178,7 +178,7 @@ fn check_redeem_content_type(observations: &Observations) -> CheckResult {
 }
 
 /// `avatar_ready` is false in every response before the URLs.
-fn check_ready_flag_before_urls(observations: &Observations) -> CheckResult {
+fn check_ready_flag_false_before_urls(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for step in find_successful_redeems_before_delivery(observations) {
         collector

@@ -1,6 +1,6 @@
 //! Checks of a partner's relay between the console and Copresence.
 
-use super::{NO_REQUIRED_ACTS, check_invalid_request_refused, collect_repeated_token_findings};
+use super::{NO_REQUIRED_ACTS, check_invalid_request_refused, count_tokens_and_collect_repeats};
 use crate::act::Act;
 use crate::check::{Check, CheckResult, FindingCollector};
 use crate::observations::{Observations, StepRole};
@@ -90,7 +90,7 @@ fn check_relay_tokens_distinct(observations: &Observations) -> CheckResult {
     if !observations.target_info.relays_tokens {
         return CheckResult::NotApplicable("tokens do not come from a relay".to_owned());
     }
-    let (collector, _) = collect_repeated_token_findings(observations, "a fresh token");
+    let (collector, _) = count_tokens_and_collect_repeats(observations, "a fresh token");
     collector.into_check_result("a fresh token each time", "no token was generated")
 }
 

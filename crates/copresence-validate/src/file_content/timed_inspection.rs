@@ -33,11 +33,13 @@ impl SequentialInspections {
         tokio::select! {
             biased;
             () = stop => None,
-            inspected = self.inspect_on_thread(time_limit, inspect) => Some(inspected),
+            inspected = self.inspect_within_time_limit(time_limit, inspect) => Some(inspected),
         }
     }
 
-    async fn inspect_on_thread(
+    /// Runs an inspection on a thread of its own, for at most `time_limit`. Fails at once while the thread of an
+    /// inspection that was given up still runs.
+    async fn inspect_within_time_limit(
         &mut self,
         time_limit: Duration,
         inspect: impl FnOnce() -> InspectionResult + Send + 'static,

@@ -203,7 +203,7 @@ fn compression_method_name(method: CompressionMethod) -> String {
 /// Validates a model in the archive. It may refer to other entries.
 fn inspect_model(archive: &mut Archive<'_>, index: usize, name: &str) -> Result<GltfFacts, InspectionError> {
     let mut left = MAX_MODEL_SIZE;
-    let bytes = read_entry(archive, index, &mut left)?;
+    let bytes = read_entry_within_budget(archive, index, &mut left)?;
     if !name.to_ascii_lowercase().ends_with(".gltf") {
         return inspect_binary_gltf(&bytes);
     }
@@ -222,7 +222,7 @@ fn inspect_model(archive: &mut Archive<'_>, index: usize, name: &str) -> Result<
             let other = shorten_text(&names[index], MAX_LISTED_NAME_LEN);
             notes.push(format!("it refers to {shown:?}, which is in the archive only as {other:?}"));
         }
-        read_entry(archive, index, &mut left)
+        read_entry_within_budget(archive, index, &mut left)
     });
     inspected.map(|mut facts| {
         facts.notes.append(&mut notes);
@@ -241,6 +241,7 @@ struct EntryNameIndex {
 }
 
 impl EntryNameIndex {
+    /// Builds the index of these names, which are in the order of the entries.
     fn index_entry_names(names: &[String]) -> Self {
         let mut index = Self { exact: HashMap::new(), similar: HashMap::new(), without_folder: HashMap::new() };
         let add_unless_ambiguous = |map: &mut HashMap<String, Option<usize>>, name: String, position| {
@@ -274,8 +275,12 @@ fn file_name_of_entry(normalized: &str) -> &str {
     normalized.rsplit('/').next().unwrap_or_default()
 }
 
-/// Unpacks an entry, and subtracts its size from what is left.
-fn read_entry(archive: &mut Archive<'_>, index: usize, left: &mut u64) -> Result<Vec<u8>, InspectionError> {
+/// Unpacks an entry, and subtracts its size from `left`, the number of bytes that may still be unpacked.
+fn read_entry_within_budget(
+    archive: &mut Archive<'_>,
+    index: usize,
+    left: &mut u64,
+) -> Result<Vec<u8>, InspectionError> {
     let entry = archive.by_index(index).map_err(|error| broken_archive_error(&error))?;
     let mut bytes = Vec::new();
     let read = entry.take(left.saturating_add(1)).read_to_end(&mut bytes);

@@ -89,7 +89,7 @@ pub struct RequirementTableReference {
 }
 
 impl RequirementTableReference {
-    /// The table of this program.
+    /// Refers to the table of requirements that this program contains.
     pub(crate) fn table_of_this_program() -> Self {
         let rows = all_requirements().iter().map(|row| (row.id.clone(), row.sha256_of_row()));
         Self { version: requirement_table_version(), rows: rows.collect() }
@@ -148,7 +148,7 @@ pub fn sign_passport(
     if ended.error.is_some() {
         return Err(NoPassportReason::RunEndedEarly);
     }
-    let recorded = RunEvidence::record_evidence(ended);
+    let recorded = RunEvidence::build_run_evidence(ended);
     let evidence = serde_json::to_string(&recorded)?;
     // As a reader will do it: from what was written.
     let read_again: RunEvidence = serde_json::from_str(&evidence)?;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// Type of the payload: an in-toto statement.
 const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 
-/// The file, as written and read.
+/// DSSE envelope of a passport: the content of its file.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Envelope {
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn every_changed_character_of_an_envelope_is_noticed() {
-        let (key, _) = PassportSigningKey::generate_key().expect("a key");
+        let (key, _) = PassportSigningKey::generate_key_and_pem().expect("a key");
         let text = sign_payload(br#"{"a":1}"#, &key);
         assert_eq!(open_envelope(text.as_bytes()), Ok((br#"{"a":1}"#.to_vec(), key.public_signer_key())));
         for index in 0..text.trim_end().len() {
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn white_space_around_the_json_does_not_matter() {
-        let (key, _) = PassportSigningKey::generate_key().expect("a key");
+        let (key, _) = PassportSigningKey::generate_key_and_pem().expect("a key");
         let text = sign_payload(b"{}", &key);
         let value: serde_json::Value = serde_json::from_str(&text).expect("JSON");
         let reformatted = serde_json::to_string_pretty(&value).expect("JSON").replace('\n', "\r\n");

@@ -21,7 +21,7 @@ pub struct PassportSigningKey(Ed25519KeyPair);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PassportSigner([u8; PUBLIC_KEY_LENGTH]);
 
-/// A text is not a key.
+/// Why a passport key cannot be parsed or generated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PassportKeyError {
     /// The text is not a private key.
@@ -49,7 +49,7 @@ impl PassportSigningKey {
     ///
     /// # Errors
     /// The system has no random numbers.
-    pub fn generate_key() -> Result<(Self, SecretString), PassportKeyError> {
+    pub fn generate_key_and_pem() -> Result<(Self, SecretString), PassportKeyError> {
         let pair = Ed25519KeyPair::generate().map_err(|_| PassportKeyError::NoRandomNumbers)?;
         let document = pair.to_pkcs8v1().map_err(|_| PassportKeyError::NoRandomNumbers)?;
         let text = STANDARD.encode(document.as_ref());
@@ -74,7 +74,7 @@ impl PassportSigningKey {
         pair.map(Self).map_err(|_| PassportKeyError::NotPrivateKey)
     }
 
-    /// The public key.
+    /// The public key by which readers recognise what this key signed.
     pub fn public_signer_key(&self) -> PassportSigner {
         let mut bytes = [0; PUBLIC_KEY_LENGTH];
         bytes.copy_from_slice(self.0.public_key().as_ref());
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn a_generated_key_is_parsed_from_its_text_with_and_without_armour() {
-        let (key, text) = PassportSigningKey::generate_key().expect("a key");
+        let (key, text) = PassportSigningKey::generate_key_and_pem().expect("a key");
         let line = text.expose_secret().lines().nth(1).expect("a line").to_owned();
         for text in [text, SecretString::from(line)] {
             let parsed = PassportSigningKey::parse_private_key(&text).expect("a key");
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_public_key_is_written_and_read_and_anything_else_is_refused() {
-        let signer = PassportSigningKey::generate_key().expect("a key").0.public_signer_key();
+        let signer = PassportSigningKey::generate_key_and_pem().expect("a key").0.public_signer_key();
         assert_eq!(signer.to_string().parse(), Ok(signer));
         for text in ["", "ed25519:", "ed25519:AAAA", &signer.to_string()[8..]] {
             assert_eq!(text.parse::<PassportSigner>(), Err(PassportKeyError::NotPublicKey), "{text}");

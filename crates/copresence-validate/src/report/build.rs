@@ -158,6 +158,7 @@ fn build_check_report(check: &Check, judged: &CheckResult) -> CheckReport {
     }
 }
 
+/// Builds the report of every requirement from the verdicts of its checks.
 fn build_requirement_reports(checks: &[CheckReport]) -> Vec<RequirementReport> {
     let verdicts: BTreeMap<&str, Verdict> = checks.iter().map(|check| (check.id.as_str(), check.verdict)).collect();
     let report = |row: &crate::requirement::Requirement| {

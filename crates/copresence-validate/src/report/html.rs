@@ -67,7 +67,7 @@ impl HtmlReport<'_> {
     }
 
     /// The failed checks that are not listed as known failures, MUST before SHOULD.
-    fn failures_to_fix(&self) -> Vec<&CheckReport> {
+    fn unlisted_failed_checks(&self) -> Vec<&CheckReport> {
         self.report.failed_checks().into_iter().filter(|check| !check.expected_to_fail).collect()
     }
 
@@ -76,7 +76,7 @@ impl HtmlReport<'_> {
         self.report.checks_with_effect(VerdictEffect::Stale)
     }
 
-    /// The checks that failed as listed.
+    /// The failed checks that are listed as known failures.
     fn failures_listed_as_known(&self) -> Vec<&CheckReport> {
         self.report.checks_with_effect(VerdictEffect::KnownFailure)
     }

@@ -18,6 +18,7 @@ pub fn render_markdown_summary(report: &Report, changes: Option<&[VerdictChange]
     text
 }
 
+/// Appends the summary to `text`.
 fn write_summary(text: &mut String, report: &Report, changes: Option<&[VerdictChange]>) -> std::fmt::Result {
     let failed = report.failed_checks();
     let mark = match (report.exit, failed.is_empty()) {
@@ -88,7 +89,7 @@ fn code_span(text: &str) -> String {
     format!("{fence}{pad}{shortened}{pad}{fence}")
 }
 
-/// The text without a meaning in Markdown or HTML.
+/// Escapes a text so that Markdown and HTML show it verbatim, in one line.
 fn escape_markdown(text: &str) -> String {
     let shown = escape_invisible_characters(text).replace(['\n', '\r', '\t'], " ");
     let mut escaped = String::with_capacity(shown.len());

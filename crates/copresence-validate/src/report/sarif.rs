@@ -30,7 +30,7 @@ pub fn render_sarif(report: &Report) -> String {
                 "semanticVersion": report.tool.version,
                 "rules": build_rules(report),
             }},
-            "automationDetails": {"id": format!("copresence-validate/{}/", profile_name(report))},
+            "automationDetails": {"id": format!("copresence-validate/{}/", escaped_profile_name(report))},
             "invocations": [{
                 "executionSuccessful": report.error.is_none(),
                 "exitCode": report.exit,
@@ -38,7 +38,7 @@ pub fn render_sarif(report: &Report) -> String {
                 "endTimeUtc": report.ended_at,
                 "toolExecutionNotifications": notifications,
             }],
-            "results": report.checks.iter().filter_map(|check| build_result(report, check)).collect::<Vec<_>>(),
+            "results": report.checks.iter().filter_map(|check| build_failed_or_stale_result(report, check)).collect::<Vec<_>>(),
         }],
     });
     // Cannot fail: all map keys are strings.
@@ -74,7 +74,7 @@ fn build_rules(report: &Report) -> Vec<Value> {
 }
 
 /// The result of a check that failed or is stale; `None` for others.
-fn build_result(report: &Report, check: &CheckReport) -> Option<Value> {
+fn build_failed_or_stale_result(report: &Report, check: &CheckReport) -> Option<Value> {
     let effect = report.effect_of_check(check);
     let (rule, level) = match effect {
         VerdictEffect::Neutral => return None,
@@ -89,7 +89,7 @@ fn build_result(report: &Report, check: &CheckReport) -> Option<Value> {
         "message": {"text": result_message(check, effect)},
         "locations": [build_location(report, check)],
         // An alert stays the same one while the check fails at this backend.
-        "partialFingerprints": {"primaryLocationLineHash": format!("{}/{}/{rule}:1", profile_name(report), check.id)},
+        "partialFingerprints": {"primaryLocationLineHash": format!("{}/{}/{rule}:1", escaped_profile_name(report), check.id)},
     });
     if effect == VerdictEffect::KnownFailure {
         let why = "Listed as a known failure (--expected-failures).";
@@ -142,7 +142,7 @@ fn build_error_notification(report: &Report, error: &str) -> Value {
 }
 
 /// The name of the profile, which identifies the alerts of a backend.
-fn profile_name(report: &Report) -> String {
+fn escaped_profile_name(report: &Report) -> String {
     escape_invisible_characters(&report.target.name)
 }
 

@@ -91,7 +91,7 @@ const MEANINGFUL_HEADERS: [&str; 11] = [
 /// Whether a difference changes what a client does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum DifferenceKind {
+pub enum DifferenceSignificance {
     /// A status, a field, a media type, or a header that clients act on.
     Meaning,
     /// A parameter of a media type, such as a charset, or a header that clients ignore.
@@ -102,7 +102,7 @@ pub enum DifferenceKind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ShapeDifference {
     /// Whether it changes what a client does.
-    pub kind: DifferenceKind,
+    pub kind: DifferenceSignificance,
     /// The kind of request.
     pub asked: String,
     /// What differs: status, content type, header, or a location in the body.
@@ -129,7 +129,7 @@ pub struct NoiseDifferenceGroup {
 /// Groups the differences that are noise by what differs and how. The largest groups come first.
 pub fn group_noise_differences(differences: &[ShapeDifference]) -> Vec<NoiseDifferenceGroup> {
     let mut groups: Vec<NoiseDifferenceGroup> = Vec::new();
-    for noise in differences.iter().filter(|difference| difference.kind == DifferenceKind::Noise) {
+    for noise in differences.iter().filter(|difference| difference.kind == DifferenceSignificance::Noise) {
         let ShapeDifference { asked, what, first, second, .. } = noise;
         match groups.iter_mut().find(|group| (&group.what, &group.first, &group.second) == (what, first, second)) {
             Some(group) => group.asked.push(asked.clone()),
@@ -156,21 +156,26 @@ pub fn compare_response_shapes(first: &Report, second: &Report) -> (Vec<ShapeDif
     let mut found = Vec::new();
     for (asked, one) in &first.shapes {
         let Some(other) = second.shapes.get(asked) else { continue };
-        let mut differ = |kind: DifferenceKind, what: &str, first: String, second: String| {
+        let mut differ = |kind: DifferenceSignificance, what: &str, first: String, second: String| {
             if first != second {
                 found.push(ShapeDifference { kind, asked: asked.clone(), what: what.to_owned(), first, second });
             }
         };
-        differ(DifferenceKind::Meaning, "status", join_alternatives(&one.statuses), join_alternatives(&other.statuses));
+        differ(
+            DifferenceSignificance::Meaning,
+            "status",
+            join_alternatives(&one.statuses),
+            join_alternatives(&other.statuses),
+        );
         let is_same_media_type =
             media_types_of_headers(&one.content_types) == media_types_of_headers(&other.content_types);
-        let kind = if is_same_media_type { DifferenceKind::Noise } else { DifferenceKind::Meaning };
+        let kind = if is_same_media_type { DifferenceSignificance::Noise } else { DifferenceSignificance::Meaning };
         differ(kind, "Content-Type", join_alternatives(&one.content_types), join_alternatives(&other.content_types));
         for header in one.headers.symmetric_difference(&other.headers) {
             let presence =
                 |shape: &ResponseShape| if shape.headers.contains(header) { "sent" } else { "not sent" }.to_owned();
             let is_meaningful = MEANINGFUL_HEADERS.contains(&header.as_str());
-            let kind = if is_meaningful { DifferenceKind::Meaning } else { DifferenceKind::Noise };
+            let kind = if is_meaningful { DifferenceSignificance::Meaning } else { DifferenceSignificance::Noise };
             differ(kind, &format!("header {header}"), presence(one), presence(other));
         }
         let locations: BTreeSet<_> = one.fields.keys().chain(other.fields.keys()).collect();
@@ -178,7 +183,7 @@ pub fn compare_response_shapes(first: &Report, second: &Report) -> (Vec<ShapeDif
             let kinds = |shape: &ResponseShape| {
                 shape.fields.get(location).map_or_else(|| "absent".to_owned(), join_alternatives)
             };
-            differ(DifferenceKind::Meaning, location, kinds(one), kinds(other));
+            differ(DifferenceSignificance::Meaning, location, kinds(one), kinds(other));
         }
     }
     found.sort_by_key(|difference| difference.kind);

@@ -1,7 +1,7 @@
 //! The acts of login and token generation.
 
 use super::request_builder::{CredentialMode, WRONG_CREDENTIAL};
-use super::{ActAbort, ActResult, CheckRun, RunEvent, StepTokenAndFileIndexes, abort_act_as_incomplete};
+use super::{ActAbort, ActResult, CheckRun, RunEvent, StepTokenAndFileIndexes, build_incomplete_act_abort};
 use crate::act::Act;
 use crate::observations::StepRole;
 use copresence_protocol::SessionToken;
@@ -21,9 +21,9 @@ impl CheckRun<'_> {
         let right = self.log_in().await?;
         // Whatever wrong requests get now, it is not because they are wrong.
         self.ensure_valid_request_answered(right)?;
-        self.use_session_token_of_step(right);
+        self.use_and_mask_session_token(right);
         if !self.observations.steps[right].has_success_status() {
-            return Err(abort_act_as_incomplete("the login returned no session token"));
+            return Err(build_incomplete_act_abort("the login returned no session token"));
         }
         let mut wrong = vec![
             (StepRole::LoginUnknownUser, Some(UNKNOWN_USER), Some(WRONG_CREDENTIAL), CredentialMode::Valid),
@@ -34,13 +34,15 @@ impl CheckRun<'_> {
         }
         for (role, user, password, key) in wrong.into_iter().filter(|_| self.options.allow_wrong_requests) {
             let request = wire.build_login_request(user, password, key)?;
-            let step = self.send_wrong_request(Act::Login, role, StepTokenAndFileIndexes::default(), request).await?;
+            let step = self
+                .send_wrong_request_retrying_once(Act::Login, role, StepTokenAndFileIndexes::default(), request)
+                .await?;
             if self.observations.steps[step].has_success_status() {
                 self.mask_session_token_of_step(step);
             }
         }
         if self.session_token.is_none() {
-            return Err(abort_act_as_incomplete("the login returned no session token"));
+            return Err(build_incomplete_act_abort("the login returned no session token"));
         }
         Ok(())
     }
@@ -56,7 +58,7 @@ impl CheckRun<'_> {
         let step = self.generate_token(act).await?;
         match self.export_token_in_response(step) {
             Some(_) => Ok(()),
-            None => Err(abort_act_as_incomplete(format!(
+            None => Err(build_incomplete_act_abort(format!(
                 "no Export Token was returned: {}",
                 self.observations.steps[step].describe_status_or_no_response()
             ))),
@@ -66,7 +68,7 @@ impl CheckRun<'_> {
     /// Generates one token with valid credentials, within the budget. Returns the index of the step.
     pub(super) async fn generate_token(&mut self, act: Act) -> Result<usize, ActAbort> {
         if self.options.max_tokens.is_some_and(|most| self.tokens_made >= most) {
-            return Err(abort_act_as_incomplete(
+            return Err(build_incomplete_act_abort(
                 "the backend generated tokens where it must refuse, so --max-tokens is reached",
             ));
         }
@@ -82,7 +84,7 @@ impl CheckRun<'_> {
             self.ensure_valid_request_answered(index)?;
         }
         if let Some(token) = self.export_token_in_response(index) {
-            self.count_generated_token();
+            self.count_and_report_generated_token();
             self.mask_and_remember_secret("Export Token", false, &token);
             self.export_tokens.push(token);
         }
@@ -124,13 +126,14 @@ impl CheckRun<'_> {
             ]
         };
         for (role, request) in cases {
-            let index =
-                self.send_wrong_request(Act::Strangers, role, StepTokenAndFileIndexes::default(), request).await?;
+            let index = self
+                .send_wrong_request_retrying_once(Act::Strangers, role, StepTokenAndFileIndexes::default(), request)
+                .await?;
             // The account pays for such a token too.
             if self.observations.steps[index].has_success_status()
                 && let Some(token) = self.export_token_in_response(index)
             {
-                self.count_generated_token();
+                self.count_and_report_generated_token();
                 self.mask_and_remember_secret("Export Token", false, &token);
             }
         }
@@ -138,7 +141,7 @@ impl CheckRun<'_> {
     }
 
     /// Counts a generated token, and reports the number.
-    fn count_generated_token(&mut self) {
+    fn count_and_report_generated_token(&mut self) {
         self.tokens_made += 1;
         (self.on_event)(RunEvent::TokensMade(self.tokens_made));
     }
@@ -149,7 +152,7 @@ impl CheckRun<'_> {
     }
 
     /// Stores the session token that a step returned. Later requests use it, and it is masked.
-    fn use_session_token_of_step(&mut self, index: usize) {
+    fn use_and_mask_session_token(&mut self, index: usize) {
         if let Some(session) = self.session_token_in_response(index) {
             self.mask_and_remember_secret("session token", true, &session);
             self.session_token = Some(SessionToken::new(session));

@@ -104,13 +104,13 @@ enum ActAbort {
 type ActResult = Result<(), ActAbort>;
 
 /// Builds the abort that ends an act as incomplete, with the reason.
-fn abort_act_as_incomplete(why: impl Into<String>) -> ActAbort {
+fn build_incomplete_act_abort(why: impl Into<String>) -> ActAbort {
     ActAbort::Outcome(ActOutcome::Incomplete(why.into()))
 }
 
 impl From<SetupError> for ActAbort {
     fn from(error: SetupError) -> Self {
-        abort_act_as_incomplete(error.to_string())
+        build_incomplete_act_abort(error.to_string())
     }
 }
 
@@ -177,7 +177,7 @@ impl<'a> CheckRun<'a> {
     /// Runs the acts of the plan until `stop` resolves. Results that exist by then are kept; the rest is skipped.
     pub async fn run_acts_until_stopped(mut self, stop: impl Future<Output = ()> + Send) -> RunResult {
         let mut stop = std::pin::pin!(stop);
-        self.judge_finished_checks();
+        self.judge_and_emit_finished_checks();
         for act in self.plan.acts.clone() {
             let state = match (&self.error, self.unmet_act_prerequisite_reason(act)) {
                 (Some(RunError::Stopped), _) => ActOutcome::Skipped(STOPPED_MESSAGE.to_owned()),
@@ -186,9 +186,9 @@ impl<'a> CheckRun<'a> {
                 (None, None) => self.run_act_until_stopped(act, stop.as_mut()).await,
             };
             self.observations.end_act(act, state);
-            self.judge_finished_checks();
+            self.judge_and_emit_finished_checks();
         }
-        self.judge_remaining_checks();
+        self.judge_and_emit_remaining_checks();
         let verdicts = self.check_judge.into_check_results();
         let avatars = self.observations.steps.iter().filter(|step| step.is_token_spending_response()).count();
         let avatars = u32::try_from(avatars).unwrap_or(u32::MAX);
@@ -343,7 +343,7 @@ impl<'a> CheckRun<'a> {
     }
 
     /// Judges every check that can be judged by now, and emits the results.
-    fn judge_finished_checks(&mut self) {
+    fn judge_and_emit_finished_checks(&mut self) {
         let on_event = self.on_event;
         self.check_judge.judge_finished_checks(&self.observations, self.error.as_ref(), &mut |check, judged| {
             on_event(RunEvent::CheckJudged(check, judged));
@@ -351,7 +351,7 @@ impl<'a> CheckRun<'a> {
     }
 
     /// Judges every check that was not judged yet, and emits the results.
-    fn judge_remaining_checks(&mut self) {
+    fn judge_and_emit_remaining_checks(&mut self) {
         let on_event = self.on_event;
         self.check_judge.judge_remaining_checks(&self.observations, self.error.as_ref(), &mut |check, judged| {
             on_event(RunEvent::CheckJudged(check, judged));

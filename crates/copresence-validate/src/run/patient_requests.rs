@@ -1,7 +1,7 @@
 //! Requests that are repeated while the API does not answer.
 
 use super::request_builder::RequestWithCurl;
-use super::{ActAbort, ActResult, CheckRun, StepTokenAndFileIndexes, abort_act_as_incomplete};
+use super::{ActAbort, ActResult, CheckRun, StepTokenAndFileIndexes, build_incomplete_act_abort};
 use crate::act::Act;
 use crate::answer::ApiAnswerCertainty;
 use crate::observations::{RecordedStep, StepRole};
@@ -36,10 +36,10 @@ impl CheckRun<'_> {
         let step = &self.observations.steps[step];
         let left = outage.patience_ends.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            let abort = || abort_act_as_incomplete("the API did not answer");
+            let abort = || build_incomplete_act_abort("the API did not answer");
             return Err(step.run_error_for_response().map_or_else(abort, ActAbort::Fatal));
         }
-        let pause = outage.pause.max(retry_after_pause(step)).min(left);
+        let pause = outage.pause.max(pause_from_retry_after(step)).min(left);
         outage.pause = (outage.pause * 3 / 2).min(MAX_RETRY_PAUSE.max(self.options.retry_pause));
         tokio::select! {
             () = self.stop_signal.wait_for_stop() => {}
@@ -89,7 +89,7 @@ impl CheckRun<'_> {
     ///
     /// # Errors
     /// If the API answers no more within the patience, or the run has to stop.
-    pub(super) async fn send_wrong_request(
+    pub(super) async fn send_wrong_request_retrying_once(
         &mut self,
         act: Act,
         role: StepRole,
@@ -133,7 +133,7 @@ impl CheckRun<'_> {
 }
 
 /// The pause that a response asks for with `Retry-After` in seconds; zero if it does not.
-fn retry_after_pause(step: &RecordedStep) -> Duration {
+fn pause_from_retry_after(step: &RecordedStep) -> Duration {
     let seconds = step.response_header("retry-after").and_then(|value| value.trim().parse().ok());
     seconds.map_or(Duration::ZERO, Duration::from_secs).min(MAX_RETRY_AFTER)
 }

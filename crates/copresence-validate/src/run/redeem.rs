@@ -1,7 +1,7 @@
 //! The acts that redeem fresh, inactive and expired tokens.
 
 use super::request_builder::{CredentialMode, RequestWithCurl, token_curl_variable};
-use super::{ActResult, CheckRun, StepTokenAndFileIndexes, abort_act_as_incomplete};
+use super::{ActResult, CheckRun, StepTokenAndFileIndexes, build_incomplete_act_abort};
 use crate::act::Act;
 use crate::answer::ApiAnswerCertainty;
 use crate::observations::{RecordedStep, StepRole};
@@ -20,9 +20,10 @@ impl CheckRun<'_> {
             let index = self.redeem_until_answered(Act::Fresh, StepRole::RedeemFresh, 0).await?;
             let step = &self.observations.steps[index];
             if step.is_credential_refusal() && !self.is_own_key_verified() {
-                return Err(step
-                    .run_error_for_response()
-                    .map_or_else(|| abort_act_as_incomplete("the credentials were refused"), super::ActAbort::Fatal));
+                return Err(step.run_error_for_response().map_or_else(
+                    || build_incomplete_act_abort("the credentials were refused"),
+                    super::ActAbort::Fatal,
+                ));
             }
         }
         Ok(())
@@ -95,7 +96,7 @@ impl CheckRun<'_> {
                 StepTokenAndFileIndexes::default()
             };
             let request = wire.build_redeem_request(token, key, method, None)?;
-            self.send_wrong_request(Act::Refused, role, about, request).await?;
+            self.send_wrong_request_retrying_once(Act::Refused, role, about, request).await?;
         }
         self.redeem_until_answered(Act::Refused, StepRole::RedeemAfterRefusals, 0).await?;
         Ok(())
@@ -135,9 +136,9 @@ impl CheckRun<'_> {
     /// Lets the sandbox expire a token, then redeems it.
     pub(super) async fn run_forced_token_expiry_act(&mut self) -> ActResult {
         let tester =
-            self.phone.sandbox_control().cloned().ok_or_else(|| abort_act_as_incomplete("there is no sandbox"))?;
+            self.phone.sandbox_control().cloned().ok_or_else(|| build_incomplete_act_abort("there is no sandbox"))?;
         let token = self.generate_token_for_act(Act::Expiry).await?;
-        tester.force_token_state(&self.export_tokens[token], "expire").await.map_err(abort_act_as_incomplete)?;
+        tester.force_token_state(&self.export_tokens[token], "expire").await.map_err(build_incomplete_act_abort)?;
         self.redeem_token(Act::Expiry, StepRole::RedeemExpired, token).await?;
         Ok(())
     }
@@ -147,13 +148,13 @@ impl CheckRun<'_> {
         let before = self.export_tokens.len();
         let step = self.generate_token(act).await?;
         if self.export_tokens.len() == before {
-            return Err(abort_act_as_incomplete(format!(
+            return Err(build_incomplete_act_abort(format!(
                 "no Export Token was returned: {}",
                 self.observations.steps[step].describe_status_or_no_response()
             )));
         }
         if self.export_tokens[..before].contains(&self.export_tokens[before]) {
-            return Err(abort_act_as_incomplete("the backend returned a token that it had returned before"));
+            return Err(build_incomplete_act_abort("the backend returned a token that it had returned before"));
         }
         Ok(before)
     }

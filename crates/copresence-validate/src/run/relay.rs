@@ -1,6 +1,6 @@
 //! The acts that compare a relay with its upstream, which has to be a sandbox.
 
-use super::{ActResult, CheckRun, abort_act_as_incomplete};
+use super::{ActResult, CheckRun, build_incomplete_act_abort};
 use crate::act::Act;
 use crate::observations::{RelayAndUpstreamRedeemCounts, StepRole};
 use crate::sandbox_control::{LostResponseKind, SandboxControl};
@@ -14,12 +14,12 @@ impl CheckRun<'_> {
     pub(super) async fn run_upstream_count_act(&mut self) -> ActResult {
         let upstream = self.upstream_sandbox_control()?;
         let token = self.generate_token_for_act(Act::Witness).await?;
-        self.wait_and_record_upstream_count(&upstream, token, "before the first redeem of the run", 0).await?;
+        self.advance_clock_and_record_upstream_count(&upstream, token, "before the first redeem of the run", 0).await?;
         let ours = 2;
         for _ in 0..ours {
             self.redeem_token(Act::Witness, StepRole::CountedRedeem, token).await?;
         }
-        self.wait_and_record_upstream_count(&upstream, token, "after the redeems of the run", ours).await
+        self.advance_clock_and_record_upstream_count(&upstream, token, "after the redeems of the run", ours).await
     }
 
     /// Loses responses in each way of [`LostResponseKind`]: redeems a ready avatar while the upstream spends the token
@@ -29,22 +29,22 @@ impl CheckRun<'_> {
         let mut lost = Vec::new();
         for kind in LostResponseKind::ALL {
             let token = self.generate_token_for_act(Act::LostAnswer).await?;
-            upstream.associate_avatar(&self.export_tokens[token], None).await.map_err(abort_act_as_incomplete)?;
+            upstream.associate_avatar(&self.export_tokens[token], None).await.map_err(build_incomplete_act_abort)?;
             upstream
                 .force_token_state(&self.export_tokens[token], "complete")
                 .await
-                .map_err(abort_act_as_incomplete)?;
+                .map_err(build_incomplete_act_abort)?;
             let before =
-                upstream.fetch_redeem_count(&self.export_tokens[token]).await.map_err(abort_act_as_incomplete)?;
-            upstream.lose_next_redeem_response(kind).await.map_err(abort_act_as_incomplete)?;
+                upstream.fetch_redeem_count(&self.export_tokens[token]).await.map_err(build_incomplete_act_abort)?;
+            upstream.replace_faults_by_lost_redeem_response(kind).await.map_err(build_incomplete_act_abort)?;
             let redeemed = self.redeem_token(Act::LostAnswer, StepRole::LostAnswer, token).await;
-            upstream.clear_faults().await.map_err(abort_act_as_incomplete)?;
+            upstream.clear_faults().await.map_err(build_incomplete_act_abort)?;
             lost.push((redeemed?, token, kind, before));
         }
         tokio::time::sleep(self.options.upstream_watch).await;
         for (index, token, kind, before) in lost {
             let after =
-                upstream.fetch_redeem_count(&self.export_tokens[token]).await.map_err(abort_act_as_incomplete)?;
+                upstream.fetch_redeem_count(&self.export_tokens[token]).await.map_err(build_incomplete_act_abort)?;
             let count = RelayAndUpstreamRedeemCounts {
                 when: kind.describe_response_loss().into(),
                 relay_redeems: 1,
@@ -60,20 +60,21 @@ impl CheckRun<'_> {
         self.phone
             .sandbox_control()
             .cloned()
-            .ok_or_else(|| abort_act_as_incomplete("the relay's upstream is not known"))
+            .ok_or_else(|| build_incomplete_act_abort("the relay's upstream is not known"))
     }
 
     /// Waits for the upstream, whose clock is advanced first, and records how many redeems it counted.
-    async fn wait_and_record_upstream_count(
+    async fn advance_clock_and_record_upstream_count(
         &mut self,
         upstream: &SandboxControl,
         token: usize,
         when: &'static str,
         ours: u64,
     ) -> ActResult {
-        upstream.advance_clock(POLLING_WINDOW).await.map_err(abort_act_as_incomplete)?;
+        upstream.advance_clock(POLLING_WINDOW).await.map_err(build_incomplete_act_abort)?;
         tokio::time::sleep(self.options.upstream_watch).await;
-        let redeems = upstream.fetch_redeem_count(&self.export_tokens[token]).await.map_err(abort_act_as_incomplete)?;
+        let redeems =
+            upstream.fetch_redeem_count(&self.export_tokens[token]).await.map_err(build_incomplete_act_abort)?;
         self.observations.upstream_counts.push(RelayAndUpstreamRedeemCounts {
             when: when.into(),
             relay_redeems: ours,

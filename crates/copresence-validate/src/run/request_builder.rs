@@ -268,7 +268,7 @@ impl RequestBuilder<'_> {
     }
 }
 
-/// Prepares a request from its parts.
+/// Builds a request from its parts, and the `curl` command that sends it.
 fn build_request_from_parts(
     call: CallKind,
     method: Method,

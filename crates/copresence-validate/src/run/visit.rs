@@ -2,7 +2,7 @@
 
 use super::patient_requests::ApiOutage;
 use super::request_builder::{CredentialMode, RequestBuilder, token_curl_variable};
-use super::{ActAbort, ActResult, CheckRun, StepTokenAndFileIndexes, abort_act_as_incomplete};
+use super::{ActAbort, ActResult, CheckRun, StepTokenAndFileIndexes, build_incomplete_act_abort};
 use crate::act::{Act, ActOutcome};
 use crate::answer::ApiAnswerCertainty;
 use crate::file_content::{INSPECTION_TIME_LIMIT, inspect_file};
@@ -48,7 +48,7 @@ enum PollingOutcome {
 }
 
 impl CheckRun<'_> {
-    /// Waits for the delivery of one avatar: polls it until its URLs are delivered, then redeems the spent token.
+    /// Polls one avatar until its URLs are delivered. Then redeems the spent token twice if wrong requests are allowed.
     pub(super) async fn run_avatar_delivery_act(&mut self) -> ActResult {
         let token = self.find_unscanned_token_index()?;
         self.request_or_simulate_scan(token, "the avatar whose status and files are checked", None).await?;
@@ -59,29 +59,31 @@ impl CheckRun<'_> {
                 for _ in 0..if self.options.allow_wrong_requests { 2 } else { 0 } {
                     let request = self.build_valid_redeem_request(token)?;
                     let about = StepTokenAndFileIndexes::with_token_index_only(token);
-                    self.send_wrong_request(Act::Visit, StepRole::RedeemSpent, about, request).await?;
+                    self.send_wrong_request_retrying_once(Act::Visit, StepRole::RedeemSpent, about, request).await?;
                 }
                 Ok(())
             }
-            PollingOutcome::NoPhone => Err(abort_act_as_incomplete("no phone is available")),
-            PollingOutcome::AvatarFailed => Err(abort_act_as_incomplete("the avatar failed")),
+            PollingOutcome::NoPhone => Err(build_incomplete_act_abort("no phone is available")),
+            PollingOutcome::AvatarFailed => Err(build_incomplete_act_abort("the avatar failed")),
             PollingOutcome::TokenRefused => {
-                Err(abort_act_as_incomplete("the token was refused before its URLs were delivered"))
+                Err(build_incomplete_act_abort("the token was refused before its URLs were delivered"))
             }
-            PollingOutcome::PossiblyDelivered => Err(abort_act_as_incomplete(
+            PollingOutcome::PossiblyDelivered => Err(build_incomplete_act_abort(
                 "the token was refused after a redeem without an answer, which may have delivered the URLs",
             )),
             PollingOutcome::CredentialsRefused => {
-                Err(abort_act_as_incomplete("the credentials were refused while the avatar was made"))
+                Err(build_incomplete_act_abort("the credentials were refused while the avatar was made"))
             }
             PollingOutcome::TimedOut => {
                 if let Some(tester) = self.phone.sandbox_control() {
-                    let row =
-                        tester.fetch_token_record(&self.export_tokens[token]).await.map_err(abort_act_as_incomplete)?;
+                    let row = tester
+                        .fetch_token_record(&self.export_tokens[token])
+                        .await
+                        .map_err(build_incomplete_act_abort)?;
                     self.observations.is_avatar_ready =
                         row.get("state").and_then(|state| state.as_str()) == Some("ready");
                 }
-                Err(abort_act_as_incomplete("the avatar was not ready within the time limit"))
+                Err(build_incomplete_act_abort("the avatar was not ready within the time limit"))
             }
         }
     }
@@ -115,7 +117,7 @@ impl CheckRun<'_> {
             self.observations.files.push(file);
         }
         if urls.is_empty() {
-            return Err(abort_act_as_incomplete("the delivery contained no valid URL"));
+            return Err(build_incomplete_act_abort("the delivery contained no valid URL"));
         }
         Ok(())
     }
@@ -130,7 +132,10 @@ impl CheckRun<'_> {
         )
         .await?;
         if let Some(tester) = self.phone.sandbox_control() {
-            tester.force_token_state(&self.export_tokens[token], "complete").await.map_err(abort_act_as_incomplete)?;
+            tester
+                .force_token_state(&self.export_tokens[token], "complete")
+                .await
+                .map_err(build_incomplete_act_abort)?;
         }
         let watched = self.poll_until_delivered(Act::Race, StepRole::ConcurrentRedeem, token, CONCURRENT_REDEEMS).await;
         self.remove_scan_invitation();
@@ -142,7 +147,7 @@ impl CheckRun<'_> {
         self.unused_urls = urls.iter().filter_map(|(url, _)| parse_download_url(url)).collect();
         match watched? {
             PollingOutcome::Delivered => Ok(()),
-            _ => Err(abort_act_as_incomplete("no URLs were delivered")),
+            _ => Err(build_incomplete_act_abort("no URLs were delivered")),
         }
     }
 
@@ -152,9 +157,9 @@ impl CheckRun<'_> {
         match self.phone {
             PhoneDriver::Sandbox(tester) => {
                 // The sandbox gives its URLs a minimum lifetime in real time, also with a fast clock.
-                let speed = tester.fetch_clock_speed().await.map_err(abort_act_as_incomplete)?;
+                let speed = tester.fetch_clock_speed().await.map_err(build_incomplete_act_abort)?;
                 let real = Duration::try_from_secs_f64(SANDBOX_URL_LIFETIME.as_secs_f64() * speed).unwrap_or(life);
-                tester.advance_clock(life.max(real)).await.map_err(abort_act_as_incomplete)?;
+                tester.advance_clock(life.max(real)).await.map_err(build_incomplete_act_abort)?;
             }
             PhoneDriver::Person(person) => {
                 self.emit_message(format!(
@@ -182,7 +187,7 @@ impl CheckRun<'_> {
                 self.redeem_token(Act::Failure, StepRole::RedeemAfterFailure, token).await?;
                 Ok(())
             }
-            _ => Err(abort_act_as_incomplete("the avatar was not reported as failed")),
+            _ => Err(build_incomplete_act_abort("the avatar was not reported as failed")),
         }
     }
 
@@ -209,7 +214,7 @@ impl CheckRun<'_> {
                 self.observations.steps.iter().any(|step| step.token_number == about && step.role == StepRole::Poll);
             !was_polled && last.is_none_or(|step| step.response_status() == Some(200))
         });
-        found.ok_or_else(|| abort_act_as_incomplete("every token of this run was scanned already"))
+        found.ok_or_else(|| build_incomplete_act_abort("every token of this run was scanned already"))
     }
 
     /// Asks for the scan of a token: shows the link to a person, or lets the sandbox associate an avatar.
@@ -222,16 +227,16 @@ impl CheckRun<'_> {
         let value = &self.export_tokens[token];
         match self.phone {
             PhoneDriver::Sandbox(tester) => {
-                tester.associate_avatar(value, scenario).await.map_err(abort_act_as_incomplete)
+                tester.associate_avatar(value, scenario).await.map_err(build_incomplete_act_abort)
             }
             PhoneDriver::Person(person) => {
-                let token =
-                    ExportToken::new(value).map_err(|_| abort_act_as_incomplete("the token is not valid in a link"))?;
+                let token = ExportToken::new(value)
+                    .map_err(|_| build_incomplete_act_abort("the token is not valid in a link"))?;
                 let link = self.target.link_template.link_for_token(&token);
                 person.show_invitation(&ScanInvitation { link, purpose, timeout: self.options.avatar_timeout });
                 Ok(())
             }
-            PhoneDriver::Unavailable => Err(abort_act_as_incomplete("no phone is available")),
+            PhoneDriver::Unavailable => Err(build_incomplete_act_abort("no phone is available")),
         }
     }
 
@@ -249,7 +254,7 @@ impl CheckRun<'_> {
         time: Duration,
     ) -> Option<InvitationEndWithoutAvatar> {
         tokio::select! {
-            end = person.wait_for_skip() => Some(end),
+            end = person.wait_for_invitation_skip() => Some(end),
             () = self.stop_signal.wait_for_stop() => Some(InvitationEndWithoutAvatar::Skipped),
             () = person.sleep_real_time(time) => None,
         }
@@ -307,7 +312,7 @@ impl CheckRun<'_> {
             waited += interval;
             match self.phone {
                 PhoneDriver::Sandbox(tester) => {
-                    tester.advance_clock(interval).await.map_err(abort_act_as_incomplete)?;
+                    tester.advance_clock(interval).await.map_err(build_incomplete_act_abort)?;
                 }
                 PhoneDriver::Person(person) => {
                     if let Some(end) = self.wait_unless_ended_or_stopped(person.as_ref(), interval).await {
@@ -409,7 +414,7 @@ impl CheckRun<'_> {
             };
             at = next;
         }
-        Err(abort_act_as_incomplete("a download was redirected more than five times"))
+        Err(build_incomplete_act_abort("a download was redirected more than five times"))
     }
 }
 
@@ -417,7 +422,7 @@ impl CheckRun<'_> {
 fn ended_invitation_abort(end: InvitationEndWithoutAvatar) -> ActAbort {
     match end {
         InvitationEndWithoutAvatar::Skipped => ActAbort::Outcome(ActOutcome::Skipped("left out by hand".to_owned())),
-        InvitationEndWithoutAvatar::PhoneFailed(why) => abort_act_as_incomplete(why),
+        InvitationEndWithoutAvatar::PhoneFailed(why) => build_incomplete_act_abort(why),
     }
 }
 

@@ -32,7 +32,7 @@ async fn sign_passport_of_sandbox(is_cached: bool) -> Signed {
     let options = run_options();
     let (plan, ended) = run_checks(&target, &options, &sandbox_phone(&backend.url).await).await;
     let report = Report::new(&target, &options, &plan, &ended, (Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH));
-    let (key, _) = PassportSigningKey::generate_key().expect("a key");
+    let (key, _) = PassportSigningKey::generate_key_and_pem().expect("a key");
     let signed = sign_passport(&report, &ended, &key).expect("signed");
     assert_eq!(signed.differences, Vec::new());
     Signed { key, text: signed.text }
@@ -101,7 +101,7 @@ async fn each_reason_to_distrust_a_passport_is_told_apart() {
     let verified = PassportVerification::verify_passport(signed.text.as_bytes()).expect("authentic");
     assert_eq!(verified.find_first_problem(None, Level::Must), None, "a failed SHOULD alone");
     assert_eq!(verified.find_first_problem(None, Level::Should), Some(PassportProblem::CheckFailed));
-    let (stranger, _) = PassportSigningKey::generate_key().expect("a key");
+    let (stranger, _) = PassportSigningKey::generate_key_and_pem().expect("a key");
     assert_eq!(
         verified.find_first_problem(Some(&stranger.public_signer_key()), Level::Must),
         Some(PassportProblem::OtherSigner)

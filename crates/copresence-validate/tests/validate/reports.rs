@@ -69,7 +69,7 @@ async fn no_document_contains_a_secret_even_if_the_backend_repeats_all() {
         sarif::render_sarif(&report),
         markdown::render_markdown_summary(&report, Some(&changes)),
         ended.to_har().to_string(),
-        serde_json::to_string(&RunEvidence::record_evidence(&ended)).expect("JSON"),
+        serde_json::to_string(&RunEvidence::build_run_evidence(&ended)).expect("JSON"),
     ];
     let secrets = secrets(&sandbox, &ended);
     assert!(secrets.len() > 8, "{} secrets", secrets.len());

@@ -119,7 +119,7 @@ pub(crate) async fn sandbox_phone(url: &Url) -> PhoneDriver {
 /// The recorded evidence of a run, written and read, gives the results of the run: the same verdicts and violations. What was
 /// received may be described in other words, because secrets are aliases.
 fn assert_evidence_gives_same_results(ended: &RunResult) {
-    let written = serde_json::to_string(&RunEvidence::record_evidence(ended)).expect("JSON");
+    let written = serde_json::to_string(&RunEvidence::build_run_evidence(ended)).expect("JSON");
     let read: RunEvidence = serde_json::from_str(&written).expect("read again");
     let judged = read.judge_evidence().expect("consistent");
     for ((check, before), (_, after)) in ended.check_results.iter().zip(&judged) {

@@ -1,6 +1,6 @@
 //! Requesting an Export Token.
 
-use super::{FailureStreak, Transition, VisitState, VisitTimeLimits, end_visit, redeem};
+use super::{FailureStreak, Transition, VisitPollingPlan, VisitState, end_visit, redeem};
 use crate::event::{MachineEffect, TokenIssueParameters, VisitStepFailure, VisitStepFailureKind};
 use crate::outcome::{EndPhase, Outcome};
 use crate::polling::{PollResult, PollSchedule};
@@ -8,7 +8,7 @@ use crate::time::MillisSinceOrigin;
 use copresence_protocol::ExportToken;
 use std::time::Duration;
 
-/// Retry budget for obtaining a token. Shorter than [`VisitTimeLimits::patience`], because the visitor has not invested
+/// Retry budget for obtaining a token. Shorter than [`VisitPollingPlan::patience`], because the visitor has not invested
 /// any time yet.
 const ISSUE_PATIENCE: Duration = Duration::from_secs(20);
 /// Maximum requests whose token may have been issued without being received. Each may be billed.
@@ -37,7 +37,7 @@ impl TokenRequestState {
 pub(super) fn handle_issued_token(
     state: &TokenRequestState,
     token: ExportToken,
-    plan: &VisitTimeLimits,
+    plan: &VisitPollingPlan,
     now: MillisSinceOrigin,
 ) -> Transition {
     if state.is_leaving {
@@ -47,7 +47,7 @@ pub(super) fn handle_issued_token(
 }
 
 /// Sends the first request for an Export Token of a visit.
-pub(super) fn send_first_token_request(request: TokenIssueParameters, plan: &VisitTimeLimits) -> Transition {
+pub(super) fn send_first_token_request(request: TokenIssueParameters, plan: &VisitPollingPlan) -> Transition {
     let polling = PollSchedule::new(plan.polling.clone(), plan.seed);
     send_token_request(
         TokenRequestState { request, polling, failures: None, possibly_issued: 0, is_leaving: false },
@@ -56,7 +56,7 @@ pub(super) fn send_first_token_request(request: TokenIssueParameters, plan: &Vis
 }
 
 /// Sends the request for an Export Token. The visit waits for the answer until it gives up.
-fn send_token_request(state: TokenRequestState, plan: &VisitTimeLimits) -> Transition {
+fn send_token_request(state: TokenRequestState, plan: &VisitPollingPlan) -> Transition {
     let effects = vec![MachineEffect::Issue(state.request.clone()), MachineEffect::Wait { until: plan.give_up_at }];
     (VisitState::Issuing(state), effects)
 }
@@ -66,7 +66,7 @@ fn pause_token_request(
     state: TokenRequestState,
     until: MillisSinceOrigin,
     mut effects: Vec<MachineEffect>,
-    plan: &VisitTimeLimits,
+    plan: &VisitPollingPlan,
 ) -> Transition {
     effects.push(MachineEffect::Wait { until: until.min(plan.give_up_at) });
     (VisitState::IssuePaused(state, until), effects)
@@ -76,7 +76,7 @@ fn pause_token_request(
 pub(super) fn resume_token_request(
     state: TokenRequestState,
     until: MillisSinceOrigin,
-    plan: &VisitTimeLimits,
+    plan: &VisitPollingPlan,
     now: MillisSinceOrigin,
 ) -> Transition {
     if now >= plan.give_up_at {
@@ -94,7 +94,7 @@ pub(super) fn handle_token_request_failure(
     mut state: TokenRequestState,
     mut failure: VisitStepFailure,
     may_have_issued: bool,
-    plan: &VisitTimeLimits,
+    plan: &VisitPollingPlan,
     now: MillisSinceOrigin,
 ) -> Transition {
     if state.is_leaving {

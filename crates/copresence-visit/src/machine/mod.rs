@@ -24,9 +24,9 @@ const MAX_CONFIRMATION_WHILE_MAKING: Duration = Duration::from_secs(30);
 /// A confirmation takes at most this fraction of the visit's patience.
 const CONFIRMATIONS_WITHIN_PATIENCE: u32 = 6;
 
-/// Limits of a visit, fixed at its start.
+/// How a visit polls and how long it tries, fixed at its start: spacing, time limits, jitter, and once or until ready.
 #[derive(Debug, Clone)]
-pub struct VisitTimeLimits {
+pub struct VisitPollingPlan {
     /// How polls are spaced.
     pub polling: PollingConfig,
     /// `--timeout`: end the visit at this time if no avatar was delivered.
@@ -39,7 +39,7 @@ pub struct VisitTimeLimits {
     pub mode: RedeemOnceOrUntilReady,
 }
 
-impl VisitTimeLimits {
+impl VisitPollingPlan {
     /// The plan for a recovery: redeem once, without a time limit of its own.
     /// `patience` is that of the visit.
     pub fn plan_single_redeem_for_recovery(token_is_too_old: bool, patience: Duration) -> Self {
@@ -68,7 +68,7 @@ pub enum RedeemOnceOrUntilReady {
 /// A visit. [`advance_visit_machine`] is the only way to change it.
 #[derive(Debug, Clone)]
 pub struct Visit {
-    plan: VisitTimeLimits,
+    plan: VisitPollingPlan,
     state: VisitState,
 }
 
@@ -162,7 +162,7 @@ struct FailureStreak {
 /// Why a visit ends as soon as the redeem in flight is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PendingExitReason {
-    /// [`VisitTimeLimits::give_up_at`] has passed.
+    /// [`VisitPollingPlan::give_up_at`] has passed.
     TimedOut,
     /// The visitor left. A delivery is saved all the same.
     VisitorLeft,
@@ -175,7 +175,7 @@ type Transition = (VisitState, Vec<MachineEffect>);
 
 impl Visit {
     /// A visit that has not started.
-    pub fn new(plan: VisitTimeLimits, request: TokenIssueParameters) -> Self {
+    pub fn new(plan: VisitPollingPlan, request: TokenIssueParameters) -> Self {
         Self { plan, state: VisitState::New(request) }
     }
 
@@ -184,7 +184,7 @@ impl Visit {
         &self.state
     }
 
-    /// How it ended, if it did.
+    /// The end state, if the visit has ended.
     pub fn end_state_if_ended(&self) -> Option<&VisitEndState> {
         match &self.state {
             VisitState::Ended(end) => Some(end),
@@ -211,7 +211,7 @@ impl VisitState {
 }
 
 impl ActiveTokenState {
-    fn new(token: ExportToken, plan: &VisitTimeLimits) -> Self {
+    fn new(token: ExportToken, plan: &VisitPollingPlan) -> Self {
         Self {
             token,
             polling: PollSchedule::new(plan.polling.clone(), plan.seed),
@@ -225,6 +225,7 @@ impl ActiveTokenState {
         }
     }
 
+    /// The phase for hosts while this token is active: an avatar is being made, or the visitor is invited to scan.
     fn phase_for_hosts(&self) -> EndPhase {
         if self.is_avatar_associated() { EndPhase::Making } else { EndPhase::Inviting }
     }
@@ -234,6 +235,7 @@ impl ActiveTokenState {
         self.progress.as_ref().is_some_and(|last| last.status != CompletionStatus::NoAssociatedAvatar)
     }
 
+    /// Whether the last status says that the avatar failed.
     fn has_avatar_failed(&self) -> bool {
         self.progress.as_ref().is_some_and(|last| last.status == CompletionStatus::Failed)
     }
@@ -249,7 +251,7 @@ impl ActiveTokenState {
 
     /// How long an answer that would end the visit must repeat before it does. One failure in front of the backend or
     /// in it looks the same for some seconds. An avatar that is being made is worth more waiting.
-    fn required_confirmation_time(&self, plan: &VisitTimeLimits) -> Duration {
+    fn ending_answer_confirmation_time(&self, plan: &VisitPollingPlan) -> Duration {
         let longest = if self.is_avatar_in_progress() { MAX_CONFIRMATION_WHILE_MAKING } else { MAX_CONFIRMATION };
         longest.min(plan.patience / CONFIRMATIONS_WITHIN_PATIENCE)
     }
@@ -277,7 +279,7 @@ pub fn advance_visit_machine(visit: Visit, event: MachineEvent, now: MillisSince
 /// Computes the transition for an event: the next state and its effects. An event that does not fit the state
 /// changes nothing.
 fn compute_transition(
-    plan: &VisitTimeLimits,
+    plan: &VisitPollingPlan,
     state: VisitState,
     event: MachineEvent,
     now: MillisSinceOrigin,

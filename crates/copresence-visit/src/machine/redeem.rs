@@ -2,7 +2,7 @@
 
 use super::{
     ActiveTokenState, FailureStreak, PendingExitReason, RedeemOnceOrUntilReady, RefusalStreak, Transition,
-    UnsettledRedeem, VisitState, VisitTimeLimits,
+    UnsettledRedeem, VisitPollingPlan, VisitState,
 };
 use crate::event::{
     MachineEffect, RedeemResult, TruncatedResponseFiles, VisitNotice, VisitStepFailure, VisitStepFailureKind,
@@ -29,7 +29,7 @@ const MAY_HAVE_OVERTAKEN: &str =
     "; a later redeem was answered \"not ready\", but the backend may have processed the lost one after it";
 
 /// Starts to poll a token that was just issued: waits for the first redeem.
-pub(super) fn start_polling(token: ExportToken, plan: &VisitTimeLimits, now: MillisSinceOrigin) -> Transition {
+pub(super) fn start_polling(token: ExportToken, plan: &VisitPollingPlan, now: MillisSinceOrigin) -> Transition {
     let mut token = ActiveTokenState::new(token, plan);
     // The token was issued just now, so nobody can have scanned it: the first poll can wait its turn.
     let until = token.polling.next_poll(&PollResult::Progress(&Progress::progress_without_avatar()), now);
@@ -41,26 +41,26 @@ pub(super) fn wait_for_next_poll(
     token: ActiveTokenState,
     until: MillisSinceOrigin,
     mut effects: Vec<MachineEffect>,
-    plan: &VisitTimeLimits,
+    plan: &VisitPollingPlan,
 ) -> Transition {
     effects.push(MachineEffect::Wait { until: until.min(plan.give_up_at) });
     (VisitState::Waiting(token, until), effects)
 }
 
 /// Sends a redeem. The visit waits for its response until it gives up.
-pub(super) fn send_redeem(mut token: ActiveTokenState, plan: &VisitTimeLimits, now: MillisSinceOrigin) -> Transition {
+pub(super) fn send_redeem(mut token: ActiveTokenState, plan: &VisitPollingPlan, now: MillisSinceOrigin) -> Transition {
     token.redeem_sent_at = now;
     let effects =
         vec![MachineEffect::Redeem { token: token.token.clone() }, MachineEffect::Wait { until: plan.give_up_at }];
     (VisitState::Redeeming(token, None), effects)
 }
 
-/// Handles the result of a redeem.
+/// Leaves `Redeeming` with the result of a redeem: saves, polls again, confirms, or ends the visit.
 pub(super) fn handle_redeem_result(
     token: ActiveTokenState,
     exit: Option<PendingExitReason>,
     result: RedeemResult,
-    plan: &VisitTimeLimits,
+    plan: &VisitPollingPlan,
     now: MillisSinceOrigin,
 ) -> Transition {
     let interrupted = exit == Some(PendingExitReason::Interrupted);
@@ -124,7 +124,7 @@ fn handle_not_ready(
     mut token: ActiveTokenState,
     exit: Option<PendingExitReason>,
     progress: Progress,
-    plan: &VisitTimeLimits,
+    plan: &VisitPollingPlan,
     now: MillisSinceOrigin,
 ) -> Transition {
     let had_failures = token.failures.take().is_some();
@@ -146,7 +146,7 @@ fn handle_not_ready(
         }
         if token_is_too_old && !token.is_avatar_in_progress() {
             let why = if token.has_avatar_failed() { "its avatar failed" } else { "nobody used its code" };
-            return abandon_too_old_token(token, &format!("{why}, and it is too old to be used"));
+            return end_too_old_token_saving_partial(token, &format!("{why}, and it is too old to be used"));
         }
         return token.end_visit_with_outcome(Outcome::Interrupted);
     }
@@ -169,8 +169,8 @@ fn handle_not_ready(
     }
 }
 
-/// The evidence of a lost answer after a later response without URLs, which does not prove that the lost redeem spent
-/// nothing.
+/// Appends a note to the evidence of a lost answer, once: a later response without URLs may have overtaken that redeem,
+/// so it does not prove that the redeem spent nothing.
 pub(super) fn append_may_have_overtaken_note(evidence: String) -> String {
     if evidence.ends_with(MAY_HAVE_OVERTAKEN) { evidence } else { evidence + MAY_HAVE_OVERTAKEN }
 }
@@ -180,7 +180,7 @@ fn handle_redeem_failure(
     mut token: ActiveTokenState,
     exit: Option<PendingExitReason>,
     failure: VisitStepFailure,
-    plan: &VisitTimeLimits,
+    plan: &VisitPollingPlan,
     now: MillisSinceOrigin,
 ) -> Transition {
     token = token.with_lost_answer(&failure, now);
@@ -191,7 +191,7 @@ fn handle_redeem_failure(
     let failures = FailureStreak::streak_with_failure(token.failures.take(), failure, now);
     let is_confirmed = |min_count: u32| {
         let repeated_for = now.duration_since(failures.of_last_kind_since);
-        failures.of_last_kind >= min_count && repeated_for >= token.required_confirmation_time(plan)
+        failures.of_last_kind >= min_count && repeated_for >= token.ending_answer_confirmation_time(plan)
     };
     // A status shows that the credentials were right: what refuses them now may be something else.
     if failures.last.kind == VisitStepFailureKind::CredentialsRefused
@@ -205,7 +205,7 @@ fn handle_redeem_failure(
                 token.end_visit_with_outcome(Outcome::Interrupted)
             }
             _ => {
-                let outcome = outcome_unless_refused(&token, Outcome::ProtocolViolation(failures.last.detail));
+                let outcome = prefer_refusal_outcome(&token, Outcome::ProtocolViolation(failures.last.detail));
                 end_visit_saving_partial(token, outcome)
             }
         };
@@ -238,7 +238,7 @@ fn end_undecided_recovery_keeping_token(
         return end_visit_saving_partial(token, outcome);
     }
     if token_is_too_old && !is_our_disk {
-        return abandon_too_old_token(token, &failure.detail);
+        return end_too_old_token_saving_partial(token, &failure.detail);
     }
     let outcome = match FailureStreak::streak_with_failure(None, failure, now).outcome_after_failures() {
         Outcome::ProtocolViolation(detail) => Outcome::BackendFailing(detail),
@@ -248,7 +248,7 @@ fn end_undecided_recovery_keeping_token(
 }
 
 /// Ends the visit, because its token is too old to be kept. If a truncated response names files, saves them first.
-fn abandon_too_old_token(token: ActiveTokenState, why: &str) -> Transition {
+fn end_too_old_token_saving_partial(token: ActiveTokenState, why: &str) -> Transition {
     let outcome = match &token.lost_answer {
         Some(UnsettledRedeem { known: lost, .. }) => Outcome::PossiblyConsumed(format!(
             "{lost}; for a week no later response proved whether the token was spent: {why}"
@@ -279,7 +279,7 @@ fn end_visit_saving_partial(token: ActiveTokenState, outcome: Outcome) -> Transi
 fn handle_refused_redeem(
     mut token: ActiveTokenState,
     exit: Option<PendingExitReason>,
-    plan: &VisitTimeLimits,
+    plan: &VisitPollingPlan,
     now: MillisSinceOrigin,
 ) -> Transition {
     if token.partial.is_some() && exit == Some(PendingExitReason::Interrupted) {
@@ -289,7 +289,7 @@ fn handle_refused_redeem(
     streak.count += 1;
     let streak = *streak;
     let refused_for = streak.before.saturating_add(now.duration_since(streak.since));
-    let confirmation_time = token.required_confirmation_time(plan);
+    let confirmation_time = token.ending_answer_confirmation_time(plan);
     // URLs that a truncated response names say by themselves that the token is spent.
     if streak.count >= MIN_REFUSALS && (refused_for >= confirmation_time || token.partial.is_some()) {
         let outcome = outcome_of_refusal(&token);
@@ -318,9 +318,9 @@ fn outcome_of_refusal(token: &ActiveTokenState) -> Outcome {
     }
 }
 
-/// The outcome of a visit that ends before a refusal is confirmed. Of two that erase a refused token, the refusal is the
-/// one that says so.
-fn outcome_unless_refused(token: &ActiveTokenState, outcome: Outcome) -> Outcome {
+/// Replaces an outcome that erases the token by the outcome of a refusal, if the backend refused the token repeatedly:
+/// that outcome says so. Any other outcome is returned unchanged.
+fn prefer_refusal_outcome(token: &ActiveTokenState, outcome: Outcome) -> Outcome {
     let is_refused = token.refusals.is_some_and(|streak| streak.count >= MIN_REFUSALS);
     match outcome {
         Outcome::AvatarFailed | Outcome::ProtocolViolation(_) if is_refused => outcome_of_refusal(token),
@@ -331,7 +331,7 @@ fn outcome_unless_refused(token: &ActiveTokenState, outcome: Outcome) -> Outcome
 /// Ends a visit whose time or patience ran out. Uses the files that a truncated response named, unless the network may
 /// be away: an outcome that keeps the token keeps those files for recovery too.
 pub(super) fn save_or_end_on_timeout(token: ActiveTokenState) -> Transition {
-    let outcome = outcome_unless_refused(&token, timeout_outcome(&token));
+    let outcome = prefer_refusal_outcome(&token, timeout_outcome(&token));
     let is_network_away = token.failures.as_ref().is_some_and(|failures| !has_server_answered(failures.last.kind));
     match &outcome {
         _ if token.partial.is_none() || is_network_away => token.end_visit_with_outcome(outcome),

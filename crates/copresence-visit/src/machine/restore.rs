@@ -1,7 +1,7 @@
 //! Rebuilding a visit from the journal, after a crash, an interruption or an ending that kept something.
 
 use super::redeem::{append_may_have_overtaken_note, start_saving, start_saving_partial_delivery};
-use super::{ActiveTokenState, RefusalStreak, Transition, UnsettledRedeem, Visit, VisitTimeLimits, end_visit, redeem};
+use super::{ActiveTokenState, RefusalStreak, Transition, UnsettledRedeem, Visit, VisitPollingPlan, end_visit, redeem};
 use crate::event::{MachineEffect, TruncatedResponseFiles};
 use crate::outcome::{EndPhase, Outcome};
 use crate::time::MillisSinceOrigin;
@@ -79,7 +79,7 @@ impl Visit {
     /// [`super::advance_visit_machine`] treats both alike. What cannot be continued is ended.
     #[must_use]
     pub fn restore_visit(
-        plan: VisitTimeLimits,
+        plan: VisitPollingPlan,
         past: JournaledVisit,
         now: MillisSinceOrigin,
     ) -> (Self, Vec<MachineEffect>) {
@@ -89,7 +89,7 @@ impl Visit {
 }
 
 /// Rebuilds the state from the journal, with the effects that continue it. What cannot be continued is ended.
-fn restore_state(plan: &VisitTimeLimits, past: JournaledVisit, now: MillisSinceOrigin) -> Transition {
+fn restore_state(plan: &VisitPollingPlan, past: JournaledVisit, now: MillisSinceOrigin) -> Transition {
     let settled_at = |ended_ago: Duration| now + MAX_REDEEM_DELAY.saturating_sub(ended_ago);
     // The evidence of the last lost answer, and how long ago it was given up.
     let mut lost: Option<(String, Duration)> = None;

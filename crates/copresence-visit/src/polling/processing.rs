@@ -57,7 +57,7 @@ impl ProcessingDurationEstimate {
         Self { usual, last_poll: now, share, reached, worked, step: percent.unwrap_or(0) }
     }
 
-    /// Takes the progress reported at `now`.
+    /// Updates the estimate with the progress that a poll reported at `now`.
     pub(super) fn update_progress(&mut self, now: f64, percent: Option<u8>) {
         if let Some(percent) = percent {
             self.step = greatest_common_progress_step(self.step, percent);
@@ -77,7 +77,7 @@ impl ProcessingDurationEstimate {
     /// count as stalls.
     fn record_progress_rise(&mut self, now: f64, share: f64) {
         let at = f64::midpoint(self.last_poll, now);
-        let expected = (share - self.share) * self.estimate_whole_work_seconds_and_sigma().0;
+        let expected = (share - self.share) * self.estimate_whole_work_seconds_and_log_sigma().0;
         let unsure = (now - self.last_poll) / 2.0 + self.usual / 30.0;
         let took = (at - self.reached).clamp(0.0, STALL_FACTOR * expected + unsure);
         self.worked = Some(self.worked.unwrap_or(0.0) + took);
@@ -85,7 +85,7 @@ impl ProcessingDurationEstimate {
     }
 
     /// Estimated seconds of the whole work without stalls, and the σ of its log-normal distribution.
-    fn estimate_whole_work_seconds_and_sigma(&self) -> (f64, f64) {
+    fn estimate_whole_work_seconds_and_log_sigma(&self) -> (f64, f64) {
         let prior = USUAL_SPREAD.powi(-2);
         match self.worked {
             Some(worked) if worked > 0.0 && self.share > 0.0 => {
@@ -100,7 +100,7 @@ impl ProcessingDurationEstimate {
 
     /// Seconds from `now` until the next poll, by the estimated end of processing and its uncertainty.
     pub(super) fn seconds_until_next_poll(&self, now: f64) -> f64 {
-        let (whole, spread) = self.estimate_whole_work_seconds_and_sigma();
+        let (whole, spread) = self.estimate_whole_work_seconds_and_log_sigma();
         let left = (1.0 - self.share) * whole;
         let step = fraction_from_percent(self.step.clamp(1, 10));
         let mut end = self.reached + left - now;

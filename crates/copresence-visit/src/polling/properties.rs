@@ -11,6 +11,7 @@ enum SimulatedResponse {
 }
 
 impl SimulatedResponse {
+    /// This response as the polling policy receives it.
     fn as_poll_result(&self) -> PollResult<'_> {
         match self {
             Self::Progress(progress) => PollResult::Progress(progress),
@@ -45,6 +46,7 @@ fn any_duration() -> impl Strategy<Value = Duration> {
     ]
 }
 
+/// Generates responses: progress more often than failures.
 fn any_response() -> impl Strategy<Value = SimulatedResponse> {
     prop_oneof![
         4 => any_progress().prop_map(SimulatedResponse::Progress),
@@ -65,7 +67,7 @@ fn any_extreme_config() -> impl Strategy<Value = PollingConfig> {
     )
 }
 
-/// Plausible configurations more often than extreme ones.
+/// Generates configurations: the default one as often as extreme ones.
 fn any_config() -> impl Strategy<Value = PollingConfig> {
     prop_oneof![Just(PollingConfig::default()), any_extreme_config()]
 }
@@ -75,6 +77,7 @@ fn any_timed_responses() -> impl Strategy<Value = Vec<(SimulatedResponse, u64, b
     prop::collection::vec((any_response(), 0..90_000_u64, prop::bool::weighted(0.02)), 1..60)
 }
 
+/// The whole milliseconds of a duration; `u64::MAX` if there are more.
 fn saturating_millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

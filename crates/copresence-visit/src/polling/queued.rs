@@ -36,7 +36,7 @@ impl QueueEstimate {
         Self { guessed_seconds, since: now, first_position: position, position_since: now, position, last_poll: now }
     }
 
-    /// Takes the position reported at `now`.
+    /// Updates the estimate with the position that a poll reported at `now`.
     pub(super) fn update_position(&mut self, now: f64, place: Option<u32>) {
         if place != self.position {
             let has_advanced = place.is_some() && place < self.position;

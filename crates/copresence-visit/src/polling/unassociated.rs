@@ -31,7 +31,8 @@ impl AssociationPollSpacing {
         }
     }
 
-    /// Until when, in seconds, the interval in seconds applies. After the last one it is the interval that grows.
+    /// The intervals by time, in seconds: pairs of the time until which an interval applies and that interval, and the
+    /// interval after the last pair, which grows.
     fn poll_interval_table_secs(self) -> ([(f64, f64); 2], f64) {
         match self {
             // A recording takes at least a minute. Before that, only an existing avatar can be associated.

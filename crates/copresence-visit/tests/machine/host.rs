@@ -7,16 +7,16 @@ use copresence_protocol::{
 };
 use copresence_visit::{
     MachineEffect, MachineEvent, MillisSinceOrigin, Outcome, PollingConfig, RedeemOnceOrUntilReady, RedeemResult,
-    TokenIssueParameters, TruncatedResponseFiles, Visit, VisitNotice, VisitState, VisitStepFailure,
-    VisitStepFailureKind, VisitTimeLimits, advance_visit_machine,
+    TokenIssueParameters, TruncatedResponseFiles, Visit, VisitNotice, VisitPollingPlan, VisitState, VisitStepFailure,
+    VisitStepFailureKind, advance_visit_machine,
 };
 use std::time::Duration;
 
 pub(crate) const TIMEOUT: Duration = Duration::from_mins(15);
 pub(crate) const PATIENCE: Duration = Duration::from_mins(3);
 
-pub(crate) fn plan() -> VisitTimeLimits {
-    VisitTimeLimits {
+pub(crate) fn plan() -> VisitPollingPlan {
+    VisitPollingPlan {
         polling: PollingConfig::default(),
         give_up_at: MillisSinceOrigin::default() + TIMEOUT,
         patience: PATIENCE,
@@ -93,7 +93,7 @@ impl Host {
 
     /// As [`Self::new`], for a visit without a time limit.
     pub(crate) fn without_time_limit() -> Self {
-        let plan = VisitTimeLimits { give_up_at: MillisSinceOrigin::MAX, ..plan() };
+        let plan = VisitPollingPlan { give_up_at: MillisSinceOrigin::MAX, ..plan() };
         let mut host = Self::with_visit(Visit::new(plan, request()));
         host.feed(MachineEvent::Started);
         host

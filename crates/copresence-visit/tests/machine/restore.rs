@@ -4,7 +4,7 @@ use super::host::{Host, InFlight, PATIENCE, delivery, failure, partial, progress
 use copresence_protocol::{CompletionStatus, MAX_REDEEM_DELAY, Progress};
 use copresence_visit::{
     EarlierRedeemResult, JournaledRedeem, JournaledVisit, MachineEvent, MillisSinceOrigin, Outcome, RedeemResult,
-    StoredDelivery, TruncatedResponseFiles, Visit, VisitStepFailureKind, VisitTimeLimits,
+    StoredDelivery, TruncatedResponseFiles, Visit, VisitPollingPlan, VisitStepFailureKind,
 };
 use proptest::prelude::*;
 use std::time::Duration;
@@ -27,7 +27,7 @@ fn past_visit(redeems: Vec<EarlierRedeemResult>) -> JournaledVisit {
 
 fn recover_host(past: JournaledVisit, token_is_too_old: bool) -> Host {
     let has_partial = matches!(past.response, Some(StoredDelivery::Partial { .. } | StoredDelivery::UsedPartial(_)));
-    let plan = VisitTimeLimits::plan_single_redeem_for_recovery(token_is_too_old, PATIENCE);
+    let plan = VisitPollingPlan::plan_single_redeem_for_recovery(token_is_too_old, PATIENCE);
     Host::from_restored(Visit::restore_visit(plan, past, MillisSinceOrigin::default()), has_partial)
 }
 

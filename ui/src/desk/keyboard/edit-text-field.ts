@@ -15,7 +15,7 @@ export function elementAsTextField(element: EventTarget | null): TextField | nul
 /** Inserts a text in place of the selection. */
 export function insertText(field: TextField, text: string): void {
   const [start, end] = selectedRangeOfField(field);
-  replaceRange(field, text, start, end, 'insertText');
+  replaceTextAndDispatchInput(field, text, start, end, 'insertText');
 }
 
 /** Deletes the selection, or the character before the cursor: also one that consists of two code units. */
@@ -23,15 +23,17 @@ export function deleteBackward(field: TextField): void {
   const [start, end] = selectedRangeOfField(field);
   const length = Array.from(field.value.slice(0, start)).at(-1)?.length ?? 0;
   const from = start === end ? start - length : start;
-  if (from < end) replaceRange(field, '', from, end, 'deleteContentBackward');
+  if (from < end) replaceTextAndDispatchInput(field, '', from, end, 'deleteContentBackward');
 }
 
+/** The selected range of a field; the end of its text if it reports none. */
 function selectedRangeOfField(field: TextField): [number, number] {
   const end = field.value.length;
   return [field.selectionStart ?? end, field.selectionEnd ?? end];
 }
 
-function replaceRange(field: TextField, text: string, start: number, end: number, inputType: string): void {
+/** Replaces a range of the text, puts the cursor behind the new text, and dispatches an `input` event. */
+function replaceTextAndDispatchInput(field: TextField, text: string, start: number, end: number, inputType: string): void {
   field.setRangeText(text, start, end);
   field.setSelectionRange(start + text.length, start + text.length);
   field.dispatchEvent(new InputEvent('input', { bubbles: true, inputType, data: text || null }));

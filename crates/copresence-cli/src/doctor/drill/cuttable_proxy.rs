@@ -18,7 +18,7 @@ impl CuttableProxy {
     pub(super) fn start(target: SocketAddr) -> io::Result<Self> {
         let listener = listen_on(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
         let address = listener.local_addr()?;
-        Ok(Self { address, target, running: Some(serve_connections(listener, target)) })
+        Ok(Self { address, target, running: Some(start_serving_connections(listener, target)) })
     }
 
     /// The address on which the proxy listens.
@@ -37,14 +37,14 @@ impl CuttableProxy {
         for _ in 0..100 {
             match listen_on(self.address) {
                 Ok(listener) => {
-                    self.running = Some(serve_connections(listener, self.target));
+                    self.running = Some(start_serving_connections(listener, self.target));
                     return Ok(());
                 }
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => tokio::task::yield_now().await,
                 Err(error) => return Err(error),
             }
         }
-        self.running = Some(serve_connections(listen_on(self.address)?, self.target));
+        self.running = Some(start_serving_connections(listen_on(self.address)?, self.target));
         Ok(())
     }
 }
@@ -60,8 +60,8 @@ fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(64)
 }
 
-/// Serves connections until the returned guard is dropped.
-fn serve_connections(listener: TcpListener, target: SocketAddr) -> DropGuard {
+/// Starts to serve connections in the background. They end when the returned guard is dropped.
+fn start_serving_connections(listener: TcpListener, target: SocketAddr) -> DropGuard {
     let stop = CancellationToken::new();
     let stopping = stop.clone();
     tokio::spawn(async move {

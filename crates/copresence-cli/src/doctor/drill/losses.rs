@@ -74,7 +74,7 @@ impl RehearsedLoss {
             .ok_or_else(|| format!("the losses are {}", names()))
     }
 
-    /// The stable name.
+    /// The stable name of the loss, as in `power_cut`: the command line and the JSON use it.
     pub(super) fn stable_name(self) -> &'static str {
         match self {
             Self::Nothing => "nothing",
@@ -92,7 +92,7 @@ impl RehearsedLoss {
         }
     }
 
-    /// The promise.
+    /// The promise that this loss tests, in one sentence.
     pub(super) fn promise_text(self) -> &'static str {
         match self {
             Self::Nothing => "A visit without a loss saves its avatar",
@@ -110,7 +110,7 @@ impl RehearsedLoss {
         }
     }
 
-    /// What to do if the promise does not hold.
+    /// What to do if the promise of this loss does not hold.
     pub(super) fn remedy_for_broken_promise(self) -> &'static str {
         match self {
             Self::Nothing => "`copresence doctor` names what this machine lacks",
@@ -150,7 +150,7 @@ pub(super) async fn rehearse_loss(loss: RehearsedLoss, place: &RehearsalSetup, o
             check_recovery_after_kill_at_event(&mut rehearsal, |event| event["event"] == "invited").await
         }
         RehearsedLoss::KillDuringRedeem => match rehearsal.run_visit_and_kill_during_redeem().await {
-            Ok(_) => check_recovery(&mut rehearsal).await,
+            Ok(_) => recover_and_check_avatar(&mut rehearsal).await,
             Err(error) => Finding::Broken(error),
         },
         RehearsedLoss::KillAtDelivery => {
@@ -213,7 +213,7 @@ async fn check_journal_flushed_before_redeem(rehearsal: &mut Rehearsal<'_>, plac
     }
 }
 
-/// Lets a visit find less free space than it requires.
+/// Checks that a visit with less free space than it requires is refused before a token is issued.
 async fn check_refusal_without_free_space(rehearsal: &mut Rehearsal<'_>, place: &RehearsalSetup) -> Finding {
     if place.required_free_bytes() == 0 {
         return Finding::Broken("the profile requires no free space".to_owned());
@@ -248,11 +248,11 @@ async fn check_recovery_after_kill_at_event(
     if !is_killed {
         return Finding::Broken(describe_failed_run("the visit did not come so far", &run));
     }
-    check_recovery(rehearsal).await
+    recover_and_check_avatar(rehearsal).await
 }
 
 /// Recovers, and checks that the avatar is saved with the token that was issued.
-async fn check_recovery(rehearsal: &mut Rehearsal<'_>) -> Finding {
+async fn recover_and_check_avatar(rehearsal: &mut Rehearsal<'_>) -> Finding {
     let run = rehearsal.run_recovery_until_done().await;
     match (run.has_reported_saved_avatar() && rehearsal.count_complete_avatars() == 1, rehearsal.count_issued_tokens())
     {
@@ -299,12 +299,14 @@ async fn check_full_disk(rehearsal: &mut Rehearsal<'_>) -> Finding {
         return Finding::Broken(describe_failed_run("the visit", &run));
     }
     let reported = format!("reported as {}", run.code.unwrap_or_default());
-    match check_recovery(rehearsal).await {
+    match recover_and_check_avatar(rehearsal).await {
         Finding::Held(seen) => Finding::Held(format!("{reported}; {seen}")),
         other => other,
     }
 }
 
+/// Checks that a keychain that never answers ends a visit soon and without a token, and that a visit with credentials
+/// in its environment still works.
 #[cfg(target_os = "linux")]
 async fn check_silent_keychain(rehearsal: &mut Rehearsal<'_>) -> Finding {
     let Ok(folder) = tempfile::tempdir() else {
@@ -338,7 +340,7 @@ async fn check_silent_keychain(_: &mut Rehearsal<'_>) -> Finding {
     Finding::Untested("only the keychain of Linux can be replaced for one program".to_owned())
 }
 
-/// Runs a visit whose program's clock is a day ahead.
+/// Checks that a visit saves its avatar while its program's clock is a day ahead.
 async fn check_wrong_clock(rehearsal: &mut Rehearsal<'_>) -> Finding {
     let Some(library) = find_faketime_library() else {
         return Finding::Untested("install libfaketime to give one program a wrong clock".to_owned());
@@ -370,6 +372,7 @@ fn memory_file_system_name(path: &std::path::Path) -> Option<&'static str> {
     }
 }
 
+/// Always `None`: memory file systems are recognised on Linux only.
 #[cfg(not(target_os = "linux"))]
 fn memory_file_system_name(_: &std::path::Path) -> Option<&'static str> {
     None

@@ -62,7 +62,7 @@ pub(super) async fn run_drill(
             copresence_engine::display_path(&out),
         ));
     }
-    let stopping = signals::token_cancelled_by_signal("stopping; the rehearsal's folders are removed …");
+    let stopping = signals::token_cancelled_by_first_signal("stopping; the rehearsal's folders are removed …");
     let mut is_any_broken = false;
     for loss in RehearsedLoss::ALL.into_iter().filter(|loss| only.is_empty() || only.contains(loss)) {
         let rehearsed = stopping.run_until_cancelled(rehearse_loss(loss, &place, outage)).await;

@@ -54,7 +54,7 @@ impl RehearsalSetup {
         })
     }
 
-    /// The real data folder.
+    /// The user's data folder, in which the rehearsals make temporary ones.
     pub(super) fn real_data_folder(&self) -> &Path {
         &self.data_parent
     }
@@ -281,7 +281,7 @@ impl<'a> Rehearsal<'a> {
         last
     }
 
-    /// A subcommand of this program for the rehearsal's folders and backend.
+    /// Builds the command of a child process: a subcommand of this program with the rehearsal's folders and backend.
     fn build_child_command(&self, subcommand: &str) -> Command {
         let mut command = Command::new(&self.place.program);
         command.args([subcommand, "--json", "--profile"]).arg(&self.place.profile);

@@ -185,7 +185,8 @@ pub(super) async fn read_and_discard_response(response: Response) {
     while let Some(Ok(_)) = body.next().await {}
 }
 
-/// Ends a response before its promised end. Returns only if there is no connection to end.
+/// Ends the connection before the promised end of the response, or falls silent, and then waits forever. Returns only
+/// if there is no connection to end.
 async fn end_connection_early(by: BodyCutMethod, control: Option<&ConnectionControl>) {
     match (by, control) {
         (BodyCutMethod::Close, Some(control)) => control.request_close_after_sending(Bytes::new()),
@@ -216,6 +217,7 @@ where
 
 /// Sets the `Content-Length` of a response without changing its body.
 trait SetContentLength {
+    /// Returns the response with this `Content-Length`, in bytes.
     fn with_content_length_header(self, length: u64) -> Self;
 }
 

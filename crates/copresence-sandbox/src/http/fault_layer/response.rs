@@ -21,7 +21,7 @@ pub(super) fn status_response(
     headers: &BTreeMap<String, String>,
     body: Option<&str>,
 ) -> Response {
-    let status = to_status_code(code);
+    let status = status_code_or_500(code);
     let bodyless = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     let mut response = match body {
         Some(body) => (status, body.to_owned()).into_response(),
@@ -44,12 +44,12 @@ pub(super) fn error_page_response(code: u16) -> Response {
     let body = "<!doctype html>\n<html><head><title>Service unavailable</title></head>\n\
                 <body><h1>Service unavailable</h1><p>A fault of the sandbox: an error page.</p></body></html>\n";
     let head = [(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"))];
-    (to_status_code(code), head, body).into_response()
+    (status_code_or_500(code), head, body).into_response()
 }
 
 /// A redirect to `to` with this status, which must not be cached.
 pub(super) fn redirect_response(to: &str, code: u16) -> Response {
-    let mut response = to_status_code(code).into_response();
+    let mut response = status_code_or_500(code).into_response();
     if let Ok(to) = HeaderValue::from_str(to) {
         response.headers_mut().insert(header::LOCATION, to);
     }
@@ -117,6 +117,6 @@ fn insert_headers(into: &mut HeaderMap, headers: &BTreeMap<String, String>) {
 
 /// Converts a status code. Codes were validated when the list of faults was set, so that the fallback 500 does not
 /// occur.
-fn to_status_code(code: u16) -> http::StatusCode {
+fn status_code_or_500(code: u16) -> http::StatusCode {
     StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }

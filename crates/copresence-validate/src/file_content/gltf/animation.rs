@@ -14,7 +14,7 @@ pub(super) struct Animation {
     samplers: Vec<AnimationSampler>,
 }
 
-/// What a sampler moves.
+/// A channel of an animation: its sampler, and the property of a node that it moves.
 struct AnimationChannel {
     sampler: usize,
     /// `None` if an extension says what is moved.
@@ -108,6 +108,7 @@ fn record_sampler_accessor<'d>(
 }
 
 impl AnimationSampler {
+    /// Validates the accessors of times and values, and records their use.
     fn validate_links(
         &self,
         document: &GltfDocument,
@@ -140,6 +141,7 @@ impl AnimationSampler {
 }
 
 impl AnimationChannel {
+    /// Validates that the sampler and the node exist, and that the values fit what is moved.
     fn validate_links(
         &self,
         animation: &Animation,

@@ -33,7 +33,7 @@ pub(super) fn split_container(bytes: &[u8]) -> Result<Container<'_>, InspectionE
     if !bytes.starts_with(b"glTF") {
         return Err(invalid_byte_error(0, describe_non_glb_beginning(bytes)));
     }
-    let (Some(version), Some(total)) = (read_u32(bytes, 4), read_u32(bytes, 8)) else {
+    let (Some(version), Some(total)) = (read_u32_little_endian(bytes, 4), read_u32_little_endian(bytes, 8)) else {
         return Err(invalid_byte_error(bytes.len(), "the file ends within its header"));
     };
     if version != 2 {
@@ -115,7 +115,9 @@ impl<'a> ChunkReader<'a> {
             }
             return Ok(None);
         }
-        let (Some(length), Some(kind)) = (read_u32(bytes, offset), read_u32(bytes, offset.saturating_add(4))) else {
+        let (Some(length), Some(kind)) =
+            (read_u32_little_endian(bytes, offset), read_u32_little_endian(bytes, offset.saturating_add(4)))
+        else {
             return Err(invalid_byte_error(bytes.len(), "the file ends within the header of a chunk"));
         };
         let length = length as usize;
@@ -143,6 +145,6 @@ impl<'a> ChunkReader<'a> {
 }
 
 /// Reads a little-endian number at an offset in bytes.
-fn read_u32(bytes: &[u8], offset: usize) -> Option<u32> {
+fn read_u32_little_endian(bytes: &[u8], offset: usize) -> Option<u32> {
     Some(u32::from_le_bytes(*bytes.get(offset..)?.first_chunk()?))
 }

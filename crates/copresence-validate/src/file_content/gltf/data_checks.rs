@@ -34,6 +34,7 @@ pub(super) struct AccessorDataRequirements {
     by_accessor: HashMap<usize, AccessorChecks>,
 }
 
+/// Checks of the data of one accessor. Each has the place of the use that demands it first.
 #[derive(Default)]
 struct AccessorChecks {
     vertices: Vec<(VertexCheck, String)>,
@@ -46,6 +47,7 @@ struct AccessorChecks {
 }
 
 impl AccessorDataRequirements {
+    /// Adds a check of the vertices of the accessor, unless it is there already.
     pub(super) fn add_vertex_check(&mut self, accessor: usize, check: VertexCheck, place: &DocumentLocation<'_>) {
         let checks = &mut self.by_accessor.entry(accessor).or_default().vertices;
         if checks.iter().all(|(known, _)| *known != check) {
@@ -61,11 +63,13 @@ impl AccessorDataRequirements {
         }
     }
 
+    /// Adds the check that the elements of the accessor are valid inverse bind matrices.
     pub(super) fn add_bind_matrix_check(&mut self, accessor: usize, place: &DocumentLocation<'_>) {
         let check = &mut self.by_accessor.entry(accessor).or_default().bind_matrices;
         check.get_or_insert_with(|| place.to_string());
     }
 
+    /// Adds the check that the elements of the accessor are valid times of an animation.
     pub(super) fn add_time_check(&mut self, accessor: usize, place: &DocumentLocation<'_>) {
         self.by_accessor.entry(accessor).or_default().times.get_or_insert_with(|| place.to_string());
     }
@@ -235,11 +239,11 @@ fn decode_normalized_value(value: f64, format: ElementFormat) -> f64 {
     if !format.normalized || format.component == ComponentType::F32 {
         return value;
     }
-    to_normalized_fraction(value, format.component)
+    component_to_normalized_fraction(value, format.component)
 }
 
 /// Scales an integer component value to its normalized fraction (−1..=1); a float value is unchanged.
-fn to_normalized_fraction(value: f64, component: ComponentType) -> f64 {
+fn component_to_normalized_fraction(value: f64, component: ComponentType) -> f64 {
     if component == ComponentType::F32 { value } else { (value / component.component_value_bounds().1).max(-1.0) }
 }
 
@@ -310,7 +314,8 @@ impl JointInfluences<'_> {
                         ));
                     }
                     let component_type = self.sets.get(set).map(|(_, weights)| weights.format.component);
-                    let weight = component_type.map_or(*weight, |component| to_normalized_fraction(*weight, component));
+                    let weight = component_type
+                        .map_or(*weight, |component| component_to_normalized_fraction(*weight, component));
                     if weight == 0.0 {
                         continue;
                     }

@@ -13,12 +13,12 @@ pub(super) struct Elements<'a> {
     pub(super) format: ElementFormat,
     pub(super) count: u64,
     /// `None` if all elements are zero at first.
-    base: Option<PackedElements<'a>>,
+    base: Option<StridedElements<'a>>,
     sparse: Option<SparseReplacements<'a>>,
 }
 
 /// Elements at equal distances.
-struct PackedElements<'a> {
+struct StridedElements<'a> {
     bytes: &'a [u8],
     stride: usize,
 }
@@ -50,7 +50,7 @@ impl<'a> Elements<'a> {
             None => None,
             Some(view) => {
                 let stride = views.get(view)?.stride.unwrap_or(format.element_length_and_stride().1);
-                Some(PackedElements { bytes: part(view, accessor.offset)?, stride: usize::try_from(stride).ok()? })
+                Some(StridedElements { bytes: part(view, accessor.offset)?, stride: usize::try_from(stride).ok()? })
             }
         };
         let sparse = match &accessor.sparse {

@@ -7,7 +7,7 @@ use super::place::DocumentLocation;
 use std::collections::BTreeSet;
 use std::f64::consts::{FRAC_PI_2, FRAC_PI_4};
 
-/// The object that has extensions, where it matters for them.
+/// Kind of the object that has extensions, as far as it decides which are allowed or how they are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ExtensionOwner {
     Root,
@@ -128,7 +128,7 @@ pub(super) struct TextureUse {
 
 impl TextureUse {
     /// Reads a texture if the property is there, and adds it. Returns whether it is there.
-    pub(super) fn read_and_append_texture_use(
+    pub(super) fn append_texture_use_if_present(
         reader: &ObjectReader<'_>,
         name: &'static str,
         extensions: &ExtensionReader,
@@ -258,6 +258,7 @@ impl ExtensionReader {
         self.read_all_extensions(reader, ExtensionOwner::Other).map(drop)
     }
 
+    /// Reads a material extension by the rules of its `properties`, and adds its textures to `content`.
     fn read_material_extension(
         &self,
         reader: &ObjectReader<'_>,
@@ -270,11 +271,11 @@ impl ExtensionReader {
                 Number(name, range) => drop(reader.read_number_property(name, *range)?),
                 Numbers(name, length, range) => drop(reader.read_number_list(name, Some(*length), *range)?),
                 Texture(name) => {
-                    TextureUse::read_and_append_texture_use(reader, name, self, &mut content.textures)?;
+                    TextureUse::append_texture_use_if_present(reader, name, self, &mut content.textures)?;
                 }
                 DirectionTexture(name) => {
                     content.needs_tangents |=
-                        TextureUse::read_and_append_texture_use(reader, name, self, &mut content.textures)?;
+                        TextureUse::append_texture_use_if_present(reader, name, self, &mut content.textures)?;
                     // The normal texture of the clearcoat has this property of core normal textures.
                     reader.read_object_property(name, |texture| texture.read_number_property("scale", ANY))?;
                 }
@@ -291,6 +292,7 @@ impl ExtensionReader {
         Ok(())
     }
 
+    /// Reads an extension that is not one of a material. One that is not known is not examined.
     fn read_other_extension(
         &self,
         reader: &ObjectReader<'_>,
@@ -313,7 +315,7 @@ impl ExtensionReader {
                 content.has_animation_pointer = true;
             }
             ("KHR_lights_punctual", ExtensionOwner::Root) => {
-                let lights = reader.read_object_list("lights", |light| self.read_light(light))?;
+                let lights = reader.read_object_list("lights", |light| self.validate_light_object(light))?;
                 content.lights = Some(reader.require_property("lights", lights)?.len());
             }
             ("KHR_lights_punctual", _) => content.light = Some(reader.read_required_index("light")?),
@@ -347,7 +349,8 @@ impl ExtensionReader {
         Ok(())
     }
 
-    fn read_light(&self, reader: &ObjectReader<'_>) -> Result<(), InspectionError> {
+    /// Validates a light of `KHR_lights_punctual`. Nothing of it is kept.
+    fn validate_light_object(&self, reader: &ObjectReader<'_>) -> Result<(), InspectionError> {
         reader.read_number_list("color", Some(3), UNIT)?;
         reader.read_number_property("intensity", NOT_NEGATIVE)?;
         reader.read_number_property("range", NumberRange::POSITIVE)?;

@@ -25,7 +25,7 @@ impl Material {
     ) -> Result<Self, InspectionError> {
         let mut textures = Vec::new();
         let mut read_texture = |reader: &ObjectReader<'_>, name: &'static str| {
-            TextureUse::read_and_append_texture_use(reader, name, extensions, &mut textures)
+            TextureUse::append_texture_use_if_present(reader, name, extensions, &mut textures)
         };
         reader.read_object_property("pbrMetallicRoughness", |reader| {
             reader.read_number_list("baseColorFactor", Some(4), NumberRange::UNIT)?;
@@ -172,7 +172,7 @@ impl Image {
     }
 
     /// Validates that the image may use its buffer view, and records the use.
-    pub(super) fn record_image_view_use(
+    pub(super) fn validate_and_record_image_view(
         &self,
         views: &[BufferView],
         uses: &mut ViewUses,

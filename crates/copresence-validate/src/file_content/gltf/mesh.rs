@@ -184,15 +184,23 @@ impl Primitive {
         self.attributes.iter().find(|(known, _)| known == name).map(|(_, accessor)| *accessor)
     }
 
+    /// Validates the accessors and the material of the primitive, and records how the accessors are used.
     fn validate_links(
         &self,
         document: &GltfDocument,
         links: &mut AccessorAndViewUses,
         place: &DocumentLocation<'_>,
     ) -> Result<(), InspectionError> {
-        let vertices = self.validate_attributes(document, links, &place.child_property_location("attributes"))?;
+        let vertices =
+            self.validate_attributes_and_count_vertices(document, links, &place.child_property_location("attributes"))?;
         if let Some(index) = self.indices {
-            validate_index_accessor(document, links, index, vertices, &place.child_property_location("indices"))?;
+            validate_and_record_index_accessor(
+                document,
+                links,
+                index,
+                vertices,
+                &place.child_property_location("indices"),
+            )?;
         }
         if let Some(material) = self.material {
             self.validate_material_requirements(document, material, &place.child_property_location("material"))?;
@@ -203,7 +211,7 @@ impl Primitive {
             let target_place = list.list_item_location(number);
             for (name, index) in target {
                 let place = target_place.child_property_location(name);
-                let accessor = record_vertex_accessor(document, links, *index, &place)?;
+                let accessor = validate_and_record_vertex_accessor(document, links, *index, &place)?;
                 if self.find_attribute_accessor(name).is_none() {
                     return Err(
                         place.invalid_value_error(format_args!("the primitive has no attribute {name} to change"))
@@ -222,7 +230,7 @@ impl Primitive {
     }
 
     /// Validates the attributes. Returns the number of vertices.
-    fn validate_attributes(
+    fn validate_attributes_and_count_vertices(
         &self,
         document: &GltfDocument,
         links: &mut AccessorAndViewUses,
@@ -231,7 +239,7 @@ impl Primitive {
         let mut vertices = None;
         for (name, index) in &self.attributes {
             let place = list.child_property_location(name);
-            let accessor = record_vertex_accessor(document, links, *index, &place)?;
+            let accessor = validate_and_record_vertex_accessor(document, links, *index, &place)?;
             let format = validate_vertex_format(document, accessor, name, false, &place)?;
             let check = match name.as_str() {
                 "NORMAL" => Some(VertexCheck::UnitVector),
@@ -317,7 +325,7 @@ impl Primitive {
 }
 
 /// Records that an accessor has vertices, and validates its layout for that.
-fn record_vertex_accessor<'d>(
+fn validate_and_record_vertex_accessor<'d>(
     document: &'d GltfDocument,
     links: &mut AccessorAndViewUses,
     index: usize,
@@ -402,7 +410,7 @@ fn is_allowed_vertex_format(kind: &str, format: ElementFormat, is_quantized: boo
 }
 
 /// Validates the accessor of indices, and records how many vertices they may point to.
-fn validate_index_accessor(
+fn validate_and_record_index_accessor(
     document: &GltfDocument,
     links: &mut AccessorAndViewUses,
     index: usize,

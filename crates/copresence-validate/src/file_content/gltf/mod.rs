@@ -32,7 +32,7 @@ use material::{Image, Material, Texture, validate_sampler};
 use mesh::Mesh;
 use object_reader::ObjectReader;
 use place::DocumentLocation;
-use scene_graph::{Node, NodeTree, Skin, read_camera, read_scene};
+use scene_graph::{Node, NodeTree, Skin, read_scene, validate_camera_object};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
@@ -98,7 +98,7 @@ pub(super) type ResourceLoader<'a> = dyn FnMut(&str) -> Result<Vec<u8>, Inspecti
 /// The bytes of each buffer; `None` for a buffer without data.
 type BufferData<'a> = [Option<Cow<'a, [u8]>>];
 
-/// What the document is in.
+/// Container of a glTF document: a binary file or JSON.
 #[derive(Clone, Copy)]
 enum ContainerKind<'a> {
     /// A binary file, with its binary chunk if there is one.
@@ -182,9 +182,9 @@ fn inspect_document(
     mut notes: Vec<String>,
 ) -> Result<GltfFacts, InspectionError> {
     let document = GltfDocument::read_all_objects(&ObjectReader::at_root(map))?;
-    let data_checks = document.validate_links()?;
+    let data_checks = document.validate_links_and_get_data_checks()?;
     let data = load_buffers(&document.buffers, container, load, &mut notes)?;
-    let images = document.validate_images(&data, load, &mut notes)?;
+    let images = document.validate_and_describe_images(&data, load, &mut notes)?;
     data_checks.validate_elements_of_all_accessors(&document, &data)?;
     Ok(document.into_gltf_facts(images, notes))
 }
@@ -223,7 +223,9 @@ impl GltfDocument {
             views: root
                 .read_object_list("bufferViews", |item| BufferView::parse_json_object(item, known))?
                 .unwrap_or_default(),
-            cameras: root.read_object_list("cameras", |item| read_camera(item, known))?.map_or(0, |list| list.len()),
+            cameras: root
+                .read_object_list("cameras", |item| validate_camera_object(item, known))?
+                .map_or(0, |list| list.len()),
             materials: root
                 .read_object_list("materials", |item| Material::parse_json_object(item, known))?
                 .unwrap_or_default(),
@@ -252,8 +254,8 @@ impl GltfDocument {
         }
     }
 
-    /// Validates that all parts exist and fit together. Returns what the data must be.
-    fn validate_links(&self) -> Result<AccessorDataRequirements, InspectionError> {
+    /// Validates that all parts exist and fit together. Returns what the data of the accessors must fulfil.
+    fn validate_links_and_get_data_checks(&self) -> Result<AccessorDataRequirements, InspectionError> {
         let tree = NodeTree::build_node_tree(&self.nodes)?;
         let mut links = AccessorAndViewUses {
             views: ViewUses::uses_from_declared_targets(&self.views),
@@ -271,7 +273,7 @@ impl GltfDocument {
         }
         let list = DocumentLocation::root_property_location("images");
         for (index, image) in self.images.iter().enumerate() {
-            image.record_image_view_use(&self.views, &mut links.views, &list.list_item_location(index))?;
+            image.validate_and_record_image_view(&self.views, &mut links.views, &list.list_item_location(index))?;
         }
         for material in &self.materials {
             material.validate_texture_references(&self.textures)?;
@@ -296,8 +298,9 @@ impl GltfDocument {
         Ok(links.data_checks)
     }
 
-    /// Validates the headers of all images, and that textures use images of the right format. Returns descriptions.
-    fn validate_images(
+    /// Validates the headers of all images, and that textures use images of the right format. Returns the
+    /// descriptions of the images, as in `PNG 512 × 512`.
+    fn validate_and_describe_images(
         &self,
         data: &BufferData<'_>,
         load: &mut ResourceLoader<'_>,

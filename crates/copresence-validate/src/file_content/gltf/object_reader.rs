@@ -26,6 +26,7 @@ impl NumberRange {
         Self { min, ..Self::ANY }
     }
 
+    /// The range from `min` to `max`, both included.
     pub(super) const fn range_between(min: f64, max: f64) -> Self {
         Self { min, max, ..Self::ANY }
     }
@@ -45,6 +46,7 @@ impl NumberRange {
         Self { max, ..self }
     }
 
+    /// Whether the number is within all bounds of the range.
     fn contains(self, number: f64) -> bool {
         number >= self.min && number > self.greater_than && number <= self.max && number < self.below
     }
@@ -59,12 +61,12 @@ pub(super) struct ObjectReader<'a> {
 }
 
 impl<'a> ObjectReader<'a> {
-    /// Reads the root of the document.
+    /// Creates a reader of the document's root object.
     pub(super) fn at_root(map: &'a Map<String, Value>) -> Self {
         Self { map, place: None }
     }
 
-    /// Reads the object at this location of the document.
+    /// Creates a reader of the object `map`, which is at `place` in the document.
     pub(super) fn reader_at_location(map: &'a Map<String, Value>, place: &'a DocumentLocation<'a>) -> Self {
         Self { map, place: Some(place) }
     }

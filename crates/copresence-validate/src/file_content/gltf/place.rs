@@ -18,12 +18,12 @@ enum LocationSegment<'a> {
 }
 
 impl<'a> DocumentLocation<'a> {
-    /// The property of the document's root with this name.
+    /// The location of a property of the document's root, by its name.
     pub(super) fn root_property_location(name: &'a str) -> Self {
         Self { parent: None, token: LocationSegment::Key(name) }
     }
 
-    /// The property of this object with this name.
+    /// The location of a property of the object at this location, by its name.
     pub(super) fn child_property_location(&'a self, name: &'a str) -> Self {
         Self { parent: Some(self), token: LocationSegment::Key(name) }
     }

@@ -194,8 +194,11 @@ pub(super) fn read_scene(
     Ok(reader.read_distinct_indices("nodes")?.unwrap_or_default())
 }
 
-/// Reads a camera, which nothing depends on.
-pub(super) fn read_camera(reader: &ObjectReader<'_>, extensions: &ExtensionReader) -> Result<(), InspectionError> {
+/// Validates a camera. Nothing of it is kept.
+pub(super) fn validate_camera_object(
+    reader: &ObjectReader<'_>,
+    extensions: &ExtensionReader,
+) -> Result<(), InspectionError> {
     if reader.has_property("orthographic") && reader.has_property("perspective") {
         return Err(reader.error_for_whole_object("a camera must be either orthographic or perspective"));
     }
