@@ -140,17 +140,31 @@ pub(crate) fn entry_names(dir: &Dir, path: &Path) -> Result<Vec<String>, StoreEr
     Ok(names)
 }
 
-/// Makes the entries of a folder durable. Windows cannot fsync a folder and relies on the journal of its file system.
+/// Makes the entries of a folder durable. Windows cannot fsync a folder and relies on the journal of its file system. Some
+/// file systems (shared folders of virtual machines, some network disks) do not support it either.
 pub(crate) fn sync_folder(dir: &Dir, path: &Path) -> Result<(), StoreError> {
-    if cfg!(unix) { dir.open(".").and_then(|folder| folder.sync_all()).io_context("flush", path) } else { Ok(()) }
+    if !cfg!(unix) {
+        return Ok(());
+    }
+    let flushed = dir.open(".").and_then(|folder| folder.sync_all());
+    accept_unsupported_flush(flushed).io_context("flush", path)
 }
 
 /// As [`sync_folder`], for a path.
 pub(crate) fn sync_folder_path(path: &Path) -> Result<(), StoreError> {
-    if cfg!(unix) {
-        std::fs::File::open(path).and_then(|folder| folder.sync_all()).io_context("flush", path)
-    } else {
-        Ok(())
+    if !cfg!(unix) {
+        return Ok(());
+    }
+    let flushed = std::fs::File::open(path).and_then(|folder| folder.sync_all());
+    accept_unsupported_flush(flushed).io_context("flush", path)
+}
+
+/// Takes the flush of a folder for done if its file system does not support it: an avatar is saved there all the same.
+fn accept_unsupported_flush(flushed: io::Result<()>) -> io::Result<()> {
+    match flushed {
+        // `fsync` of a folder: EINVAL, ENOTSUP or ENOSYS.
+        Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => Ok(()),
+        other => other,
     }
 }
 
@@ -189,5 +203,17 @@ mod tests {
         assert_eq!(error.error_code(), "not_ours");
         assert!(create_durable_private_folder(&file.join("below")).is_err());
         assert_eq!(std::fs::read(&file).expect("still there"), b"x");
+    }
+
+    /// `/proc` is a file system that cannot flush folders.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_file_system_that_cannot_flush_folders_is_accepted() {
+        let path = Path::new("/proc/self");
+        let folder = std::fs::File::open(path).expect("opens");
+        assert_eq!(folder.sync_all().expect_err("not supported").kind(), io::ErrorKind::InvalidInput);
+        sync_folder_path(path).expect("accepted");
+        sync_folder(&open_folder_following_symlinks(path).expect("opens"), path).expect("accepted");
+        assert!(accept_unsupported_flush(Err(io::ErrorKind::StorageFull.into())).is_err());
     }
 }

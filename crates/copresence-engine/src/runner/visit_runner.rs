@@ -234,10 +234,12 @@ impl VisitRunner {
             match effect {
                 MachineEffect::Issue(request) => {
                     let (context, start, min_free) = self.clone_inputs_for_new_task();
-                    let leaving = self.leaving.clone();
+                    let (leaving, patience) = (self.leaving.clone(), self.limits.patience);
                     self.in_flight = Some(Box::pin(async move {
                         let space = RequiredDiskSpace { out_dir: &start.out_dir, min_free };
-                        TaskOutput::Issued(issue_and_journal_token(&context, start.id, &request, space, &leaving).await)
+                        let issued =
+                            issue_and_journal_token(&context, start.id, &request, space, patience, &leaving).await;
+                        TaskOutput::Issued(issued)
                     }));
                 }
                 MachineEffect::Redeem { token } => {

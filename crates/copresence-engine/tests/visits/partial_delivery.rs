@@ -42,6 +42,30 @@ async fn assert_no_secret_is_left(fixture: &Fixture) {
     }
 }
 
+/// The URLs are relative to that of the redeem, and no later response says so.
+#[tokio::test]
+async fn relative_urls_of_a_truncated_response_are_used() {
+    let fixture = Fixture::new(|nth, ask| match (ask.path.as_str(), nth) {
+        (REDEEM_PATH, 1) => {
+            let entry = |kind: &str, name: &str| {
+                serde_json::json!({"export_type": kind, "download_URL": format!("/files/{name}")})
+            };
+            let list = [entry("glb", "one"), entry("png", "two")];
+            let whole = Response::json(&serde_json::json!({"avatar_ready": true, "payload_complete": list}));
+            let length = whole.length();
+            whole.breaking_at(length - IN_THE_THIRD)
+        }
+        (REDEEM_PATH, _) => Response::status(400),
+        _ => serve_file(ask),
+    })
+    .await;
+    let ended = fixture.run_visit().await;
+    assert_eq!(ended.outcome.exit_code(), 7, "{ended:?}");
+    let directory = ended.directory.expect("what came is kept");
+    assert_eq!(file_names(&directory), ["avatar.glb", "manifest.json"]);
+    assert_no_secret_is_left(&fixture).await;
+}
+
 #[tokio::test]
 async fn the_files_of_a_truncated_response_are_saved_once_the_token_is_refused() {
     let broken: [fn(&Request) -> Response; 3] = [
