@@ -195,7 +195,7 @@ mod tests {
                 attempts,
                 next_attempt_at,
             };
-            visits_to_recover_in_order(vec![visit], now).len() == 1
+            due_visits_with_redeem_need(vec![visit], now).len() == 1
         };
         for has_answer in [true, false] {
             assert!(is_due(1, has_answer, None, None) && is_due(1, has_answer, None, Some(now)));

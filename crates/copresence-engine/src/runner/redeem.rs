@@ -287,7 +287,7 @@ pub(crate) fn parse_redeem_response(
 }
 
 /// A failure, with the files that the received part of the body names. `redeem_url` is as in
-/// [`parse_delivery_from_received_bytes`].
+/// [`parse_delivery_with_complete_list`].
 fn failure_with_partial_delivery(
     failure: VisitStepFailure,
     no: RedeemNumber,
