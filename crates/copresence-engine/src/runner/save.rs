@@ -174,7 +174,7 @@ async fn try_download_and_publish_delivery(
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::error!(%error, visit = %start.id, "cannot journal the files"),
         Err(_elapsed) => {
-            tracing::error!(visit = %start.id, "the journal is slow or locked; the files are journalled later")
+            tracing::error!(visit = %start.id, "the journal is slow or locked; the files are journalled later");
         }
     }
     let failures = || names.iter().zip(&results).filter_map(|(name, result)| Some((name, result.as_ref().err()?)));
