@@ -191,9 +191,9 @@ async fn a_token_is_kept_although_the_journal_fails_for_a_while() {
             if path == GENERATE_PATH {
                 let (data, wal) = (data.to_owned(), HideableWal::wal_of_data_folder(data));
                 if what.is_empty() {
-                    wal.hide()
+                    wal.hide();
                 } else {
-                    make_journal_refuse(&data, what)
+                    make_journal_refuse(&data, what);
                 }
                 std::thread::spawn(move || {
                     std::thread::sleep(Duration::from_millis(300));
