@@ -311,7 +311,9 @@ fn workspace_cargo_command(words: &[&str]) -> Command {
 /// second time.
 fn build_programs_command(names: &[&str]) -> Command {
     let mut build = workspace_cargo_command(&["build"]);
-    build.args(["--example", "day", "--example", "heads"]).args(names.iter().flat_map(|name| ["--bin", name]));
+    build
+        .args(["--example", "day", "--example", "heads", "--example", "scraped_booth"])
+        .args(names.iter().flat_map(|name| ["--bin", name]));
     build
 }
 
