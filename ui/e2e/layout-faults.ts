@@ -123,7 +123,9 @@ export function layoutFaults(isLonger = false): string[] {
   const board = document.querySelector('.tickets')?.getBoundingClientRect();
   const figure = document.querySelector('.place')?.getBoundingClientRect();
   if (board && figure && board.top < figure.top + figure.height * 0.62)
-    faults.push(`the tickets cover the face of the figure, by ${Math.round(figure.top + figure.height * 0.62 - board.top)} px`);
+    faults.push(
+      `the tickets cover the face of the figure, by ${Math.round(figure.top + figure.height * 0.62 - board.top)} px`,
+    );
   const active = document.activeElement;
   if (!active || active === document.body) faults.push('nothing has the focus');
   else if (!top.contains(active)) faults.push('the focus is beneath what lies on top');

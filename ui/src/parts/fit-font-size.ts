@@ -8,7 +8,8 @@ export function createFontFittingAttachment(sizes: readonly number[]): (element:
   return (element) => {
     const column = element.closest<HTMLElement>('.words') ?? element;
     // Sizes are rounded, and letters are a little taller than their lines: two pixels at 1080p, four at 2160p.
-    const slack = () => Math.max(1, Number.parseFloat(getComputedStyle(document.documentElement).fontSize) / 8 || 1);
+    const slack = () =>
+      Math.max(1, Number.parseFloat(getComputedStyle(document.documentElement).fontSize) / 8 || 1);
     const fits = () =>
       column.scrollHeight <= column.clientHeight + slack() &&
       // A scrolling element hides its overflow from the column.
