@@ -8,8 +8,10 @@ import {
   PerspectiveCamera,
   Scene,
   type Texture,
+  Vector3,
   type WebGLRenderer,
 } from 'three';
+import type { AvatarEyes } from '../stage/avatar-eyes.svelte';
 import type { AvatarStatistics } from './avatar-statistics';
 import { disposeModel } from './dispose-model';
 import {
@@ -21,6 +23,7 @@ import {
   type RequestedFace,
   supportedFaces,
 } from './expression';
+import { darknessOfFace, exposureForFace, METER_SIZE, measureFace } from './face-exposure';
 import { poseAndFrameFigure } from './frame-figure';
 import { type LoadedAvatar, loadAvatar } from './load-avatar';
 import { type AvatarRotation, INITIAL_ORBIT, rotationAfterInput, rotationAfterTime } from './orbit';
@@ -43,6 +46,8 @@ export interface ShownAvatarControls {
   faces: Face[];
   /** What the file contains. */
   statistics: AvatarStatistics;
+  /** Where its eyes are at the start; null when the file does not tell. */
+  eyes: AvatarEyes | null;
   /** Whether it stands on its feet. Anything else fades out at its lower edge. */
   standsOnFeet: boolean;
   /** Plays a face. */
@@ -109,6 +114,10 @@ export async function loadAndShowAvatar(
   }
 }
 
+/** The intensity of the environment map, and what a dark face gets in addition: its highlights shape it. */
+const ENVIRONMENT = 0.55;
+const DARK_FACE_ENVIRONMENT = 0.3;
+
 /** Builds the scene around the model, uploads it, draws the first frame, and starts animation and input. */
 async function startAvatarScene(
   canvas: HTMLCanvasElement,
@@ -117,7 +126,7 @@ async function startAvatarScene(
   light: Texture,
   { reducedMotion, signal, onContextLost: onLost }: Omit<ShownAvatarOptions, 'softwareRendering'>,
 ): Promise<Omit<ShownAvatarControls, 'statistics'>> {
-  const { size, standsOnFeet } = await poseAndFrameFigure(model, facesBack, signal);
+  const { size, standsOnFeet, face, eyes } = await poseAndFrameFigure(model, facesBack, signal);
   disableCullingAndToneMapping(model);
   // Keeps the hue of skin.
   renderer.toneMapping = NeutralToneMapping;
@@ -132,8 +141,9 @@ async function startAvatarScene(
   shadow.position.y = -size.y / 2 - 0.03;
   shadow.scale.set(size.x * 1.7, Math.max(size.z, size.x * 0.7) * 1.6, 1);
   scene.environment = light;
-  scene.environmentIntensity = 0.55;
-  scene.add(turntable, shadow, createStudioLights());
+  scene.environmentIntensity = ENVIRONMENT;
+  const lights = createStudioLights();
+  scene.add(turntable, shadow, lights.group);
 
   const camera = new PerspectiveCamera(26, 1, 0.1, 50);
   const morphs = findAnimatedBlendshapes(model);
@@ -163,6 +173,30 @@ async function startAvatarScene(
     for (const { weights, index, shapes } of morphs)
       weights[index] = Math.max(...shapes.map((shape) => face.get(shape) ?? 0));
     renderer.render(scene, camera);
+  };
+
+  /** Adapts light and exposure to the face. The canvas has the size for it. */
+  const exposeForFace = async () => {
+    const measure = () => (face ? measureFace(renderer, camera, face, draw, signal) : null);
+    const asIs = await measure();
+    if (asIs === null) return;
+    const darkness = darknessOfFace(asIs);
+    lights.setForDarkness(darkness);
+    scene.environmentIntensity += DARK_FACE_ENVIRONMENT * darkness;
+    let measured = (await measure()) ?? asIs;
+    // The tone mapping is not linear: the second step corrects the first.
+    for (let step = 0; step < 2; step += 1) {
+      const before = { measured, exposure: renderer.toneMappingExposure };
+      const exposure = exposureForFace(measured, before.exposure);
+      if (Math.abs(exposure - before.exposure) < 0.02) return;
+      renderer.toneMappingExposure = exposure;
+      measured = (await measure()) ?? measured;
+      // An unlit face does not change, and the rest of the figure must not either.
+      if (Math.abs(measured - before.measured) < 0.02 * before.measured) {
+        renderer.toneMappingExposure = 1;
+        return;
+      }
+    }
   };
 
   const timed = async () => {
@@ -222,9 +256,10 @@ async function startAvatarScene(
     // The shaders are compiled on the first draw. A tiny frame keeps other work out of that wait.
     resize();
     renderer.setPixelRatio(1);
-    renderer.setSize(16, 16, false);
+    renderer.setSize(METER_SIZE, METER_SIZE, false);
     draw();
     await waitForGpuCommands(renderer, signal);
+    await exposeForFace();
     resize();
     await timed();
     // A single slow frame may have another cause.
@@ -246,8 +281,24 @@ async function startAvatarScene(
   const letGo = turnAvatarWithPointer(canvas, turn);
   run();
 
+  /** The eyes on the canvas, with the avatar turned as at the start. */
+  const projectEyes = (): AvatarEyes | null => {
+    if (!eyes) return null;
+    turntable.rotation.set(INITIAL_ORBIT.pitch, INITIAL_ORBIT.yaw, 0);
+    turntable.updateMatrixWorld();
+    camera.updateMatrixWorld();
+    const [middle, beside] = [0, eyes.distance / 2].map((x) => {
+      const point = eyes.middle.clone().add(new Vector3(x, 0, 0));
+      return point.applyMatrix4(turntable.matrixWorld).project(camera);
+    });
+    if (!middle || !beside) return null;
+    const [width, height] = [canvas.clientWidth / 2, canvas.clientHeight / 2];
+    return { x: middle.x * width, y: -middle.y * height, distance: 2 * (beside.x - middle.x) * width };
+  };
+
   return {
     turn,
+    eyes: projectEyes(),
     standsOnFeet,
     greetViewer() {
       clock = 0;
