@@ -1,7 +1,7 @@
 // Exposes for the face, as a camera does: a dark one is not lost in the dark of the stage, a bright one keeps its
 // features.
 import { type Box3, type PerspectiveCamera, Vector3, type WebGLRenderer } from 'three';
-import { waitForGpuCommands } from './upload-to-gpu';
+import { readDrawnPixels } from './read-pixels';
 
 /** Linear luminances (0 to 1) of a face between which it is shown as it is: sRGB greys of about 104 and 182. */
 const DARKEST_FACE = 0.138;
@@ -57,25 +57,12 @@ export async function measureFace(
 ): Promise<number | null> {
   const { left, top, width, height } = projectBox(face, camera);
   camera.setViewOffset(1, 1, left, top, width, height);
-  const gl = renderer.getContext() as WebGL2RenderingContext;
-  const buffer = gl.createBuffer();
-  const pixels = new Uint8Array(METER_SIZE * METER_SIZE * 4);
   try {
     draw();
-    // Into a buffer on the card: reading it at once would block until everything is drawn.
-    gl.bindBuffer(gl.PIXEL_PACK_BUFFER, buffer);
-    gl.bufferData(gl.PIXEL_PACK_BUFFER, pixels.byteLength, gl.STREAM_READ);
-    gl.readPixels(0, 0, METER_SIZE, METER_SIZE, gl.RGBA, gl.UNSIGNED_BYTE, 0);
-    gl.bindBuffer(gl.PIXEL_PACK_BUFFER, null);
-    await waitForGpuCommands(renderer, signal);
-    gl.bindBuffer(gl.PIXEL_PACK_BUFFER, buffer);
-    gl.getBufferSubData(gl.PIXEL_PACK_BUFFER, 0, pixels);
+    return medianLuminance(await readDrawnPixels(renderer, METER_SIZE, METER_SIZE, signal));
   } finally {
-    gl.bindBuffer(gl.PIXEL_PACK_BUFFER, null);
-    gl.deleteBuffer(buffer);
     camera.clearViewOffset();
   }
-  return medianLuminance(pixels);
 }
 
 /** The rectangle of a box in the picture, as shares of its width and height from the upper left. */
