@@ -68,7 +68,11 @@ function decodedGeometryBytes({ accessors, bufferViews }: Gltf): number {
   const copied = (accessors ?? []).reduce(
     (all, { count, type, componentType }) =>
       all +
-      productOfSizesOrZero(count, COMPONENT_COUNTS[type ?? ''] ?? 16, COMPONENT_BYTES[componentType ?? 0] ?? 4),
+      productOfSizesOrZero(
+        count,
+        COMPONENT_COUNTS[type ?? ''] ?? 16,
+        COMPONENT_BYTES[componentType ?? 0] ?? 4,
+      ),
     0,
   );
   return Math.max(unpacked, copied);
@@ -88,7 +92,10 @@ function bytesOfCopiedBufferViews({ accessors, bufferViews, meshes, images }: Gl
         (extensions?.KHR_draco_mesh_compression as { bufferView?: number } | undefined)?.bufferView,
       );
   const used = [...meshViews, ...(images ?? []).map(({ bufferView }) => bufferView)];
-  return used.reduce<number>((all, view) => all + productOfSizesOrZero(bufferViews?.[view ?? -1]?.byteLength), 0);
+  return used.reduce<number>(
+    (all, view) => all + productOfSizesOrZero(bufferViews?.[view ?? -1]?.byteLength),
+    0,
+  );
 }
 
 /**

@@ -56,7 +56,9 @@ function isPartOfGltf(name: string): boolean {
 
 /** Finds files beside a document in an archive, also by another spelling of their path: packers change it. */
 function createFileFinderInZip(entries: Record<string, Uint8Array>, document: string): FileFinder {
-  const all = new Map(Object.entries(entries).map(([path, bytes]) => [normalizePathToLowerCase(path), bytes]));
+  const all = new Map(
+    Object.entries(entries).map(([path, bytes]) => [normalizePathToLowerCase(path), bytes]),
+  );
   const folder = normalizePathToLowerCase(document).replace(/[^/]*$/, '');
   return (uri) => {
     const named = [uri, decodePercents(uri)].map((name) => all.get(normalizePathToLowerCase(folder + name)));
