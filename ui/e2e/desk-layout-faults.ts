@@ -53,7 +53,8 @@ export function deskFaults(): string[] {
   const walker = document.createTreeWalker(top, NodeFilter.SHOW_TEXT);
   for (let node = walker.nextNode(); node; node = walker.nextNode()) {
     const el = node.parentElement;
-    if (!el || !node.textContent?.trim() || !shown(el) || el.closest('svg, textarea, select, .sr-only')) continue;
+    if (!el || !node.textContent?.trim() || !shown(el) || el.closest('svg, textarea, select, .sr-only'))
+      continue;
     const range = document.createRange();
     range.selectNodeContents(node);
     for (const { left, top: upper, right, bottom } of range.getClientRects()) {

@@ -29,7 +29,11 @@ for (const sizeName of chosen(sizeNames, flat ? ['1920x1080'] : sizeNames)) {
   const opened = await openPage(browser, site, { size, motion, ...avatar.opening });
   for (const locale of chosen([...LOCALES, 'long', 'mirrored'] as const, ['en'])) {
     for (const name of chosen(STATES, STATES)) {
-      const where = [name, ...(flat && sizeName === '1920x1080' ? [] : [sizeName]), ...(locale === 'en' ? [] : [locale])].join('-');
+      const where = [
+        name,
+        ...(flat && sizeName === '1920x1080' ? [] : [sizeName]),
+        ...(locale === 'en' ? [] : [locale]),
+      ].join('-');
       await showState(opened.page, name, locale);
       const path = join(out, `${where}.${flat ? 'jpg' : 'png'}`);
       await opened.page.screenshot({
