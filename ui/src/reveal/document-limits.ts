@@ -7,6 +7,8 @@ import { MAX_READ_BYTES } from './read-saved-file';
 
 /** The most nodes, joints and parts of meshes. Avatars have hundreds; each of these costs time in every frame. */
 const MAX_OBJECTS = 10_000;
+/** The most triangles of a frame. Avatars have a hundred thousand. */
+const MAX_DRAWN_TRIANGLES = 10_000_000;
 /** Four numbers of four bytes. */
 const BLENDSHAPE_VERTEX_BYTES = 16;
 const COMPONENT_BYTES: Record<number, number> = { 5120: 1, 5121: 1, 5122: 2, 5123: 2, 5125: 4, 5126: 4 };
@@ -57,6 +59,21 @@ export function checkModelBlendshapeLimits(model: Object3D): void {
     bytes += productOfSizesOrZero(attributes.position?.count, targets, parts, BLENDSHAPE_VERTEX_BYTES);
   }
   if (bytes > MAX_READ_BYTES) throw new Error(`its blendshapes unpack to more than ${MAX_READ_BYTES} bytes`);
+}
+
+/**
+ * Throws an error with the reason when a loaded model has so many triangles that one frame would block the screen. Nodes
+ * and instances may share the bytes of a mesh; each is drawn.
+ */
+export function checkModelDrawingLimits(model: Object3D): void {
+  let corners = 0;
+  model.traverse((object) => {
+    const { geometry, count = 1 } = object as { geometry?: BufferGeometry; count?: number };
+    const vertices = geometry?.index ?? geometry?.attributes.position;
+    if (vertices) corners += vertices.count * count;
+  });
+  if (corners > 3 * MAX_DRAWN_TRIANGLES)
+    throw new Error(`it consists of more than ${MAX_DRAWN_TRIANGLES} triangles`);
 }
 
 /**
@@ -118,9 +135,16 @@ function blendshapeTextureBytes({ accessors, meshes }: Gltf): number {
     .reduce((all, primitive) => all + bytes(primitive), 0);
 }
 
-/** The number of objects that are loaded: parts of a mesh once for each node that shows it. */
-function countLoadedObjects({ nodes, skins, meshes }: Gltf): number {
-  const parts = ({ mesh }: GltfNode) => (mesh === undefined ? 0 : (meshes?.[mesh]?.primitives?.length ?? 0));
+/** The number of objects that are loaded: parts of a mesh once for each node or instance that shows it. */
+function countLoadedObjects({ accessors, nodes, skins, meshes }: Gltf): number {
+  const parts = ({ mesh, extensions }: GltfNode) => {
+    const instancing = extensions?.EXT_mesh_gpu_instancing as
+      | { attributes?: Record<string, number> }
+      | undefined;
+    const counts = Object.values(instancing?.attributes ?? {}).map((i) => Number(accessors?.[i]?.count ?? 0));
+    const instances = Math.max(1, ...counts);
+    return mesh === undefined ? 0 : (meshes?.[mesh]?.primitives?.length ?? 0) * instances;
+  };
   const joints = (skins ?? []).reduce((all, skin) => all + (skin.joints?.length ?? 0), 0);
   const shown = (nodes ?? []).reduce((all, node) => all + 1 + parts(node), joints);
   // A valid document has fewer children than nodes.

@@ -126,6 +126,12 @@ impl KioskState {
         self.visits.get(id).map(|active_visit| (*id, active_visit))
     }
 
+    /// The visit on the screen, to be changed.
+    pub(super) fn shown_visit_mut(&mut self) -> Option<(VisitId, &mut ActiveVisit)> {
+        let ShownScreenKind::Visit(id) = &self.shown else { return None };
+        self.visits.get_mut(id).map(|active_visit| (*id, active_visit))
+    }
+
     /// The visit that the screen is about: also its ticket, and while it is being forgotten.
     pub(super) fn find_visit_id_of_screen(&self) -> Option<VisitId> {
         match &self.shown {
@@ -348,9 +354,7 @@ mod tests {
     use copresence_engine::setup::ProfileOrSandboxBackend;
 
     fn state() -> KioskState {
-        let none = std::path::Path::new("/dev/null");
-        let profile =
-            Profiles::load_profiles(Some(none)).and_then(|all| all.build_profile_by_name("sandbox")).expect("built in");
+        let profile = Profiles::default().build_profile_by_name("sandbox").expect("built in");
         let target = ProfileOrSandboxBackend {
             api_url: "http://127.0.0.1:1/".parse().expect("a URL"),
             link: "http://127.0.0.1:1/{token}".parse().expect("a link"),

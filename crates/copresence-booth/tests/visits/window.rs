@@ -24,7 +24,7 @@ pub(crate) fn kiosk(fixture: &Fixture) -> Kiosk {
 
 /// Waits for a screen, and holds every snapshot on the way to the promise about revisions.
 pub(crate) async fn until(kiosk: &Kiosk, wanted: impl Fn(&Screen) -> bool) -> Snapshot {
-    let mut snapshots = kiosk.subscribe_snapshots();
+    let mut snapshots = kiosk.watch_latest_snapshot();
     let mut last = 0;
     let found = snapshots.wait_for(|snapshot| {
         assert!(snapshot.revision > last, "a revision only grows");
@@ -86,6 +86,16 @@ async fn a_visit_walks_over_the_screen_and_only_its_own_files_are_shown() {
         assert_eq!(kiosk.shown_visit_file_path(visit, name), None, "{name}");
     }
     assert_eq!(kiosk.shown_qr_link(), None, "the code is not on the screen any more");
+
+    let has_model = || matches!(kiosk.current_snapshot().screen, Screen::Reveal { glb: Some(_), .. });
+    kiosk.record_file_request_of_page("another", "avatar.glb");
+    kiosk.withhold_model_after_page_end();
+    assert!(has_model(), "the page ended before it asked for the model");
+    kiosk.record_file_request_of_page(&visit, "avatar.glb");
+    assert!(has_model());
+    kiosk.withhold_model_after_page_end();
+    assert!(!has_model(), "the model ended the page");
+
     kiosk.return_to_start();
     assert_eq!(kiosk.current_snapshot().screen, Screen::Attract);
     assert_eq!(
