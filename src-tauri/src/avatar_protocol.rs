@@ -106,7 +106,11 @@ pub(crate) async fn read_permitted_byte_range<R: Runtime>(
     part: RequestedFilePart,
 ) -> Option<FileContent> {
     let path = match asked {
-        RequestedFile::ShownVisit { visit, name } => app.state::<Kiosk>().shown_visit_file_path(visit, name)?,
+        RequestedFile::ShownVisit { visit, name } => {
+            let kiosk = app.state::<Kiosk>();
+            kiosk.record_file_request_of_page(visit, name);
+            kiosk.shown_visit_file_path(visit, name)?
+        }
         RequestedFile::PastPortrait { visit, name } => {
             let panel = app.state::<Panel>();
             let open = panel.pin_lock().is_unlocked(app.state::<Clock>().millis_since_clock_creation());

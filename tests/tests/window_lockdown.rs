@@ -141,6 +141,7 @@ async fn no_menu_no_tools_and_no_zoom_appear() -> Result<(), HarnessError> {
         ("the other button", &["click", "3"]),
         ("the menu's key", &["key", "Menu"]),
         ("tools", &["key", "ctrl+shift+i", "key", "F12", "key", "ctrl+shift+c"]),
+        ("another desktop", &["key", "ctrl+alt+Right", "key", "ctrl+alt+Down"]),
         ("zoom by keys", &["key", "ctrl+plus", "key", "ctrl+equal", "key", "ctrl+KP_Add"]),
         ("zoom by the wheel", &["keydown", "ctrl", "click", "4", "click", "4", "keyup", "ctrl"]),
         ("printing", &["key", "ctrl+p"]),

@@ -85,7 +85,7 @@ window.drawHeads = async (shots, columns, width, height) => {
     const turntable = new Group();
     turntable.add(model);
     turntable.rotation.y = (shot.turn * Math.PI) / 180;
-    scene.add(turntable, createStudioLights());
+    scene.add(turntable, createStudioLights().group);
     model.traverse((object) => {
       const { morphTargetDictionary: names, morphTargetInfluences: weights } = object as Mesh;
       if (!names || !weights) return;

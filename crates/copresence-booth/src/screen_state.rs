@@ -36,6 +36,10 @@ pub(crate) struct VisitScreenState {
     saved: Option<(String, Vec<SavedFile>)>,
     trouble: Option<Problem>,
     ended: Option<Problem>,
+    /// Whether the page has asked for a saved file since it was loaded: the visitor has pressed *Show me*.
+    is_model_requested: bool,
+    /// Whether the page ended while it showed the avatar: it is not shown in 3D again.
+    is_model_withheld: bool,
 }
 
 /// The QR code on the screen, its link, and when it expires.
@@ -80,7 +84,17 @@ const MAX_STATUS_SAMPLES: usize = 40;
 
 impl VisitScreenState {
     pub(crate) fn new(visit: String) -> Self {
-        Self { visit, shown_code: None, last_status: None, downloads: None, saved: None, trouble: None, ended: None }
+        Self {
+            visit,
+            shown_code: None,
+            last_status: None,
+            downloads: None,
+            saved: None,
+            trouble: None,
+            ended: None,
+            is_model_requested: false,
+            is_model_withheld: false,
+        }
     }
 
     /// The link in the QR code, once there is one.
@@ -259,6 +273,23 @@ impl VisitScreenState {
         files.iter().any(|file| file.path == name).then(|| Path::new(directory).join(name))
     }
 
+    /// Records that the page asks for this saved file.
+    pub(crate) fn record_file_request(&mut self, name: &str) {
+        self.is_model_requested |= self
+            .saved
+            .as_ref()
+            .and_then(|(_, files)| find_file_shown_in_3d(files))
+            .is_some_and(|file| file.path == name);
+    }
+
+    /// Withholds the model if the page asked for it before its process crashed or froze: a file that ends the page
+    /// once would do so again. Returns whether it is withheld from now on.
+    pub(crate) fn withhold_requested_model(&mut self) -> bool {
+        let withholds = std::mem::take(&mut self.is_model_requested) && !self.is_model_withheld;
+        self.is_model_withheld |= withholds;
+        withholds
+    }
+
     /// The screen with the finished avatar and its saved files.
     fn build_reveal_screen(&self, directory: &str, files: &[SavedFile], host: &ScreenDataFromHost) -> Screen {
         let asset = |extension: &str| {
@@ -275,7 +306,9 @@ impl VisitScreenState {
             visit: self.visit.clone(),
             directory: abbreviate_home(directory, host.home.as_deref()),
             files: views.collect(),
-            glb: find_file_shown_in_3d(files).map(|file| format!("{}/{}/{}", host.asset_base, self.visit, file.path)),
+            glb: find_file_shown_in_3d(files)
+                .filter(|_| !self.is_model_withheld)
+                .map(|file| format!("{}/{}/{}", host.asset_base, self.visit, file.path)),
             portrait: asset(".png"),
         }
     }
@@ -451,6 +484,34 @@ mod tests {
         };
         assert_eq!(glb.as_deref(), Some("avatar://localhost/v/avatar.glb"));
         assert_eq!(portrait.as_deref(), Some("avatar://localhost/v/avatar.png"));
+    }
+
+    #[test]
+    fn an_avatar_that_ended_the_page_is_not_shown_in_3d_again() {
+        let files = ["avatar.glb", "avatar.png"].map(|path| SavedFile {
+            path: path.into(),
+            export_type: "x".into(),
+            bytes: 1,
+            sha256: "00".into(),
+            notes: Vec::new(),
+        });
+        let saved = EventKind::Saved { directory: "/out/a".into(), files: files.into() };
+        let mut state = VisitScreenState::new("v".into());
+        for kind in [invited(), saved] {
+            state.apply_event(&VisitEvent { visit: VisitId::new(), at: Timestamp::UNIX_EPOCH, kind });
+        }
+        let model = |state: &VisitScreenState| match state.to_screen(&facts(), Timestamp::UNIX_EPOCH) {
+            Screen::Reveal { glb, portrait, .. } => (glb.is_some(), portrait.is_some()),
+            other => panic!("{other:?}"),
+        };
+        state.record_file_request("avatar.png");
+        assert!(!state.withhold_requested_model(), "the page ended for another reason");
+        assert_eq!(model(&state), (true, true));
+        state.record_file_request("avatar.glb");
+        assert_eq!(model(&state), (true, true), "the page may ask for it in pieces");
+        assert!(state.withhold_requested_model());
+        assert_eq!(model(&state), (false, true), "the portrait stays");
+        assert!(!state.withhold_requested_model(), "once");
     }
 
     #[test]

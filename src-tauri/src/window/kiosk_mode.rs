@@ -1,4 +1,4 @@
-//! Kiosk mode: the window fills one monitor, stays on top, and can only be closed with the PIN.
+//! Kiosk mode: the window fills one monitor, stays on top, on all virtual desktops, and can only be closed with the PIN.
 //!
 //! It protects against visitors, not against attackers. `docs/kiosk.md` describes how to lock down the system (task
 //! switcher, consoles).
@@ -35,7 +35,7 @@ struct PlacementState {
 struct WindowPlacement {
     /// Full screen without decorations.
     full_screen: bool,
-    /// Above all other windows.
+    /// Above all other windows, and on all virtual desktops.
     always_on_top: bool,
     /// The monitor to fill; `None` if there is none.
     monitor: Option<MonitorArea>,
@@ -122,6 +122,8 @@ impl PlacementState {
             leave_full_screen(window, self.windowed.take())?;
         }
         window.set_always_on_top(wanted.always_on_top)?;
+        // Desktops have keys for the next virtual desktop, which would be empty.
+        window.set_visible_on_all_workspaces(wanted.always_on_top)?;
         // Last, because the next call compares with it, and an error must lead to another attempt.
         self.current = wanted;
         Ok(())

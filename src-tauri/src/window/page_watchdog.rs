@@ -67,8 +67,8 @@ impl PageWatchdog {
     pub(super) fn watch_page<R: Runtime>(&self, window: &WebviewWindow<R>) -> tauri::Result<()> {
         let home = window.url()?;
         *self.lock_watchdog_state() = Some(WatchdogState::new(self.time_since_start()));
-        let heart = self.clone();
-        page::notify_on_page_death(window, move |why| heart.record_page_crash(why))?;
+        let (heart, kiosk) = (self.clone(), window.state::<Kiosk>().inner().clone());
+        page::notify_on_page_death(window, move |why| heart.record_page_crash(why, &kiosk))?;
         let (heart, window) = (self.clone(), window.clone());
         let mut renewal = PageRenewalMonitor::new(window.state::<Kiosk>().inner().clone());
         tauri::async_runtime::spawn(async move {
@@ -88,13 +88,17 @@ impl PageWatchdog {
         Ok(())
     }
 
-    /// Records that the page crashed: its process ended. Wakes the watchdog.
-    fn record_page_crash(&self, why: &str) {
+    /// Records that the page crashed: its process ended. An avatar that it was showing is withheld from the next page.
+    /// Wakes the watchdog.
+    fn record_page_crash(&self, why: &str, kiosk: &Kiosk) {
         let now = self.time_since_start();
         let (is_planned, rest) = self
             .lock_watchdog_state()
             .as_mut()
             .map_or((false, None), |pulse| (pulse.is_fresh_page_planned(), pulse.record_crash(now)));
+        if !is_planned {
+            kiosk.withhold_model_after_page_end();
+        }
         match rest {
             None if is_planned => tracing::info!("the page's process has ended; a fresh page is loaded"),
             None => tracing::error!(why, "the page's process ended; the page is reloaded at once"),
@@ -137,6 +141,8 @@ impl PageWatchdog {
             }
             Some(WatchdogAction::Terminate) => {
                 tracing::error!("the page does not answer; its process is terminated");
+                // Not every system reports the end of the process.
+                window.state::<Kiosk>().withhold_model_after_page_end();
                 page::terminate_or_reload_page(window, home)?;
             }
         }

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { BitmapBudget } from './bitmap-budget';
 import { fetchAndDecodeScaledBitmap } from './decode-bitmap';
+import { readImageSize } from './image-size';
 
 afterEach(() => vi.unstubAllGlobals());
 
@@ -37,13 +38,90 @@ const ascii = (text: string) => [...text].map((sign) => sign.charCodeAt(0));
 const uint32 = (value: number) => [24, 16, 8, 0].map((shift) => (value >>> shift) & 255);
 const box = (type: string, content: number[]) => [...uint32(8 + content.length), ...ascii(type), ...content];
 
-/** An AVIF of this size without pixels, with bytes of no meaning before its properties. */
-function createAvifHeader(width: number, height: number, free = 0): number[] {
+/** The bits of numbers, each with its count of bits, in bytes. */
+function bits(...values: [value: number, count: number][]): number[] {
+  const all = values.map(([value, count]) => value.toString(2).padStart(count, '0')).join('');
+  return (all.match(/.{1,8}/g) ?? []).map((byte) => Number.parseInt(byte.padEnd(8, '0'), 2));
+}
+
+/** The header of a sequence of AV1 with frames of this size; with the fields of a film, or only those of a picture. */
+function av1Sequence(width: number, height: number, isPicture = true): number[] {
+  const fields: [number, number][] = isPicture
+    ? [
+        [0b000_1_1, 5],
+        [8, 5],
+      ]
+    : [
+        [0b000_0_0, 5],
+        [0b01, 2],
+        [1, 5],
+        [0, 12],
+        [8, 5],
+        [1, 1],
+        [0b1_0101, 5],
+        [0, 12],
+        [7, 5],
+        [0, 1],
+      ];
+  const content = bits(...fields, [15, 4], [15, 4], [width - 1, 16], [height - 1, 16]);
+  return [0x12, 0, 0x0a, content.length, ...content];
+}
+
+/**
+ * An AVIF that states this size and has this coded picture, without pixels, with bytes of no meaning before its
+ * properties.
+ */
+function createAvifHeader(
+  width: number,
+  height: number,
+  free = 0,
+  coded = av1Sequence(width, height),
+  extents = 1,
+): number[] {
   const ispe = box('ispe', [0, 0, 0, 0, ...uint32(width), ...uint32(height)]);
   const pixi = box('pixi', [0, 0, 0, 0, 1, 8]);
-  const meta = box('meta', [0, 0, 0, 0, ...box('iprp', box('ipco', [...pixi, ...ispe]))]);
+  const infe = box('infe', [2, 0, 0, 0, 0, 1, 0, 0, ...ascii('av01'), 0]);
+  const extent = [...uint32(0), ...uint32(coded.length)];
+  const items = [
+    ...box('iinf', [0, 0, 0, 0, 0, 1, ...infe]),
+    // One item, whose bytes are in `idat`.
+    ...box('iloc', [
+      ...[1, 0, 0, 0, 0x44, 0, 0, 1, 0, 1, 0, 1, 0, 0],
+      ...[0, extents, ...Array(extents).fill(extent).flat()],
+    ]),
+    ...box('idat', coded),
+  ];
+  const properties = box('iprp', box('ipco', [...pixi, ...ispe]));
+  const meta = box('meta', [0, 0, 0, 0, ...items, ...properties]);
   return [...box('ftyp', ascii('avif')), ...box('free', Array(free).fill(0)), ...meta];
 }
+
+/** An AVIF of 64 × 48 pixels from an encoder, with its picture in `mdat`. */
+const ENCODED_AVIF = Uint8Array.from(
+  atob(
+    'AAAAIGZ0eXBhdmlmAAAAAGF2aWZtaWYxbWlhZk1BMUIAAADrbWV0YQAAAAAAAAAhaGRscgAAAAAAAAAAcGljdAAAAAAAAAAAAAAAAAAAAAAOcGl0bQ' +
+      'AAAAAAAQAAAB5pbG9jAAAAAEQAAAEAAQAAAAEAAAETAAAAKgAAAChpaW5mAAAAAAABAAAAGmluZmUCAAAAAAEAAGF2MDFDb2xvcgAAAABqaXBy' +
+      'cAAAAEtpcGNvAAAAFGlzcGUAAAAAAAAAQAAAADAAAAAQcGl4aQAAAAADCAgIAAAADGF2MUOBAAwAAAAAE2NvbHJuY2x4AAEADQAGgAAAABdpcG' +
+      '1hAAAAAAAAAAEAAQQBAoMEAAAAMm1kYXQSAAoJGBV/vaICGg0IMhsex4eFWd///+LPwADPyinHlEgfiu0t3DoCQPg=',
+  ),
+  (sign) => sign.charCodeAt(0),
+);
+
+/** The same, stating 8 × 8 pixels. */
+const LYING_AVIF = ENCODED_AVIF.with(ENCODED_AVIF.indexOf(0x40, 200), 8).with(
+  ENCODED_AVIF.indexOf(0x30, 200),
+  8,
+);
+
+it('knows the size of an image as its pixels are coded', () => {
+  for (const bytes of [ENCODED_AVIF, LYING_AVIF])
+    expect(readImageSize(bytes)).toEqual({ width: 64, height: 48 });
+  const film = av1Sequence(300, 200, false);
+  expect(readImageSize(Uint8Array.from(createAvifHeader(8, 8, 0, film)))).toEqual({
+    width: 300,
+    height: 200,
+  });
+});
 
 /** A JPEG of this size without pixels, with these bytes before its frame. */
 function createJpegHeader(width: number, height: number, before: number[] = []): number[] {
@@ -85,6 +163,15 @@ describe('an image that would fill the memory is refused', () => {
     ['a JPEG with a marker alone', createJpegHeader(20_000, 20_000, [0xff, 0xd0])],
     ['a JPEG without a frame', [0xff, 0xd8, 0xff, 0xda, 0, 2]],
     ['an AVIF', createAvifHeader(16_000, 16_000)],
+    ['an AVIF that states less than it has', createAvifHeader(64, 64, 0, av1Sequence(16_000, 16_000))],
+    [
+      'an AVIF whose second sequence is larger',
+      createAvifHeader(64, 64, 0, [...av1Sequence(64, 64), ...av1Sequence(16_000, 16_000)]),
+    ],
+    ['an AVIF with its picture in pieces', createAvifHeader(64, 64, 0, av1Sequence(64, 64), 2)],
+    ['an AVIF without a picture', createAvifHeader(64, 64, 0, [])],
+    ['an AVIF of many parts', createAvifHeader(64, 64, 0, Array(30_000).fill(0x12).fill(0, 1))],
+    ['an AVIF with times', createAvifHeader(64, 64, 0, [0x0a, 2, 0b000_0_0_1_00, 0])],
     ['an AVIF with its properties far behind', createAvifHeader(16_000, 16_000, 5_000)],
     [
       'an AVIF with its size in another place',

@@ -1,6 +1,6 @@
-import { type BufferAttribute, BufferGeometry, Group, Mesh } from 'three';
+import { type BufferAttribute, BufferGeometry, Group, InstancedMesh, Mesh } from 'three';
 import { describe, expect, it } from 'vitest';
-import { checkDocumentLimits, checkModelBlendshapeLimits } from './document-limits';
+import { checkDocumentLimits, checkModelBlendshapeLimits, checkModelDrawingLimits } from './document-limits';
 import type { Gltf } from './gltf';
 import { prepareGltf } from './prepare-gltf';
 
@@ -48,6 +48,12 @@ it('refuses a document of so many objects that they would block the screen', () 
     { meshes: [{ primitives: Array(10_000).fill(triangle) }], nodes: [{ mesh: 0 }] },
     { meshes, skins: [{ joints: Array(10_001).fill(0) }] },
     { meshes, nodes: [{ children: Array(1_000_000).fill(1) }, {}] },
+    // A node that shows its mesh many times.
+    {
+      meshes,
+      accessors: [{ componentType: 5126, type: 'VEC3', count: 10_001 }],
+      nodes: [{ mesh: 0, extensions: { EXT_mesh_gpu_instancing: { attributes: { TRANSLATION: 0 } } } }],
+    },
   ])
     expect(() => prepareGltf(document, new Set())).toThrow(/more than 10000 nodes/);
   // Only what is shown counts.
@@ -101,6 +107,23 @@ it('accepts a large file whose ranges do not overlap, or are not used', () => {
     ],
     images: [{ bufferView: 2 }, { uri: 'face.png' }],
   });
+});
+
+it('refuses a model whose triangles would take seconds to draw, however few bytes they have', () => {
+  const geometry = new BufferGeometry();
+  geometry.index = { count: 3_000_000 } as BufferAttribute;
+  geometry.attributes.position = { count: 100 } as BufferAttribute;
+  const part = () => Object.assign(new Mesh(), { geometry });
+  const model = new Group().add(part(), part());
+  checkModelDrawingLimits(model);
+  // Shared bytes are drawn each time.
+  for (let i = 0; i < 9; i += 1) model.add(part());
+  expect(() => checkModelDrawingLimits(model)).toThrow(/more than 10000000 triangles/);
+  const crowd = Object.assign(new InstancedMesh(undefined, undefined, 100), { geometry });
+  expect(() => checkModelDrawingLimits(new Group().add(crowd))).toThrow(/more than 10000000 triangles/);
+  const unindexed = new BufferGeometry();
+  unindexed.attributes.position = { count: 30_000_003 } as BufferAttribute;
+  expect(() => checkModelDrawingLimits(Object.assign(new Mesh(), { geometry: unindexed }))).toThrow();
 });
 
 describe('blendshapes', () => {

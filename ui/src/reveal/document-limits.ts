@@ -7,6 +7,8 @@ import { MAX_READ_BYTES } from './read-saved-file';
 
 /** The most nodes, joints and parts of meshes. Avatars have hundreds; each of these costs time in every frame. */
 const MAX_OBJECTS = 10_000;
+/** The most triangles of a frame. Avatars have a hundred thousand. */
+const MAX_DRAWN_TRIANGLES = 10_000_000;
 /** Four numbers of four bytes. */
 const BLENDSHAPE_VERTEX_BYTES = 16;
 const COMPONENT_BYTES: Record<number, number> = { 5120: 1, 5121: 1, 5122: 2, 5123: 2, 5125: 4, 5126: 4 };
@@ -60,6 +62,21 @@ export function checkModelBlendshapeLimits(model: Object3D): void {
 }
 
 /**
+ * Throws an error with the reason when a loaded model has so many triangles that one frame would block the screen. Nodes
+ * and instances may share the bytes of a mesh; each is drawn.
+ */
+export function checkModelDrawingLimits(model: Object3D): void {
+  let corners = 0;
+  model.traverse((object) => {
+    const { geometry, count = 1 } = object as { geometry?: BufferGeometry; count?: number };
+    const drawn = geometry?.index ?? geometry?.attributes.position;
+    corners += (drawn?.count ?? 0) * count;
+  });
+  if (corners > 3 * MAX_DRAWN_TRIANGLES)
+    throw new Error(`it consists of more than ${MAX_DRAWN_TRIANGLES} triangles`);
+}
+
+/**
  * The size in bytes of the geometry that a glTF document decodes to. Accessors may share the bytes of the
  * file; each is copied.
  */
@@ -68,7 +85,11 @@ function decodedGeometryBytes({ accessors, bufferViews }: Gltf): number {
   const copied = (accessors ?? []).reduce(
     (all, { count, type, componentType }) =>
       all +
-      productOfSizesOrZero(count, COMPONENT_COUNTS[type ?? ''] ?? 16, COMPONENT_BYTES[componentType ?? 0] ?? 4),
+      productOfSizesOrZero(
+        count,
+        COMPONENT_COUNTS[type ?? ''] ?? 16,
+        COMPONENT_BYTES[componentType ?? 0] ?? 4,
+      ),
     0,
   );
   return Math.max(unpacked, copied);
@@ -88,7 +109,10 @@ function bytesOfCopiedBufferViews({ accessors, bufferViews, meshes, images }: Gl
         (extensions?.KHR_draco_mesh_compression as { bufferView?: number } | undefined)?.bufferView,
       );
   const used = [...meshViews, ...(images ?? []).map(({ bufferView }) => bufferView)];
-  return used.reduce<number>((all, view) => all + productOfSizesOrZero(bufferViews?.[view ?? -1]?.byteLength), 0);
+  return used.reduce<number>(
+    (all, view) => all + productOfSizesOrZero(bufferViews?.[view ?? -1]?.byteLength),
+    0,
+  );
 }
 
 /**
@@ -111,9 +135,16 @@ function blendshapeTextureBytes({ accessors, meshes }: Gltf): number {
     .reduce((all, primitive) => all + bytes(primitive), 0);
 }
 
-/** The number of objects that are loaded: parts of a mesh once for each node that shows it. */
-function countLoadedObjects({ nodes, skins, meshes }: Gltf): number {
-  const parts = ({ mesh }: GltfNode) => (mesh === undefined ? 0 : (meshes?.[mesh]?.primitives?.length ?? 0));
+/** The number of objects that are loaded: parts of a mesh once for each node or instance that shows it. */
+function countLoadedObjects({ accessors, nodes, skins, meshes }: Gltf): number {
+  const parts = ({ mesh, extensions }: GltfNode) => {
+    const instancing = extensions?.EXT_mesh_gpu_instancing as
+      | { attributes?: Record<string, number> }
+      | undefined;
+    const counts = Object.values(instancing?.attributes ?? {}).map((i) => Number(accessors?.[i]?.count ?? 0));
+    const instances = Math.max(1, ...counts);
+    return mesh === undefined ? 0 : (meshes?.[mesh]?.primitives?.length ?? 0) * instances;
+  };
   const joints = (skins ?? []).reduce((all, skin) => all + (skin.joints?.length ?? 0), 0);
   const shown = (nodes ?? []).reduce((all, node) => all + 1 + parts(node), joints);
   // A valid document has fewer children than nodes.

@@ -14,6 +14,7 @@ const JSON_CHUNK = 0x4e4f534a;
 const BINARY_CHUNK = 0x004e4942;
 const HEADER = 12;
 const CHUNK_HEADER = 8;
+const [COMMA, BRACKET, BRACE] = [0x2c, 0x5b, 0x7b];
 
 /** Whether the bytes begin like a GLB. */
 export function isGlb(file: ArrayBuffer): boolean {
@@ -41,10 +42,18 @@ export function parseGlb(file: ArrayBuffer): ParsedGlb {
   };
 }
 
-/** Parses the JSON of a glTF document. Bytes after it that mean nothing (zeros, blanks) are ignored. */
+/** The most values of a description. Avatars have some ten thousands; each takes some fifty bytes of memory. */
+const MAX_JSON_VALUES = 2_000_000;
+
+/**
+ * Parses the JSON of a glTF document. Bytes after it that mean nothing (zeros, blanks) are ignored. Throws an error with
+ * the reason when it is none, or has so many values that they would fill the page's memory.
+ */
 export function parseGltfJson(bytes: Uint8Array): Gltf {
   let end = bytes.length;
   while (end > 0 && (bytes[end - 1] ?? 0) <= 0x20) end -= 1;
+  if (hasMoreValues(bytes.subarray(0, end), MAX_JSON_VALUES))
+    throw new Error(`its description consists of more than ${MAX_JSON_VALUES} values`);
   let gltf: unknown;
   try {
     gltf = JSON.parse(new TextDecoder().decode(bytes.subarray(0, end)));
@@ -54,6 +63,16 @@ export function parseGltfJson(bytes: Uint8Array): Gltf {
   if (typeof gltf !== 'object' || gltf === null || Array.isArray(gltf))
     throw new Error('the description in the file is no glTF document');
   return gltf as Gltf;
+}
+
+/**
+ * Whether JSON has more than so many values. Each begins behind a comma or a bracket. Those in texts count, too: they are
+ * few, also in embedded files.
+ */
+function hasMoreValues(json: Uint8Array, most: number): boolean {
+  let signs = 0;
+  for (const byte of json) if (byte === COMMA || byte === BRACKET || byte === BRACE) signs += 1;
+  return signs > most;
 }
 
 /** The binary chunk at an offset, or at the next multiple of four; empty when there is none. */

@@ -1,5 +1,6 @@
 // Reads the size of an image from its first bytes: PNG, JPEG, WebP, AVIF and KTX2, the formats of glTF
 // and its extensions.
+import { type CodedItems, readLargestCodedSize } from './av1-size';
 
 /** Width and height of an image, in pixels. */
 export interface ImageSize {
@@ -92,6 +93,7 @@ function readWebpSize(view: DataView): ImageSize | null {
 
 const [FTYP, MOOV, META] = [0x66747970, 0x6d6f6f76, 0x6d657461];
 const [IPRP, IPCO, ISPE] = [0x69707270, 0x6970636f, 0x69737065];
+const [IINF, ILOC, IDAT] = [0x69696e66, 0x696c6f63, 0x69646174];
 
 /** A box of an AVIF: where its content begins and ends, in bytes from the start of the file. */
 interface IsoBox {
@@ -101,22 +103,31 @@ interface IsoBox {
 }
 
 /**
- * The largest size that a property of an AVIF states (`ispe`): that of the whole image. Null for an image sequence, whose
- * size is elsewhere.
+ * The largest size of an AVIF: that a property states (`ispe`), as that of the whole image, or that a picture in it has.
+ * Null for an image sequence, whose size is elsewhere, and when the size of a picture is unknown.
  */
-function readAvifSize(view: DataView, start = 0, end = view.byteLength): ImageSize | null {
-  let largest: ImageSize | null = null;
-  for (const box of isoBoxes(view, start, end)) {
-    if (box.type === MOOV) return null;
-    let size: ImageSize | null = null;
-    // After their version and flags.
-    if (box.type === META) size = readAvifSize(view, box.start + 4, box.end);
-    else if (box.type === IPRP || box.type === IPCO) size = readAvifSize(view, box.start, box.end);
-    else if (box.type === ISPE)
-      size = { width: view.getUint32(box.start + 4), height: view.getUint32(box.start + 8) };
-    if (size && size.width * size.height > (largest ? largest.width * largest.height : 0)) largest = size;
-  }
-  return largest;
+function readAvifSize(view: DataView): ImageSize | null {
+  const sizes: ImageSize[] = [];
+  const found: Partial<CodedItems> & { isFilm?: boolean } = {};
+  const read = (from: number, until: number): void => {
+    for (const { type, start, end } of isoBoxes(view, from, until)) {
+      const content = () => new DataView(view.buffer, view.byteOffset + start, end - start);
+      // After their version and flags.
+      if (type === META) read(start + 4, end);
+      else if (type === IPRP || type === IPCO) read(start, end);
+      else if (type === ISPE)
+        sizes.push({ width: view.getUint32(start + 4), height: view.getUint32(start + 8) });
+      else if (type === IINF) found.types = content();
+      else if (type === ILOC) found.places = content();
+      else if (type === IDAT) found.data = content();
+      else if (type === MOOV) found.isFilm = true;
+    }
+  };
+  read(0, view.byteLength);
+  const { types, places, data = null } = found;
+  if (found.isFilm || sizes.length === 0 || !types || !places) return null;
+  const coded = readLargestCodedSize(view, { types, places, data });
+  return coded && [...sizes, coded].reduce((a, b) => (b.width * b.height > a.width * a.height ? b : a));
 }
 
 /** The boxes in a range of bytes, until one is not complete. */

@@ -7,7 +7,7 @@ import { type AvatarFile, bufferViewBytes, viewOfBufferRange } from './avatar-fi
 import { countGlbContents, type GlbStatistics } from './avatar-statistics';
 import { MAX_TEXTURE_SIZE } from './decode-bitmap';
 import { type Decoders, loadDecoders } from './decoders';
-import { checkModelBlendshapeLimits } from './document-limits';
+import { checkModelBlendshapeLimits, checkModelDrawingLimits } from './document-limits';
 import { ANIMATED_BLENDSHAPES } from './expression';
 import type { Gltf } from './gltf';
 import { openAvatarFile } from './open-avatar-file';
@@ -55,6 +55,7 @@ export async function loadAvatar(
       .parseAsync(images.replaceIn(gltf) as unknown as string, '')
       .catch((error: unknown) => Promise.reject(describeParseError(error)));
     checkModelBlendshapeLimits(scene);
+    checkModelDrawingLimits(scene);
     if (hasLostItsColours(gltf, scene))
       throw new Error('no picture of its surface can be decoded, and the figure would be white');
     return {

@@ -57,12 +57,29 @@ describe('a zip archive', () => {
     expect(() => unpackAvatar(buffer(archive))).toThrow(reason);
   });
 
-  it('is refused when it unpacks to more than a screen’s memory', () => {
-    const archive = zipSync({ 'avatar.glb': new Uint8Array(64) }, { level: 0 });
+  // Of a compressed entry the unpacked size counts, of a stored one what is taken out of the archive.
+  it.each<[what: string, level: 0 | 6, field: number]>([
+    ['unpacked', 6, 24],
+    ['stored', 0, 20],
+  ])('is refused when the %s bytes of its entries exceed a screen’s memory', (_, level, field) => {
+    const archive = zipSync({ 'avatar.glb': new Uint8Array(64) }, { level });
     // The size in the directory at its end, which is all that is looked at.
     const view = new DataView(archive.buffer);
     const directory = archive.findIndex((_, i) => i > 4 && view.getUint32(i) === 0x504b0102);
-    view.setUint32(directory + 24, 4_000_000_000, true);
+    view.setUint32(directory + field, 4_000_000_000, true);
+    expect(() => unpackAvatar(buffer(archive))).toThrow(/unpacks to more than/);
+  });
+
+  it('is refused when entries that share their bytes exceed a screen’s memory together', () => {
+    const names = Array.from({ length: 5 }, (_, i) => `${i}.png`);
+    const archive = zipSync(Object.fromEntries(names.map((name) => [name, new Uint8Array(8)])), { level: 0 });
+    const view = new DataView(archive.buffer);
+    for (let at = 0; at + 4 < archive.length; at += 1) {
+      if (view.getUint32(at) !== 0x504b0102) continue;
+      view.setUint32(at + 20, 50_000_000, true);
+      view.setUint32(at + 24, 0, true);
+      view.setUint32(at + 42, 0, true);
+    }
     expect(() => unpackAvatar(buffer(archive))).toThrow(/unpacks to more than/);
   });
 });
@@ -89,6 +106,21 @@ describe('a document', () => {
     ['empty', new Uint8Array()],
   ])('is refused when it is %s', (what, bytes) => {
     expect(() => unpackAvatar(buffer(bytes))).toThrow(what);
+  });
+});
+
+describe('the description of a file', () => {
+  it('is refused when it has more values than any avatar, before they are made', () => {
+    const parse = vi.spyOn(JSON, 'parse');
+    const many = `{"extras":[${'{},'.repeat(1_200_000)}0]}`;
+    for (const bytes of [glb(many), buffer(text(many)), buffer(zipSync({ 'a.gltf': text(many) }))])
+      expect(() => unpackAvatar(bytes)).toThrow(/description consists of more than/);
+    expect(parse).not.toHaveBeenCalled();
+  });
+
+  it('may have much text, as a document with its data in it has', () => {
+    const gltf = { extras: 'A'.repeat(5_000_000) };
+    expect(unpackAvatar(buffer(text(gltf))).gltf).toEqual(gltf);
   });
 });
 

@@ -20,14 +20,16 @@ export function unpackAvatar(file: ArrayBuffer): AvatarFile {
 
 /** Opens the avatar in a zip archive: a GLB or VRM, else a glTF document with the files beside it. */
 function unpackAvatarZip(archive: Uint8Array): AvatarFile {
-  let size = 0;
+  let copied = 0;
   let entries: Record<string, Uint8Array>;
   try {
     entries = unzipSync(archive, {
-      filter: ({ name, originalSize }) => {
+      filter: ({ name, size, originalSize }) => {
         if (!isPartOfGltf(name)) return false;
-        size += originalSize;
-        if (size > MAX_READ_BYTES) throw new Error(`it unpacks to more than ${MAX_READ_BYTES} bytes`);
+        // A stored entry is copied by its size in the archive, whatever it says that it unpacks to. Entries may share
+        // their bytes.
+        copied += Math.max(size, originalSize);
+        if (copied > MAX_READ_BYTES) throw new Error(`it unpacks to more than ${MAX_READ_BYTES} bytes`);
         return true;
       },
     });
@@ -56,7 +58,9 @@ function isPartOfGltf(name: string): boolean {
 
 /** Finds files beside a document in an archive, also by another spelling of their path: packers change it. */
 function createFileFinderInZip(entries: Record<string, Uint8Array>, document: string): FileFinder {
-  const all = new Map(Object.entries(entries).map(([path, bytes]) => [normalizePathToLowerCase(path), bytes]));
+  const all = new Map(
+    Object.entries(entries).map(([path, bytes]) => [normalizePathToLowerCase(path), bytes]),
+  );
   const folder = normalizePathToLowerCase(document).replace(/[^/]*$/, '');
   return (uri) => {
     const named = [uri, decodePercents(uri)].map((name) => all.get(normalizePathToLowerCase(folder + name)));

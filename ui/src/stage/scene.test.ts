@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { screens } from '../../fake/fixtures';
-import { CONTOUR_FRAME, createContourPathData } from './contour-path';
+import { CONTOUR_FRAME, createContourDrawing } from './contour-path';
 import { sceneBehindDialog, sceneForScreen } from './scene';
 
 it('lights the figure by the avatar’s progress', () => {
@@ -75,8 +75,8 @@ it('draws in its place what has happened', () => {
 });
 
 it('draws the figure inside its frame', () => {
-  const points = createContourPathData()
-    .split(/[ML]/)
+  const points = createContourDrawing()
+    .lines.split(/[ML]/)
     .slice(1)
     .map((pair) => pair.split(' ').map(Number) as [number, number]);
   expect(points.length).toBeGreaterThan(5000);

@@ -351,6 +351,31 @@ impl Kiosk {
         active_visit.screen_state.saved_file_path(name).filter(|_| id.to_string() == visit)
     }
 
+    /// Records that the page asks for a saved file of the visit on the screen, for
+    /// [`withhold_model_after_page_end`](Self::withhold_model_after_page_end).
+    pub fn record_file_request_of_page(&self, visit: &str, name: &str) {
+        let mut state = self.lock_kiosk_state();
+        if let Some((_, active_visit)) = state.shown_visit_mut().filter(|(id, _)| id.to_string() == visit) {
+            active_visit.screen_state.record_file_request(name);
+        }
+    }
+
+    /// Withholds the avatar on the screen from the page if the page crashed or froze after it asked for it: the screen
+    /// then has the portrait. Without this, a file that ends the page would do so each time it is shown.
+    pub fn withhold_model_after_page_end(&self) {
+        let mut state = self.lock_kiosk_state();
+        let withholds = state.shown_visit_mut().is_some_and(|(id, active_visit)| {
+            let withholds = active_visit.screen_state.withhold_requested_model();
+            if withholds {
+                tracing::warn!(visit = %id, "the page ended while it showed this avatar, which is not shown in 3D again");
+            }
+            withholds
+        });
+        if withholds {
+            self.publish_snapshot_if_changed(&mut state);
+        }
+    }
+
     /// Interrupts every visit and waits until each has written its end.
     pub async fn stop_visits(&self) {
         {

@@ -126,6 +126,12 @@ impl KioskState {
         self.visits.get(id).map(|active_visit| (*id, active_visit))
     }
 
+    /// The visit on the screen, to be changed.
+    pub(super) fn shown_visit_mut(&mut self) -> Option<(VisitId, &mut ActiveVisit)> {
+        let ShownScreenKind::Visit(id) = &self.shown else { return None };
+        self.visits.get_mut(id).map(|active_visit| (*id, active_visit))
+    }
+
     /// The visit that the screen is about: also its ticket, and while it is being forgotten.
     pub(super) fn find_visit_id_of_screen(&self) -> Option<VisitId> {
         match &self.shown {
