@@ -92,8 +92,8 @@ window.drawHeads = async (shots, columns, width, height) => {
       for (const [name, index] of Object.entries(names)) weights[index] = shot.face[name] ?? 0;
     });
     const camera = new PerspectiveCamera(24, width / height, 0.1, 50);
-    // The whole bust, turned too.
-    camera.position.set(0, 0.02, 6.3);
+    // Head and shoulders, turned too.
+    camera.position.set(0, 0.43, 3.6);
     renderer.render(scene, camera);
     const canvas = document.createElement('canvas');
     canvas.width = width;
