@@ -18,7 +18,7 @@ import { visitorPresenceTimer } from '../state/visitor-presence-timer';
 const opened = vi.hoisted(() => ({ stage: vi.fn() }));
 vi.mock('../reveal/avatar-stage', () => ({ loadAndShowAvatar: opened.stage }));
 // The first import is slow.
-beforeAll(() => import('../desk/Desk.svelte'));
+beforeAll(() => import('../desk/Desk.svelte'), 240_000);
 beforeEach(() => {
   preferReducedMotion();
   opened.stage.mockReset();

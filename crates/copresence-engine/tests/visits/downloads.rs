@@ -774,7 +774,7 @@ async fn a_lost_file_does_not_end_the_visit_while_another_may_still_come() {
         _ => Response::default(),
     })
     .await;
-    let ended = fixture.run_visit_with_limits(|limits| limits.patience = SHORT_PATIENCE).await;
+    let ended = fixture.run_visit_with_limits(|limits| limits.patience = Duration::from_secs(2)).await;
     interrupted(&fixture, &ended).await;
     gone.store(false, Ordering::SeqCst);
     let all = recover_fixture_visits(&fixture).await;
