@@ -34,6 +34,7 @@ closed-staff =
 
 consent-title = Bevor es losgeht.
 consent-agree = Einverstanden
+consent-more = Weiterlesen
 consent-not-now = Lieber nicht
 consent-onward = dann wählen
 
@@ -116,7 +117,8 @@ ticket-on-phone = Auf deinem Handy steht es auch.
 ticket-code = Dein Code
 ticket-done = Alles klar
 tickets = Tickets
-ticket-ready = Fertig
+tickets-ready = Fertig zum Abholen
+tickets-making = Noch in Arbeit
 ticket-being-made = { $name }: noch in Arbeit
 ticket-being-recorded = { $name }: nimmt noch auf
 ticket-announced = { $name } ist fertig!

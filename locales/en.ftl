@@ -47,6 +47,8 @@ closed-staff =
 
 consent-title = Before we begin.
 consent-agree = I agree
+# A button at the end of a text that goes on below
+consent-more = Read on
 consent-not-now = Not now
 # After a symbol that points down, to the answers
 consent-onward = then choose
@@ -132,7 +134,9 @@ ticket-on-phone = It’s on your phone, too.
 ticket-code = Your code
 ticket-done = Got it
 tickets = Tickets to pick up
-ticket-ready = Ready
+# Headings of the tickets on the first screen
+tickets-ready = Ready to pick up
+tickets-making = In the making
 # $name: the name of a ticket
 ticket-being-made = { $name }: still being made
 ticket-being-recorded = { $name }: still recording

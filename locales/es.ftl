@@ -34,6 +34,7 @@ closed-staff =
 
 consent-title = Antes de empezar.
 consent-agree = Acepto
+consent-more = Seguir leyendo
 consent-not-now = Ahora no
 consent-onward = y luego elige
 
@@ -124,7 +125,8 @@ ticket-on-phone = También está en tu móvil.
 ticket-code = Tu código
 ticket-done = Entendido
 tickets = Tiques
-ticket-ready = Listo
+tickets-ready = Listos para recoger
+tickets-making = En preparación
 ticket-being-made = { $name }: aún en proceso
 ticket-being-recorded = { $name }: aún grabando
 ticket-announced = ¡{ $name } ya está!

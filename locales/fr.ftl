@@ -34,6 +34,7 @@ closed-staff =
 
 consent-title = Avant de commencer.
 consent-agree = J’accepte
+consent-more = Lire la suite
 consent-not-now = Pas maintenant
 consent-onward = puis choisissez
 
@@ -124,7 +125,8 @@ ticket-on-phone = Il est aussi sur votre téléphone.
 ticket-code = Votre code
 ticket-done = C’est noté
 tickets = Tickets
-ticket-ready = Prêt
+tickets-ready = Prêts à récupérer
+tickets-making = En préparation
 ticket-being-made = { $name } : en cours
 ticket-being-recorded = { $name } : tournage en cours
 ticket-announced = { $name } : c’est prêt !

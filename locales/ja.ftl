@@ -35,6 +35,7 @@ closed-staff =
 
 consent-title = はじめる​前に
 consent-agree = 同意する
+consent-more = 続きを読む
 consent-not-now = 今はやめる
 consent-onward = で選択へ
 
@@ -109,7 +110,8 @@ ticket-on-phone = スマホにも​表示されています。
 ticket-code = 受け取り番号
 ticket-done = わかりました
 tickets = 引換券
-ticket-ready = 完成
+tickets-ready = 受け取れます
+tickets-making = 作成中
 ticket-being-made = { $name }：作成中
 ticket-being-recorded = { $name }：撮影中
 ticket-announced = 「{ $name }」の​方、​できました！

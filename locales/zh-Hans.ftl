@@ -34,6 +34,7 @@ closed-staff =
 
 consent-title = 开始之前
 consent-agree = 同意
+consent-more = 继续阅读
 consent-not-now = 暂时不要
 consent-onward = 再选择
 
@@ -108,7 +109,8 @@ ticket-on-phone = 手机上也能看到。
 ticket-code = 取件码
 ticket-done = 知道了
 tickets = 取件票
-ticket-ready = 已完成
+tickets-ready = 可以取件
+tickets-making = 制作中
 ticket-being-made = { $name }：制作中
 ticket-being-recorded = { $name }：录制中
 ticket-announced = { $name }已经做好了！

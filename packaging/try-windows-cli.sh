@@ -32,7 +32,11 @@ fail() {
     exit 1
 }
 run() {
-    "$runner" "$program" --config profiles.toml --data-dir data --out out "$@"
+    (start "$@")
+}
+# Replaces this shell by the program: behind `&`, `$!` is then the process to kill.
+start() {
+    exec "$runner" "$program" --config profiles.toml --data-dir data --out out "$@"
 }
 # The value of a key in the first line of JSON of a file.
 json_value() {
@@ -59,7 +63,7 @@ run --version >version.log 2>&1 || fail "--version"
 tr -d '\r' <version.log
 
 echo "== A sandbox"
-run --json sandbox --listen 127.0.0.1:0 --speed 20 >sandbox.log 2>sandbox.err.log &
+start --json sandbox --listen 127.0.0.1:0 --speed 20 >sandbox.log 2>sandbox.err.log &
 sandbox=$!
 wait_for_line sandbox.log '"listening"' "$sandbox"
 url=$(json_value sandbox.log url)
@@ -83,7 +87,7 @@ run --json --profile booth visit --auto >visit.log 2>&1 || fail "the visit ended
 test "$(saved_avatars)" = 1 || fail "no avatar is saved"
 
 echo "== A visit that is killed, and recovered"
-run --json --profile booth visit --auto >killed.log 2>&1 &
+start --json --profile booth visit --auto >killed.log 2>&1 &
 visit=$!
 wait_for_line killed.log '"event":"invited"' "$visit"
 kill -KILL "$visit"

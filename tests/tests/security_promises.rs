@@ -48,7 +48,9 @@ fn existing_tests(repository: &Path) -> BTreeSet<String> {
                 names.extend(test_functions(&text));
                 if text.contains("#[test]") || text.contains("::test") {
                     names.insert(name.to_owned());
-                    names.extend(path.strip_prefix(repository).ok().and_then(Path::to_str).map(str::to_owned));
+                    let relative = path.strip_prefix(repository).ok().and_then(Path::to_str);
+                    // The document has slashes, also where the system has backslashes.
+                    names.extend(relative.map(|relative| relative.replace(std::path::MAIN_SEPARATOR, "/")));
                 }
             }
         }

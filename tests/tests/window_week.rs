@@ -98,31 +98,27 @@ async fn run_visit(kiosk: &DrivenKiosk, number: usize, kill_moment: Option<KillM
     kiosk.app.click_element("[data-testid=start]", RENDER_TIMEOUT).await?;
     kiosk.await_screen("invite").await?;
     match kill_moment {
-        Some(KillMoment::FilesSaved) => {
-            kiosk.set_faults(r#"[{"on":"file","file":"avatar.glb","do":{"slow_body":{"bytes_per_second":80000}}}]"#)?
-        }
-        Some(KillMoment::CodeScanned) => {
+        Some(KillMoment::CodeScanned) => return kiosk.scan_code(TokenScenario::Happy),
+        Some(KillMoment::AvatarMade) => {
             kiosk.scan_code(TokenScenario::Happy)?;
-            return Ok(());
+            return kiosk.await_screen("making").await;
         }
-        _ => {}
+        Some(KillMoment::FilesSaved) => {
+            kiosk.set_faults(r#"[{"on":"file","file":"avatar.glb","do":{"slow_body":{"bytes_per_second":80000}}}]"#)?;
+            kiosk.scan_code(TokenScenario::ExistingAvatar)?;
+            return kiosk.await_screen("saving").await;
+        }
+        Some(KillMoment::AvatarShown) | None => {}
     }
-    let is_recorded = number.is_multiple_of(2) && !matches!(kill_moment, Some(KillMoment::FilesSaved));
-    if is_recorded {
+    if number.is_multiple_of(2) {
         kiosk.scan_code(TokenScenario::Happy)?;
         kiosk.await_screen("making").await?;
-        if matches!(kill_moment, Some(KillMoment::AvatarMade)) {
-            return Ok(());
-        }
         kiosk.advance_clock(Duration::from_mins(10))?;
     } else {
         kiosk.scan_code(TokenScenario::ExistingAvatar)?;
     }
-    if matches!(kill_moment, Some(KillMoment::FilesSaved)) {
-        return kiosk.await_screen("saving").await;
-    }
     kiosk.await_reveal().await?;
-    if matches!(kill_moment, Some(KillMoment::AvatarShown)) {
+    if kill_moment.is_some() {
         return Ok(());
     }
     kiosk.leave_reveal().await?;

@@ -48,7 +48,10 @@ function hideAndMeasureTexts(around: boolean): MeasuredText[] {
     const style = getComputedStyle(parent);
     const range = document.createRange();
     range.selectNodeContents(node);
-    const { x, y, width, height } = range.getBoundingClientRect();
+    const { x, y, width, height: whole } = range.getBoundingClientRect();
+    // What has been scrolled out of sight is not read.
+    const scrolled = parent.closest('[data-scrolls]')?.getBoundingClientRect();
+    const height = scrolled ? Math.min(y + whole, scrolled.bottom) - y : whole;
     if (width < 2 || height < 2 || style.visibility === 'hidden') continue;
     const [r = 0, g = 0, b = 0] = (style.color.match(/[\d.]+/g) ?? []).map(Number);
     const rem = Number.parseFloat(getComputedStyle(document.documentElement).fontSize);

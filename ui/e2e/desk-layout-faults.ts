@@ -48,6 +48,41 @@ export function deskFaults(): string[] {
     )
       faults.push(`${name(el)} is too small (${style.fontSize})`);
   }
+  // Text over text. What is scrolled out of sight or hidden covers nothing.
+  const lines: { el: Element; box: DOMRect }[] = [];
+  const walker = document.createTreeWalker(top, NodeFilter.SHOW_TEXT);
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    const el = node.parentElement;
+    if (!el || !node.textContent?.trim() || !shown(el) || el.closest('svg, textarea, select, .sr-only'))
+      continue;
+    const range = document.createRange();
+    range.selectNodeContents(node);
+    for (const { left, top: upper, right, bottom } of range.getClientRects()) {
+      // Line boxes are higher than their letters.
+      const inset = (bottom - upper) / 4;
+      let [x0, y0, x1, y1] = [left, upper + inset, right, bottom - inset];
+      for (let up: Element | null = el; up && up !== desk; up = up.parentElement) {
+        const style = getComputedStyle(up);
+        if (style.overflow !== 'visible') {
+          const clip = up.getBoundingClientRect();
+          [x0, y0] = [Math.max(x0, clip.left), Math.max(y0, clip.top)];
+          [x1, y1] = [Math.min(x1, clip.right), Math.min(y1, clip.bottom)];
+        }
+        if (style.position === 'fixed') break;
+      }
+      if (x1 - x0 > 2 && y1 - y0 > 2) lines.push({ el, box: new DOMRect(x0, y0, x1 - x0, y1 - y0) });
+    }
+  }
+  const covered = new Set<string>();
+  for (const [i, one] of lines.entries()) {
+    for (const other of lines.slice(i + 1)) {
+      if (one.el === other.el) continue;
+      const wide = Math.min(one.box.right, other.box.right) - Math.max(one.box.left, other.box.left);
+      const high = Math.min(one.box.bottom, other.box.bottom) - Math.max(one.box.top, other.box.top);
+      if (wide > 2 && high > 2) covered.add(`${name(one.el)} lies over ${name(other.el)}`);
+    }
+  }
+  faults.push(...covered);
   for (const part of [
     'main',
     'nav',

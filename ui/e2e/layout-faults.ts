@@ -68,8 +68,9 @@ export function layoutFaults(isLonger = false): string[] {
     if (
       box.left < safe.x - quiet ||
       box.right > innerWidth - safe.x + quiet ||
-      box.top < safe.y - quiet / 4 ||
-      box.bottom > innerHeight - safe.y + quiet / 4
+      // What has been scrolled out of sight is nowhere.
+      (!el.closest('[data-scrolls]') &&
+        (box.top < safe.y - quiet / 4 || box.bottom > innerHeight - safe.y + quiet / 4))
     ) {
       const at = [box.left, box.top, box.right, box.bottom].map(Math.round).join(', ');
       faults.push(`${name(el)} leaves the title-safe frame (${at})`);
@@ -118,6 +119,13 @@ export function layoutFaults(isLonger = false): string[] {
         );
     }
   }
+  // The board of tickets stands below the mouth of the figure.
+  const board = document.querySelector('.tickets')?.getBoundingClientRect();
+  const figure = document.querySelector('.place')?.getBoundingClientRect();
+  if (board && figure && board.top < figure.top + figure.height * 0.62)
+    faults.push(
+      `the tickets cover the face of the figure, by ${Math.round(figure.top + figure.height * 0.62 - board.top)} px`,
+    );
   const active = document.activeElement;
   if (!active || active === document.body) faults.push('nothing has the focus');
   else if (!top.contains(active)) faults.push('the focus is beneath what lies on top');

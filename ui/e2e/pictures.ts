@@ -1,6 +1,6 @@
 // Pictures of the screens and of what is shown over them (`screen-states.ts`): `npm run screens [-- NAME… SIZE…
-// LANGUAGE… --motion]`, AVATAR=/path/to/avatar.glb. With `--out DIR` those for the documentation: at 1080p in
-// English, as JPEG.
+// LANGUAGE… --motion]`, AVATAR=/path/to/avatar.glb. With `--out DIR` those for the documentation, as JPEG: at 1080p in
+// English, unless another size or language is named, which is then in the name of the file.
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { LOCALES } from '../src/language/locales';
@@ -29,7 +29,11 @@ for (const sizeName of chosen(sizeNames, flat ? ['1920x1080'] : sizeNames)) {
   const opened = await openPage(browser, site, { size, motion, ...avatar.opening });
   for (const locale of chosen([...LOCALES, 'long', 'mirrored'] as const, ['en'])) {
     for (const name of chosen(STATES, STATES)) {
-      const where = [name, ...(flat ? [] : [sizeName]), ...(locale === 'en' ? [] : [locale])].join('-');
+      const where = [
+        name,
+        ...(flat && sizeName === '1920x1080' ? [] : [sizeName]),
+        ...(locale === 'en' ? [] : [locale]),
+      ].join('-');
       await showState(opened.page, name, locale);
       const path = join(out, `${where}.${flat ? 'jpg' : 'png'}`);
       await opened.page.screenshot({

@@ -208,6 +208,10 @@ describe('the avatar', () => {
     await page.evaluate(() => window.fake?.setBooth({ idle_seconds: 1 }));
     const warning = await page.getByTestId('idle').boundingBox();
     await finishAnimations(page);
+    // The clock of the warning changes every second.
+    await page.locator('[data-testid=idle] .clock').evaluate((clock) => {
+      (clock as HTMLElement).style.visibility = 'hidden';
+    });
     // Beside the text of the warning.
     clip.x = Math.max(clip.x, (warning?.x ?? 0) + (warning?.width ?? 0));
     clip.width = Math.min(640, box.x + box.width) - clip.x;

@@ -317,7 +317,7 @@ describe('two visitors at once', () => {
     // The second visitor comes first.
     await page.keyboard.press('ArrowRight');
     await on('ticket-blue-comet');
-    await page.keyboard.press('ArrowRight');
+    await page.keyboard.press('ArrowDown');
     await on('ticket-orange-rocket');
     await page.keyboard.press('Enter');
     await on('digit-5');

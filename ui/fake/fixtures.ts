@@ -107,7 +107,7 @@ const consent =
 /** Nearly the maximum length of an operator's text, in two paragraphs. */
 const longConsent = `${consent} Whoever is under sixteen needs a parent who agrees.
 
-The avatar stays here until tomorrow night, and goes sooner if you ask us at the counter or press “Delete my avatar”. We see neither your phone nor your number. The pictures of your face are sent to the avatar studio for this purpose alone and are deleted there within a day. You may stop at any moment and have everything deleted. Questions? Write to privacy@fair.example.`;
+The avatar stays here for a day, and goes sooner if you ask us at the counter or press “Delete my avatar”. We see neither your phone nor your number. The pictures of your face are sent to the avatar studio for this purpose alone and are deleted there within a day. You may stop at any moment and have everything deleted. Questions? Write to privacy@fair.example.`;
 
 const consentInGerman =
   'Wir filmen dein Gesicht mit deinem eigenen Telefon und machen daraus einen Avatar. Er ist auf diesem Bildschirm zu sehen, auch für andere, und wird auf dieser Konsole gespeichert. Sonst bekommt ihn niemand.';
@@ -118,13 +118,18 @@ const consentInFrench =
 /** The maximum length, with long German words. */
 const longConsentInGerman = `${consentInGerman}
 
-Wer unter sechzehn ist, braucht das Einverständnis einer erziehungsberechtigten Person. Der Avatar bleibt bis morgen Abend hier und wird früher gelöscht, wenn du „Meinen Avatar löschen“ drückst. Die Gesichtsaufnahmen gehen nur dazu an das Avatarstudio und werden dort binnen eines Tages gelöscht. Datenschutzbeauftragte: datenschutz@messegesellschaft.example. Du kannst jederzeit aufhören.`;
+Wer unter sechzehn ist, braucht das Einverständnis einer erziehungsberechtigten Person. Der Avatar bleibt einen Tag lang hier und wird früher gelöscht, wenn du „Meinen Avatar löschen“ drückst. Die Gesichtsaufnahmen gehen nur dazu an das Avatarstudio und werden dort binnen eines Tages gelöscht. Datenschutzbeauftragte: datenschutz@messegesellschaft.example. Du kannst jederzeit aufhören.`;
 
 /** The maximum length in ideographs, which are as wide as they are high. */
-const denseConsent =
-  'お客様のスマートフォンで顔を撮影し、アバターを作成します。完成したアバターはこの画面に表示され、この端末に保存されます。第三者に渡すことはありません。'
-    .repeat(9)
-    .slice(0, 600);
+const denseConsent = `お客様のスマートフォンで顔を撮影し、その画像からアバターを作成します。撮影はお客様ご自身の操作で始まり、いつでも中止できます。完成したアバターはこの画面に大きく表示されるため、会場にいる他の方からも見えることをご了承ください。アバターのファイルはこの端末に保存され、展示が終わるまで体験のためにだけ使用します。第三者に販売したり、広告に利用したりすることはありません。
+
+顔の画像は、アバターを作成する目的に限ってアバター制作サービスへ送信され、作成から二十四時間以内に削除されます。お客様のお名前、電話番号、メールアドレスは一切お預かりしません。スマートフォンの中にある写真や連絡先を読み取ることもありません。
+
+十六歳未満の方がご利用になる場合は、保護者の方が内容を確認し、同意してください。ほかの方の顔を、その方の許可なく撮影することはご遠慮ください。
+
+保存されたアバターは、画面の「アバターを削除」からいつでも消去できます。お帰りになった後で削除をご希望の場合は、引換券の番号を添えて受付までお申し出ください。番号をお忘れのときは、おおよその来場時刻をお知らせいただければ係員がお調べします。
+
+同意なさらない場合は「今はやめる」を選んでください。その場合も、会場のほかの展示はすべてご覧いただけます。個人情報の取り扱いについてご不明な点があれば、お近くの係員までお気軽にお尋ねください。`;
 
 /** The pickup code of every ticket here. */
 export const PICKUP_CODE = '0417';

@@ -2,12 +2,13 @@
 import {
   ACESFilmicToneMapping,
   Box3,
-  Color,
+  CanvasTexture,
   Group,
   type Mesh,
   type Object3D,
   PerspectiveCamera,
   Scene,
+  SRGBColorSpace,
   Vector3,
   WebGLRenderer,
 } from 'three';
@@ -34,6 +35,23 @@ const renderer = new WebGLRenderer({ antialias: true, preserveDrawingBuffer: tru
 renderer.toneMapping = ACESFilmicToneMapping;
 renderer.toneMappingExposure = 0.95;
 const light = loadStudioEnvironment();
+/** Light behind the head: dark hair and skin stand out, and the edges of the cells stay dark. */
+function createBackdrop(): CanvasTexture {
+  const canvas = document.createElement('canvas');
+  canvas.width = canvas.height = 256;
+  const context = canvas.getContext('2d');
+  if (!context) throw new Error('there is no canvas');
+  const glow = context.createRadialGradient(128, 120, 10, 128, 128, 170);
+  glow.addColorStop(0, '#8d9cc9');
+  glow.addColorStop(0.55, '#4d5a87');
+  glow.addColorStop(1, '#20284a');
+  context.fillStyle = glow;
+  context.fillRect(0, 0, 256, 256);
+  const texture = new CanvasTexture(canvas);
+  texture.colorSpace = SRGBColorSpace;
+  return texture;
+}
+const backdrop = createBackdrop();
 const known = new Map<string, Object3D>();
 
 /** Loads a GLB, centred and scaled to two units. Each file is loaded once. */
@@ -61,20 +79,21 @@ window.drawHeads = async (shots, columns, width, height) => {
   for (const shot of shots) {
     const model = await loadNormalizedAvatar(shot.file);
     const scene = new Scene();
-    scene.background = new Color('#1a2038');
+    scene.background = backdrop;
     scene.environment = await light;
     scene.environmentIntensity = 0.55;
     const turntable = new Group();
     turntable.add(model);
     turntable.rotation.y = (shot.turn * Math.PI) / 180;
-    scene.add(turntable, createStudioLights());
+    scene.add(turntable, createStudioLights().group);
     model.traverse((object) => {
       const { morphTargetDictionary: names, morphTargetInfluences: weights } = object as Mesh;
       if (!names || !weights) return;
       for (const [name, index] of Object.entries(names)) weights[index] = shot.face[name] ?? 0;
     });
     const camera = new PerspectiveCamera(24, width / height, 0.1, 50);
-    camera.position.set(0, 0.08, 5.1);
+    // The whole bust, turned too.
+    camera.position.set(0, 0.02, 6.3);
     renderer.render(scene, camera);
     const canvas = document.createElement('canvas');
     canvas.width = width;

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import {
   overallProgressWhileMaking,
   progressWhileSaving,
+  RING_LENGTH,
   ringDashOffset,
   secondsUntil,
   sumDownloadedBytesAndShare,
@@ -66,16 +67,19 @@ describe('all files', () => {
 });
 
 describe('the ring', () => {
-  const around = 2 * Math.PI * 48;
   it('leaves out the remaining share', () => {
-    expect(ringDashOffset(0, 48)).toBeCloseTo(around);
-    expect(ringDashOffset(0.25, 48)).toBeCloseTo(around * 0.75);
-    expect(ringDashOffset(1, 48)).toBeCloseTo(0);
+    expect(ringDashOffset(0)).toBe(RING_LENGTH);
+    expect(ringDashOffset(0.25)).toBe(RING_LENGTH * 0.75);
+    expect(ringDashOffset(1)).toBe(0);
   });
   it('clamps invalid values', () => {
-    expect(ringDashOffset(7, 48)).toBeCloseTo(0);
-    expect(ringDashOffset(-1, 48)).toBeCloseTo(around);
-    expect(ringDashOffset(Number.NaN, 48)).toBeCloseTo(around);
+    expect(ringDashOffset(7)).toBe(0);
+    expect(ringDashOffset(-1)).toBe(RING_LENGTH);
+    expect(ringDashOffset(Number.NaN)).toBe(RING_LENGTH);
+  });
+  it('has room for whole dots, so that the dotted ring has no seam', () => {
+    const [dash, gap] = [6, 24];
+    expect((RING_LENGTH * 10) % (dash + gap)).toBe(0);
   });
 });
 

@@ -38,9 +38,12 @@ export function progressWhileSaving(files: readonly FileDownloadView[]): number 
   return MAKING_SHARE + (1 - MAKING_SHARE) * (sumDownloadedBytesAndShare(files).share ?? 0);
 }
 
-/** The `stroke-dashoffset` with which a circle shows `share` of its outline. */
-export function ringDashOffset(share: number, radius: number): number {
-  return 2 * Math.PI * radius * (1 - clampToZeroToOne(share));
+/** The `pathLength` of every ring. A whole number, so that dots divide it without a rest. */
+export const RING_LENGTH = 300;
+
+/** The `stroke-dashoffset` with which a ring shows `share` of its outline. */
+export function ringDashOffset(share: number): number {
+  return RING_LENGTH * (1 - clampToZeroToOne(share));
 }
 
 /** Whole seconds until an RFC 3339 instant, at least 0; null when it is absent or cannot be parsed. */

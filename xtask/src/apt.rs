@@ -1,6 +1,6 @@
 //! Installs packages on Debian and Ubuntu.
 
-use crate::project::{command_output, find_program};
+use crate::project::{find_program, try_command_stdout};
 use crate::steps::{StepFailure, StepSuccess, run_program_that_may_prompt};
 use std::process::Command;
 
@@ -35,7 +35,7 @@ pub(crate) fn install_packages(packages: &[&str]) -> Result<StepSuccess, StepFai
 /// asking questions.
 fn root_command_prefix() -> Option<Vec<&'static str>> {
     let quiet = ["env", "DEBIAN_FRONTEND=noninteractive"];
-    if command_output("id", &["-u"])? == "0" {
+    if try_command_stdout("id", &["-u"])? == "0" {
         return Some(quiet.to_vec());
     }
     find_program("sudo").map(|_| [&["sudo"][..], &quiet].concat())

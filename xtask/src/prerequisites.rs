@@ -1,6 +1,6 @@
 //! Checks for what the machine needs beside Rust, and installs it.
 
-use crate::project::{cargo_command, command_output, find_program, tools_dir};
+use crate::project::{cargo_command, find_program, tools_dir, try_command_stdout};
 use crate::steps::{StepFailure, StepPlan, StepSuccess, run_program};
 use crate::{Options, apt};
 
@@ -265,14 +265,14 @@ impl Prerequisite {
     fn is_prerequisite_present(&self) -> bool {
         match self.probe {
             PresenceProbe::Programs(names) => names.iter().all(|name| find_program(name).is_some()),
-            PresenceProbe::Font(language) => command_output("fc-list", &[&format!(":lang={language}"), "family"])
+            PresenceProbe::Font(language) => try_command_stdout("fc-list", &[&format!(":lang={language}"), "family"])
                 .is_some_and(|names| !names.is_empty()),
             PresenceProbe::FileInSubfolder { folder, file } => std::fs::read_dir(folder)
                 .is_ok_and(|entries| entries.flatten().any(|entry| entry.path().join(file).is_file())),
             PresenceProbe::PythonModule(name) => {
-                command_output("python3", &["-c", &format!("import {name}")]).is_some()
+                try_command_stdout("python3", &["-c", &format!("import {name}")]).is_some()
             }
-            PresenceProbe::Library(name) => command_output("pkg-config", &["--exists", name]).is_some(),
+            PresenceProbe::Library(name) => try_command_stdout("pkg-config", &["--exists", name]).is_some(),
         }
     }
 }
@@ -281,7 +281,7 @@ impl Prerequisite {
 fn check_node_and_npm() -> Result<StepSuccess, StepFailure> {
     let (major, minor) = MIN_NODE_VERSION;
     let remedy = format!("install Node {major}.{minor} or newer with npm, for example from https://nodejs.org");
-    let Some(version) = command_output("node", &["--version"]) else {
+    let Some(version) = try_command_stdout("node", &["--version"]) else {
         return Err(StepFailure::new("Node is missing; it builds the UI", remedy));
     };
     if find_program("npm").is_none() {

@@ -71,7 +71,7 @@ fn cargo_home() -> Option<PathBuf> {
 }
 
 /// What a program prints; `None` if it cannot be started or fails.
-pub(crate) fn command_output(program: impl AsRef<OsStr>, args: &[&str]) -> Option<String> {
+pub(crate) fn try_command_stdout(program: impl AsRef<OsStr>, args: &[&str]) -> Option<String> {
     let output = Command::new(program).args(args).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }

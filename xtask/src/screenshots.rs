@@ -6,8 +6,22 @@ use crate::steps::{StepFailure, StepPlan};
 use crate::ui::{self, npm_command_in_ui_folder};
 use crate::{Options, avatars};
 
+/// The states that are also photographed on a portrait screen and in another language: one of each kind.
+const PICTURED_ELSEWHERE: [&str; 10] = [
+    "attract",
+    "attract-tickets",
+    "consent",
+    "invite",
+    "invite-phones",
+    "making",
+    "reveal",
+    "reveal-portrait",
+    "ticket",
+    "over-forget",
+];
+
 /// Photographs every screen at 1080p in English with an avatar of the sandbox at the reveal,
-/// the desk, and the sandbox's phone page and avatars; and each avatar file of `tests/avatars` in the reveal, into the
+/// some of them in portrait and in Japanese, the desk, and the sandbox's phone page and avatars; and each avatar file of `tests/avatars` in the reveal, into the
 /// target folder.
 ///
 /// # Errors
@@ -28,6 +42,12 @@ pub(crate) fn take_screenshots(options: &Options) -> Result<(), StepFailure> {
     let mut pictures = npm_command_in_ui_folder(&["run", "screens", "--", "--out"]);
     pictures.arg(&folder).env("AVATAR", heads.join("3.glb"));
     plan.add_program_step("every screen, photographed", pictures, "fix what the program reports above");
+    for (name, chosen) in [("portrait", "1080x1920"), ("languages", "ja")] {
+        let mut other = npm_command_in_ui_folder(&["run", "screens", "--", "--out"]);
+        other.arg(repository_root().join("docs/screens").join(name)).arg(chosen).args(PICTURED_ELSEWHERE);
+        other.env("AVATAR", heads.join("3.glb"));
+        plan.add_program_step("the same in portrait and in Japanese", other, "fix what the program reports above");
+    }
     let mut desk = npm_command_in_ui_folder(&["run", "screens:desk", "--", "--out"]);
     desk.arg(repository_root().join("docs/screens/desk")).env("AVATAR", heads.join("3.glb"));
     plan.add_program_step("the desk, photographed", desk, "fix what the program reports above");

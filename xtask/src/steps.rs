@@ -219,14 +219,17 @@ mod tests {
             ran.borrow_mut().push(1);
             Ok(StepSuccess::Skipped("it exists".into()))
         });
-        plan.add_program_step("second", Command::new("false"), "fix it");
+        // A program that every system has: this one, which does not know the option.
+        let mut failing = Command::new(std::env::current_exe().expect("a path"));
+        failing.arg("--no-such-option");
+        plan.add_program_step("second", failing, "fix it");
         plan.add_function_step("third", || {
             ran.borrow_mut().push(3);
             Ok(StepSuccess::Ran)
         });
         let failure = plan.run_steps().expect_err("the second step fails").to_string();
         assert_eq!(ran.into_inner(), [1]);
-        assert!(failure.contains("`false` ended with") && failure.contains("fix it"), "{failure}");
+        assert!(failure.contains("--no-such-option` ended with") && failure.contains("fix it"), "{failure}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::peers::{self, PeerTestSelection};
 use crate::prerequisites::{self, PrerequisitePurpose};
-use crate::project::{self, cargo_command, command_output, find_program};
+use crate::project::{self, cargo_command, find_program, try_command_stdout};
 use crate::steps::{self, StepFailure, StepPlan};
 use crate::{Options, avatars, schemathesis, ui};
 use std::process::Command;
@@ -311,7 +311,9 @@ fn workspace_cargo_command(words: &[&str]) -> Command {
 /// second time.
 fn build_programs_command(names: &[&str]) -> Command {
     let mut build = workspace_cargo_command(&["build"]);
-    build.args(["--example", "day", "--example", "heads"]).args(names.iter().flat_map(|name| ["--bin", name]));
+    build
+        .args(["--example", "day", "--example", "heads", "--example", "scraped_booth"])
+        .args(names.iter().flat_map(|name| ["--bin", name]));
     build
 }
 
@@ -335,7 +337,7 @@ fn workspace_test_command(options: &[&str]) -> Command {
 /// Builds the `cargo fetch` command that downloads the locked crates for this system.
 fn fetch_crates_command() -> Command {
     let mut fetch = cargo_command(&["fetch", "--locked"]);
-    let version = command_output("rustc", &["-vV"]).unwrap_or_default();
+    let version = try_command_stdout("rustc", &["-vV"]).unwrap_or_default();
     if let Some(host) = version.lines().find_map(|line| line.strip_prefix("host: ")) {
         fetch.args(["--target", host]);
     }

@@ -125,9 +125,9 @@ struct Camera {
 }
 
 impl Camera {
-    /// A camera a little to the side of the head, at the height of the eyes.
+    /// A camera a little to the side of the head. Above the hair and below the chin there is room for a round frame.
     fn new(width: u32, height: u32) -> Self {
-        let target = vec3(0.0, 1.0, 0.0);
+        let target = vec3(0.0, -0.9, 0.0);
         let direction = vec3(-0.27, 0.035, 1.0).normalize();
         let distance = 96.0;
         let right = Vec3::Y.cross(direction).normalize();
@@ -135,8 +135,8 @@ impl Camera {
         Self {
             position: target + direction * distance,
             rotation: Mat3::from_cols(right, up, direction).transpose(),
-            // The height of the portrait shows 34 cm.
-            focal_length: height as f32 / 34.0 * distance,
+            // The height of the portrait shows 40 cm.
+            focal_length: height as f32 / 40.0 * distance,
             image_centre: Vec2::new(width as f32 / 2.0, height as f32 / 2.0),
         }
     }

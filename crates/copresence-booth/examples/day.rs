@@ -69,7 +69,7 @@ async fn main() -> Result<(), BoxError> {
 
 /// Runs one visit until the screen is free again. Returns how it ended.
 async fn run_visit(kiosk: &Kiosk, visit: usize) -> Result<String, BoxError> {
-    let mut snapshots = kiosk.subscribe_snapshots();
+    let mut snapshots = kiosk.watch_latest_snapshot();
     kiosk.start_visit_or_show_consent();
     loop {
         let screen = snapshots.borrow_and_update().screen.clone();

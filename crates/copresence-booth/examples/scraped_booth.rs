@@ -70,7 +70,7 @@ async fn main() -> Result<(), BoxError> {
 
 /// Serves one visitor after the other.
 async fn serve_visitors(kiosk: &Kiosk) -> Result<(), BoxError> {
-    let mut snapshots = kiosk.subscribe_snapshots();
+    let mut snapshots = kiosk.watch_latest_snapshot();
     loop {
         kiosk.start_visit_or_show_consent();
         snapshots.wait_for(|snapshot| matches!(snapshot.screen, Screen::Reveal { .. } | Screen::Ended { .. })).await?;

@@ -40,7 +40,8 @@ impl DeferredOutputFile {
         // A device, a pipe, or an inherited file that other writers share.
         let is_special = |about: &std::fs::Metadata| !about.is_file() && !about.is_dir();
         let existing = std::fs::metadata(path).ok();
-        if existing.as_ref().is_some_and(is_special) || path.starts_with("/dev") || path.starts_with("/proc") {
+        let is_in_folder_of_system = cfg!(unix) && (path.starts_with("/dev") || path.starts_with("/proc"));
+        if existing.as_ref().is_some_and(is_special) || is_in_folder_of_system {
             return Ok(in_place);
         }
         if existing.is_some() {

@@ -1,6 +1,11 @@
-//! Ctrl-C, SIGTERM and SIGHUP: the first stops gracefully; a second Ctrl-C or SIGTERM at once.
+//! Ctrl-C, SIGTERM and SIGHUP: the first stops gracefully; a second Ctrl-C or SIGTERM at once. On Windows: Ctrl-C and
+//! Ctrl-Break, and the end of the console or of the session.
 
 use crate::output;
+#[cfg(windows)]
+use std::task::{Context, Poll};
+#[cfg(windows)]
+use tokio::signal::windows as windows_signal;
 use tokio_util::sync::CancellationToken;
 
 /// Returns a token that the first signal cancels; prints `asked` then. A second Ctrl-C or SIGTERM exits with 130.
@@ -34,7 +39,7 @@ pub(crate) fn ignore_file_size_signal() {
 }
 
 /// Makes a write beyond a file size limit an I/O error, which it always is here.
-#[cfg(not(unix))]
+#[cfg(windows)]
 pub(crate) fn ignore_file_size_signal() {}
 
 /// The signals that ask this program to end: Ctrl-C and SIGTERM, and SIGHUP unless it is ignored.
@@ -87,23 +92,59 @@ fn is_hangup_ignored() -> bool {
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }
 
-/// The signals that ask this program to end: only Ctrl-C.
-#[cfg(not(unix))]
-struct TerminationSignals;
+/// The signals that ask this program to end: keys (Ctrl-C and Ctrl-Break), and the end of the console or of the session.
+#[cfg(windows)]
+struct TerminationSignals {
+    ctrl_c: Option<windows_signal::CtrlC>,
+    ctrl_break: Option<windows_signal::CtrlBreak>,
+    /// The console window is closed, or `taskkill` asks the program to end. Windows ends it a few seconds later.
+    close: Option<windows_signal::CtrlClose>,
+    logoff: Option<windows_signal::CtrlLogoff>,
+    shutdown: Option<windows_signal::CtrlShutdown>,
+}
 
-#[cfg(not(unix))]
+#[cfg(windows)]
 impl TerminationSignals {
+    /// Starts to listen for the signals.
     fn listen_for_signals() -> Self {
-        Self
+        // A signal that cannot be handled keeps its default action.
+        Self {
+            ctrl_c: windows_signal::ctrl_c().ok(),
+            ctrl_break: windows_signal::ctrl_break().ok(),
+            close: windows_signal::ctrl_close().ok(),
+            logoff: windows_signal::ctrl_logoff().ok(),
+            shutdown: windows_signal::ctrl_shutdown().ok(),
+        }
     }
 
+    /// Waits for the first signal: a key, or the end of the console or of the session.
     async fn wait_for_first_ctrl_c_sigterm_or_sighup(&mut self) {
-        _ = tokio::signal::ctrl_c().await;
+        std::future::poll_fn(|context| {
+            let has_ended = is_signalled(&mut self.close, |signal| signal.poll_recv(context))
+                || is_signalled(&mut self.logoff, |signal| signal.poll_recv(context))
+                || is_signalled(&mut self.shutdown, |signal| signal.poll_recv(context));
+            if has_ended { Poll::Ready(()) } else { self.poll_key(context) }
+        })
+        .await;
     }
 
+    /// Waits for a second Ctrl-C or Ctrl-Break.
     async fn wait_for_second_ctrl_c_or_sigterm(&mut self) {
-        _ = tokio::signal::ctrl_c().await;
+        std::future::poll_fn(|context| self.poll_key(context)).await;
     }
+
+    /// Whether Ctrl-C or Ctrl-Break was pressed.
+    fn poll_key(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let is_pressed = is_signalled(&mut self.ctrl_c, |signal| signal.poll_recv(context))
+            || is_signalled(&mut self.ctrl_break, |signal| signal.poll_recv(context));
+        if is_pressed { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+/// Whether a signal that this program listens for has been received.
+#[cfg(windows)]
+fn is_signalled<S>(signal: &mut Option<S>, poll: impl FnOnce(&mut S) -> Poll<Option<()>>) -> bool {
+    signal.as_mut().is_some_and(|signal| poll(signal).is_ready())
 }
 
 /// Signals that a program passes on to the command that it runs.
@@ -163,28 +204,29 @@ fn is_in_terminal_foreground() -> bool {
 }
 
 /// Signals that a program passes on to the command that it runs: none, because a console signals all its processes.
-#[cfg(not(unix))]
-pub(crate) struct ForwardedSignals;
+#[cfg(windows)]
+pub(crate) struct ForwardedSignals(TerminationSignals);
 
 /// A signal that was received.
-#[cfg(not(unix))]
+#[cfg(windows)]
 pub(crate) struct ReceivedSignal;
 
-#[cfg(not(unix))]
+#[cfg(windows)]
 impl ForwardedSignals {
     pub(crate) fn listen_for_signals() -> Self {
-        Self
+        Self(TerminationSignals::listen_for_signals())
     }
 
-    /// Waits for Ctrl-C. While it waits, Ctrl-C does not end this program, so that the command can end first.
+    /// Waits for a signal, so that it does not end this program before the command.
     pub(crate) async fn wait_for_signal(&mut self) -> ReceivedSignal {
-        _ = tokio::signal::ctrl_c().await;
+        self.0.wait_for_first_ctrl_c_sigterm_or_sighup().await;
         ReceivedSignal
     }
 }
 
-#[cfg(not(unix))]
+#[cfg(windows)]
 impl ReceivedSignal {
-    /// Does nothing: the console has signalled the child itself.
+    /// Does nothing: the console has sent the signal to the child too.
+    #[expect(clippy::unused_self, reason = "the same interface as on Unix")]
     pub(crate) fn send_to_child(&self, _: &tokio::process::Child) {}
 }

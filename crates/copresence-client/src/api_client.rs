@@ -7,6 +7,7 @@ use crate::download_target::{DownloadTargetRules, create_system_host_lookup};
 use crate::error::{CallError, InvalidResponse};
 use crate::exchange::{CallKind, ExchangeRecorder};
 use crate::redact::Redactor;
+use crate::redirect_cookies::RedirectCookies;
 use crate::request_plan::{CallRoute, LoginPlan, PreparedBackendRoutes, TokenRoute, secret_header_value};
 use crate::response::{ApiResponse, ErrorClass, ErrorResponse};
 use crate::setup_error::SetupError;
@@ -14,7 +15,9 @@ use crate::transport::{ApiRequest, HttpTransport};
 use crate::transport_error::{ConnectErrorKind, RequestNotSentError};
 use bytes::Bytes;
 use copresence_protocol::headers::{EXPORT_TOKEN_NAME, SESSION_TOKEN_NAME};
-use copresence_protocol::{DownloadUrl, ExportToken, GenerateResponse, LoginResponse, SessionToken, SpecViolation};
+use copresence_protocol::{
+    DownloadUrl, ExportToken, GenerateResponse, LoginResponse, SessionToken, SpecViolation, close_truncated_json,
+};
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -145,9 +148,7 @@ impl ApiClient {
     pub async fn generate_token(&self) -> Result<ExportToken, CallError> {
         match &self.shared.plan.token_route {
             TokenRoute::Partner { generate, token_pointer } => {
-                let answered =
-                    self.send_generate_request(CallKind::Generate, generate.clone(), None, token_pointer).await?;
-                parse_export_token(&answered, token_pointer)
+                self.request_export_token(generate.clone(), None, token_pointer).await
             }
             TokenRoute::Direct { generate, login, .. } => {
                 let (session, fresh) = self.reuse_session_or_log_in(login.as_deref(), None).await?;
@@ -214,8 +215,23 @@ impl ApiClient {
         url: &DownloadUrl,
         resume: Option<&ResumePoint>,
     ) -> Result<OpenedDownload, DownloadError> {
+        self.open_download_with_cookies(url, resume, &mut RedirectCookies::default()).await
+    }
+
+    /// As [`Self::open_download`], with the cookies that earlier requests of the same download have received. Adds those of
+    /// this one.
+    ///
+    /// # Errors
+    /// As [`Self::open_download`].
+    pub async fn open_download_with_cookies(
+        &self,
+        url: &DownloadUrl,
+        resume: Option<&ResumePoint>,
+        cookies: &mut RedirectCookies,
+    ) -> Result<OpenedDownload, DownloadError> {
         let known = self.shared.known_secrets_redactor();
-        download::open_download(&self.transport, &known, &self.shared.plan.redeem_route.url, url, resume).await
+        let backend = &self.shared.plan.redeem_route.url;
+        download::open_download(&self.transport, &known, backend, url, resume, cookies).await
     }
 
     /// The URL of `GET /redeemExportToken`. It contains no token.
@@ -247,8 +263,7 @@ impl ApiClient {
         let value =
             secret_header_value(session.expose(), "session token").map_err(|error| unsendable_request_error(&error))?;
         route.headers.insert(SESSION_TOKEN_NAME, value);
-        let answered = self.send_generate_request(CallKind::Generate, route, Some(session), "/token").await?;
-        parse_export_token(&answered, "/token")
+        self.request_export_token(route, Some(session), "/token").await
     }
 
     /// The session token to use, and whether it comes from a login and was not used yet. A `refused` token is not returned
@@ -333,22 +348,43 @@ impl ApiClient {
         }
     }
 
-    /// Sends a generate request. Other statuses than 2xx are errors.
-    async fn send_generate_request(
+    /// Sends one generate request, and reads the token at `token_pointer` of the response. Other statuses than 2xx are
+    /// errors. A token that was received whole is used although the end of its response is missing: it was issued, and
+    /// is billed.
+    async fn request_export_token(
         &self,
-        call: CallKind,
         route: CallRoute,
         session: Option<&SessionToken>,
         token_pointer: &str,
-    ) -> Result<ApiResponse, CallError> {
+    ) -> Result<ExportToken, CallError> {
         let known = self.shared.known_secrets_redactor();
         let redactor = session.map_or_else(|| known.clone(), |session| known.with_secret(session.expose()));
-        let token_pointer = Some(token_pointer.to_owned());
-        let outgoing = ApiRequest { call, route, body: None, token_pointer, redactor };
-        let answered = self.transport.send_call(outgoing).await?;
-        ensure_success_status(call, &answered)?;
-        Ok(answered)
+        let pointer = Some(token_pointer.to_owned());
+        let outgoing = ApiRequest { call: CallKind::Generate, route, body: None, token_pointer: pointer, redactor };
+        let answered = self.transport.send_call(outgoing).await;
+        let token = answered.and_then(|answered| {
+            ensure_success_status(CallKind::Generate, &answered)?;
+            parse_export_token(&answered, token_pointer)
+        });
+        token.or_else(|error| token_in_unfinished_response(&error, token_pointer).ok_or(error))
     }
+}
+
+/// The Export Token in the received part of a 2xx response that was lost before its end, or that is not valid JSON or does not
+/// have its content encoding. `None` if the token itself is not whole.
+fn token_in_unfinished_response(error: &CallError, pointer: &str) -> Option<ExportToken> {
+    let (status, body) = match error {
+        CallError::ResponseLost(lost) => (lost.status?, &lost.body),
+        CallError::InvalidResponse(invalid) => (invalid.status, &invalid.body),
+        CallError::NeverSent(_) | CallError::ErrorResponse(_) | CallError::LoginFailed(_) => return None,
+    };
+    if !(200..300).contains(&status) {
+        return None;
+    }
+    let closed = close_truncated_json(body)?;
+    let token = GenerateResponse::parse_token_at_pointer(&closed, pointer).ok()?.token;
+    tracing::warn!(%error, "the Export Token is used although its response is not whole");
+    Some(token)
 }
 
 /// Checks for any 2xx status of the API itself. The specification lists no status codes of `/generateExportToken`.

@@ -65,7 +65,7 @@ impl ShellWord {
 
     /// Appends another word.
     #[must_use]
-    pub fn append_word(self, word: Self) -> Self {
+    pub fn concat_word(self, word: Self) -> Self {
         word.0.into_iter().fold(self, |all, part| match part {
             ShellWordPart::Text(text) => all.append_text(text),
             ShellWordPart::Variable(name) => all.append_variable_expansion(&name),
@@ -154,7 +154,7 @@ impl CurlCommand {
         let line = if value == ShellWord::default() {
             ShellWord::shell_word_from_text(format!("{name};"))
         } else {
-            ShellWord::shell_word_from_text(format!("{name}: ")).append_word(value)
+            ShellWord::shell_word_from_text(format!("{name}: ")).concat_word(value)
         };
         self.headers.push(line);
         self
@@ -272,10 +272,10 @@ fn recorded_url_to_shell_word(recorded: &str) -> ShellWord {
     let pairs = query.split('&').map(|pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let encoded: String = url::form_urlencoded::byte_serialize(name.as_bytes()).collect();
-        ShellWord::shell_word_from_text(format!("{encoded}=")).append_word(text_or_masked_variable(value, name))
+        ShellWord::shell_word_from_text(format!("{encoded}=")).concat_word(text_or_masked_variable(value, name))
     });
     pairs.enumerate().fold(text_or_masked_variable(place, "URL").append_text("?"), |word, (index, pair)| {
-        word.append_text(if index == 0 { "" } else { "&" }).append_word(pair)
+        word.append_text(if index == 0 { "" } else { "&" }).concat_word(pair)
     })
 }
 
@@ -306,7 +306,7 @@ fn json_to_shell_with_variables(value: &Value, name: &str) -> ShellWord {
             let items = items.iter().map(|item| json_to_shell_with_variables(item, name)).enumerate();
             items
                 .fold(ShellWord::shell_word_from_text("["), |all, (index, item)| {
-                    all.append_text(comma_before_item(index)).append_word(item)
+                    all.append_text(comma_before_item(index)).concat_word(item)
                 })
                 .append_text("]")
         }
@@ -314,9 +314,9 @@ fn json_to_shell_with_variables(value: &Value, name: &str) -> ShellWord {
             let members = members.iter().enumerate().map(|(index, (key, value))| {
                 let key_text = Value::from(key.as_str()).to_string();
                 ShellWord::shell_word_from_text(format!("{}{key_text}:", comma_before_item(index)))
-                    .append_word(json_to_shell_with_variables(value, key))
+                    .concat_word(json_to_shell_with_variables(value, key))
             });
-            members.fold(ShellWord::shell_word_from_text("{"), ShellWord::append_word).append_text("}")
+            members.fold(ShellWord::shell_word_from_text("{"), ShellWord::concat_word).append_text("}")
         }
         other => ShellWord::shell_word_from_text(other.to_string()),
     }

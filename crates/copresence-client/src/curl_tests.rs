@@ -1,73 +1,77 @@
 use super::*;
 use crate::backend::PartnerTokenSource;
 use crate::exchange::ExchangeOutcome;
-use proptest::prelude::*;
-use std::process::Command;
 use std::time::Duration;
 
-/// The words that a shell parses from a command.
+/// A shell of Unix parses the commands.
 #[cfg(unix)]
-fn through_a_shell(command: &str, variables: &[(&str, String)]) -> Vec<String> {
-    let script = format!("show() {{ printf '%s\\0' \"$@\"; }}\nset -u\nshow {command}");
-    let envs = variables.iter().map(|(name, value)| (name, value));
-    let ran = Command::new("sh").arg("-c").arg(&script).env_clear().envs(envs).output().expect("a shell");
-    assert!(ran.status.success(), "{script}: {}", String::from_utf8_lossy(&ran.stderr));
-    let said = String::from_utf8(ran.stdout).expect("UTF-8");
-    let mut words: Vec<_> = said.split('\0').map(str::to_owned).collect();
-    assert_eq!(words.pop().as_deref(), Some(""));
-    words
-}
+mod with_a_shell {
+    use super::*;
+    use proptest::prelude::*;
+    use std::process::Command;
 
-/// The text of a word with its variables replaced by their values.
-fn filled(word: &ShellWord, variables: &[(&str, String)]) -> String {
-    let value = |name: &str| variables.iter().find(|(known, _)| *known == name).expect("known").1.clone();
-    let parts = word.0.iter().map(|part| match part {
-        ShellWordPart::Text(text) => text.clone(),
-        ShellWordPart::Variable(name) => value(name),
-    });
-    parts.collect()
-}
+    /// The words that a shell parses from a command.
+    pub(super) fn through_a_shell(command: &str, variables: &[(&str, String)]) -> Vec<String> {
+        let script = format!("show() {{ printf '%s\\0' \"$@\"; }}\nset -u\nshow {command}");
+        let envs = variables.iter().map(|(name, value)| (name, value));
+        let ran = Command::new("sh").arg("-c").arg(&script).env_clear().envs(envs).output().expect("a shell");
+        assert!(ran.status.success(), "{script}: {}", String::from_utf8_lossy(&ran.stderr));
+        let said = String::from_utf8(ran.stdout).expect("UTF-8");
+        let mut words: Vec<_> = said.split('\0').map(str::to_owned).collect();
+        assert_eq!(words.pop().as_deref(), Some(""));
+        words
+    }
 
-fn text() -> impl Strategy<Value = String> {
-    // Characters with a meaning in a shell, and any others except NUL, which no argument can contain.
-    prop_oneof!["[-'\"$`\\\\!*?\\[\\]{}~#&|;<>() \t\n=@:/a-zA-Z0-9_]{0,12}", "[^\0]{0,8}"]
-}
+    /// The text of a word with its variables replaced by their values.
+    fn filled(word: &ShellWord, variables: &[(&str, String)]) -> String {
+        let value = |name: &str| variables.iter().find(|(known, _)| *known == name).expect("known").1.clone();
+        let parts = word.0.iter().map(|part| match part {
+            ShellWordPart::Text(text) => text.clone(),
+            ShellWordPart::Variable(name) => value(name),
+        });
+        parts.collect()
+    }
 
-fn word() -> impl Strategy<Value = ShellWord> {
-    let part = prop_oneof![
-        text().prop_map(|text| (true, text)),
-        Just((false, "KEY".to_owned())),
-        Just((false, "TOKEN_2".to_owned()))
-    ];
-    prop::collection::vec(part, 0..5).prop_map(|parts| {
-        parts.into_iter().fold(ShellWord::default(), |word, (is_text, value)| {
-            if is_text { word.append_text(value) } else { word.append_variable_expansion(&value) }
+    fn text() -> impl Strategy<Value = String> {
+        // Characters with a meaning in a shell, and any others except NUL, which no argument can contain.
+        prop_oneof!["[-'\"$`\\\\!*?\\[\\]{}~#&|;<>() \t\n=@:/a-zA-Z0-9_]{0,12}", "[^\0]{0,8}"]
+    }
+
+    fn word() -> impl Strategy<Value = ShellWord> {
+        let part = prop_oneof![
+            text().prop_map(|text| (true, text)),
+            Just((false, "KEY".to_owned())),
+            Just((false, "TOKEN_2".to_owned()))
+        ];
+        prop::collection::vec(part, 0..5).prop_map(|parts| {
+            parts.into_iter().fold(ShellWord::default(), |word, (is_text, value)| {
+                if is_text { word.append_text(value) } else { word.append_variable_expansion(&value) }
+            })
         })
-    })
-}
+    }
 
-#[cfg(unix)]
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(96))]
 
-    #[test]
-    fn a_shell_parses_exactly_the_words(
-        url in word(),
-        headers in prop::collection::vec(("[A-Za-z-]{1,8}", word()), 0..4),
-        body in prop::option::of(word()),
-        key in "[^\0]{0,10}",
-        token in text(),
-    ) {
-        let variables = [("KEY", key), ("TOKEN_2", token)];
-        let mut curl = CurlCommand::new("POST", url);
-        for (name, value) in headers {
-            curl = curl.with_header(&name, value);
+        #[test]
+        fn a_shell_parses_exactly_the_words(
+            url in word(),
+            headers in prop::collection::vec(("[A-Za-z-]{1,8}", word()), 0..4),
+            body in prop::option::of(word()),
+            key in "[^\0]{0,10}",
+            token in text(),
+        ) {
+            let variables = [("KEY", key), ("TOKEN_2", token)];
+            let mut curl = CurlCommand::new("POST", url);
+            for (name, value) in headers {
+                curl = curl.with_header(&name, value);
+            }
+            if let Some(body) = body {
+                curl = curl.with_body(body);
+            }
+            let wanted: Vec<_> = curl.to_shell_words().iter().map(|word| filled(word, &variables)).collect();
+            prop_assert_eq!(through_a_shell(&curl.to_multiline_shell_command(), &variables), wanted);
         }
-        if let Some(body) = body {
-            curl = curl.with_body(body);
-        }
-        let wanted: Vec<_> = curl.to_shell_words().iter().map(|word| filled(word, &variables)).collect();
-        prop_assert_eq!(through_a_shell(&curl.to_multiline_shell_command(), &variables), wanted);
     }
 }
 
@@ -125,7 +129,7 @@ fn the_secrets_of_a_login_become_variables() {
     #[cfg(unix)]
     {
         let variables = [("COPRESENCE_USERNAME", "jane".to_owned()), ("COPRESENCE_PASSWORD", "$(x)".to_owned())];
-        let words = through_a_shell(&command, &variables);
+        let words = with_a_shell::through_a_shell(&command, &variables);
         let sent: Value = serde_json::from_str(words.last().expect("a body")).expect("JSON");
         assert_eq!(sent, serde_json::json!({"username": "jane", "password": "$(x)"}));
     }

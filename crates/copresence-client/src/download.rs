@@ -83,13 +83,14 @@ impl fmt::Debug for OpenedDownload {
 }
 
 /// Sends the request, follows redirects, and checks the response headers. `backend` is the URL of the backend that sent
-/// the download URL.
+/// the download URL, and `cookies` are those of earlier requests of the same download.
 pub(crate) async fn open_download(
     transport: &HttpTransport,
     known: &Redactor,
     backend: &Url,
     url: &DownloadUrl,
     resume: Option<&ResumePoint>,
+    cookies: &mut RedirectCookies,
 ) -> Result<OpenedDownload, DownloadError> {
     let mut at = Url::parse(url.expose_url()).map_err(|error| DownloadError {
         host: url.url_origin(),
@@ -100,7 +101,7 @@ pub(crate) async fn open_download(
     })?;
     let requested = at.clone();
     let has_unsent_credentials = !requested.username().is_empty() || requested.password().is_some();
-    let result = open_and_follow_redirects(transport, known, &mut at, resume).await;
+    let result = open_and_follow_redirects(transport, known, &mut at, resume, cookies).await;
     result.map_err(|kind| {
         let hint = match &kind {
             DownloadErrorKind::ErrorStatus { status: 400..=499, .. } if has_html_escaped_query(&at) => Some(
@@ -127,12 +128,12 @@ async fn open_and_follow_redirects(
     known: &Redactor,
     at: &mut Url,
     resume: Option<&ResumePoint>,
+    cookies: &mut RedirectCookies,
 ) -> Result<OpenedDownload, DownloadErrorKind> {
     let resume = resume.filter(|resume| resume.offset > 0);
     let first_byte = Instant::now() + transport.timeouts.connect + transport.timeouts.first_byte;
-    let mut redactor = known.with_download_url_secrets(at);
+    let mut redactor = cookies.add_values_to_redactor(known.with_download_url_secrets(at));
     let mut behind: Option<u16> = None;
-    let mut cookies = RedirectCookies::default();
     for _ in 0..=MAX_REDIRECTS {
         let mut headers = download_request_headers(resume)?;
         headers.extend(cookies.build_cookie_header(at).map(|cookies| (header::COOKIE, cookies)));
@@ -162,7 +163,7 @@ async fn open_and_follow_redirects(
         }
         let target = redirect_target(&response);
         cookies.add_cookies_of_response(at, response.headers());
-        redactor = cookies.all_cookie_values().fold(redactor, |redactor, value| redactor.with_secret(value));
+        redactor = cookies.add_values_to_redactor(redactor);
         capture.finish_with_complete_response();
         *at = allowed_redirect_target(at, status, target)?;
         redactor = redactor.with_download_url_secrets(at);
@@ -377,7 +378,8 @@ fn body_stream(reading: DownloadBodyState) -> BoxStream<'static, Result<Bytes, D
 fn missing_response_error(headless: NoResponseReason, behind: Option<u16>, at: &Url) -> DownloadErrorKind {
     let (loss, words) = match (headless, behind) {
         (NoResponseReason::TargetRefused(refused), _) => {
-            return DownloadErrorKind::TargetNotAllowed { after_redirect: behind.is_some(), why: refused.to_string() };
+            let (after_redirect, may_pass) = (behind.is_some(), behind.is_some() || refused.may_pass());
+            return DownloadErrorKind::TargetNotAllowed { after_redirect, may_pass, why: refused.to_string() };
         }
         (NoResponseReason::NeverSent(cause), None) => return DownloadErrorKind::NeverSent(cause),
         (NoResponseReason::ResponseLost(evidence), None) => return DownloadErrorKind::ResponseLost(evidence),
@@ -459,7 +461,9 @@ mod tests {
         let recorder = Arc::new(crate::exchange::NoRecorder);
         let transport = HttpTransport::new(Timeouts::default(), recorder, false, Some(rules)).expect("HTTP clients");
         let url = DownloadUrl::new(&format!("http://files.test:{port}/a.glb")).expect("a URL");
-        let result = open_download(&transport, &Redactor::default(), &backend, &url, None).await;
+        let result =
+            open_download(&transport, &Redactor::default(), &backend, &url, None, &mut RedirectCookies::default())
+                .await;
         let was_connected = server.is_finished();
         server.abort();
         (result.map(|opened| opened.status).map_err(|error| error.kind), was_connected)
@@ -470,11 +474,35 @@ mod tests {
         let (result, was_connected) = download_from_private_name([203, 0, 113, 1]).await;
         let error = result.expect_err("refused");
         assert!(
-            matches!(&error, DownloadErrorKind::TargetNotAllowed { after_redirect: false, why } if why.contains("127.0.0.1")),
+            matches!(
+                &error,
+                DownloadErrorKind::TargetNotAllowed { after_redirect: false, may_pass: true, why } if why.contains("127.0.0.1")
+            ),
             "{error:?}"
         );
         assert!(!was_connected);
         let (result, _) = download_from_private_name([192, 168, 0, 1]).await;
         assert_eq!(result.expect("a response"), 200);
+    }
+
+    /// A network that asks for a login redirects every request, and answers for every host name.
+    #[test]
+    fn a_refused_target_may_pass_if_a_redirect_or_a_host_name_led_to_it() {
+        use crate::download_target::RefusedTarget;
+        let at = Url::parse("http://files.test/").expect("a URL");
+        let private = std::net::IpAddr::from([10, 0, 0, 1]);
+        for (refused, behind, expected) in [
+            (RefusedTarget::PrivateAddress(private), None, false),
+            (RefusedTarget::PlainHttp, None, false),
+            (RefusedTarget::LoopbackName, None, false),
+            (RefusedTarget::PrivateAddress(private), Some(302), true),
+            (RefusedTarget::NameOfPrivateAddress(private), None, true),
+        ] {
+            let text = format!("{refused:?}");
+            let kind = missing_response_error(NoResponseReason::TargetRefused(refused), behind, &at);
+            let DownloadErrorKind::TargetNotAllowed { may_pass, why, .. } = kind else { panic!("{kind:?}") };
+            assert_eq!(may_pass, expected, "{text}");
+            assert!(why.contains("copresence recover"), "{why}");
+        }
     }
 }

@@ -57,6 +57,18 @@ impl DownloadError {
         }
     }
 
+    /// Whether the response states that the URL never works again ([`crate::UrlFateAfterServerError::is_final`]), with a code
+    /// of the file server. Any other refusal may be over in some seconds: something in between may have sent it, or the file is
+    /// not there yet.
+    pub fn is_refusal_final(&self) -> bool {
+        match &self.kind {
+            DownloadErrorKind::ErrorStatus { reason: Some(reason), .. } => {
+                reason.code.is_some() && reason.cause.is_final()
+            }
+            _ => false,
+        }
+    }
+
     /// Whether the one-time URL may be spent: after any error, unless the URL was never requested.
     pub fn may_have_spent_url(&self) -> bool {
         !matches!(
@@ -89,10 +101,10 @@ impl fmt::Display for DownloadError {
             DownloadErrorKind::RedirectNotFollowed { why, .. } => {
                 write!(f, "the file server {host} redirected the download, and the redirect was not followed: {why}")?;
             }
-            DownloadErrorKind::TargetNotAllowed { after_redirect: false, why } => {
+            DownloadErrorKind::TargetNotAllowed { after_redirect: false, why, .. } => {
                 write!(f, "the backend sent a file URL at {host}, which was not requested: {why}")?;
             }
-            DownloadErrorKind::TargetNotAllowed { after_redirect: true, why } => {
+            DownloadErrorKind::TargetNotAllowed { after_redirect: true, why, .. } => {
                 write!(f, "the backend's file URL redirected to {host}, which was not requested: {why}")?;
             }
             DownloadErrorKind::InvalidResponse(invalid) => {
@@ -150,6 +162,9 @@ pub enum DownloadErrorKind {
     TargetNotAllowed {
         /// Whether a redirect led to it, so that the URL itself may be spent.
         after_redirect: bool,
+        /// Whether the same URL may be allowed some seconds later: a network that asks for a login redirects every request,
+        /// and answers for every host name.
+        may_pass: bool,
         /// Why it is not allowed, and what to do. Contains at most an address.
         why: String,
     },

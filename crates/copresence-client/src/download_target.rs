@@ -38,16 +38,24 @@ pub(crate) enum RefusedTarget {
     PlainHttp,
     /// An address of this machine or of a private network, from a backend with a public address.
     PrivateAddress(IpAddr),
+    /// A host name with only such addresses. A network that asks for a login answers so for every name.
+    NameOfPrivateAddress(IpAddr),
     /// `localhost`, from a backend with a public address.
     LoopbackName,
 }
 
 impl RefusedTarget {
+    /// Whether the same URL may be allowed some seconds later, without another setting: its name may have another address
+    /// then.
+    pub(crate) fn may_pass(&self) -> bool {
+        matches!(self, Self::NameOfPrivateAddress(_))
+    }
+
     /// The violated rule, without a remedy.
     fn violated_rule_text(&self) -> String {
         match self {
             Self::PlainHttp => "it is plain http, although the backend is called over https".to_owned(),
-            Self::PrivateAddress(address) => {
+            Self::PrivateAddress(address) | Self::NameOfPrivateAddress(address) => {
                 format!("{address} is not a public address, although the backend has one")
             }
             Self::LoopbackName => "it names this machine, although the backend has a public address".to_owned(),
@@ -59,8 +67,18 @@ impl fmt::Display for RefusedTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (key, remedy) = match self {
             Self::PlainHttp => ("allow_http", "send https URLs"),
-            Self::PrivateAddress(_) | Self::LoopbackName => ("allow_private_hosts", "send URLs with a public host"),
+            Self::PrivateAddress(_) | Self::NameOfPrivateAddress(_) | Self::LoopbackName => {
+                ("allow_private_hosts", "send URLs with a public host")
+            }
         };
+        if self.may_pass() {
+            return write!(
+                f,
+                "{}. If this network asks for a login, log in; otherwise the backend must {remedy}, or set \
+                 `downloads.{key} = true` in the profile and run `copresence recover`",
+                self.violated_rule_text()
+            );
+        }
         write!(
             f,
             "{}. The backend must {remedy}. To download the file all the same, set `downloads.{key} = true` in the \
@@ -107,7 +125,7 @@ impl DownloadTargetRules {
         }
         let mut allowed = addresses;
         allowed.retain(|address| network_scope_of_ip(address.ip()) == HostNetworkScope::Public);
-        if allowed.is_empty() { Err(RefusedTarget::PrivateAddress(not_public)) } else { Ok(allowed) }
+        if allowed.is_empty() { Err(RefusedTarget::NameOfPrivateAddress(not_public)) } else { Ok(allowed) }
     }
 
     /// Whether the backend's host has, or had, a public address. A name that cannot be resolved here, for example

@@ -24,6 +24,8 @@ pub struct FileServerError {
 pub enum UrlFateAfterServerError {
     /// The URL has expired.
     Expired,
+    /// The URL was used before, and works once.
+    Used,
     /// The clock of the signer and the clock of the file server differ too much.
     Clock,
     /// The server asks for another attempt.
@@ -53,13 +55,19 @@ impl UrlFateAfterServerError {
                  the backend signs URLs",
             ),
             Self::NotFound => Some("the file does not exist on the file server; check the backend's file storage"),
-            Self::TryAgain | Self::Other => None,
+            Self::Used | Self::TryAgain | Self::Other => None,
         }
     }
 
     /// Whether the reason is temporary, so that the same URL may work later.
     pub fn is_temporary(self) -> bool {
         matches!(self, Self::Clock | Self::TryAgain)
+    }
+
+    /// Whether the reason is final: the same URL never works again. An object store also denies access to a file that is not
+    /// there yet.
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Expired | Self::Used | Self::Signature)
     }
 }
 
@@ -183,6 +191,11 @@ fn classify_code_and_message(code: &str, message: &str) -> UrlFateAfterServerErr
         UrlFateAfterServerError::Clock
     } else if is_code(&TRY_AGAIN_CODES) {
         UrlFateAfterServerError::TryAgain
+    } else if ["been used", "already used", "been downloaded", "already downloaded"]
+        .iter()
+        .any(|words| lower.contains(words))
+    {
+        UrlFateAfterServerError::Used
     } else if is_code(&["ExpiredToken", "TokenExpired", "RequestExpired", "ExpiredSignature"])
         || lower.contains("expired")
         || lower.contains("specified time frame")
@@ -222,7 +235,7 @@ mod tests {
 
     #[test]
     fn the_reasons_of_file_servers_are_told_apart() {
-        use UrlFateAfterServerError::{Clock, Expired, NotFound, Other, Signature, TryAgain};
+        use UrlFateAfterServerError::{Clock, Expired, NotFound, Other, Signature, TryAgain, Used};
         for (body, cause, text) in [
             (
                 "<?xml version=\"1.0\"?>\n<Error><Code>AccessDenied</Code><Message>Request has expired</Message>\
@@ -267,7 +280,7 @@ mod tests {
             (r#"{"code":101,"error":"Object not found."}"#, NotFound, "101: Object not found."),
             (
                 r#"{"code":101,"error":"this one-time download URL has been used"}"#,
-                Other,
+                Used,
                 "101: this one-time download URL has been used",
             ),
             (

@@ -67,6 +67,7 @@ pub use gate::{NetworkGate, NetworkGateKind};
 pub use limits::MAX_BODY;
 pub use proxy::{ProxyInUse, find_proxy_for_url};
 pub use redact::Redactor;
+pub use redirect_cookies::RedirectCookies;
 pub use response::{ApiResponse, ErrorClass, ErrorResponse};
 pub use secret_aliases::SecretAliases;
 pub use setup_error::SetupError;

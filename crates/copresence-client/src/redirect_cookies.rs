@@ -1,17 +1,25 @@
-//! The cookies of one download while it follows redirects. Some servers set one with a redirect, and send the file only
-//! with it.
+//! The cookies of one download. Some servers set one with a redirect, and send the file only with it.
 
+use crate::redact::Redactor;
 use cookie::Cookie;
 use http::{HeaderMap, HeaderValue, header};
+use std::fmt;
 use url::Url;
 
 /// Maximum number of cookies of one download.
 const MAX_COOKIES: usize = 20;
 
-/// The cookies that the redirects of one download have set. They are never kept for another request.
+/// The cookies that the redirects of one download have set. Each request of this download sends them to the hosts that they
+/// are for, also when it continues at the target of an earlier redirect. They are in memory only.
 #[derive(Default)]
-pub(crate) struct RedirectCookies {
+pub struct RedirectCookies {
     cookies: Vec<(Url, Cookie<'static>)>,
+}
+
+impl fmt::Debug for RedirectCookies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RedirectCookies({} cookies)", self.cookies.len())
+    }
 }
 
 impl RedirectCookies {
@@ -38,8 +46,13 @@ impl RedirectCookies {
         Some(header)
     }
 
+    /// A redactor that also masks the values of all cookies.
+    pub(crate) fn add_values_to_redactor(&self, redactor: Redactor) -> Redactor {
+        self.all_cookie_values().fold(redactor, |redactor, value| redactor.with_secret(value))
+    }
+
     /// The values of all cookies, whichever URL they belong to.
-    pub(crate) fn all_cookie_values(&self) -> impl Iterator<Item = &str> {
+    fn all_cookie_values(&self) -> impl Iterator<Item = &str> {
         self.cookies.iter().map(|(_, cookie)| cookie.value())
     }
 }

@@ -105,15 +105,16 @@ impl HttpTransport {
             tls => tls,
         };
         let tls = tls.map_err(SetupError::NoRootCertificates)?;
-        let inward = build_client(&time_outs, &tls, reqwest::ClientBuilder::no_proxy)?;
+        let inward = build_client_without_retries(&time_outs, &tls, reqwest::ClientBuilder::no_proxy)?;
         let rules = rules.map(Arc::new);
-        let outward = build_client(&time_outs, &tls, |builder| match &rules {
+        let outward = build_client_without_retries(&time_outs, &tls, |builder| match &rules {
             Some(rules) => builder.dns_resolver(BackendScopeRecordingResolver(Arc::clone(rules))),
             None => builder,
         })?;
         let download = rules.map(|rules| {
             let resolver = DownloadHostResolver(Arc::clone(&rules));
-            let client = build_client(&time_outs, &tls, |builder| builder.no_proxy().dns_resolver(resolver))?;
+            let client =
+                build_client_without_retries(&time_outs, &tls, |builder| builder.no_proxy().dns_resolver(resolver))?;
             Ok::<_, SetupError>((client, rules))
         });
         Ok(Self {
@@ -453,7 +454,7 @@ fn lost_response_timed_out(status: Option<u16>, body: Bytes) -> LostResponse {
 }
 
 /// Creates an HTTP client. `proxies` configures its use of proxies.
-fn build_client(
+fn build_client_without_retries(
     time_outs: &Timeouts,
     tls: &rustls::ClientConfig,
     proxies: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,

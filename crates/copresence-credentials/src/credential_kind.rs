@@ -55,14 +55,6 @@ impl CredentialKind {
             _ => format!("{profile}/{}", self.as_str()),
         }
     }
-
-    /// The label of the keychain item, as shown in the keychain program of the system.
-    pub(crate) fn keychain_label(self, profile: &str) -> String {
-        match self {
-            Self::PassportKey => format!("Copresence kiosk: {self}"),
-            _ => format!("Copresence kiosk: {self} of profile {profile}"),
-        }
-    }
 }
 
 impl fmt::Display for CredentialKind {

@@ -25,14 +25,20 @@ pub fn abbreviate_home_in_text(text: &str, home: Option<&Path>) -> String {
 mod tests {
     use super::*;
 
+    /// A text whose paths have the separators of this system.
+    fn native(text: &str) -> String {
+        text.replace('/', std::path::MAIN_SEPARATOR_STR)
+    }
+
     #[test]
     fn only_paths_below_home_are_abbreviated() {
-        let home = Some(Path::new("/home/me"));
-        assert_eq!(abbreviate_home("/home/me/out/a", home), "~/out/a");
-        assert_eq!(abbreviate_home("/home/mean/out", home), "/home/mean/out");
+        let home = native("/home/me");
+        let home = Some(Path::new(&home));
+        assert_eq!(abbreviate_home(&native("/home/me/out/a"), home), native("~/out/a"));
+        assert_eq!(abbreviate_home(&native("/home/mean/out"), home), native("/home/mean/out"));
         assert_eq!(
-            abbreviate_home_in_text("in /home/me/a and `/home/me/b`, not /home/mean/c", home),
-            "in ~/a and `~/b`, not /home/mean/c"
+            abbreviate_home_in_text(&native("in /home/me/a and `/home/me/b`, not /home/mean/c"), home),
+            native("in ~/a and `~/b`, not /home/mean/c")
         );
         assert_eq!(abbreviate_home("/out", Some(Path::new("/"))), "/out");
     }

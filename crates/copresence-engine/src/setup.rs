@@ -217,7 +217,7 @@ pub struct VisitOverrides {
 /// Maximum time between two polls of the embedded sandbox.
 const SANDBOX_SLOWEST: Duration = Duration::from_secs(2);
 /// Processing time of its scenario `happy` at speed 1.
-const SANDBOX_PROCESSING: Duration = Duration::from_secs(17);
+pub const SANDBOX_PROCESSING: Duration = Duration::from_secs(17);
 
 /// Latest visits from which the usual times of a backend are learnt.
 pub const LEARN_FROM_VISITS: u32 = 50;

@@ -125,7 +125,7 @@ impl ConsoleVisit {
             if let Some(outcome) = self.start_effects_returning_outcome(effects) {
                 return self.count_visit_end(&outcome);
             }
-            event = self.wait_for_event(interrupted).await;
+            event = self.next_machine_event(interrupted).await;
         }
     }
 
@@ -168,7 +168,7 @@ impl ConsoleVisit {
     }
 
     /// Waits for the call in flight, the timer, or an interruption.
-    async fn wait_for_event(&mut self, interrupted: &CancellationToken) -> MachineEvent {
+    async fn next_machine_event(&mut self, interrupted: &CancellationToken) -> MachineEvent {
         loop {
             let wake_at = self.wake_at.and_then(|time| self.context.instant_of_machine_time(time));
             // A request in flight may issue or spend a token, so its response is awaited.
@@ -245,7 +245,7 @@ impl ConsoleVisit {
             tokio::time::sleep_until(scan_at).await;
             let _permit = context.wait_for_scan_permit().await;
             let scanned = phone.scan_code_and_associate_avatar(&link, &token).await;
-            context.statistics.record_phone_result(scanned.as_ref().copied().map_err(String::as_str));
+            context.statistics.record_phone_association(scanned.as_ref().copied().map_err(String::as_str));
         }));
     }
 
@@ -261,7 +261,24 @@ impl ConsoleVisit {
             _ if self.is_spent => TokenOutcome::Spent,
             Outcome::PossiblyConsumed(_) => TokenOutcome::PossiblyConsumed,
             Outcome::TokenRefused { .. } => TokenOutcome::Refused,
-            _ => TokenOutcome::Unspent,
+            Outcome::Saved
+            | Outcome::SavedWithViolation(_)
+            | Outcome::SavedInPart(_)
+            | Outcome::SavedUntilDiskFull(_)
+            | Outcome::SavedUntilStorageFailed(_)
+            | Outcome::DownloadInterrupted(_)
+            | Outcome::CredentialsRefused(_)
+            | Outcome::AvatarFailed
+            | Outcome::Unreachable(_)
+            | Outcome::BackendFailing(_)
+            | Outcome::Gate(_)
+            | Outcome::NoApi(_)
+            | Outcome::StorageFailed(_)
+            | Outcome::DiskFull(_)
+            | Outcome::TokenAbandoned(_)
+            | Outcome::TimedOut
+            | Outcome::ProtocolViolation(_)
+            | Outcome::Interrupted => TokenOutcome::Unspent,
         });
         self.context.statistics.record_visit_end(&VisitSummary {
             outcome,

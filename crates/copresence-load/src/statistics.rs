@@ -144,7 +144,7 @@ impl LoadFigures {
     }
 
     /// Requests that were attempted, at all endpoints: sent or not.
-    pub fn count_attempted_requests(&self) -> u64 {
+    pub fn count_sent_and_unsent_requests(&self) -> u64 {
         self.endpoints.iter().map(|endpoint| endpoint.requests + endpoint.never_sent).sum()
     }
 
@@ -413,7 +413,7 @@ impl Statistics {
     }
 
     /// Records whether the phone associated an avatar.
-    pub(crate) fn record_phone_result(&self, result: Result<(), &str>) {
+    pub(crate) fn record_phone_association(&self, result: Result<(), &str>) {
         let mut counters = self.lock_counters();
         match result {
             Ok(()) => counters.phone.associated += 1,

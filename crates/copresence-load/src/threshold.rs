@@ -257,7 +257,7 @@ impl Metric {
                 quantiles.map(statistic)
             }
             Self::Share(FailureShareKind::Requests) => {
-                compute_percent(figures.count_failed_requests(), figures.count_attempted_requests())
+                compute_percent(figures.count_failed_requests(), figures.count_sent_and_unsent_requests())
             }
             Self::Share(FailureShareKind::Visits) => compute_percent(
                 figures.count_failed_visits(),

@@ -19,6 +19,7 @@ pub mod response_body;
 pub mod secret;
 pub mod spec_violation;
 mod truncated_body;
+mod truncated_json;
 mod unusual_delivery;
 
 pub use completion_status::CompletionStatus;
@@ -32,3 +33,4 @@ pub use progress::{Percent, Progress, QueuePosition};
 pub use redeem_response::{DeliveredExports, MAX_REDEEM_DELAY, RedeemResponse};
 pub use secret::{ApiKey, PartnerKey, Password, SessionToken, Username};
 pub use spec_violation::SpecViolation;
+pub use truncated_json::close_truncated_json;

@@ -4,11 +4,15 @@
 //! invalidated". This also holds if part of the response was lost, so the URLs in the received part are the only
 //! ones that the client can get.
 
+use crate::export::{DownloadableExport, ExportType};
 use crate::redeem_response::{DeliveredExports, parse_export, parse_export_list};
 use crate::spec_violation::SpecViolation;
+use crate::truncated_json::find_string_end;
+use crate::unusual_delivery::resolve_relative_url;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 use std::ops::Range;
+use url::Url;
 
 impl DeliveredExports {
     /// Parses a delivery whose list of URLs is whole, although the body around it is cut off or is not valid JSON.
@@ -29,17 +33,18 @@ impl DeliveredExports {
         (!exports.is_empty()).then_some(Self { exports, unusable_entries, contradiction })
     }
 
-    /// Parses the exports that are complete in a truncated response body. Returns `None` if there are none.
+    /// Parses the exports that are complete in a truncated response body. Their URLs may be relative to `base`, the URL of
+    /// the call, if it is known. Returns `None` if there are none.
     ///
     /// [`DeliveredExports::unusable_entries`] always has an entry that says that the body is truncated, so the result is never
     /// mistaken for a complete delivery.
-    pub fn delivery_from_truncated_body(body: &[u8]) -> Option<Self> {
+    pub fn delivery_from_truncated_body(body: &[u8], base: Option<&Url>) -> Option<Self> {
         let (mut exports, mut unusable) = (Vec::new(), Vec::new());
         for (index, entry) in find_export_entries_and_closed_list(body).0.into_iter().enumerate() {
             let at = format!("payload_complete[{index}]");
             let read = serde_json::from_slice::<Value>(&body[entry])
                 .map_err(|_| SpecViolation::new(&at, "an object", "invalid JSON"));
-            match read.and_then(|entry| parse_export(&entry, &at)) {
+            match read.and_then(|entry| parse_export_relative_to(&entry, &at, base)) {
                 Ok(export) => exports.push(export),
                 Err(mismatch) => unusable.push(mismatch),
             }
@@ -51,6 +56,16 @@ impl DeliveredExports {
         unusable.push(SpecViolation::new("", "a complete JSON object", found));
         Some(Self { exports, unusable_entries: unusable, contradiction: None })
     }
+}
+
+/// Parses a complete entry, whose URL may be relative to `base`.
+fn parse_export_relative_to(entry: &Value, at: &str, base: Option<&Url>) -> Result<DownloadableExport, SpecViolation> {
+    parse_export(entry, at).or_else(|mismatch| {
+        let text = |name| entry.get(name).and_then(Value::as_str);
+        let url = text("download_URL").zip(base).and_then(|(url, base)| resolve_relative_url(url, base));
+        let export_type = ExportType::new(text("export_type").unwrap_or_default());
+        url.map(|download_url| DownloadableExport { download_url, export_type }).ok_or(mismatch)
+    })
 }
 
 /// Byte ranges of the complete objects in the list `payload_complete` of the outermost object, and of the list itself if
@@ -100,19 +115,6 @@ fn find_export_entries_and_closed_list(body: &[u8]) -> (Vec<Range<usize>>, Optio
     (entries, list)
 }
 
-/// Index of the closing quote of the string that starts at `start`.
-fn find_string_end(body: &[u8], start: usize) -> Option<usize> {
-    let mut at = start + 1;
-    while at < body.len() {
-        match body[at] {
-            b'"' => return Some(at),
-            b'\\' => at += 2,
-            _ => at += 1,
-        }
-    }
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,14 +135,14 @@ mod tests {
     fn complete_entries_are_parsed_and_the_body_is_marked_as_truncated() {
         let Ok(RedeemResponse::Ready(whole)) = RedeemResponse::parse(BODY.as_bytes()) else { panic!("ready") };
         for end in 0..=BODY.len() {
-            let Some(part) = DeliveredExports::delivery_from_truncated_body(&BODY.as_bytes()[..end]) else {
+            let Some(part) = DeliveredExports::delivery_from_truncated_body(&BODY.as_bytes()[..end], None) else {
                 assert!(!BODY[..end].contains(r#""it", {}]}}"#), "{end}");
                 continue;
             };
             assert!(part.exports[..] == whole.exports[..part.exports.len()], "{end}");
             assert!(!part.unusable_entries.is_empty(), "marked as truncated");
         }
-        let all = DeliveredExports::delivery_from_truncated_body(BODY.as_bytes()).expect("three");
+        let all = DeliveredExports::delivery_from_truncated_body(BODY.as_bytes(), None).expect("three");
         assert_eq!(urls(&all), ["https://a.test/1", "https://a.test/2", "https://a.test/4"]);
     }
 
@@ -171,6 +173,19 @@ mod tests {
     }
 
     #[test]
+    fn relative_urls_of_complete_entries_are_resolved() {
+        let base = Url::parse("https://api.test/v1/redeemExportToken").expect("a URL");
+        let body =
+            br#"{"payload_complete": [{"export_type": "glb", "download_URL": "/f/1?s=a"}, {"download_URL": "N/A"},
+            {"download_URL": "https://a.test/2"}, {"download_URL": "/f/3"#;
+        let part = DeliveredExports::delivery_from_truncated_body(body, Some(&base)).expect("two");
+        assert_eq!(urls(&part), ["https://api.test/f/1?s=a", "https://a.test/2"]);
+        assert_eq!((part.exports[0].export_type.as_str(), part.unusable_entries.len()), ("glb", 2));
+        let without_base = DeliveredExports::delivery_from_truncated_body(body, None).expect("one");
+        assert_eq!(urls(&without_base), ["https://a.test/2"]);
+    }
+
+    #[test]
     fn a_body_without_a_complete_url_gives_none() {
         for body in [
             "",
@@ -183,7 +198,7 @@ mod tests {
             r#"{"a": {"payload_complete": [{"download_URL": "https://a.test/1"}]}}"#,
             r#"[{"payload_complete": [{"download_URL": "https://a.test/1"}]}]"#,
         ] {
-            assert_eq!(DeliveredExports::delivery_from_truncated_body(body.as_bytes()), None, "{body}");
+            assert_eq!(DeliveredExports::delivery_from_truncated_body(body.as_bytes(), None), None, "{body}");
         }
     }
 
@@ -195,21 +210,21 @@ mod tests {
             br#""}, {"download_URL": "https://a.test/3"}, nonsense"#,
         ]
         .concat();
-        let part = DeliveredExports::delivery_from_truncated_body(&damaged).expect("two");
+        let part = DeliveredExports::delivery_from_truncated_body(&damaged, None).expect("two");
         assert_eq!(urls(&part), ["https://a.test/1", "https://a.test/3"]);
         let deep = format!("{}{}", r#"{"payload_complete": ["#, "[".repeat(100_000));
-        assert_eq!(DeliveredExports::delivery_from_truncated_body(deep.as_bytes()), None);
+        assert_eq!(DeliveredExports::delivery_from_truncated_body(deep.as_bytes(), None), None);
     }
 
     proptest! {
         #[test]
         fn any_bytes_are_parsed_without_a_panic(body: Vec<u8>) {
-            let _ = DeliveredExports::delivery_from_truncated_body(&body);
+            let _ = DeliveredExports::delivery_from_truncated_body(&body, None);
         }
 
         #[test]
         fn any_json_like_text_is_parsed_without_a_panic(body in "[\\[\\]{}\",:\\\\a ]{0,200}") {
-            let _ = DeliveredExports::delivery_from_truncated_body(body.as_bytes());
+            let _ = DeliveredExports::delivery_from_truncated_body(body.as_bytes(), None);
         }
 
         #[test]
@@ -225,7 +240,7 @@ mod tests {
             let body = serde_json::json!({"avatar_ready": true, "payload_complete": list}).to_string();
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "an index into a short text")]
             let end = (body.len() as f64 * cut) as usize;
-            let read = DeliveredExports::delivery_from_truncated_body(&body.as_bytes()[..end]).map_or_else(Vec::new, |part| part.exports);
+            let read = DeliveredExports::delivery_from_truncated_body(&body.as_bytes()[..end], None).map_or_else(Vec::new, |part| part.exports);
             for (n, export) in read.iter().enumerate() {
                 prop_assert_eq!(export.export_type.as_str(), types[n].as_str());
             }

@@ -136,12 +136,15 @@ impl FoundExports<'_> {
 
     /// Parses an absolute URL, or a path of the backend.
     fn parse_url(&self, text: &str) -> Option<DownloadUrl> {
-        let is_path = ["/", "./", "../"].iter().any(|start| text.starts_with(start));
-        DownloadUrl::new(text).or_else(|| {
-            let resolved = is_path.then(|| self.base.join(text).ok()).flatten()?;
-            DownloadUrl::new(resolved.as_str())
-        })
+        DownloadUrl::new(text).or_else(|| resolve_relative_url(text, self.base))
     }
+}
+
+/// Resolves a URL that begins with a path. Any other text is none.
+pub(crate) fn resolve_relative_url(text: &str, base: &Url) -> Option<DownloadUrl> {
+    let is_path = ["/", "./", "../"].iter().any(|start| text.starts_with(start));
+    let resolved = is_path.then(|| base.join(text).ok()).flatten()?;
+    DownloadUrl::new(resolved.as_str())
 }
 
 impl<'de> Deserialize<'de> for Node {

@@ -1,6 +1,11 @@
 //! A running sandbox. It has a main world and any number of others, which share its server, and nothing else that a
 //! client can see. Each has a model ([`World`]) behind a lock, its clock, credentials, faults and request log.
 
+mod access;
+mod additional_worlds;
+
+pub use additional_worlds::{CreateWorldError, WorldView};
+
 use crate::avatar_store::{AssetsFolderError, AvatarStore, TokenInWorld};
 use crate::clock::{ClockChange, ClockError, ClockState, VirtualClock};
 use crate::connection_slots::ConnectionSlots;
@@ -12,32 +17,20 @@ use crate::rate_limit::ClientRateLimiter;
 use crate::replay::{Recording, ReplayPosition};
 use crate::requests::{FinishedRequest, RequestLine, RequestLog};
 use crate::scenario::{Scenario, UnknownScenarioError, built_in_scenarios, copy_scenarios_with, find_scenario_by_name};
-use crate::settings::{
-    Credentials, SandboxSettings, WorldSettings, draw_seed_exact_in_json, generate_random_alphanumeric,
-    random_session_token,
-};
+use crate::settings::{Credentials, SandboxSettings};
 use crate::tls::CertificateSource;
 use crate::world::avatar::{AvatarCatalog, AvatarChoice, ExistingAvatar};
 use crate::world::state::{PhoneTicket, PhoneView, TesterTokenView};
 use crate::world::{AssociateError, ForceError, ForcedState, World};
-use crate::world_registry::{ListedWorld, TooManyWorldsError, WorldRegistry};
-use copresence_protocol::ApiKey;
+use crate::world_registry::WorldRegistry;
 use image::RgbImage;
-use rand::rngs::StdRng;
-use rand::{RngExt, SeedableRng};
+use rand::RngExt;
 use serde::Serialize;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
-use subtle::ConstantTimeEq;
 use tokio::sync::broadcast;
 use url::Url;
-
-/// Maximum number of valid session tokens. Beyond it, the oldest becomes invalid.
-const MAX_SESSIONS: usize = 1_000;
-
-/// Maximum number of tokens of a world other than the main one.
-const MAX_TOKENS_OF_ADDITIONAL_WORLD: usize = 1_000;
 
 /// Path under which a world other than the main one is reached, before its id.
 pub(crate) const WORLD_PATH_PREFIX: &str = "/worlds/";
@@ -121,40 +114,6 @@ pub enum SandboxSetupError {
     Faults(#[from] FaultListError),
 }
 
-/// Why a world cannot be created.
-#[derive(Debug, thiserror::Error)]
-pub enum CreateWorldError {
-    /// There are too many.
-    #[error(transparent)]
-    TooMany(#[from] TooManyWorldsError),
-    /// The speed of the clock is out of range.
-    #[error(transparent)]
-    Speed(#[from] ClockError),
-    /// The list of faults is invalid.
-    #[error(transparent)]
-    Faults(#[from] FaultListError),
-}
-
-/// A world as testers see it, without its credentials. The main world is not listed.
-#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
-#[schema(as = World)]
-pub struct WorldView {
-    /// Its id, which is in its URLs: `/worlds/{id}/…`.
-    pub id: String,
-    /// The scenario of new tokens.
-    pub scenario: String,
-    /// The seed of ids, timings and avatars.
-    pub seed: u64,
-    /// The virtual clock.
-    pub clock: ClockState,
-    /// Number of tokens that it has.
-    pub tokens: usize,
-    /// Seconds of real time since it was last used.
-    pub idle_seconds: u64,
-    /// Seconds of real time after which it ends, if it is not used.
-    pub idle_limit_seconds: u64,
-}
-
 /// The state of the sandbox as testers see it: the body of `GET /sandbox/state`.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 #[schema(as = SandboxState)]
@@ -219,90 +178,6 @@ impl Sandbox {
             local_url: RwLock::default(),
         };
         Ok(Self { world: Arc::new(world), shared: Arc::new(shared) })
-    }
-
-    /// Creates another world: with its own credentials, clock, faults, tokens and request log. Its time starts at 0.
-    /// The same seed gives the same tokens, download URLs, timings and avatars, in the order of the requests. The world
-    /// ends when nobody used it for its idle limit; it is in use while there is a handle to it.
-    ///
-    /// # Errors
-    /// There are [`crate::MAX_ADDITIONAL_WORLDS`], or the speed or a fault is invalid.
-    pub fn create_world(&self, settings: WorldSettings) -> Result<Self, CreateWorldError> {
-        let defaults = &self.shared.world_defaults;
-        let seed = settings.seed.unwrap_or_else(draw_seed_exact_in_json);
-        let mut faults = FaultSet::new(seed);
-        faults.replace_faults(settings.faults.unwrap_or_else(|| defaults.faults.clone()))?;
-        let mut clock = VirtualClock::new(settings.speed.unwrap_or(defaults.speed))?;
-        if settings.paused {
-            clock.apply_change(&ClockChange { paused: Some(true), ..ClockChange::default() }, Duration::ZERO)?;
-        }
-        let credentials = Credentials::generate_random_credentials(self.accepted_credentials().operator_key.clone());
-        // Others cannot guess the ids, although the seed determines them: the world's id is in the URL, and its key in
-        // the headers.
-        let ids = StdRng::seed_from_u64(seed).random();
-        let scenario = settings.scenario.unwrap_or_else(|| defaults.scenario.clone());
-        let scenarios = copy_scenarios_with(self.scenarios(), &scenario);
-        let mut world = World::new(scenario, seed, ids, self.shared.avatar_catalog.clone());
-        world.set_max_tokens(MAX_TOKENS_OF_ADDITIONAL_WORLD);
-        let id = generate_random_alphanumeric(24);
-        let api_key = credentials.api_key.expose().to_owned();
-        let log = self.request_log().new_log_with_same_subscribers();
-        let world = WorldState::new(Some(id.clone()), scenarios, world, clock, credentials, faults, log);
-        let state = Arc::new(WorldState { replay: defaults.recording.clone().map(ReplayPosition::new), ..world });
-        let idle_limit = settings.idle_limit.unwrap_or(defaults.idle_limit);
-        self.shared.worlds.drop_unused_and_add_world(&id, &api_key, idle_limit, state.clone())?;
-        Ok(Self { world: state, shared: self.shared.clone() })
-    }
-
-    /// Ends a world: from now on, its id and its credentials are unknown. Requests in flight are completed. Returns
-    /// whether there was a world with this id.
-    pub fn remove_world(&self, id: &str) -> bool {
-        self.shared.worlds.remove_world(id)
-    }
-
-    /// The worlds other than the main one, sorted by id.
-    pub fn list_world_views(&self) -> Vec<WorldView> {
-        let mut views: Vec<_> =
-            self.shared.worlds.list_worlds().into_iter().filter_map(|listed| self.build_world_view(listed)).collect();
-        views.sort_by(|a, b| a.id.cmp(&b.id));
-        views
-    }
-
-    /// The description for testers of the world with this id; `None` if there is none, or it has ended.
-    pub fn find_world_view(&self, id: &str) -> Option<WorldView> {
-        self.shared.worlds.find_world(id).and_then(|listed| self.build_world_view(listed))
-    }
-
-    /// Describes a world for testers; `None` for the main world, which has no id.
-    fn build_world_view(&self, listed: ListedWorld<WorldState>) -> Option<WorldView> {
-        let world = Self { world: listed.state, shared: self.shared.clone() };
-        let state = world.lock_protected_state();
-        Some(WorldView {
-            id: world.world_id()?.to_owned(),
-            scenario: state.world.scenario().name().to_owned(),
-            seed: state.world.seed(),
-            clock: state.clock.clock_state_at(world.world.started_at.elapsed()),
-            tokens: state.world.token_count(),
-            idle_seconds: listed.idle.as_secs(),
-            idle_limit_seconds: listed.idle_limit.as_secs(),
-        })
-    }
-
-    /// The id of this world; `None` for the main one.
-    pub fn world_id(&self) -> Option<&str> {
-        self.world.id.as_deref()
-    }
-
-    /// The world with this id; `None` if there is none, or it has ended.
-    pub(crate) fn use_world_by_id(&self, id: &str) -> Option<Self> {
-        let world = self.shared.worlds.use_world_by_id(id)?;
-        Some(Self { world, shared: self.shared.clone() })
-    }
-
-    /// The world with this API key; `None` for the key of the main world, and for an unknown key.
-    pub(crate) fn use_world_by_api_key(&self, api_key: &str) -> Option<Self> {
-        let world = self.shared.worlds.use_world_by_api_key(api_key)?;
-        Some(Self { world, shared: self.shared.clone() })
     }
 
     /// The credentials that it accepts.
@@ -632,44 +507,9 @@ impl Sandbox {
         *self.shared.local_url.write().unwrap_or_else(PoisonError::into_inner) = Some(url);
     }
 
-    /// Creates a session token if the login is correct.
-    pub(crate) fn create_session_if_correct(&self, username: &str, password: &str) -> Option<String> {
-        let known = self.accepted_credentials();
-        let is_correct =
-            constant_time_eq(username, known.username.expose()) & constant_time_eq(password, known.password.expose());
-        is_correct.then(|| self.create_session())
-    }
-
-    /// Creates a session token.
-    pub(crate) fn create_session(&self) -> String {
-        let session = random_session_token();
-        let sessions = &mut self.lock_protected_state().sessions;
-        if sessions.len() >= MAX_SESSIONS {
-            sessions.pop_front();
-        }
-        sessions.push_back(session.clone());
-        session
-    }
-
     /// Where this world is in the recording that it answers from; `None` if it simulates.
     pub(crate) fn replay_position(&self) -> Option<&ReplayPosition> {
         self.world.replay.as_ref()
-    }
-
-    /// Whether a session token was issued here; compares in constant time.
-    pub(crate) fn is_valid_session(&self, session: &str) -> bool {
-        self.lock_protected_state().sessions.iter().fold(false, |known, valid| known | constant_time_eq(session, valid))
-    }
-
-    /// Whether this is the API key of this world; compares in constant time.
-    pub(crate) fn is_valid_api_key(&self, key: &str) -> bool {
-        constant_time_eq(key, self.accepted_credentials().api_key.expose())
-    }
-
-    /// Whether this is the operator key; compares in constant time.
-    pub(crate) fn is_valid_operator_key(&self, key: &str) -> bool {
-        let known: &ApiKey = &self.accepted_credentials().operator_key;
-        constant_time_eq(key, known.expose())
     }
 
     /// Locks the model, the clock and the session tokens.
@@ -705,11 +545,6 @@ impl WorldState {
             phone_tickets: Mutex::default(),
         }
     }
-}
-
-/// Compares in constant time, so that the duration does not reveal how much matched.
-fn constant_time_eq(given: &str, known: &str) -> bool {
-    given.as_bytes().ct_eq(known.as_bytes()).into()
 }
 
 #[cfg(test)]

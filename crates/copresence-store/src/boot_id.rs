@@ -30,6 +30,9 @@ fn read_boot_id() -> Option<String> {
 /// When the running system was started, by its present clock; `None` if the system does not say it. Only Linux does
 /// (`/proc/uptime`).
 pub(crate) fn current_boot_time() -> Option<SystemTime> {
+    if !cfg!(target_os = "linux") {
+        return None;
+    }
     let text = std::fs::read_to_string("/proc/uptime").ok()?;
     let uptime = Duration::try_from_secs_f64(text.split(' ').next()?.parse().ok()?).ok()?;
     SystemTime::now().checked_sub(uptime)

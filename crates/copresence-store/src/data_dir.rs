@@ -270,15 +270,16 @@ mod tests {
         locks_file.lock_shared().expect("as for locking a visit");
         DataDir::open_data_dir_removing_leftovers(root.path()).expect("opened all the same");
         assert!(stale.exists(), "cleaned next time");
-        locks_file.unlock().expect("released");
+        drop(locks_file);
 
+        let (locks_file, _) = data.open_locks_guard_file().expect("opens");
         locks_file.lock().expect("as for cleaning up");
         let (done, locked) = std::sync::mpsc::channel();
         std::thread::scope(|scope| {
             scope.spawn(|| done.send(data.lock_visit(&VisitId::new()).is_ok()));
             let early = locked.recv_timeout(std::time::Duration::from_millis(50));
             assert!(early.is_err(), "a lock is taken while another program cleans up");
-            locks_file.unlock().expect("released");
+            drop(locks_file);
             assert_eq!(locked.recv(), Ok(true));
         });
     }

@@ -20,6 +20,7 @@ pub(crate) fn create_durable_private_folder(path: &Path) -> Result<(), StoreErro
     let absolute = std::path::absolute(path).io_context("find", path)?;
     let missing: Vec<PathBuf> = absolute.ancestors().take_while(|there| !there.exists()).map(Path::to_owned).collect();
     for folder in missing.iter().rev() {
+        #[cfg_attr(not(unix), expect(unused_mut, reason = "only Unix has modes"))]
         let mut builder = std::fs::DirBuilder::new();
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
@@ -50,6 +51,7 @@ pub(crate) fn open_subfolder(parent: &Dir, name: &str, path: &Path) -> Result<Di
 
 /// Creates a subfolder that is private, and durable when this returns.
 pub(crate) fn create_subfolder(parent: &Dir, name: &str, path: &Path) -> Result<(), StoreError> {
+    #[cfg_attr(not(unix), expect(unused_mut, reason = "only Unix has modes"))]
     let mut builder = DirBuilder::new();
     #[cfg(unix)]
     cap_std::fs::DirBuilderExt::mode(&mut builder, 0o700);
@@ -138,18 +140,48 @@ pub(crate) fn entry_names(dir: &Dir, path: &Path) -> Result<Vec<String>, StoreEr
     Ok(names)
 }
 
-/// Makes the entries of a folder durable. Windows cannot fsync a folder and relies on the journal of its file system.
+/// Makes the entries of a folder durable. Windows cannot fsync a folder and relies on the journal of its file system. Some
+/// file systems (shared folders of virtual machines, some network disks) do not support it either.
 pub(crate) fn sync_folder(dir: &Dir, path: &Path) -> Result<(), StoreError> {
-    if cfg!(unix) { dir.open(".").and_then(|folder| folder.sync_all()).io_context("flush", path) } else { Ok(()) }
+    if !cfg!(unix) {
+        return Ok(());
+    }
+    let flushed = dir.open(".").and_then(|folder| folder.sync_all());
+    accept_unsupported_flush(flushed).io_context("flush", path)
 }
 
 /// As [`sync_folder`], for a path.
 pub(crate) fn sync_folder_path(path: &Path) -> Result<(), StoreError> {
-    if cfg!(unix) {
-        std::fs::File::open(path).and_then(|folder| folder.sync_all()).io_context("flush", path)
-    } else {
-        Ok(())
+    if !cfg!(unix) {
+        return Ok(());
     }
+    let flushed = std::fs::File::open(path).and_then(|folder| folder.sync_all());
+    accept_unsupported_flush(flushed).io_context("flush", path)
+}
+
+/// Takes the flush of a folder for done if its file system does not support it: an avatar is saved there all the same.
+fn accept_unsupported_flush(flushed: io::Result<()>) -> io::Result<()> {
+    match flushed {
+        // `fsync` of a folder: EINVAL, ENOTSUP or ENOSYS.
+        Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => Ok(()),
+        other => other,
+    }
+}
+
+/// Whether the path still names the open file: it may have been removed or replaced.
+///
+/// # Errors
+/// If one of them cannot be looked at: the path names nothing, for example.
+pub(crate) fn is_open_file_at_path(file: &std::fs::File, path: &Path) -> io::Result<bool> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        let (held, named) = (file.metadata()?, std::fs::symlink_metadata(path)?);
+        Ok((held.dev(), held.ino()) == (named.dev(), named.ino()))
+    }
+    // The standard library has no stable access to the numbers of files there.
+    #[cfg(windows)]
+    Ok(same_file::Handle::from_file(file.try_clone()?)? == same_file::Handle::from_path(path)?)
 }
 
 #[cfg(test)]
@@ -171,5 +203,17 @@ mod tests {
         assert_eq!(error.error_code(), "not_ours");
         assert!(create_durable_private_folder(&file.join("below")).is_err());
         assert_eq!(std::fs::read(&file).expect("still there"), b"x");
+    }
+
+    /// `/proc` is a file system that cannot flush folders.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_file_system_that_cannot_flush_folders_is_accepted() {
+        let path = Path::new("/proc/self");
+        let folder = std::fs::File::open(path).expect("opens");
+        assert_eq!(folder.sync_all().expect_err("not supported").kind(), io::ErrorKind::InvalidInput);
+        sync_folder_path(path).expect("accepted");
+        sync_folder(&open_folder_following_symlinks(path).expect("opens"), path).expect("accepted");
+        assert!(accept_unsupported_flush(Err(io::ErrorKind::StorageFull.into())).is_err());
     }
 }

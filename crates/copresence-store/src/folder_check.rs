@@ -4,7 +4,7 @@ use crate::error::StoreError;
 use std::path::Path;
 
 /// Checks that a number of files, 0 or more, can be made in a folder. It need not exist; then its nearest parent that
-/// exists is checked. Changes nothing on the disk.
+/// exists is checked. Changes nothing on the disk; on Windows a file is made there and removed at once.
 ///
 /// # Errors
 /// [`StoreError::NotEnoughFileNodes`] if the file system has too few free inodes, [`StoreError::Permission`] if the folder
@@ -34,9 +34,20 @@ fn check_access_and_free_inodes(folder: &Path, files: u64) -> Result<(), StoreEr
     }
 }
 
-#[cfg(not(unix))]
-fn check_access_and_free_inodes(_: &Path, _: u64) -> Result<(), StoreError> {
-    Ok(())
+/// Makes a file and removes it: access rights are more than a read-only bit there.
+#[cfg(windows)]
+fn check_access_and_free_inodes(folder: &Path, _: u64) -> Result<(), StoreError> {
+    use std::io::ErrorKind;
+    use std::os::windows::fs::OpenOptionsExt as _;
+    // `FILE_FLAG_DELETE_ON_CLOSE`: the file is removed also if the program is killed.
+    const DELETE_ON_CLOSE: u32 = 0x0400_0000;
+    let path = folder.join(format!(".copresence-{}.probe", uuid::Uuid::now_v7()));
+    match std::fs::File::options().write(true).create_new(true).custom_flags(DELETE_ON_CLOSE).open(path) {
+        Err(error) if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) => {
+            Err(StoreError::from_io("write to", folder, error))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Fails if a file system has fewer free inodes than are needed. File systems that make inodes as they need them report
@@ -57,6 +68,7 @@ mod tests {
     fn a_folder_that_may_be_made_accepts_files_and_a_file_does_not() {
         let root = tempfile::tempdir().expect("a folder");
         ensure_files_can_be_made(&root.path().join("not/yet"), 16).expect("it can be made");
+        assert_eq!(std::fs::read_dir(root.path()).expect("a folder").count(), 0, "nothing is left");
         let file = root.path().join("file");
         std::fs::write(&file, "x").expect("written");
         for path in [file.clone(), file.join("below")] {

@@ -60,7 +60,7 @@ pub use journal::{
     VisitDeletion, VisitDownloadLimits, VisitEnding, VisitPhase, VisitRecord, VisitStart,
     format_ticket_name_in_english,
 };
-pub use manifest::{MANIFEST_NAME, Manifest, ManifestCompleteFile, MissingFile, PhaseTimes, SCHEMA_VERSION};
+pub use manifest::{MANIFEST_NAME, Manifest, ManifestCompleteFile, MissingFile, PhaseTimestamps, SCHEMA_VERSION};
 pub use operator_file::SettingsOrLogoFile;
 pub use partial_file::{CompleteFile, DecodeContentError, PartialFile};
 pub use partial_folder::{FoundPartialFolder, find_partial_folders_with_files};

@@ -25,7 +25,7 @@ pub struct Manifest {
     /// Host of the backend, with the port if it is not the default one of the scheme.
     pub backend_host: String,
     /// The times of the phases.
-    pub times: PhaseTimes,
+    pub times: PhaseTimestamps,
     /// Whether all files are saved.
     pub complete: bool,
     /// The complete files.
@@ -37,7 +37,7 @@ pub struct Manifest {
 
 /// When each phase of a visit was reached, as RFC 3339. A phase that was not observed is omitted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PhaseTimes {
+pub struct PhaseTimestamps {
     /// The visit started.
     pub started: Timestamp,
     /// The Export Token was issued.
@@ -124,10 +124,10 @@ mod tests {
             visit: VisitId::new(),
             profile: "sandbox".into(),
             backend_host: "127.0.0.1:4010".into(),
-            times: PhaseTimes {
+            times: PhaseTimestamps {
                 started: "2026-11-22T09:00:00Z".parse().expect("a time"),
                 issued: "2026-11-22T09:00:01.5Z".parse().ok(),
-                ..PhaseTimes::default()
+                ..PhaseTimestamps::default()
             },
             complete: true,
             files: vec![ManifestCompleteFile {

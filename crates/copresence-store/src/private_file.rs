@@ -125,11 +125,12 @@ fn is_device_or_proc_symlink(path: &Path) -> bool {
     is_in_folder_of_system(path) && path.is_symlink()
 }
 
-/// Whether a path is in `/dev`, `/dev/fd` or below `/proc`.
+/// Whether a path is in `/dev`, `/dev/fd` or below `/proc`. On Windows these are folders like any other.
 fn is_in_folder_of_system(path: &Path) -> bool {
-    path.parent().is_some_and(|folder| {
-        folder == Path::new("/dev") || folder == Path::new("/dev/fd") || folder.starts_with("/proc")
-    })
+    cfg!(unix)
+        && path.parent().is_some_and(|folder| {
+            folder == Path::new("/dev") || folder == Path::new("/dev/fd") || folder.starts_with("/proc")
+        })
 }
 
 /// Opens or creates a file that is no symlink.

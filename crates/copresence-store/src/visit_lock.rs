@@ -1,5 +1,6 @@
 //! The lock of a visit: a locked file.
 
+use crate::disk;
 use crate::error::{IoContext, StoreError};
 use crate::private_file::{ExistingContent, open_private_file_for_writing};
 use crate::visit_id::VisitId;
@@ -31,7 +32,7 @@ impl VisitLock {
                 Err(TryLockError::Error(error)) => return Err(StoreError::from_io("lock", &path, error)),
             }
             // The previous holder removes the file while it has the lock: a lock on a removed file does not count.
-            if is_open_file_at_path(&file, &path) {
+            if disk::is_open_file_at_path(&file, &path).unwrap_or(false) {
                 return Ok(Self { locked_visit_id: *visit, path, file: Some(file) });
             }
         }
@@ -55,22 +56,6 @@ impl Drop for VisitLock {
     }
 }
 
-/// Whether the path still names the open file (same device and inode).
-#[cfg(unix)]
-fn is_open_file_at_path(file: &File, path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    match (file.metadata(), std::fs::symlink_metadata(path)) {
-        (Ok(held), Ok(named)) => (held.dev(), held.ino()) == (named.dev(), named.ino()),
-        _ => false,
-    }
-}
-
-/// Whether a file exists at the path. Whether it is the open file is only compared on Unix.
-#[cfg(not(unix))]
-fn is_open_file_at_path(_file: &File, path: &Path) -> bool {
-    path.exists()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,10 +65,11 @@ mod tests {
         let root = tempfile::tempdir().expect("a folder");
         let path = root.path().join("a.lock");
         let file = open_private_file_for_writing(&path, ExistingContent::Keep).expect("made");
-        assert!(is_open_file_at_path(&file, &path));
+        let is_at_path = || disk::is_open_file_at_path(&file, &path);
+        assert!(is_at_path().expect("compared"));
         std::fs::remove_file(&path).expect("removed");
-        assert!(!is_open_file_at_path(&file, &path));
+        assert!(is_at_path().is_err());
         let _another = open_private_file_for_writing(&path, ExistingContent::Keep).expect("made anew");
-        assert!(!is_open_file_at_path(&file, &path));
+        assert!(!is_at_path().expect("compared"));
     }
 }

@@ -6,7 +6,7 @@ use common::{temp_data_dir, temp_folder, time_at};
 use copresence_protocol::ExportType;
 use copresence_store::{
     CompleteFile, DecodeContentError, FileFormat, Manifest, ManifestCompleteFile, MissingFile, PartialAvatarFolder,
-    PhaseTimes, SCHEMA_VERSION, SavedAvatarOperations, Sha256Digest, StoreError, VisitId,
+    PhaseTimestamps, SCHEMA_VERSION, SavedAvatarOperations, Sha256Digest, StoreError, VisitId,
 };
 use jiff::civil::{Date, date};
 use proptest::prelude::*;
@@ -20,7 +20,7 @@ fn manifest(visit: VisitId, files: &[(&CompleteFile, &str)]) -> Manifest {
         visit,
         profile: "sandbox".into(),
         backend_host: "127.0.0.1:4010".into(),
-        times: PhaseTimes { started: time_at(0), saved: Some(time_at(60)), ..PhaseTimes::default() },
+        times: PhaseTimestamps { started: time_at(0), saved: Some(time_at(60)), ..PhaseTimestamps::default() },
         complete: true,
         files: files
             .iter()

@@ -152,11 +152,11 @@ async fn a_truncated_body_that_is_used_as_delivery_spends_the_token_and_allows_d
     let journal = data.open_or_repair_journal().expect("a journal");
     let id = visit_with_token(&journal).await;
     let no = redeem_with_lost_response(&journal, id).await;
-    assert!(is_refused(&journal.record_truncated_response_as_delivery(&id, no).await), "it was not parsed");
+    assert!(is_refused(&journal.record_truncated_delivery_erasing_token(&id, no).await), "it was not parsed");
     journal.record_answer_kind_erasing_obsolete(&id, no, AnswerKind::Truncated).await.expect("read");
     assert!(is_refused(&journal.record_planned_files(&id, &planned_files(1)).await), "nothing delivered yet");
-    journal.record_truncated_response_as_delivery(&id, no).await.expect("taken");
-    journal.record_truncated_response_as_delivery(&id, no).await.expect("a repetition");
+    journal.record_truncated_delivery_erasing_token(&id, no).await.expect("taken");
+    journal.record_truncated_delivery_erasing_token(&id, no).await.expect("a repetition");
     assert!(is_refused(&journal.record_redeem_intent(&id, time_at(6)).await), "the token is spent");
     journal.record_planned_files(&id, &planned_files(1)).await.expect("planned");
     let left = journal.load_recoverable_visits().await.expect("reads").pop().expect("one");
@@ -179,6 +179,6 @@ async fn a_complete_response_that_cannot_be_parsed_can_be_used_as_delivery() {
     journal.record_raw_answer(&id, no, 200, BEGINNING, time_at(3)).await.expect("on disk");
     journal.record_answer_kind_erasing_obsolete(&id, no, AnswerKind::Truncated).await.expect("read");
     assert_eq!(truncated_bodies(&journal).await[0].no, no);
-    journal.record_truncated_response_as_delivery(&id, no).await.expect("taken");
+    journal.record_truncated_delivery_erasing_token(&id, no).await.expect("taken");
     assert!(truncated_bodies(&journal).await[0].is_used_as_delivery);
 }

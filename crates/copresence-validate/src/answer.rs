@@ -115,7 +115,7 @@ impl Observations {
 
     /// Whether the response to a wrong request differs from those to valid requests of the same kind. If the valid ones
     /// fail alike, a failure shows nothing. Also true if the run sent no valid one.
-    pub(crate) fn differs_from_valid_responses(&self, step: &RecordedStep) -> bool {
+    pub(crate) fn has_status_unlike_valid_responses(&self, step: &RecordedStep) -> bool {
         let mut valid = self
             .steps
             .iter()

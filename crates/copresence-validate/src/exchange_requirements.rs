@@ -68,7 +68,7 @@ const SINGLE_EXCHANGE_CHECKS: [(&str, &str); 29] = [
 /// Judges an exchange with this backend. The result is empty where one exchange decides nothing: for a refusal that
 /// may be right, and for a request that was cancelled or never sent.
 pub fn judge_exchange(exchange: &Exchange, backend: &BackendWithRoutes) -> Vec<JudgedRequirement> {
-    let mut collector = RequirementCollector::default();
+    let mut collector = ExchangeRequirementCollector::default();
     if matches!(exchange.outcome, ExchangeOutcome::NeverSent | ExchangeOutcome::Cancelled) {
         return collector.0;
     }
@@ -98,9 +98,9 @@ pub fn judge_exchange(exchange: &Exchange, backend: &BackendWithRoutes) -> Vec<J
 
 /// Collects the judged requirements of an exchange.
 #[derive(Default)]
-struct RequirementCollector(Vec<JudgedRequirement>);
+struct ExchangeRequirementCollector(Vec<JudgedRequirement>);
 
-impl RequirementCollector {
+impl ExchangeRequirementCollector {
     /// Adds the requirement that belongs to the check, with the result of judging one field.
     fn add_field_result(&mut self, check: &str, point: FieldResult) {
         let row = SINGLE_EXCHANGE_CHECKS.iter().find(|(known, _)| *known == check);
@@ -157,7 +157,7 @@ impl<'a> ResponseToJudge<'a> {
     }
 
     /// Judges a successful login with a complete body: it gives a session token. Any other is not judged.
-    fn judge_login_gives_session(&self, collector: &mut RequirementCollector) {
+    fn judge_login_gives_session(&self, collector: &mut ExchangeRequirementCollector) {
         if self.has_success_status() && self.has_whole_body {
             let point = response_fields::judge_session_token(self.body.as_ref(), &self.target_info.session_pointer);
             collector.add_field_result("login.gives-session", point);
@@ -165,7 +165,7 @@ impl<'a> ResponseToJudge<'a> {
     }
 
     /// Judges a generate response: success for valid credentials, JSON, and a valid Export Token.
-    fn judge_generate_response(&self, collector: &mut RequirementCollector) {
+    fn judge_generate_response(&self, collector: &mut ExchangeRequirementCollector) {
         if !self.can_request_cause_status() {
             let point = FieldResult::new(
                 STATUS_LOCATION,
@@ -189,7 +189,7 @@ impl<'a> ResponseToJudge<'a> {
 
     /// Judges the status and body of a redeem: 200 for an active token, 400 for another. Refusals that the request
     /// may have caused are not judged.
-    fn judge_redeem_response(&self, collector: &mut RequirementCollector) {
+    fn judge_redeem_response(&self, collector: &mut ExchangeRequirementCollector) {
         match self.status {
             200 => {}
             400 => {
@@ -232,7 +232,7 @@ impl<'a> ResponseToJudge<'a> {
     }
 
     /// Judges the fields of a status report by its `completion_status`.
-    fn judge_status_report(&self, collector: &mut RequirementCollector, progress: &Map<String, Value>) {
+    fn judge_status_report(&self, collector: &mut ExchangeRequirementCollector, progress: &Map<String, Value>) {
         let sent = self.exchange.body.as_deref().unwrap_or_default();
         let sent: Value = serde_json::from_str(sent).unwrap_or_default();
         let sent = sent.pointer("/payload_incomplete/completion_status").and_then(Value::as_str);
@@ -270,7 +270,7 @@ impl<'a> ResponseToJudge<'a> {
 
     /// Judges the response of a successful download: it is not empty, and must not be cached. A refusal is not
     /// judged.
-    fn judge_download_response(&self, collector: &mut RequirementCollector) {
+    fn judge_download_response(&self, collector: &mut ExchangeRequirementCollector) {
         // A refusal may be right: the URL may have been used before.
         if self.has_success_status() {
             let received = "an empty body";
@@ -285,7 +285,7 @@ impl<'a> ResponseToJudge<'a> {
     }
 
     /// Judges what applies to the response of every API call: caching, HSTS, CORS and error bodies.
-    fn judge_common_api_requirements(&self, collector: &mut RequirementCollector) {
+    fn judge_common_api_requirements(&self, collector: &mut ExchangeRequirementCollector) {
         if self.has_success_status() {
             collector.add_field_result(
                 "http.no-store",
@@ -315,7 +315,7 @@ impl<'a> ResponseToJudge<'a> {
 }
 
 /// Judges a body that delivers URLs.
-fn judge_delivery_body(collector: &mut RequirementCollector, body: &Value) {
+fn judge_delivery_body(collector: &mut ExchangeRequirementCollector, body: &Value) {
     collector.add_field_result("delivery.flag", response_fields::judge_ready_flag(body, true));
     collector.add_field_result("redeem.either-or", response_fields::judge_status_report_absent(body));
     for point in response_fields::judge_download_urls(body) {

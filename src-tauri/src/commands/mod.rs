@@ -89,7 +89,7 @@ async fn subscribe(
     channel: Channel<Snapshot>,
 ) -> Result<(), ()> {
     pin_lock.lock_panel();
-    let mut snapshots = kiosk.subscribe_snapshots();
+    let mut snapshots = kiosk.watch_latest_snapshot();
     let replaced = listener.replace_cancellation_token();
     tokio::spawn(async move {
         loop {
@@ -210,7 +210,7 @@ async fn open_sandbox_phone<R: Runtime>(
         return Ok(());
     }
     open_phone_window(&app, link, panel.active_kiosk_mode_view().on).map_err(|error| error.to_string())?;
-    let mut snapshots = kiosk.subscribe_snapshots();
+    let mut snapshots = kiosk.watch_latest_snapshot();
     tokio::spawn(async move {
         // The sender lives as long as the application, so an error ends the wait too.
         drop(snapshots.wait_for(|snapshot| !screen_needs_phone(&snapshot.screen)).await);

@@ -78,7 +78,7 @@ async fn a_missing_profile_closes_the_booth_but_not_the_panel() {
     assert_eq!(booth.closed_code().as_deref(), Some("configuration"));
     assert_eq!(profile_names(&booth.panel_view().await), [("sandbox", true)]);
     std::fs::write(booth.root.path().join("profiles.toml"), super::LIVE).expect("written");
-    booth.panel.reopen_booth_if_backend_opens().await;
+    booth.panel.reopen_closed_booth_if_backend_opens().await;
     assert_eq!(booth.closed_code().as_deref(), Some("credentials_missing"), "they can be set now");
     assert_eq!(booth.panel_view().await.backend.profile, "live");
     booth.act_and_view(use_profile("sandbox")).await;
@@ -89,12 +89,12 @@ async fn a_missing_profile_closes_the_booth_but_not_the_panel() {
 async fn credentials_set_elsewhere_reopen_the_booth() {
     let booth = Booth::new();
     booth.act_and_view(use_profile("live")).await;
-    booth.panel.reopen_booth_if_backend_opens().await;
+    booth.panel.reopen_closed_booth_if_backend_opens().await;
     assert!(booth.closed_code().is_some());
     for (slot, value) in [("api-key", "planted-api-key"), ("session-token", "planted-session")] {
         booth.credential_store.set_credential("live", slot.parse().expect("a slot"), &secret(value)).expect("memory");
     }
-    booth.panel.reopen_booth_if_backend_opens().await;
+    booth.panel.reopen_closed_booth_if_backend_opens().await;
     assert_eq!(booth.closed_code(), None);
 
     booth.act_and_view(remove_credential("session-token")).await;

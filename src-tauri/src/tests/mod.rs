@@ -122,7 +122,7 @@ impl Booth {
     }
 
     pub(crate) async fn wait_for_snapshot(&self, wanted: impl Fn(&Snapshot) -> bool) -> Snapshot {
-        let mut snapshots = self.kiosk.subscribe_snapshots();
+        let mut snapshots = self.kiosk.watch_latest_snapshot();
         let found = tokio::time::timeout(PATIENCE, snapshots.wait_for(|snapshot| wanted(snapshot))).await;
         found.expect("in time").expect("it lives").clone()
     }

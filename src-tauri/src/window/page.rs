@@ -6,11 +6,11 @@ use tauri::{Runtime, WebviewWindow};
 
 #[cfg(target_os = "linux")]
 pub(super) use linux::{
-    disable_browser_features, load_page, notify_on_page_death, set_fallback_visible, terminate_or_reload_page,
+    disable_browser_features, load_page, notify_on_page_death, set_fallback_text_visible, terminate_or_reload_page,
 };
 #[cfg(not(target_os = "linux"))]
 pub(super) use other::{
-    disable_browser_features, load_page, notify_on_page_death, set_fallback_visible, terminate_or_reload_page,
+    disable_browser_features, load_page, notify_on_page_death, set_fallback_text_visible, terminate_or_reload_page,
 };
 
 /// Text on the window when the page cannot be shown. Visitors read it, so it is short. English only, because the
@@ -87,7 +87,7 @@ mod linux {
     }
 
     /// Shows the fallback text in place of the page, or the page again.
-    pub(crate) fn set_fallback_visible<R: Runtime>(window: &WebviewWindow<R>, visible: bool) -> tauri::Result<()> {
+    pub(crate) fn set_fallback_text_visible<R: Runtime>(window: &WebviewWindow<R>, visible: bool) -> tauri::Result<()> {
         window.with_webview(move |view| {
             let view = view.inner();
             if view.is_visible() == visible {
@@ -160,7 +160,7 @@ mod other {
     }
 
     /// Shows the fallback text as the title of the window, or the title again.
-    pub(crate) fn set_fallback_visible<R: Runtime>(window: &WebviewWindow<R>, visible: bool) -> tauri::Result<()> {
+    pub(crate) fn set_fallback_text_visible<R: Runtime>(window: &WebviewWindow<R>, visible: bool) -> tauri::Result<()> {
         window.set_title(if visible { FALLBACK_TEXT } else { super::super::WINDOW_TITLE })
     }
 }

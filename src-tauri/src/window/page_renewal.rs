@@ -30,7 +30,7 @@ pub(super) struct PageRenewalMonitor {
 
 impl PageRenewalMonitor {
     pub(super) fn new(kiosk: Kiosk) -> Self {
-        let snapshots = kiosk.subscribe_snapshots();
+        let snapshots = kiosk.watch_latest_snapshot();
         Self { kiosk, snapshots, first_screen_since: None, memory_checked_at: None, memory: None }
     }
 

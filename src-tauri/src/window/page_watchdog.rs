@@ -146,7 +146,7 @@ impl PageWatchdog {
                 page::terminate_or_reload_page(window, home)?;
             }
         }
-        page::set_fallback_visible(window, given_up)
+        page::set_fallback_text_visible(window, given_up)
     }
 
     /// Replaces the page by a fresh one in a new process, if it is old or large and no visitor would notice.

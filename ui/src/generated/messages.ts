@@ -21,6 +21,7 @@ export interface Messages {
   'closed-staff': { device: string | number };
   'consent-title': null;
   'consent-agree': null;
+  'consent-more': null;
   'consent-not-now': null;
   'consent-onward': null;
   'preparing-title': null;
@@ -69,7 +70,8 @@ export interface Messages {
   'ticket-code': null;
   'ticket-done': null;
   'tickets': null;
-  'ticket-ready': null;
+  'tickets-ready': null;
+  'tickets-making': null;
   'ticket-being-made': { name: string | number };
   'ticket-being-recorded': { name: string | number };
   'ticket-announced': { name: string | number };

@@ -138,7 +138,7 @@ export function rightStickDeflection(pad: GamepadState): { x: number; y: number 
 }
 
 /** Detects movement of the sticks of one gamepad, wherever they rest. */
-export class StickMovementDetector {
+export class StickActivityDetector {
   #lastAxes: readonly number[] | null = null;
 
   /** Whether an axis has moved since the last movement. The first reading is the reference. */
@@ -163,7 +163,7 @@ export function watchGamepadInput(
 ): () => void {
   const last = new Map<number, GamepadState>();
   const chords = new Map<number, StartSelectInterpreter>();
-  const hands = new Map<number, StickMovementDetector>();
+  const hands = new Map<number, StickActivityDetector>();
   const directions = new Map<number, GamepadDirectionReader>();
   let frame = 0;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -192,7 +192,7 @@ export function watchGamepadInput(
       for (const intent of [...chord.readChord(now, at), ...reader.readDirections(now, at)])
         onIntent(intent, gamepadKindFromId(id));
       last.set(pad.index, now);
-      const hand = hands.get(pad.index) ?? new StickMovementDetector();
+      const hand = hands.get(pad.index) ?? new StickActivityDetector();
       hands.set(pad.index, hand);
       if (hand.hasMoved(now)) onStir();
       const { x, y } = rightStickDeflection(now);

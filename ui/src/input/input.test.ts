@@ -6,7 +6,7 @@ import {
   intentsOfNewlyPressedButtons,
   rightStickDeflection,
   StartSelectInterpreter,
-  StickMovementDetector,
+  StickActivityDetector,
   watchGamepadInput,
 } from './gamepad';
 import { showAsModal } from './modal-dialog';
@@ -249,7 +249,7 @@ describe('a gamepad', () => {
     expect(rightStickDeflection(pad([], [0.8, 0, 0.9, -0.5]))).toEqual({ x: 0.9, y: -0.5 });
   });
   it('is in use while a stick moves, not while a worn stick rests', () => {
-    const hand = new StickMovementDetector();
+    const hand = new StickActivityDetector();
     const rests = () => expect(hand.hasMoved(pad([], [0.3, 0, 0.3, 0]))).toBe(false);
     rests();
     rests();

@@ -176,7 +176,7 @@ describe('the strip of tickets', () => {
   it('names what is ready, and shows how far the others are', async () => {
     await renderScreen(screens.attract, attract());
     expect(byTestId('ticket-blue-comet').textContent).toContain('Blue Comet');
-    expect(byTestId('ticket-green-kite').textContent?.trim()).toBe('');
+    expect(byTestId('ticket-green-kite').textContent?.trim()).toBe('Green Kite');
     expect(byTestId('ticket-green-kite').getAttribute('aria-label')).toBe('Green Kite: still being made');
     // The start of a visit keeps the focus.
     expect(focusedTestId()).toBe('start');
@@ -196,6 +196,19 @@ describe('the strip of tickets', () => {
     await fireEvent.keyDown(byTestId('ticket-blue-comet'), { key: 'Enter' });
     expect(host.calledActions).toEqual([]);
   });
+});
+
+it('names the owner of every ticket, under a heading for its state', async () => {
+  const tickets = createTickets(5, 2);
+  await renderScreen(screens.attract, new FakeHost(screens.attract, {}, sandboxBackend, {}, tickets));
+  const boards = [...document.querySelectorAll('[data-testid=tickets] section')].map((one) => [
+    one.querySelector('p')?.textContent,
+    [...one.querySelectorAll('button')].map((button) => button.textContent.trim()),
+  ]);
+  expect(boards).toEqual([
+    [languageStore.translate('tickets-ready'), ['Blue Comet', 'Orange Rocket']],
+    [languageStore.translate('tickets-making'), ['Green Kite', 'Pink Bell', 'Yellow Crown']],
+  ]);
 });
 
 describe('a ticket that becomes ready', () => {

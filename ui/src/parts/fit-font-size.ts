@@ -7,11 +7,14 @@
 export function createFontFittingAttachment(sizes: readonly number[]): (element: HTMLElement) => () => void {
   return (element) => {
     const column = element.closest<HTMLElement>('.words') ?? element;
+    // Sizes are rounded, and letters are a little taller than their lines: two pixels at 1080p, four at 2160p.
+    const slack = () =>
+      Math.max(1, Number.parseFloat(getComputedStyle(document.documentElement).fontSize) / 8 || 1);
     const fits = () =>
-      column.scrollHeight <= column.clientHeight + 1 &&
+      column.scrollHeight <= column.clientHeight + slack() &&
       // A scrolling element hides its overflow from the column.
-      element.scrollHeight <= element.clientHeight + 1 &&
-      element.scrollWidth <= element.clientWidth + 1;
+      element.scrollHeight <= element.clientHeight + slack() &&
+      element.scrollWidth <= element.clientWidth + slack();
     const settle = () => {
       for (const size of sizes) {
         element.style.fontSize = `${size}rem`;

@@ -8,8 +8,10 @@ import {
   PerspectiveCamera,
   Scene,
   type Texture,
+  Vector3,
   type WebGLRenderer,
 } from 'three';
+import type { AvatarEyes } from '../stage/avatar-eyes.svelte';
 import type { AvatarStatistics } from './avatar-statistics';
 import { disposeModel } from './dispose-model';
 import {
@@ -17,19 +19,25 @@ import {
   blendshapeWeightsAt,
   type Face,
   gazeTowardsViewer,
+  idleExpressionAt,
   isRequestedFaceOver,
   type RequestedFace,
+  smoothstep,
   supportedFaces,
 } from './expression';
+import { darknessOfFace, exposureForFace, METER_SIZE, measureFace } from './face-exposure';
 import { poseAndFrameFigure } from './frame-figure';
 import { type LoadedAvatar, loadAvatar } from './load-avatar';
+import { measureFrameInterval } from './next-frame';
 import { type AvatarRotation, INITIAL_ORBIT, rotationAfterInput, rotationAfterTime } from './orbit';
 import { arkitNamesOfLoadedBlendshape } from './prepare-gltf';
 import { ResolutionGovernor } from './resolution-governor';
 import { releaseRendererForReuse, takeIdleOrCreateRenderer } from './shared-renderer';
+import { StillPicture } from './still-picture';
 import { loadStudioEnvironment } from './studio-environment';
 import { createContactShadow, createStudioLights } from './studio-lights';
 import { compileShadersAndUploadTextures, waitForGpuCommands } from './upload-to-gpu';
+import { nodAngleAt, type WelcomeGesture, welcomeAfterTime } from './welcome-gesture';
 
 /** The avatar that is shown, with its controls. */
 export interface ShownAvatarControls {
@@ -37,12 +45,16 @@ export interface ShownAvatarControls {
   turn(x: number, y: number): void;
   /** Starts its time anew: it notices the viewer and smiles. */
   greetViewer(): void;
+  /** Steps towards the viewer, in more light, and nods; or steps back. */
+  setWelcoming(isWelcoming: boolean): void;
   /** Stops all movement while it is covered, and continues afterwards. */
   setPaused(paused: boolean): void;
   /** The faces that it can make. */
   faces: Face[];
   /** What the file contains. */
   statistics: AvatarStatistics;
+  /** Where its eyes are at the start; null when the file does not tell. */
+  eyes: AvatarEyes | null;
   /** Whether it stands on its feet. Anything else fades out at its lower edge. */
   standsOnFeet: boolean;
   /** Plays a face. */
@@ -109,6 +121,17 @@ export async function loadAndShowAvatar(
   }
 }
 
+/** The intensity of the environment map, and what a dark face gets in addition: its highlights shape it. */
+const ENVIRONMENT = 0.55;
+const DARK_FACE_ENVIRONMENT = 0.3;
+
+/** Seconds after which the greeting is over, with a smile, and seconds since the last input, before a still is drawn. */
+const GREETING_SECONDS = 3.2;
+const SECONDS_BEFORE_STILL = 8;
+/** How much larger and brighter the avatar is when it welcomes the viewer. */
+const WELCOME_GROWTH = 0.12;
+const WELCOME_LIGHT = 0.12;
+
 /** Builds the scene around the model, uploads it, draws the first frame, and starts animation and input. */
 async function startAvatarScene(
   canvas: HTMLCanvasElement,
@@ -117,7 +140,7 @@ async function startAvatarScene(
   light: Texture,
   { reducedMotion, signal, onContextLost: onLost }: Omit<ShownAvatarOptions, 'softwareRendering'>,
 ): Promise<Omit<ShownAvatarControls, 'statistics'>> {
-  const { size, standsOnFeet } = await poseAndFrameFigure(model, facesBack, signal);
+  const { size, standsOnFeet, face, eyes } = await poseAndFrameFigure(model, facesBack, signal);
   disableCullingAndToneMapping(model);
   // Keeps the hue of skin.
   renderer.toneMapping = NeutralToneMapping;
@@ -132,15 +155,20 @@ async function startAvatarScene(
   shadow.position.y = -size.y / 2 - 0.03;
   shadow.scale.set(size.x * 1.7, Math.max(size.z, size.x * 0.7) * 1.6, 1);
   scene.environment = light;
-  scene.environmentIntensity = 0.55;
-  scene.add(turntable, shadow, createStudioLights());
+  scene.environmentIntensity = ENVIRONMENT;
+  const lights = createStudioLights();
+  scene.add(turntable, shadow, lights.group);
 
   const camera = new PerspectiveCamera(26, 1, 0.1, 50);
   const morphs = findAnimatedBlendshapes(model);
   let orbit: AvatarRotation = INITIAL_ORBIT;
   let clock = 0;
+  /** Frames that take long slow the clock, but not the viewer. */
+  let greetedAt = performance.now();
   let frame = 0;
-  const pace = new ResolutionGovernor();
+  const pace = new ResolutionGovernor(await measureFrameInterval());
+  let welcome: WelcomeGesture = { isWanted: false, since: 0, share: 0 };
+  let exposure = 1;
 
   const resize = () => {
     const { clientWidth: width, clientHeight: height } = canvas;
@@ -157,12 +185,40 @@ async function startAvatarScene(
   let asked: RequestedFace | null = null;
 
   const draw = () => {
-    turntable.rotation.set(orbit.pitch, orbit.yaw, 0);
-    const gaze = gazeTowardsViewer(orbit.yaw, orbit.pitch, clock, reducedMotion);
+    const pitch = orbit.pitch + nodAngleAt(welcome);
+    const forward = smoothstep(welcome.share);
+    turntable.rotation.set(pitch, orbit.yaw, 0);
+    turntable.scale.setScalar(1 + WELCOME_GROWTH * forward);
+    turntable.position.y = -0.03 * forward;
+    renderer.toneMappingExposure = exposure * (1 + WELCOME_LIGHT * forward);
+    const gaze = gazeTowardsViewer(orbit.yaw, pitch, clock, reducedMotion);
     const face = blendshapeWeightsAt(clock, asked, reducedMotion, gaze);
     for (const { weights, index, shapes } of morphs)
       weights[index] = Math.max(...shapes.map((shape) => face.get(shape) ?? 0));
     renderer.render(scene, camera);
+  };
+
+  /** Adapts light and exposure to the face. The canvas has the size for it. */
+  const exposeForFace = async () => {
+    const measure = () => (face ? measureFace(renderer, camera, face, draw, signal) : null);
+    const asIs = await measure();
+    if (asIs === null) return;
+    const darkness = darknessOfFace(asIs);
+    lights.setForDarkness(darkness);
+    scene.environmentIntensity += DARK_FACE_ENVIRONMENT * darkness;
+    let measured = (await measure()) ?? asIs;
+    // The tone mapping is not linear: the second step corrects the first.
+    for (let step = 0; step < 2; step += 1) {
+      const before = { measured, exposure };
+      exposure = exposureForFace(measured, before.exposure);
+      if (Math.abs(exposure - before.exposure) < 0.02) return;
+      measured = (await measure()) ?? measured;
+      // An unlit face does not change, and the rest of the figure must not either.
+      if (Math.abs(measured - before.measured) < 0.02 * before.measured) {
+        exposure = 1;
+        return;
+      }
+    }
   };
 
   const timed = async () => {
@@ -172,15 +228,27 @@ async function startAvatarScene(
     return performance.now() - before;
   };
 
+  const still = new StillPicture({ renderer, camera, draw });
+  const isSmoothed = renderer.getContext().getContextAttributes()?.antialias === true;
+  /** Whether nothing moves but the avatar itself, on a machine that draws it sharply only when it does not move. */
+  const mayHoldStill = () =>
+    (pace.isReduced || !isSmoothed) &&
+    !asked &&
+    (clock > GREETING_SECONDS || performance.now() - greetedAt > 2000 * GREETING_SECONDS) &&
+    orbit.idle > SECONDS_BEFORE_STILL &&
+    welcome.share === (welcome.isWanted ? 1 : 0) &&
+    nodAngleAt(welcome) === 0 &&
+    idleExpressionAt(clock).blink === 0;
+
   let last = 0;
   let drawn = 0;
   let isPaused = false;
-  let coarser = false;
+  let isResized = false;
 
   const loop = (now: number) => {
     frame = requestAnimationFrame(loop);
     if (drawn !== 0) {
-      coarser = pace.addFrameTime(now - drawn, now) || coarser;
+      isResized = pace.addFrameTime(now - drawn, now) || isResized;
       drawn = 0;
     }
     if (!pace.isFrameDue(now)) return;
@@ -191,9 +259,16 @@ async function startAvatarScene(
     orbit = rotationAfterTime(orbit, seconds, clock);
     if (asked) asked = { ...asked, since: asked.since + seconds };
     if (asked && isRequestedFaceOver(asked)) asked = null;
+    welcome = welcomeAfterTime(welcome, seconds);
     // Resizing clears the canvas: only directly before the next frame.
-    if (coarser) resize();
-    coarser = false;
+    if (isResized) resize();
+    isResized = false;
+    if (mayHoldStill()) {
+      cancelAnimationFrame(frame);
+      const full = pace.fullPixelRatio(canvas.clientWidth, canvas.clientHeight, window.devicePixelRatio);
+      still.hold(Math.round(canvas.clientWidth * full), Math.round(canvas.clientHeight * full));
+      return;
+    }
     draw();
     drawn = now;
   };
@@ -202,6 +277,12 @@ async function startAvatarScene(
     cancelAnimationFrame(frame);
     last = 0;
     drawn = 0;
+    if (still.isHeld) {
+      still.release();
+      // At once: until the next frame the canvas would be empty.
+      resize();
+      draw();
+    }
     if (document.hidden || isPaused) return;
     if (reducedMotion) draw();
     else frame = requestAnimationFrame(loop);
@@ -210,6 +291,7 @@ async function startAvatarScene(
   const turn = (x: number, y: number, seconds = 0) => {
     orbit = rotationAfterInput(orbit, x, y, reducedMotion ? 0 : seconds);
     if (reducedMotion) draw();
+    else if (still.isHeld) run();
   };
 
   const lost = (event: Event) => {
@@ -222,9 +304,10 @@ async function startAvatarScene(
     // The shaders are compiled on the first draw. A tiny frame keeps other work out of that wait.
     resize();
     renderer.setPixelRatio(1);
-    renderer.setSize(16, 16, false);
+    renderer.setSize(METER_SIZE, METER_SIZE, false);
     draw();
     await waitForGpuCommands(renderer, signal);
+    await exposeForFace();
     resize();
     await timed();
     // A single slow frame may have another cause.
@@ -237,6 +320,7 @@ async function startAvatarScene(
     throw error;
   }
   const resized = new ResizeObserver(() => {
+    if (still.isHeld) return run();
     resize();
     draw();
   });
@@ -246,12 +330,38 @@ async function startAvatarScene(
   const letGo = turnAvatarWithPointer(canvas, turn);
   run();
 
+  /** The eyes on the canvas, with the avatar turned as at the start. */
+  const projectEyes = (): AvatarEyes | null => {
+    if (!eyes) return null;
+    turntable.rotation.set(INITIAL_ORBIT.pitch, INITIAL_ORBIT.yaw, 0);
+    turntable.updateMatrixWorld();
+    camera.updateMatrixWorld();
+    const [middle, beside] = [0, eyes.distance / 2].map((x) => {
+      const point = eyes.middle.clone().add(new Vector3(x, 0, 0));
+      return point.applyMatrix4(turntable.matrixWorld).project(camera);
+    });
+    if (!middle || !beside) return null;
+    const [width, height] = [canvas.clientWidth / 2, canvas.clientHeight / 2];
+    return { x: middle.x * width, y: -middle.y * height, distance: 2 * (beside.x - middle.x) * width };
+  };
+
   return {
     turn,
+    eyes: projectEyes(),
     standsOnFeet,
     greetViewer() {
       clock = 0;
+      greetedAt = performance.now();
       orbit = INITIAL_ORBIT;
+      if (still.isHeld) run();
+    },
+    setWelcoming(isWanted) {
+      if (isWanted === welcome.isWanted) return;
+      welcome = { ...welcome, isWanted, since: 0, share: reducedMotion ? Number(isWanted) : welcome.share };
+      // It steps forward with its face to the viewer.
+      if (isWanted) orbit = { ...orbit, spin: 0, idle: Math.max(orbit.idle, SECONDS_BEFORE_STILL) };
+      if (reducedMotion) draw();
+      else if (still.isHeld) run();
     },
     setPaused(paused) {
       if (paused === isPaused) return;
@@ -262,9 +372,11 @@ async function startAvatarScene(
     makeFace(face) {
       asked = { face, since: 0 };
       if (reducedMotion) draw();
+      else if (still.isHeld) run();
     },
     close() {
       cancelAnimationFrame(frame);
+      still.release();
       resized.disconnect();
       canvas.removeEventListener('webglcontextlost', lost);
       document.removeEventListener('visibilitychange', run);

@@ -225,7 +225,7 @@ function smileWeightAt(seconds: number): number {
 }
 
 /** A smooth step: 0 up to `t` = 0, 1 from `t` = 1, without a corner. */
-function smoothstep(t: number): number {
+export function smoothstep(t: number): number {
   const x = Math.min(1, Math.max(0, t));
   return x * x * (3 - 2 * x);
 }

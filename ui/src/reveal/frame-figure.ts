@@ -12,6 +12,10 @@ export interface FigurePlacement {
   isCropped: boolean;
   /** Whether the picture shows feet, on which it stands. */
   standsOnFeet: boolean;
+  /** The face from the chin to above the brows, without ears; null when nothing tells where it is. */
+  face: Box3 | null;
+  /** The point between the eyes, and the distance of their middles; null when nothing tells them. */
+  eyes: { middle: Vector3; distance: number } | null;
 }
 
 /** A figure taller than so many heads is shown from the shoulders up. */
@@ -43,6 +47,9 @@ export async function poseAndFrameFigure(
   const size = placed.picture.getSize(new Vector3());
   const scale = 2 / Math.max(size.x, size.y, size.z);
   const centre = placed.picture.getCenter(new Vector3());
+  const toStage = (point: Vector3) => point.clone().sub(centre).multiplyScalar(scale);
+  const face = findFaceBounds(figure, placed.head);
+  const eyes = findEyes(figure);
   model.scale.multiplyScalar(scale);
   model.position.copy(centre).multiplyScalar(-scale);
   const hasFeet = figure.joints.has('leftFoot') || figure.joints.has('rightFoot');
@@ -50,6 +57,8 @@ export async function poseAndFrameFigure(
     size: size.multiplyScalar(scale),
     isCropped: placed.isCropped,
     standsOnFeet: hasFeet && !placed.isCropped,
+    face: face && new Box3(toStage(face.min), toStage(face.max)),
+    eyes: eyes && { middle: toStage(eyes.middle), distance: eyes.distance * scale },
   };
 }
 
@@ -146,12 +155,12 @@ function lowerArm({ joints }: SampledFigure, side: 'left' | 'right'): void {
 }
 
 /** The part of the figure to show. */
-function findFramedRegion(figure: SampledFigure): { picture: Box3; isCropped: boolean } {
+function findFramedRegion(figure: SampledFigure): { picture: Box3; isCropped: boolean; head: Box3 | null } {
   const whole = new Box3().setFromPoints(figure.points);
   const head = findHeadBounds(figure, whole);
   const height = head ? head.max.y - head.min.y : 0;
   if (!head || height <= 0 || whole.max.y - whole.min.y <= MAX_HEADS_SHOWN_WHOLE * height)
-    return { picture: whole, isCropped: false };
+    return { picture: whole, isCropped: false, head };
   const middle = head.getCenter(new Vector3());
   const half = new Vector3(0.75, 0, 0.6).multiplyScalar(height);
   return {
@@ -166,7 +175,35 @@ function findFramedRegion(figure: SampledFigure): { picture: Box3; isCropped: bo
         .setY(head.max.y + ROOM_ABOVE_HEAD * height),
     ),
     isCropped: true,
+    head,
   };
+}
+
+/** The box of the face; null when neither its parts nor the head are known. */
+function findFaceBounds(figure: SampledFigure, head: Box3 | null): Box3 | null {
+  const [eyes, mouth] = [middleOfEyes(figure), middleOfMouth(figure)];
+  const height = eyes && mouth ? estimateHeadHeight(figure, eyes) : null;
+  if (eyes && mouth && height)
+    return new Box3(
+      new Vector3(eyes.x - 0.22 * height, mouth.y - 0.1 * height, mouth.z),
+      new Vector3(eyes.x + 0.22 * height, eyes.y + 0.16 * height, Math.max(eyes.z, mouth.z)),
+    );
+  if (!head) return null;
+  const { x, y, z } = head.getSize(new Vector3());
+  return new Box3(
+    head.min.clone().add(new Vector3(0.25 * x, 0.15 * y, 0.5 * z)),
+    head.max.clone().sub(new Vector3(0.25 * x, 0.35 * y, 0)),
+  );
+}
+
+/** The eyes of a figure; null when they are not known. */
+function findEyes(figure: SampledFigure): FigurePlacement['eyes'] {
+  const [left, right] = [
+    figure.face.get('eyeBlinkLeft') ?? jointWorldPosition(figure, 'leftEye'),
+    figure.face.get('eyeBlinkRight') ?? jointWorldPosition(figure, 'rightEye'),
+  ];
+  const middle = meanOfKnownPoints([left, right]);
+  return left && right && middle ? { middle, distance: left.distanceTo(right) } : null;
 }
 
 /**

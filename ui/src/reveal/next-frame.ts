@@ -11,6 +11,19 @@ export function waitForNextFrame(): Promise<void> {
   });
 }
 
+/** The median of the milliseconds between some frames: the pace of the display, if nothing is drawn that is slow. */
+export async function measureFrameInterval(): Promise<number> {
+  const gaps: number[] = [];
+  await waitForNextFrame();
+  for (let last = performance.now(); gaps.length < 5; ) {
+    await waitForNextFrame();
+    const now = performance.now();
+    gaps.push(now - last);
+    last = now;
+  }
+  return gaps.sort((a, b) => a - b)[2] ?? 0;
+}
+
 /** Milliseconds of work between two frames. */
 const SLICE_MS = 8;
 

@@ -29,7 +29,11 @@ export async function openAvatarFile(bytes: ArrayBuffer, signal: AbortSignal): P
 }
 
 /** Unpacks the file in a worker, or on this thread if the worker does not start. */
-function unpackInWorkerOrOnThisThread(worker: Worker, bytes: ArrayBuffer, signal: AbortSignal): Promise<AvatarFile> {
+function unpackInWorkerOrOnThisThread(
+  worker: Worker,
+  bytes: ArrayBuffer,
+  signal: AbortSignal,
+): Promise<AvatarFile> {
   return new Promise((resolve, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason), { once: true });
     worker.onmessage = ({ data }: MessageEvent<UnpackResponse>) => {

@@ -9,8 +9,11 @@ import {
   isRequestedFaceOver,
   supportedFaces,
 } from './expression';
+import { darknessOfFace, exposureForFace, medianLuminance } from './face-exposure';
 import { type AvatarRotation, INITIAL_ORBIT, rotationAfterInput, rotationAfterTime } from './orbit';
 import { ResolutionGovernor } from './resolution-governor';
+import { toImageData } from './still-picture';
+import { nodAngleAt, welcomeAfterTime } from './welcome-gesture';
 
 const seconds = Array.from({ length: 6000 }, (_, i) => i / 50);
 
@@ -62,9 +65,52 @@ describe('turning', () => {
 });
 
 describe('the resolution', () => {
-  it('is full on a fast machine, and limited on a big screen', () => {
+  it('is full on a fast machine, also on a 4K display', () => {
     expect(new ResolutionGovernor().pixelRatio(800, 800, 2)).toBe(2);
-    expect(new ResolutionGovernor().pixelRatio(2200, 2160, 2)).toBeLessThan(1);
+    const pace = new ResolutionGovernor();
+    expect(pace.pixelRatio(2227, 2160, 1)).toBe(1);
+    expect(pace.checkWarmUpFrames(33, 30)).toBe(false);
+    expect(Array.from({ length: 600 }, () => pace.addFrameTime(16.7)).some(Boolean)).toBe(false);
+    expect(pace.pixelRatio(2227, 2160, 1)).toBe(1);
+    // A display of 8K gets no more than the card can hold.
+    expect(2 * new ResolutionGovernor().pixelRatio(2227, 2160, 2)).toBeLessThan(3);
+  });
+  it('is that of a smaller display where the warm-up frames of a 4K display take long', () => {
+    const pace = new ResolutionGovernor();
+    pace.pixelRatio(2227, 2160, 1);
+    expect(pace.checkWarmUpFrames(70, 60)).toBe(true);
+    expect(pace.pixelRatio(2227, 2160, 1)).toBeCloseTo(0.82);
+  });
+  it('keeps up with the display where it is high, and accepts slower frames where it is not', () => {
+    const lavish = new ResolutionGovernor();
+    lavish.pixelRatio(2227, 2160, 1);
+    expect(Array.from({ length: 24 }, () => lavish.addFrameTime(33)).some(Boolean)).toBe(true);
+    const modest = new ResolutionGovernor();
+    modest.pixelRatio(1114, 1080, 1);
+    expect(Array.from({ length: 24 }, () => modest.addFrameTime(33)).some(Boolean)).toBe(false);
+    // A display of 30 frames per second.
+    const slowDisplay = new ResolutionGovernor(33);
+    slowDisplay.pixelRatio(2227, 2160, 1);
+    expect(Array.from({ length: 24 }, () => slowDisplay.addFrameTime(33)).some(Boolean)).toBe(false);
+  });
+  it('rises again while frames are smooth, and not to what was too much', () => {
+    const pace = new ResolutionGovernor();
+    pace.pixelRatio(800, 800, 1);
+    for (let i = 0; i < 24; i += 1) pace.addFrameTime(100);
+    expect(pace.pixelRatio(800, 800, 1)).toBeLessThan(0.7);
+    for (let i = 0; i < 600; i += 1) pace.addFrameTime(16.7);
+    expect(pace.pixelRatio(800, 800, 1)).toBe(1);
+    // Slow again directly after the rise.
+    const other = new ResolutionGovernor();
+    other.pixelRatio(800, 800, 1);
+    for (let i = 0; i < 12; i += 1) other.addFrameTime(70);
+    const lowered = other.pixelRatio(800, 800, 1);
+    while (!other.addFrameTime(16.7));
+    for (let i = 0; i < 12; i += 1) other.addFrameTime(50);
+    const ceiling = other.pixelRatio(800, 800, 1);
+    for (let i = 0; i < 2000; i += 1) other.addFrameTime(16.7);
+    expect(other.pixelRatio(800, 800, 1)).toBeCloseTo(lowered);
+    expect(ceiling).toBeLessThanOrEqual(lowered);
   });
   it('is lowered while frames are slow, down to a minimum', () => {
     const pace = new ResolutionGovernor();
@@ -98,6 +144,74 @@ describe('the resolution', () => {
   it('stays full while frames are fast', () => {
     const pace = new ResolutionGovernor();
     expect(Array.from({ length: 100 }, () => pace.addFrameTime(16)).some(Boolean)).toBe(false);
+  });
+});
+
+describe('the exposure', () => {
+  it('lights a dark face until its features are seen, and leaves others as they are', () => {
+    expect(exposureForFace(0.05)).toBeGreaterThan(1.8);
+    expect(exposureForFace(0.001)).toBeLessThan(2.5);
+    for (const face of [0.14, 0.25, 0.45]) expect(exposureForFace(face)).toBe(1);
+    expect(exposureForFace(0.9)).toBeLessThan(0.8);
+  });
+  it('corrects itself', () => {
+    expect(exposureForFace(0.16, 1.6)).toBe(1.6);
+    expect(exposureForFace(0.1, 1.4)).toBeGreaterThan(1.4);
+  });
+  it('sets a dark face off from the dark behind it', () => {
+    expect(darknessOfFace(0.03)).toBe(1);
+    expect(darknessOfFace(0.4)).toBe(0);
+    expect(darknessOfFace(0.1)).toBeGreaterThan(darknessOfFace(0.15));
+  });
+  it('is measured on the face alone', () => {
+    const pixels = new Uint8Array(16 * 16 * 4);
+    expect(medianLuminance(pixels)).toBeNull();
+    for (let at = 0; at < pixels.length / 2; at += 4) pixels.set([188, 188, 188, 255], at);
+    // White eyes and what shines through are not the skin.
+    for (let at = 0; at < 160; at += 4) pixels.set([255, 255, 255, 255], at);
+    expect(medianLuminance(pixels)).toBeCloseTo(0.5, 1);
+  });
+});
+
+it('a still picture is the mean of its samples, with the first row at the top', () => {
+  class Picture {
+    constructor(
+      readonly data: Uint8ClampedArray,
+      readonly width: number,
+      readonly height: number,
+    ) {}
+  }
+  vi.stubGlobal('ImageData', Picture);
+  // Two columns and two rows of two by two samples, from the bottom: half covered, then white; below both black.
+  const black = [0, 0, 0, 255];
+  const white = [255, 255, 255, 255];
+  const none = [0, 0, 0, 0];
+  const rows = [
+    [black, black, black, black],
+    [black, black, black, black],
+    [none, white, white, white],
+    [white, none, white, white],
+  ];
+  const { data, width, height } = toImageData(new Uint8Array(rows.flat(2)), 4, 2);
+  vi.unstubAllGlobals();
+  expect([width, height]).toEqual([2, 2]);
+  expect([...data]).toEqual([[255, 255, 255, 128], white, black, black].flat());
+});
+
+describe('the welcome', () => {
+  const gestureAfter = (seconds: number, isWanted = true) => {
+    let gesture = { isWanted, since: 0, share: isWanted ? 0 : 1 };
+    for (let t = 0; t < seconds; t += 0.02) gesture = welcomeAfterTime(gesture, 0.02);
+    return gesture;
+  };
+  it('is a step forward with a nod, and a step back', () => {
+    expect(gestureAfter(0.4).share).toBeGreaterThan(0.2);
+    expect(gestureAfter(3).share).toBe(1);
+    expect(gestureAfter(3, false).share).toBe(0);
+    const bowed = seconds.map((t) => nodAngleAt({ isWanted: true, since: t, share: 1 }));
+    expect(Math.max(...bowed)).toBeGreaterThan(0.06);
+    expect(nodAngleAt(gestureAfter(3))).toBe(0);
+    expect(nodAngleAt(gestureAfter(0.8, false))).toBe(0);
   });
 });
 

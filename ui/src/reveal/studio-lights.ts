@@ -1,6 +1,7 @@
 // Portrait lighting: a soft warm key from the front, much fill, and a rim that separates the figure from the dark.
 import {
   CanvasTexture,
+  Color,
   DirectionalLight,
   Group,
   HemisphereLight,
@@ -10,18 +11,42 @@ import {
 } from 'three';
 
 /** The lights, for a figure of about two units at the origin. */
-export function createStudioLights(): Group {
+export interface StudioLights {
+  group: Group;
+  /**
+   * Separates a dark face (`darkness` 1; a light one 0) from the dark behind it: the lights from behind are stronger
+   * and cool.
+   */
+  setForDarkness(darkness: number): void;
+}
+
+/** The lights from behind for a light and for a dark face: their colours and intensities. */
+const RIM = { colours: ['#ffc79a', '#d3e0ff'], intensities: [1.4, 3.2] } as const;
+const KICK = { colours: ['#9fc2ff', '#bcd4ff'], intensities: [0.8, 1.8] } as const;
+
+/** Creates the lights, for a light face. */
+export function createStudioLights(): StudioLights {
   const group = new Group();
   const key = new DirectionalLight('#fff0e0', 1.7);
   key.position.set(-1, 1.7, 4.6);
   const fill = new DirectionalLight('#dbe6ff', 0.9);
   fill.position.set(2.8, 0.6, 3.4);
-  const rim = new DirectionalLight('#ffc79a', 1.4);
+  const rim = new DirectionalLight();
   rim.position.set(2.6, 2.2, -3);
-  const kick = new DirectionalLight('#9fc2ff', 0.8);
+  const kick = new DirectionalLight();
   kick.position.set(-3.2, 0.8, -2.4);
   group.add(key, fill, rim, kick, new HemisphereLight('#fff4ea', '#b98a72', 1));
-  return group;
+  const setForDarkness = (darkness: number) => {
+    for (const [light, { colours, intensities }] of [
+      [rim, RIM],
+      [kick, KICK],
+    ] as const) {
+      light.color.set(colours[0]).lerp(new Color(colours[1]), darkness);
+      light.intensity = intensities[0] + (intensities[1] - intensities[0]) * darkness;
+    }
+  };
+  setForDarkness(0);
+  return { group, setForDarkness };
 }
 
 /** The soft shadow below the figure. */

@@ -71,6 +71,36 @@ describe('Consent', () => {
     expect(byTestId('kept').textContent).toBe(languageStore.translate('keep-days', { count: 2 }));
   });
 
+  it('takes no answer before the end of a long text was shown', async () => {
+    const host = await renderScreen(screens.consent);
+    const text = byTestId('consent-text');
+    // As tall as three times its place.
+    Object.defineProperties(text, { clientHeight: { value: 300 }, scrollHeight: { value: 900 } });
+    await fireEvent.scroll(text);
+    expect(byTestId('agree').getAttribute('aria-disabled')).toBe('true');
+    expect(text.className).toContain('more');
+    // The answer shows more instead, as the button below the text does.
+    await fireEvent.click(byTestId('agree'));
+    expect([text.scrollTop, host.calledActions]).toEqual([210, []]);
+    await fireEvent.click(byTestId('consent-more'));
+    expect(text.scrollTop).toBe(420);
+    text.scrollTop = 600;
+    await fireEvent.scroll(text);
+    expect(byTestId('agree').getAttribute('aria-disabled')).toBe('false');
+    expect(text.className).not.toContain('more');
+    // Once read, it stays so.
+    text.scrollTop = 0;
+    await fireEvent.scroll(text);
+    await fireEvent.click(byTestId('agree'));
+    expect(host.calledActions).toEqual(['agreeToConsent']);
+  });
+
+  it('has no button for more where the text fits', async () => {
+    await renderScreen(screens.consent);
+    expect(screen.queryByTestId('consent-more')).toBeNull();
+    expect(byTestId('agree').getAttribute('aria-disabled')).toBe('false');
+  });
+
   it('shows when continuing failed', async () => {
     const host = await renderScreen(screens.consent);
     host.refusals.set('agreeToConsent', backendUnreachable);

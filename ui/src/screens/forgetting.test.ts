@@ -36,6 +36,7 @@ describe('forget me', () => {
     opened.stage.mockResolvedValue({
       turn: vi.fn(),
       setPaused: vi.fn(),
+      setWelcoming: vi.fn(),
       close,
       makeFace: vi.fn(),
       faces: [],

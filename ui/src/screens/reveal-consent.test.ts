@@ -11,7 +11,14 @@ const opened = vi.hoisted(() => ({ stage: vi.fn() }));
 vi.mock('../reveal/avatar-stage', () => ({ loadAndShowAvatar: opened.stage }));
 
 const face: Screen = { ...screens.reveal, glb: 'avatar://a/avatar.glb', portrait: 'avatar://a/portrait.png' };
-const stage = () => ({ turn: vi.fn(), close: vi.fn(), makeFace: vi.fn(), setPaused: vi.fn(), faces: [] });
+const stage = () => ({
+  turn: vi.fn(),
+  close: vi.fn(),
+  makeFace: vi.fn(),
+  setPaused: vi.fn(),
+  setWelcoming: vi.fn(),
+  faces: [],
+});
 
 beforeEach(() => {
   preferReducedMotion();

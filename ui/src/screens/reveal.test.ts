@@ -28,6 +28,7 @@ describe('Reveal', () => {
   const stage = () => ({
     turn: vi.fn(),
     setPaused: vi.fn(),
+    setWelcoming: vi.fn(),
     close: vi.fn(),
     makeFace: vi.fn(),
     greetViewer: vi.fn(),

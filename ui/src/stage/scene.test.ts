@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { screens } from '../../fake/fixtures';
-import { CONTOUR_FRAME, createContourPathData } from './contour-path';
-import { sceneForScreen } from './scene';
+import { CONTOUR_FRAME, createContourDrawing } from './contour-path';
+import { sceneBehindDialog, sceneForScreen } from './scene';
 
 it('lights the figure by the avatar’s progress', () => {
   expect(sceneForScreen({ ...screens.making, progress: 42 })).toMatchObject({
@@ -42,8 +42,16 @@ it('shows no figure on screens without a visitor', () => {
   });
   expect(sceneForScreen(null, { isDisconnected: true })).toMatchObject({
     pose: 'gone',
-    symbol: 'connection',
+    symbol: 'console',
   });
+});
+
+it('shows the figure, and no face, behind a dialog and while its visit is deleted', () => {
+  for (const scene of [sceneForScreen(screens.reveal), sceneForScreen(screens['ended-kept'])])
+    expect(sceneBehindDialog(scene)).toEqual({ light: scene.light, pose: 'alone', lit: 0, ring: 'none' });
+  // Its light goes out from the top.
+  expect(sceneForScreen(screens.reveal).lit).toBe(1);
+  expect(sceneForScreen(screens.forgetting)).toMatchObject({ pose: 'alone', lit: 0.35, light: 'dim' });
 });
 
 it('draws nothing behind a code and what is written below it', () => {
@@ -67,8 +75,8 @@ it('draws in its place what has happened', () => {
 });
 
 it('draws the figure inside its frame', () => {
-  const points = createContourPathData()
-    .split(/[ML]/)
+  const points = createContourDrawing()
+    .lines.split(/[ML]/)
     .slice(1)
     .map((pair) => pair.split(' ').map(Number) as [number, number]);
   expect(points.length).toBeGreaterThan(5000);

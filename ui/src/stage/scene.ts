@@ -9,7 +9,7 @@ export type SceneLight = 'cool' | 'gather' | 'warm' | 'dim';
 export interface FigureScene {
   light: SceneLight;
   /** Where the figure is. */
-  pose: 'alone' | 'behind' | 'ringed' | 'gone';
+  pose: 'alone' | 'ringed' | 'gone';
   /** How far the light has risen on the figure (0 to 1); `sweep` moves without showing progress. */
   lit: number | 'sweep';
   /** The ring around the figure. */
@@ -18,8 +18,11 @@ export interface FigureScene {
   symbol?: StageSymbolName;
 }
 
-/** What a symbol shows: an expired code, a broken connection, a portrait that is missing, a bell for the staff, or a tick. */
-export type StageSymbolName = 'code' | 'connection' | 'portrait' | 'bell' | 'tick';
+/**
+ * What a symbol shows: an expired code, a broken connection, an unplugged console, a portrait that is missing, a bell
+ * for the staff, or a tick.
+ */
+export type StageSymbolName = 'code' | 'connection' | 'console' | 'portrait' | 'bell' | 'tick';
 
 /** The symbols of the problems that a visitor can understand. All others call the staff. */
 const SYMBOL_BY_PROBLEM: Record<string, StageSymbolName> = {
@@ -45,6 +48,8 @@ export function doesTextFillScreen(text: string): boolean {
 const UNLIT_SCENE: FigureScene = { light: 'dim', pose: 'alone', lit: 0, ring: 'none' };
 /** Without a figure, for screens without a visitor. */
 const EMPTY_SCENE: FigureScene = { ...UNLIT_SCENE, pose: 'gone' };
+/** The figure of whoever stands here, while most of its light has gone out from the top. */
+const VANISHING_SCENE: FigureScene = { ...UNLIT_SCENE, lit: 0.35 };
 const WAITING_SCENE: FigureScene = { light: 'cool', pose: 'alone', lit: 'sweep', ring: 'none' };
 
 /** What the scene depends on besides the screen. */
@@ -69,15 +74,15 @@ export function sceneForScreen(
     consentText = '',
   }: SceneConditions = {},
 ): FigureScene {
-  if (isDisconnected) return { ...EMPTY_SCENE, symbol: 'connection' };
+  if (isDisconnected) return { ...EMPTY_SCENE, symbol: 'console' };
   switch (screen?.kind) {
     case undefined:
       return UNLIT_SCENE;
     case 'attract':
       return closed ? sceneForProblem(closed) : WAITING_SCENE;
     case 'consent':
-      // A long text needs a calm background.
-      return doesTextFillScreen(consentText) ? { ...UNLIT_SCENE, pose: 'behind' } : WAITING_SCENE;
+      // A long text needs a calm stage.
+      return doesTextFillScreen(consentText) ? UNLIT_SCENE : WAITING_SCENE;
     case 'preparing':
       return { light: 'cool', pose: 'ringed', lit: 'sweep', ring: 'open' };
     case 'invite':
@@ -105,11 +110,16 @@ export function sceneForScreen(
       return { ...EMPTY_SCENE, light: lights[screen.ticket.state] };
     }
     case 'forgetting':
-      if (screen.stand.kind === 'working') return EMPTY_SCENE;
+      if (screen.stand.kind === 'working') return VANISHING_SCENE;
       return { ...EMPTY_SCENE, symbol: screen.stand.kind === 'done' ? 'tick' : 'bell' };
     case 'ended':
       return sceneForProblem(screen.problem);
   }
+}
+
+/** The scene behind a dialog: the light goes on, and the figure is a shade, never the face of whoever was here. */
+export function sceneBehindDialog({ light }: FigureScene): FigureScene {
+  return { ...UNLIT_SCENE, light };
 }
 
 /** The scene for what has gone wrong. */

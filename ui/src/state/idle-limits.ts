@@ -24,7 +24,10 @@ export const ATTENDANCE_SECONDS = 60;
  * with a phone for minutes. `patience` is the operator's setting in seconds for the reveal; the other screens scale
  * with it. The time to answer the warning is fixed.
  */
-export function idleLimitForScreen(screen: Screen, patience = DEFAULT_IDLE_SECONDS): IdleAndWarningSeconds | null {
+export function idleLimitForScreen(
+  screen: Screen,
+  patience = DEFAULT_IDLE_SECONDS,
+): IdleAndWarningSeconds | null {
   const usual = unscaledIdleLimitOfScreen(screen);
   // How long a plain message stays does not depend on the setting.
   if (!usual || screen.kind === 'forgetting') return usual;

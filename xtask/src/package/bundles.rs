@@ -5,7 +5,7 @@
 
 use super::{package_dir, recreate_folder, release_program_path, step_failure_for_file};
 use crate::npm;
-use crate::project::{command_output, repository_root, target_dir};
+use crate::project::{repository_root, target_dir, try_command_stdout};
 use crate::steps::{StepFailure, StepPlan, StepSuccess, run_program};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -39,7 +39,7 @@ fn bundle_output_dir() -> PathBuf {
 
 /// Runs the bundler with the command line as a second program beside the app.
 fn bundle_programs() -> Result<StepSuccess, StepFailure> {
-    let target = command_output("rustc", &["--print", "host-tuple"])
+    let target = try_command_stdout("rustc", &["--print", "host-tuple"])
         .ok_or_else(|| StepFailure::new("rustc does not name its target", "install Rust 1.95 or newer"))?;
     let beside = target_dir().join("release/bundled-programs");
     recreate_folder(&beside)?;

@@ -60,7 +60,7 @@ impl Kiosk {
             return;
         }
         state.handing_over = Some(visit);
-        let name = state.tickets.draw_free_name(|below| rand::rng().random_range(0..below));
+        let name = state.tickets.draw_name_with_unused_colour_and_symbol(|below| rand::rng().random_range(0..below));
         let place = u32::try_from(state.tickets.len()).unwrap_or(u32::MAX);
         let kiosk = self.clone();
         self.tasks.spawn(async move {
@@ -263,7 +263,7 @@ impl Kiosk {
     }
 
     /// Sends the tickets of visits at the embedded sandbox to its phone pages, if they changed.
-    pub(super) fn send_sandbox_tickets_to_phone_pages(&self, state: &KioskState) {
+    pub(super) fn publish_lane_tickets_to_phone_pages(&self, state: &KioskState) {
         let tickets: Vec<SandboxTicketWithLink> = state
             .tickets
             .iter()

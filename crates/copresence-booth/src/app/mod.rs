@@ -218,7 +218,7 @@ impl Kiosk {
     }
 
     /// Subscribes to snapshots; a slow receiver skips to the newest.
-    pub fn subscribe_snapshots(&self) -> watch::Receiver<Snapshot> {
+    pub fn watch_latest_snapshot(&self) -> watch::Receiver<Snapshot> {
         self.snapshots.subscribe()
     }
 

@@ -170,7 +170,9 @@ impl Kiosk {
             .zip(TicketSymbol::parse_word(&record.symbol))
             .map(|(colour, symbol)| TicketName { colour, symbol })
             .filter(|name| state.tickets.iter().all(|other| other.name != *name))
-            .unwrap_or_else(|| state.tickets.draw_free_name(|below| rand::rng().random_range(0..below)));
+            .unwrap_or_else(|| {
+                state.tickets.draw_name_with_unused_colour_and_symbol(|below| rand::rng().random_range(0..below))
+            });
         let now = self.clock.monotonic_timestamp();
         let mut ticket = Ticket {
             visit: record.visit,

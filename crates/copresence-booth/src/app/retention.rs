@@ -1,7 +1,7 @@
 //! When the retention time of a visit is over.
 
 use copresence_engine::clock::Clock;
-use copresence_store::{PhaseTimes, VisitRecord};
+use copresence_store::{PhaseTimestamps, VisitRecord};
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 
@@ -89,7 +89,7 @@ impl RetentionClock {
 /// The newest time that the journal has of an event before `end`.
 fn newest_event_time_before(visits: &[VisitRecord], end: Timestamp) -> Option<Timestamp> {
     let times = visits.iter().flat_map(|visit| {
-        let PhaseTimes { started, issued, associated, queued, processing, ready, redeemed, saved } = &visit.times;
+        let PhaseTimestamps { started, issued, associated, queued, processing, ready, redeemed, saved } = &visit.times;
         let ended = visit.ending.as_ref().map(|ending| ending.at);
         [Some(*started), *issued, *associated, *queued, *processing, *ready, *redeemed, *saved, ended]
     });
@@ -139,7 +139,7 @@ mod tests {
                 started_at: at_hour(0),
                 limits: None,
             },
-            times: PhaseTimes { started: at_hour(0), ..PhaseTimes::default() },
+            times: PhaseTimestamps { started: at_hour(0), ..PhaseTimestamps::default() },
             token_expires_at: None,
             ending: Some(VisitEnding {
                 code: "saved".into(),
@@ -166,7 +166,7 @@ mod tests {
         assert!(!is_retention_over(&visit, 2, at_hour(2)));
         assert!(is_retention_over(&visit, 2, at_hour(3)));
         // Saved by recovery, three hours later.
-        let times = PhaseTimes { saved: Some(at_hour(4)), ..visit.times };
+        let times = PhaseTimestamps { saved: Some(at_hour(4)), ..visit.times };
         let recovered = VisitRecord { times, ..visit };
         assert!(!is_retention_over(&recovered, 2, at_hour(5)));
         assert!(is_retention_over(&recovered, 2, at_hour(6)));

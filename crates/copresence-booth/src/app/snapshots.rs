@@ -73,7 +73,7 @@ impl Kiosk {
         let screen =
             state.build_current_screen(&self.setup.asset_base, dirs::home_dir(), &self.read_wall_and_monotonic_clock());
         let tickets = state.build_ticket_views();
-        self.send_sandbox_tickets_to_phone_pages(state);
+        self.publish_lane_tickets_to_phone_pages(state);
         let backend = state.shown_or_active_backend().config.to_backend_view();
         let booth =
             VisitorScreenSettingsView { closed: state.booth_closed_reason().cloned(), ..state.booth_settings.clone() };

@@ -354,9 +354,7 @@ mod tests {
     use copresence_engine::setup::ProfileOrSandboxBackend;
 
     fn state() -> KioskState {
-        let none = std::path::Path::new("/dev/null");
-        let profile =
-            Profiles::load_profiles(Some(none)).and_then(|all| all.build_profile_by_name("sandbox")).expect("built in");
+        let profile = Profiles::default().build_profile_by_name("sandbox").expect("built in");
         let target = ProfileOrSandboxBackend {
             api_url: "http://127.0.0.1:1/".parse().expect("a URL"),
             link: "http://127.0.0.1:1/{token}".parse().expect("a link"),

@@ -120,7 +120,7 @@ impl TicketList {
 
     /// A name whose colour and whose symbol no live ticket has, as long as there are such. `draw` returns a random number
     /// below its argument, which is at least 1.
-    pub(super) fn draw_free_name(&self, mut draw: impl FnMut(usize) -> usize) -> TicketName {
+    pub(super) fn draw_name_with_unused_colour_and_symbol(&self, mut draw: impl FnMut(usize) -> usize) -> TicketName {
         let mut colours: Vec<TicketColour> = TicketColour::ALL.to_vec();
         let mut symbols: Vec<TicketSymbol> = TicketSymbol::ALL.to_vec();
         for ticket in &self.0 {
@@ -148,7 +148,7 @@ mod tests {
     fn ticket(list: &TicketList, draw: usize) -> Ticket {
         Ticket {
             visit: VisitId::new(),
-            name: list.draw_free_name(|below| draw % below),
+            name: list.draw_name_with_unused_colour_and_symbol(|below| draw % below),
             code_hash: Some(PinHash::with_cheap_params("0417")),
             handed_over_at: at(0),
             wrong_codes: 0,

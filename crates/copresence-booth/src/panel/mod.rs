@@ -261,14 +261,14 @@ impl Panel {
                 _ = tickets.tick() => self.0.kiosk.close_due_tickets(),
                 _ = look.tick() => {
                     self.open_or_close_booth_by_hours();
-                    self.reopen_booth_if_backend_opens().await;
+                    self.reopen_closed_booth_if_backend_opens().await;
                 }
             }
         }
     }
 
     /// Reopens a closed booth if its backend can be opened now. One whose credentials were refused needs others.
-    pub async fn reopen_booth_if_backend_opens(&self) {
+    pub async fn reopen_closed_booth_if_backend_opens(&self) {
         let are_credentials_refused = self.0.kiosk.credentials_refusal_by_backend().is_some();
         if self.lock_requested_profile_mutex().closed_reason.is_none() && !are_credentials_refused {
             return;

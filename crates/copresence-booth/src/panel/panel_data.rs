@@ -33,7 +33,11 @@ pub(super) fn load_profile_choices_and_path(
 ) -> (Vec<ProfileChoice>, String) {
     match Profiles::load_profiles(sources.config.as_deref()) {
         Ok(profiles) => {
-            let choices = profiles.profile_names().into_iter().map(|name| to_profile_choice(&profiles, name)).collect();
+            let choices = profiles
+                .profile_names()
+                .into_iter()
+                .map(|name| build_profile_choice_with_host_or_flaw(&profiles, name))
+                .collect();
             (
                 choices,
                 abbreviate_home(&profiles.loaded_profiles_path().display().to_string(), dirs::home_dir().as_deref()),
@@ -51,7 +55,7 @@ pub(super) fn load_profile_choices_and_path(
 }
 
 /// A profile with its host, or with the reason why it cannot be used.
-fn to_profile_choice(profiles: &Profiles, name: String) -> ProfileChoice {
+fn build_profile_choice_with_host_or_flaw(profiles: &Profiles, name: String) -> ProfileChoice {
     let target = profiles.build_profile_by_name(&name).map_err(|error| error.to_string()).and_then(|profile| {
         if profile.uses_embedded_sandbox() {
             return Ok(None);

@@ -9,7 +9,6 @@ use copresence_engine::profile::Profiles;
 use copresence_engine::setup::{DataStore, ProfileOrSandboxBackend, VisitOverrides};
 use copresence_sandbox::{AvatarChoice, ForcedState, SandboxSettings, Server, TesterTokenView};
 use serde_json::Value;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -34,9 +33,7 @@ async fn fixture() -> Fixture {
         login,
     )
     .expect("a link");
-    let profile = Profiles::load_profiles(Some(Path::new("/dev/null")))
-        .and_then(|all| all.build_profile_by_name("sandbox"))
-        .expect("built in");
+    let profile = Profiles::default().build_profile_by_name("sandbox").expect("built in");
     let data_store = DataStore::open_or_create_data_store(&root.path().join("data")).expect("a data folder");
     let kiosk = Kiosk::new(KioskSetup {
         profile,
@@ -57,7 +54,7 @@ impl Fixture {
     /// A visit that has its code: its id, and its token.
     async fn invited(&self) -> (String, String) {
         self.kiosk.start_visit_or_show_consent();
-        let mut snapshots = self.kiosk.subscribe_snapshots();
+        let mut snapshots = self.kiosk.watch_latest_snapshot();
         let found = snapshots.wait_for(|snapshot| matches!(snapshot.screen, Screen::Invite { .. }));
         let found = tokio::time::timeout(Duration::from_secs(20), found).await.expect("in time");
         let Screen::Invite { visit, link, .. } = found.expect("it lives").screen.clone() else {
@@ -126,7 +123,7 @@ async fn concurrent_visits_have_their_own_exchanges_without_secrets() {
     let sandbox = fixture.server.sandbox();
     sandbox.associate_avatar(&one, &AvatarChoice::New, None).expect("scanned");
     // Whoever was seen as scanned goes on behind the next visitor.
-    let mut snapshots = fixture.kiosk.subscribe_snapshots();
+    let mut snapshots = fixture.kiosk.watch_latest_snapshot();
     let making = snapshots.wait_for(|snapshot| matches!(snapshot.screen, Screen::Making { .. }));
     drop(tokio::time::timeout(Duration::from_secs(20), making).await.expect("in time"));
     fixture.kiosk.return_to_start();

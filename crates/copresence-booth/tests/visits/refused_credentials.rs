@@ -125,7 +125,7 @@ async fn a_wrong_password_at_a_booth_closes_it_after_one_login() {
     assert!(!format!("{closed:?}").contains(WRONG));
     for _ in 0..3 {
         booth.kiosk.start_visit_or_show_consent();
-        booth.panel.reopen_booth_if_backend_opens().await;
+        booth.panel.reopen_closed_booth_if_backend_opens().await;
     }
     assert_eq!(booth.kiosk.current_snapshot().screen, Screen::Attract, "no visit begins");
     assert_eq!((booth.logins(), booth.is_closed()), (1, true));
@@ -140,7 +140,7 @@ async fn other_credentials_open_the_booth_wherever_they_were_set() {
         .credential_store
         .set_credential("test", CredentialKind::Password, &"planted-other-password".into())
         .expect("memory");
-    booth.panel.reopen_booth_if_backend_opens().await;
+    booth.panel.reopen_closed_booth_if_backend_opens().await;
     booth.start_refused_visit().await;
     assert_eq!(booth.logins(), 2);
     let act = PanelAction::SetCredential { slot: "password".to_owned(), value: "planted-third-password".into() };

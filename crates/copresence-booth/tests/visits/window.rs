@@ -24,7 +24,7 @@ pub(crate) fn kiosk(fixture: &Fixture) -> Kiosk {
 
 /// Waits for a screen, and holds every snapshot on the way to the promise about revisions.
 pub(crate) async fn until(kiosk: &Kiosk, wanted: impl Fn(&Screen) -> bool) -> Snapshot {
-    let mut snapshots = kiosk.subscribe_snapshots();
+    let mut snapshots = kiosk.watch_latest_snapshot();
     let mut last = 0;
     let found = snapshots.wait_for(|snapshot| {
         assert!(snapshot.revision > last, "a revision only grows");

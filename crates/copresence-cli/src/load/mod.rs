@@ -29,7 +29,7 @@ const MASTER_WAIT_TIMEOUT: Duration = Duration::from_mins(5);
 /// Runs `copresence load`, and returns the exit code.
 pub(crate) async fn run_load_command(common: &CommonOptions, options: LoadOptions) -> Result<u8, CommandFailure> {
     // Report an unwritable file before a token is spent.
-    let files = ReportFiles::check_report_files(&options)?;
+    let files = CheckedReportFiles::check_report_files(&options)?;
     let stopping = signals::token_cancelled_by_first_signal(
         "stopping; requests in flight are awaited first (again to stop at once) …",
     );
@@ -51,7 +51,7 @@ async fn run_load_in_this_process(
     common: &CommonOptions,
     options: &LoadOptions,
     target: &LoadTarget,
-    files: ReportFiles,
+    files: CheckedReportFiles,
     stopping: &CancellationToken,
 ) -> Result<u8, CommandFailure> {
     let plan = options.to_load_plan(target.phone.is_some())?;
@@ -175,12 +175,12 @@ fn refuse_or_confirm_costs(target: &LoadTarget, options: &LoadOptions) -> Result
 }
 
 /// The report files named on the command line.
-struct ReportFiles {
+struct CheckedReportFiles {
     report: Option<DeferredOutputFile>,
     html: Option<DeferredOutputFile>,
 }
 
-impl ReportFiles {
+impl CheckedReportFiles {
     /// Checks the report files before the run.
     fn check_report_files(options: &LoadOptions) -> Result<Self, CommandFailure> {
         let check = |path: Option<&Path>, flag: &str| {

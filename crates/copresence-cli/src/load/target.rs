@@ -8,7 +8,7 @@ use crate::embedded_sandbox::{build_embedded_sandbox_backend, start_embedded_san
 use crate::failure::CommandFailure;
 use crate::remote_target::load_target_prompting_if_keychain_fails;
 use copresence_engine::profile::Profile;
-use copresence_engine::setup::ProfileOrSandboxBackend;
+use copresence_engine::setup::{ProfileOrSandboxBackend, SANDBOX_PROCESSING};
 use copresence_engine::{NoRecorder, SetupError};
 use copresence_load::{ConsolePlan, LoadTestPhone};
 use copresence_sandbox::Server;
@@ -18,9 +18,6 @@ use std::time::Duration;
 
 /// Environment variable with the operator key, which gives access to the tester API of a sandbox on another machine.
 const OPERATOR_KEY: &str = "COPRESENCE_OPERATOR_KEY";
-
-/// Processing time of the sandbox's scenario `happy` at speed 1, to which a console's polling adapts.
-const SANDBOX_PROCESSING: Duration = Duration::from_secs(17);
 
 /// The backend to load, with its phones.
 pub(super) struct LoadTarget {

@@ -10,7 +10,7 @@ use copresence_validate::report::{html, junit, markdown, sarif};
 use std::path::Path;
 
 /// The report files named on the command line.
-pub(super) struct ReportFiles {
+pub(super) struct CheckedReportFiles {
     report: Option<DeferredOutputFile>,
     html: Option<DeferredOutputFile>,
     junit: Option<DeferredOutputFile>,
@@ -20,7 +20,7 @@ pub(super) struct ReportFiles {
     summary: Option<DeferredOutputFile>,
 }
 
-impl ReportFiles {
+impl CheckedReportFiles {
     /// Checks the report files before the run. Those that contain exchanges are readable by their owner only; a CI system
     /// may read the others as another user.
     pub(super) fn check_report_files(options: &ValidateOptions) -> Result<Self, CommandFailure> {

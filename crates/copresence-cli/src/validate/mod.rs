@@ -20,7 +20,7 @@ use copresence_engine::problem::problem_for_code;
 use copresence_validate::passport::{NoPassportReason, PassportSigningKey, SignedPassport, sign_passport};
 use copresence_validate::report::change::list_changed_verdicts;
 use copresence_validate::{CheckRun, Credentials, Report, RunError, RunPlanWithCosts};
-use files::ReportFiles;
+use files::CheckedReportFiles;
 use known_failures::KnownFailures;
 use passport::PassportToWrite;
 use render::ValidateRenderer;
@@ -45,7 +45,7 @@ pub(crate) async fn run_validate_command(
     }
     // Report an unreadable or unwritable file before a token is spent.
     let baseline = options.baseline.as_deref().map(read_report_file).transpose()?;
-    let files = ReportFiles::check_report_files(&options)?;
+    let files = CheckedReportFiles::check_report_files(&options)?;
     let passport = PassportToWrite::check_passport_path_and_load_key(&options)?;
     let key = passport.as_ref().map(|passport| &passport.key);
     let BackendRunResult { mut report, har, remedy, signed_passport } =

@@ -1,6 +1,8 @@
 //! `copresence validate`: output, reports and exit codes.
 
-use crate::support::program::{RunningProgram, TestHome};
+#[cfg(unix)]
+use crate::support::program::RunningProgram;
+use crate::support::program::TestHome;
 use crate::support::sandbox::{Sandbox, file_path, parse_lines, run_validate, start_sandbox};
 use serde_json::Value;
 use test_port::ReservedPort;

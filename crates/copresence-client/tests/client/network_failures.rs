@@ -254,3 +254,22 @@ async fn a_generate_with_a_lost_response_is_not_retried() {
     assert_eq!(server.heads().len(), 1);
     assert!(server.heads()[0].contains(SESSION));
 }
+
+/// A token that was issued is billed, also if the end of its response is missing.
+#[tokio::test]
+async fn a_token_that_was_received_whole_is_used_without_the_end_of_its_response() {
+    let reframed = response_bytes("200 OK", &[], &format!("{{\"token\": \"{TOKEN}\""));
+    for (action, is_whole) in [
+        (ServerAction::Send(truncated_response(&format!("{{\"token\":\"{TOKEN}\"}}"))), true),
+        (ServerAction::SendAndHang(truncated_response(&format!("{{\"token\":\"{TOKEN}\",\"expi"))), true),
+        (ServerAction::Send(reframed), true),
+        (ServerAction::Send(truncated_response(&format!("{{\"token\":\"{TOKEN}"))), false),
+    ] {
+        let server = RawServer::start(vec![action.clone()]).await;
+        let backend = BackendWithRoutes::copresence_backend_from_url(server.url("/"));
+        let api = ApiClient::new(backend, with_session(), short_timeouts(), Arc::new(NoRecorder)).expect("an API");
+        let token = api.generate_token().await.map(|token| token.expose().to_owned());
+        assert_eq!(token.is_ok_and(|token| token == TOKEN), is_whole, "{action:?}");
+        assert_eq!(server.heads().len(), 1, "{action:?}");
+    }
+}

@@ -55,7 +55,7 @@ pub(crate) fn write_credential(
     let Some((item, duplicates)) = found.split_first() else {
         let collection = get_or_unlock_default_keyring(&service)?;
         guard.begin_change_unless_abandoned()?;
-        let label = slot.keychain_label(profile);
+        let label = keychain_item_label(slot, profile);
         let bytes = value.as_bytes();
         collection
             .create_item(&label, item_attributes(&user), bytes, true, TEXT_CONTENT_TYPE)
@@ -218,4 +218,12 @@ fn is_missing_service_error(name: &str) -> bool {
     let bus = "org.freedesktop.DBus.Error.";
     name.strip_prefix(bus)
         .is_some_and(|rest| matches!(rest, "ServiceUnknown" | "NameHasNoOwner") || rest.starts_with("Spawn."))
+}
+
+/// The label of an item, as shown in the keychain program of the system.
+fn keychain_item_label(slot: CredentialKind, profile: &str) -> String {
+    match slot {
+        CredentialKind::PassportKey => format!("Copresence kiosk: {slot}"),
+        _ => format!("Copresence kiosk: {slot} of profile {profile}"),
+    }
 }

@@ -8,11 +8,15 @@ pub const DISABLE_DMABUF_VARIABLE: &str = "WEBKIT_DISABLE_DMABUF_RENDERER";
 
 /// Whether NVIDIA's own driver is loaded. Always false on other systems than Linux.
 pub fn has_nvidia_driver() -> bool {
-    ["/proc/driver/nvidia/version", "/sys/module/nvidia/version"].iter().any(|path| Path::new(path).exists())
+    let files = ["/proc/driver/nvidia/version", "/sys/module/nvidia/version"];
+    cfg!(target_os = "linux") && files.iter().any(|path| Path::new(path).exists())
 }
 
 /// Whether there is a graphics device that draws. Always false on other systems than Linux.
 pub fn has_graphics_device() -> bool {
+    if !cfg!(target_os = "linux") {
+        return false;
+    }
     let Ok(entries) = std::fs::read_dir("/dev/dri") else { return false };
     entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with("renderD"))
 }

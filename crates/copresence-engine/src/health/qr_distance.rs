@@ -41,7 +41,8 @@ pub fn check_qr_distance(link: &LinkTemplate) -> PartHealth {
             "Shorten the profile's `link`",
         );
     };
-    let monitors = read_connected_monitor_sizes(Path::new("/sys/class/drm"));
+    let folder = Path::new("/sys/class/drm");
+    let monitors = if cfg!(target_os = "linux") { read_connected_monitor_sizes(folder) } else { Vec::new() };
     let Some((name, size)) = monitors.into_iter().min_by_key(|(_, size)| size.width.min(size.height)) else {
         return unknown_part_health(
             part::QR_CODE_DISTANCE,

@@ -116,7 +116,17 @@ impl RecoveryOutcome {
                 why: outcome.detail_for_operator().unwrap_or_default().to_owned(),
                 exit: outcome.exit_code(),
             },
-            _ => Self::Finished { outcome, directory },
+            Outcome::Saved
+            | Outcome::SavedWithViolation(_)
+            | Outcome::SavedInPart(_)
+            | Outcome::SavedUntilDiskFull(_)
+            | Outcome::SavedUntilStorageFailed(_)
+            | Outcome::TokenRefused { .. }
+            | Outcome::AvatarFailed
+            | Outcome::TokenAbandoned(_)
+            | Outcome::TimedOut
+            | Outcome::ProtocolViolation(_)
+            | Outcome::PossiblyConsumed(_) => Self::Finished { outcome, directory },
         }
     }
 

@@ -65,7 +65,7 @@ impl JournaledRedeems {
             }
         }
         for fragment in &unfinished.truncated_bodies {
-            let delivery = DeliveredExports::delivery_from_truncated_body(&fragment.body);
+            let delivery = DeliveredExports::delivery_from_truncated_body(&fragment.body, None);
             if !fragment.is_read {
                 let kind = if delivery.is_some() { AnswerKind::Truncated } else { AnswerKind::Failed };
                 found.unread.push((fragment.no, kind));

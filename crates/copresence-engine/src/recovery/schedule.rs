@@ -61,16 +61,21 @@ pub(super) fn next_attempt_time(
     outcome: &RecoveryOutcome,
     expires_at: Option<Timestamp>,
 ) -> Timestamp {
-    let doubled = FIRST_PAUSE.saturating_mul(1 << attempts.min(16));
+    let doubled = pause_after_attempts(attempts);
     let is_making = matches!(outcome, RecoveryOutcome::StillActive { status } if is_avatar_in_progress(status));
     let pause = if is_making {
         doubled.min(MAX_PAUSE_WHILE_MAKING)
     } else if expires_at.is_some_and(|expires_at| expires_at < now) {
         PAUSE_AFTER_EXPIRY
     } else {
-        doubled.min(MAX_PAUSE)
+        doubled
     };
     now.saturating_add(pause).unwrap_or(Timestamp::MAX)
+}
+
+/// The pause before the next redeem of a token, with `attempts` before the last one.
+fn pause_after_attempts(attempts: u32) -> SignedDuration {
+    FIRST_PAUSE.saturating_mul(1 << attempts.min(16)).min(MAX_PAUSE)
 }
 
 /// The time of the next recovery of a visit for which nothing could be tried.
@@ -97,10 +102,8 @@ pub(super) fn due_visits_with_redeem_need(
     unfinished: Vec<UnfinishedVisitSummary>,
     now: Timestamp,
 ) -> Vec<(VisitId, bool)> {
-    let (mut redeems, mut others): (Vec<_>, Vec<_>) = unfinished
-        .into_iter()
-        .filter(|visit| is_attempt_due(visit.next_attempt_at, now))
-        .partition(can_only_finish_by_redeem);
+    let (mut redeems, mut others): (Vec<_>, Vec<_>) =
+        unfinished.into_iter().filter(|visit| is_attempt_due(visit, now)).partition(can_only_finish_by_redeem);
     // The newest token is the likeliest to be active.
     redeems.sort_by_key(|visit| std::cmp::Reverse(visit.started_at));
     // URLs live for a short while.
@@ -114,10 +117,22 @@ pub(super) fn can_only_finish_by_redeem(visit: &UnfinishedVisitSummary) -> bool 
     visit.has_token && !visit.has_answer && !visit.ephemeral
 }
 
-/// Whether the next attempt is due, or was set by a clock that has been set back since.
-fn is_attempt_due(next_attempt_at: Option<Timestamp>, now: Timestamp) -> bool {
-    // Further ahead than any pause: the clock was set back since.
-    next_attempt_at.is_none_or(|next| next <= now || next.duration_since(now) > PAUSE_AFTER_EXPIRY)
+/// Whether the next attempt is due. One that is further ahead than any pause of this visit was set by a clock that has been
+/// set back since: its token or its download URLs may expire until then.
+fn is_attempt_due(visit: &UnfinishedVisitSummary, now: Timestamp) -> bool {
+    visit.next_attempt_at.is_none_or(|next| next <= now || next.duration_since(now) > longest_pause(visit, next))
+}
+
+/// The longest pause that may have been taken before the next attempt at a visit.
+fn longest_pause(visit: &UnfinishedVisitSummary, next: Timestamp) -> SignedDuration {
+    let pause = if !can_only_finish_by_redeem(visit) {
+        MAX_DOWNLOAD_PAUSE
+    } else if visit.token_expires_at.is_some_and(|expires_at| expires_at < next) {
+        PAUSE_AFTER_EXPIRY
+    } else {
+        pause_after_attempts(visit.attempts.saturating_sub(1))
+    };
+    pause.max(PAUSE_WITHOUT_ATTEMPT)
 }
 
 #[cfg(test)]
@@ -163,11 +178,32 @@ mod tests {
         assert_eq!((pause(6), pause(u32::MAX)), (MAX_DOWNLOAD_PAUSE, MAX_DOWNLOAD_PAUSE));
     }
 
+    /// The clock of a machine was ahead, as one of another time zone is, until the network came back.
     #[test]
     fn a_clock_that_was_set_back_makes_every_visit_due() {
-        let now = Timestamp::now();
-        assert!(is_attempt_due(None, now) && is_attempt_due(Some(now), now));
-        assert!(!is_attempt_due(Some(now + MAX_PAUSE), now));
-        assert!(is_attempt_due(Some(now + SignedDuration::from_hours(25)), now));
+        let (now, minute, hour) = (Timestamp::now(), SignedDuration::from_mins(1), SignedDuration::from_hours(1));
+        let is_due = |attempts, has_answer: bool, expires_at, next_attempt_at| {
+            let visit = UnfinishedVisitSummary {
+                id: VisitId::new(),
+                api_url: "https://api.test/".to_owned(),
+                started_at: now,
+                issued_at: Some(now),
+                token_expires_at: expires_at,
+                has_token: !has_answer,
+                has_answer,
+                ephemeral: false,
+                attempts,
+                next_attempt_at,
+            };
+            due_visits_with_redeem_need(vec![visit], now).len() == 1
+        };
+        for has_answer in [true, false] {
+            assert!(is_due(1, has_answer, None, None) && is_due(1, has_answer, None, Some(now)));
+            assert!(!is_due(1, has_answer, None, Some(now + minute)));
+            assert!(is_due(1, has_answer, None, Some(now + 2 * hour)), "its URLs or its token may expire");
+        }
+        assert!(!is_due(20, false, None, Some(now + 6 * hour)) && is_due(20, false, None, Some(now + 7 * hour)));
+        let expired = Some(now - minute);
+        assert!(!is_due(1, false, expired, Some(now + 24 * hour)) && is_due(1, false, expired, Some(now + 25 * hour)));
     }
 }

@@ -4,7 +4,7 @@
 //! cannot be written. What the journal lacks is kept here, and written as soon as that succeeds: otherwise a crash would
 //! lose the URLs and the received bytes. While anything is missing, the downloads do not wait for the journal.
 
-use super::redeem::PendingJournalWrite;
+use super::redeem::{MAX_JOURNAL_WAIT, PendingJournalWrite};
 use copresence_protocol::DownloadUrl;
 use copresence_store::{CompleteFile, FileProgress, Journal, PlannedFile, RedeemNumber, StoreError, VisitId};
 use std::collections::BTreeMap;
@@ -117,7 +117,7 @@ impl UnjournalledDeliveryParts {
             self.response = None;
         }
         if let Some(no) = self.used_truncated {
-            log_and_ignore_refused_step(journal.record_truncated_response_as_delivery(&id, no).await)?;
+            log_and_ignore_refused_step(journal.record_truncated_delivery_erasing_token(&id, no).await)?;
             self.used_truncated = None;
         }
         if let Some(planned) = &self.planned {
@@ -239,7 +239,7 @@ impl DeliveryJournal {
         .await;
     }
 
-    /// Writes a change of a file, or keeps it for later if the journal cannot be written.
+    /// Writes a change of a file, or keeps it for later if the journal cannot be written in time.
     async fn write_change_or_keep_for_later(&self, index: usize, change: FileChange) {
         {
             let mut files = self.lock_files();
@@ -248,13 +248,25 @@ impl DeliveryJournal {
                 return;
             }
         }
-        if let Err(error) = log_and_ignore_refused_step(self.write_change(index, change.clone()).await) {
-            tracing::error!(%error, visit = %self.id, index, "cannot journal the state of a file");
-            let mut files = self.lock_files();
-            files.is_behind = true;
-            files.by_index.entry(index).or_default().add_change(change);
-            self.is_incomplete.notify_one();
+        // Nothing is received meanwhile, and the server may give up on its connection. A write that takes longer stays queued.
+        match tokio::time::timeout(MAX_JOURNAL_WAIT, self.write_change(index, change.clone())).await {
+            Ok(written) => match log_and_ignore_refused_step(written) {
+                Ok(()) => return,
+                Err(error) => tracing::error!(%error, visit = %self.id, index, "cannot journal the state of a file"),
+            },
+            Err(_elapsed) => {
+                tracing::warn!(visit = %self.id, index, "the journal is slow or locked; the state of a file is journalled later");
+            }
         }
+        let mut files = self.lock_files();
+        files.is_behind = true;
+        files.by_index.entry(index).or_default().add_change(change);
+        self.is_incomplete.notify_one();
+    }
+
+    /// Whether the journal lacks anything of the delivery or its files.
+    pub(crate) fn lacks_changes(&self) -> bool {
+        self.lock_files().is_behind
     }
 
     /// Writes a change of a file.

@@ -1,8 +1,8 @@
 //! Downloads one file from its one-time URL: resumed by range where the server allows it, and requested again until the
 //! file is complete, certainly lost, or the visit's patience is over.
 //!
-//! A file is lost for certain if the server refuses its URL several times (and where that redirected, see
-//! [`FileUrls`]), also for the whole file if it is resumed by range, or if
+//! A file is lost for certain if the server refuses its URL several times, with pauses in between unless it says that this is
+//! final (and where that redirected, see [`FileUrls`]), also for the whole file if it is resumed by range, or if
 //! [`keep_trying`](copresence_store::VisitDownloadLimits::keep_trying) is over. Every other response and failure proves
 //! nothing, however often it comes: something in between may have sent it. Received bytes are discarded only when a
 //! response arrives that can be the file. A URL that may not be requested
@@ -15,7 +15,7 @@ use super::finish_file::{ContentDefect, FinishError, check_received_file_content
 use super::receive_file::{AttemptError, FileDownload, is_caused_by_range, is_caused_by_response};
 use super::{VisitContext, block_in_place};
 use crate::events::EventKind;
-use copresence_client::{DownloadError, DownloadErrorKind};
+use copresence_client::{DownloadError, DownloadErrorKind, RedirectCookies};
 use copresence_store::{CompleteFile, FileProgress, FileState, PartialAvatarFolder, PartialFile, StoreError};
 use std::time::Duration;
 
@@ -83,6 +83,7 @@ pub(crate) async fn download_file(
         skips_overlap: false,
         flushed_before,
         urls: FileUrls::new(file.url, file.earlier.and_then(|record| record.redirected_to.clone())),
+        cookies: RedirectCookies::default(),
         is_total_stated: false,
         doubtful: None,
         stated_digest: None,
@@ -136,6 +137,17 @@ fn will_bring_no_more_bytes(failure: &DownloadError, fruitless: u32) -> bool {
 fn pause_length_after_failures(shortest: Duration, fruitless: u32, patience_left: Duration) -> Duration {
     let doubled = shortest * (1 << (fruitless - 1).min(16));
     doubled.min(patience_left.max(shortest))
+}
+
+/// The pause after a refusal that does not say that it is final, as a multiple of the first pause.
+const REFUSAL_PAUSE_FACTOR: u32 = 25;
+/// A pause after a refusal takes at most this fraction of the visit's patience.
+const REFUSAL_PAUSES_WITHIN_PATIENCE: u32 = 6;
+
+/// The pause before a refused URL is requested again: 10 s, by default. A network that asks for a login, a web server that is
+/// configured anew, and an object store without the file yet refuse a URL for some seconds.
+fn pause_length_after_refusal(shortest: Duration, patience: Duration) -> Duration {
+    (shortest * REFUSAL_PAUSE_FACTOR).min(patience / REFUSAL_PAUSES_WITHIN_PATIENCE)
 }
 
 /// `Retry-After` of the response.
@@ -212,6 +224,7 @@ impl FileDownload<'_> {
             };
             let has_progress = self.furthest > furthest;
             fruitless = if has_progress { 1 } else { fruitless + 1 };
+            let mut refusal_pause = Duration::ZERO;
             match &failure {
                 AttemptError::Disk(_) => {}
                 AttemptError::Download(refused) if refused.is_refusal_of_url() => {
@@ -222,6 +235,9 @@ impl FileDownload<'_> {
                         .count_refusal_and_check_if_url_is_lost(choice, refused.has_any_file_server_error_code());
                     if is_proof && (!has_bytes || skipped_range) {
                         self.record_refusal(choice, refused).await?;
+                    }
+                    if !self.skips_range && !refused.is_refusal_final() {
+                        refusal_pause = pause_length_after_refusal(self.file.pause, coordinator.transfer_patience());
                     }
                 }
                 AttemptError::Download(failure) => {
@@ -263,9 +279,10 @@ impl FileDownload<'_> {
                     )));
                 }
             };
-            let pause = failure
-                .requested_pause
-                .unwrap_or_else(|| pause_length_after_failures(self.file.pause, fruitless, patience_left))
+            // Many servers send `Retry-After: 0` with an error that lasts.
+            let pause = pause_length_after_failures(self.file.pause, fruitless, patience_left)
+                .max(refusal_pause.min(patience_left))
+                .max(failure.requested_pause.unwrap_or_default())
                 .min(failure.longest_pause);
             tracing::info!(file = self.file.name, %why, "retrying the download");
             self.emit_retry(&why, fruitless, pause);
@@ -404,5 +421,12 @@ mod tests {
         assert_eq!(pause_length_after_failures(tenth, 3, second), 4 * tenth);
         assert_eq!(pause_length_after_failures(tenth, 40, second), second);
         assert_eq!(pause_length_after_failures(tenth, 1, tenth / 5), tenth);
+    }
+
+    #[test]
+    fn a_refused_url_is_requested_again_after_ten_seconds_or_a_sixth_of_the_patience() {
+        let pause = |patience| pause_length_after_refusal(crate::runner::DEFAULT_DOWNLOAD_PAUSE, patience);
+        assert_eq!(pause(Duration::from_mins(3)), Duration::from_secs(10));
+        assert_eq!(pause(Duration::from_secs(3)), Duration::from_millis(500));
     }
 }

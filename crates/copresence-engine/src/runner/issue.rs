@@ -4,11 +4,16 @@ use super::{RequiredDiskSpace, VisitContext, failure};
 use crate::qr::QrCode;
 use copresence_client::CallError;
 use copresence_protocol::ExportToken;
-use copresence_store::VisitId;
 use copresence_store::crash_point::{self, CrashPoint};
+use copresence_store::{StoreError, VisitId};
 use copresence_visit::{TokenIssueParameters, VisitStepFailure, VisitStepFailureKind};
 use jiff::Timestamp;
+use std::time::Duration;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+
+/// Pause between two attempts to journal a token that was issued.
+const JOURNAL_RETRY_PAUSE: Duration = Duration::from_millis(500);
 
 /// A token that was issued and journalled, with its link and its expiry.
 pub(crate) struct IssuedToken {
@@ -43,7 +48,8 @@ impl From<VisitStepFailure> for TokenIssueError {
     }
 }
 
-/// Issues a token. Once `leaving` is cancelled no token is requested any more; a request that was sent is awaited.
+/// Issues a token. Once `leaving` is cancelled no token is requested any more; a request that was sent is awaited. A journal
+/// that fails after the token was issued is tried again for as long as `patience`.
 ///
 /// # Errors
 /// Too little free space, a failed login or request, a link that fits no QR code, a journal that cannot be written, or a
@@ -53,6 +59,7 @@ pub(crate) async fn issue_and_journal_token(
     id: VisitId,
     request: &TokenIssueParameters,
     space: RequiredDiskSpace<'_>,
+    patience: Duration,
     leaving: &CancellationToken,
 ) -> Result<IssuedToken, TokenIssueError> {
     space.check_free_writable_space(context)?;
@@ -69,10 +76,39 @@ pub(crate) async fn issue_and_journal_token(
     }
     let at = context.clock.wall_clock_time();
     let expires_at = request.token_lifetime.and_then(|lifetime| at.checked_add(lifetime).ok());
-    context
-        .journal
-        .record_issued_token(&id, &token, &link, expires_at, at)
-        .await
-        .map_err(|error| failure::failure_of_store_error(&error))?;
-    Ok(IssuedToken { token, link, expires_at, at })
+    let issued = IssuedToken { token, link, expires_at, at };
+    match journal_issued_token(context, id, &issued, patience).await {
+        Ok(()) => Ok(issued),
+        Err(error) => {
+            let VisitStepFailure { kind, detail, .. } = failure::failure_of_store_error(&error);
+            let detail = format!("{detail}; an Export Token was issued and billed, and could not be kept");
+            Err(VisitStepFailure::new(kind, detail).into())
+        }
+    }
+}
+
+/// Journals an issued token. It is billed, and nothing else names it, so a failure is repeated for as long as `patience`:
+/// another program, such as a backup, may have locked the journal.
+async fn journal_issued_token(
+    context: &VisitContext,
+    id: VisitId,
+    issued: &IssuedToken,
+    patience: Duration,
+) -> Result<(), StoreError> {
+    let began = Instant::now();
+    loop {
+        let IssuedToken { token, link, expires_at, at } = issued;
+        match context.journal.record_issued_token(&id, token, link, *expires_at, *at).await {
+            Err(error) if !is_step_impossible(&error) && began.elapsed() < patience => {
+                tracing::warn!(%error, visit = %id, "the Export Token is not in the journal yet; it is tried again");
+                tokio::time::sleep(JOURNAL_RETRY_PAUSE).await;
+            }
+            written => return written,
+        }
+    }
+}
+
+/// Whether the journal refuses a step whenever it is repeated.
+fn is_step_impossible(error: &StoreError) -> bool {
+    matches!(error, StoreError::StepRefused { .. } | StoreError::UnknownVisit { .. })
 }

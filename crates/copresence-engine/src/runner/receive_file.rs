@@ -6,7 +6,7 @@ use super::file_urls::{FileUrls, UrlChoice};
 use super::range_overlap::RangeOverlap;
 use super::{VisitContext, block_in_place};
 use crate::events::{EventKind, VisitEvent};
-use copresence_client::{DownloadError, DownloadErrorKind, OpenedDownload, ResumePoint, StatedDigest};
+use copresence_client::{DownloadError, DownloadErrorKind, OpenedDownload, RedirectCookies, ResumePoint, StatedDigest};
 use copresence_protocol::DownloadUrl;
 use copresence_store::crash_point::{self, CrashPoint};
 use copresence_store::{FileProgress, PartialAvatarFolder, PartialFile, SavedFileNote, Sha256Digest, StoreError};
@@ -46,7 +46,9 @@ impl AttemptError {
     pub(super) fn would_fail_until_settings_change(&self) -> bool {
         match self {
             Self::Disk(_) => true,
-            Self::Download(failure) => matches!(failure.kind, DownloadErrorKind::TargetNotAllowed { .. }),
+            Self::Download(failure) => {
+                matches!(failure.kind, DownloadErrorKind::TargetNotAllowed { may_pass: false, .. })
+            }
             Self::Unusable { .. } => false,
         }
     }
@@ -76,6 +78,8 @@ pub(super) struct FileDownload<'a> {
     /// behind them may be wrong. 0 if unknown.
     pub(super) flushed_before: u64,
     pub(super) urls: FileUrls<'a>,
+    /// Those of this run's redirects, with which their targets send the file.
+    pub(super) cookies: RedirectCookies,
     /// Whether the last response stated the size of the file.
     pub(super) is_total_stated: bool,
     /// The digest of all bytes of a response whose content was doubtful.
@@ -141,8 +145,8 @@ impl FileDownload<'_> {
             total: self.known.total,
         });
         let opened = {
-            let mut opening =
-                std::pin::pin!(self.context.api.open_download(self.urls.chosen_url(choice), resume.as_ref()));
+            let (api, url) = (&self.context.api, self.urls.chosen_url(choice));
+            let mut opening = std::pin::pin!(api.open_download_with_cookies(url, resume.as_ref(), &mut self.cookies));
             match tokio::time::timeout(MAX_SILENCE_WITH_PERMIT, &mut opening).await {
                 Ok(opened) => opened,
                 Err(_elapsed) => {
@@ -547,5 +551,22 @@ impl FileDownload<'_> {
             at: self.context.clock.wall_clock_time(),
             kind: event,
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_target_that_stays_forbidden_is_left_to_the_operator() {
+        let fails_until_change = |may_pass| {
+            let kind =
+                DownloadErrorKind::TargetNotAllowed { after_redirect: may_pass, may_pass, why: "private".to_owned() };
+            let host = "files.test".to_owned();
+            let failure = DownloadError { host, kind, hint: None, redirected_to: None, has_unsent_credentials: false };
+            AttemptError::Download(failure).would_fail_until_settings_change()
+        };
+        assert!(fails_until_change(false) && !fails_until_change(true));
     }
 }

@@ -197,7 +197,9 @@ pub fn interpret_redeem_call(call: &Result<ApiResponse, CallError>, number: u32,
             let failure = failure::to_visit_step_failure(error);
             match parse_delivery_with_complete_list(&received, Some(api.redeem_url())) {
                 Some(delivery) => RedeemResult::Delivered(delivery),
-                None if is_success_status(status) => failure_with_partial_delivery(failure, no, &received),
+                None if is_success_status(status) => {
+                    failure_with_partial_delivery(failure, no, &received, Some(api.redeem_url()))
+                }
                 None => RedeemResult::Failed(failure),
             }
         }
@@ -258,7 +260,7 @@ pub(crate) fn parse_redeem_response(
             // A page around a delivery that is cut off is no page of a gate.
             _ if is_success_status(response.status) => {
                 let failure = failure::failure_of_error_response(&refusal);
-                failure_with_partial_delivery(failure, no, &response.body)
+                failure_with_partial_delivery(failure, no, &response.body, redeem_url)
             }
             _ => RedeemResult::Failed(failure::failure_of_error_response(&refusal)),
         };
@@ -278,14 +280,21 @@ pub(crate) fn parse_redeem_response(
                 VisitStepFailure::new(VisitStepFailureKind::ProtocolViolation, detail),
                 no,
                 &response.body,
+                redeem_url,
             )
         }
     }
 }
 
-/// A failure, with the files that the received part of the body names.
-fn failure_with_partial_delivery(failure: VisitStepFailure, no: RedeemNumber, received: &[u8]) -> RedeemResult {
-    match DeliveredExports::delivery_from_truncated_body(received) {
+/// A failure, with the files that the received part of the body names. `redeem_url` is as in
+/// [`parse_delivery_with_complete_list`].
+fn failure_with_partial_delivery(
+    failure: VisitStepFailure,
+    no: RedeemNumber,
+    received: &[u8],
+    redeem_url: Option<&Url>,
+) -> RedeemResult {
+    match DeliveredExports::delivery_from_truncated_body(received, redeem_url) {
         Some(delivery) => {
             RedeemResult::Truncated(failure, TruncatedResponseFiles { redeem: no.redeem_number_as_u32(), delivery })
         }
@@ -344,7 +353,7 @@ fn mask_body_keeping_urls(api: &ApiClient, status: Option<u16>, body: &Bytes, re
             _ => None,
         }
     } else {
-        DeliveredExports::delivery_from_truncated_body(&masked)
+        DeliveredExports::delivery_from_truncated_body(&masked, None)
     };
     let same = reread.is_some_and(|reread| {
         reread.exports.len() == delivery.exports.len()
@@ -411,7 +420,7 @@ mod tests {
         let truncated = delivery_to_json_body(&delivery, false);
         assert!(RedeemResponse::parse(&truncated).is_err());
         assert_eq!(
-            DeliveredExports::delivery_from_truncated_body(&truncated).expect("the beginning").exports,
+            DeliveredExports::delivery_from_truncated_body(&truncated, None).expect("the beginning").exports,
             delivery.exports
         );
     }

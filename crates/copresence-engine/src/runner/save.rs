@@ -10,8 +10,8 @@ use crate::events::SavedFile;
 use copresence_protocol::{DeliveredExports, DownloadableExport};
 use copresence_store::{
     CompleteFile, DownloadSpaceReservations, FileRecord, FileState, Manifest, ManifestCompleteFile, MissingFile,
-    PartialAvatarFolder, PhaseTimes, PlannedFile, SavedAvatarOperations, StoreError, VisitDownloadLimits, VisitPhase,
-    VisitStart,
+    PartialAvatarFolder, PhaseTimestamps, PlannedFile, SavedAvatarOperations, StoreError, VisitDownloadLimits,
+    VisitPhase, VisitStart,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ pub(crate) struct SaveJob {
     pub(crate) journal: Arc<DeliveryJournal>,
     /// As [`super::VisitConfig::download_pause`].
     pub(crate) pause: Duration,
-    pub(crate) times: PhaseTimes,
+    pub(crate) times: PhaseTimestamps,
     /// The files that an earlier run planned, with their state.
     pub(crate) known_files: Vec<FileRecord>,
     /// Whether an earlier run may have saved the avatar already.
@@ -169,8 +169,13 @@ async fn try_download_and_publish_delivery(
     };
     job.is_used.cancelled().await;
     copy_files_of_repeated_urls(job, &folder, &delivery.exports, &names, &mut results).await;
-    if let Err(error) = job.journal.write_unjournalled_changes().await {
-        tracing::error!(%error, visit = %start.id, "cannot journal the files");
+    // The avatar is published all the same; what is missing is written at the end of the visit.
+    match tokio::time::timeout(MAX_JOURNAL_WAIT, job.journal.write_unjournalled_changes()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(%error, visit = %start.id, "cannot journal the files"),
+        Err(_elapsed) => {
+            tracing::error!(visit = %start.id, "the journal is slow or locked; the files are journalled later");
+        }
     }
     let failures = || names.iter().zip(&results).filter_map(|(name, result)| Some((name, result.as_ref().err()?)));
     for (stop, kind) in EarlySavingStopReason::BY_KIND {
@@ -364,14 +369,18 @@ async fn publish_or_set_aside_avatar(
         visit: job.start.id,
         profile: job.start.profile.clone(),
         backend_host: job.start.backend_host.clone(),
-        times: PhaseTimes { saved: complete.then_some(now), ..job.times.clone() },
+        times: PhaseTimestamps { saved: complete.then_some(now), ..job.times.clone() },
         complete,
         files,
         missing,
     };
-    if complete && let Err(error) = context.journal.record_visit_phase(&job.start.id, VisitPhase::Saved, now).await {
-        // The avatar is complete, so it is published all the same.
-        tracing::error!(%error, "cannot journal that the avatar is saved");
+    if complete {
+        let recorded = context.journal.record_visit_phase(&job.start.id, VisitPhase::Saved, now);
+        let max_wait = if job.journal.lacks_changes() { Duration::ZERO } else { MAX_JOURNAL_WAIT };
+        // The avatar is complete, so it is published all the same. A write that takes longer stays queued.
+        if let Ok(Err(error)) = tokio::time::timeout(max_wait, recorded).await {
+            tracing::error!(%error, "cannot journal that the avatar is saved");
+        }
     }
     // Without an await: a visit that is dropped must not rename a folder after it released its lock.
     let directory = block_in_place(|| {

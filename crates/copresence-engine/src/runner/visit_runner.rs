@@ -12,7 +12,7 @@ use crate::events::{EventKind, VisitEvent};
 use crate::problem::outcome_problem_with_credentials_remedy;
 use copresence_protocol::{CompletionStatus, DeliveredExports, Progress};
 use copresence_store::{
-    DataRetainedForRecovery, FileRecord, Journal, PhaseTimes, RedeemNumber, StoreError, UnfinishedVisit,
+    DataRetainedForRecovery, FileRecord, Journal, PhaseTimestamps, RedeemNumber, StoreError, UnfinishedVisit,
     VisitDownloadLimits, VisitEnding, VisitId, VisitLock, VisitPhase, VisitStart,
 };
 use copresence_visit::outcome::EndPhase;
@@ -49,7 +49,7 @@ pub(crate) struct VisitRunner {
     delivery_journal: Option<Arc<DeliveryJournal>>,
     /// The avatar's folder, complete or incomplete.
     directory: Option<PathBuf>,
-    times: PhaseTimes,
+    times: PhaseTimestamps,
     /// The files that an earlier run planned.
     known_files: Vec<FileRecord>,
     is_resumed: bool,
@@ -105,7 +105,7 @@ impl VisitRunner {
             recovery_attempts: 0,
             downloads: None,
             visit: Visit::new(plan, config.to_token_request()),
-            times: PhaseTimes { started: now, ..PhaseTimes::default() },
+            times: PhaseTimestamps { started: now, ..PhaseTimestamps::default() },
             known_files: Vec::new(),
             is_resumed: false,
             is_delivery_known: false,
@@ -234,10 +234,12 @@ impl VisitRunner {
             match effect {
                 MachineEffect::Issue(request) => {
                     let (context, start, min_free) = self.clone_inputs_for_new_task();
-                    let leaving = self.leaving.clone();
+                    let (leaving, patience) = (self.leaving.clone(), self.limits.patience);
                     self.in_flight = Some(Box::pin(async move {
                         let space = RequiredDiskSpace { out_dir: &start.out_dir, min_free };
-                        TaskOutput::Issued(issue_and_journal_token(&context, start.id, &request, space, &leaving).await)
+                        let issued =
+                            issue_and_journal_token(&context, start.id, &request, space, patience, &leaving).await;
+                        TaskOutput::Issued(issued)
                     }));
                 }
                 MachineEffect::Redeem { token } => {
@@ -296,7 +298,7 @@ impl VisitRunner {
     fn build_save_job(
         &mut self,
         missing: UnjournalledDeliveryParts,
-        times: PhaseTimes,
+        times: PhaseTimestamps,
         is_used: CancellationToken,
     ) -> SaveJob {
         self.is_delivery_known = true;
@@ -331,7 +333,7 @@ impl VisitRunner {
             return;
         }
         let now = Some(self.context.clock.wall_clock_time());
-        let times = PhaseTimes { ready: now, redeemed: now, ..self.times.clone() };
+        let times = PhaseTimestamps { ready: now, redeemed: now, ..self.times.clone() };
         let missing = UnjournalledDeliveryParts { response: None, used_truncated: None, planned: None };
         let is_used = CancellationToken::new();
         let job = self.build_save_job(missing, times, is_used.clone());
@@ -361,7 +363,7 @@ impl VisitRunner {
         };
         if written.is_ok() {
             self.pending_write = None;
-            written = journal.record_truncated_response_as_delivery(&id, no).await;
+            written = journal.record_truncated_delivery_erasing_token(&id, no).await;
         }
         if let Err(error) = written {
             // The URLs are in memory and will not be sent again, so the downloads start all the same.

@@ -407,6 +407,31 @@ async fn one_refusal_loses_no_file() {
     }
 }
 
+/// A network that asks for a login, a web server that is configured anew, an object store without the file yet. The pauses of
+/// this test are a four-hundredth of those of a visit.
+#[tokio::test]
+async fn refusals_of_a_few_seconds_lose_no_file() {
+    const DENIED: &str = "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>";
+    const MISSING: &str = "<Error><Code>NoSuchKey</Code><Message>The specified key does not exist.</Message></Error>";
+    for (status, body) in [(403, "<html><title>Log in</title></html>"), (404, ""), (403, DENIED), (404, MISSING)] {
+        let first = std::sync::OnceLock::new();
+        let answer = move |_, _: &Request| match first.get_or_init(std::time::Instant::now).elapsed() {
+            elapsed if elapsed < Duration::from_millis(20) => Response::file(body.as_bytes()).with_status(status),
+            _ => Response::file(&glb(1000)),
+        };
+        let (_fixture, ended) = visit("glb", answer).await;
+        assert_eq!(ended.outcome, Outcome::Saved, "{status} {body}");
+    }
+}
+
+/// As content delivery networks send it, also with an error that lasts.
+#[tokio::test]
+async fn a_server_that_asks_for_no_pause_is_not_requested_without_one() {
+    let (fixture, ended) = impatient_visit(|_, _| Response::status(503).with_header("retry-after", "0")).await;
+    interrupted(&fixture, &ended).await;
+    assert!(asked(&fixture).len() < 20, "{} requests", asked(&fixture).len());
+}
+
 /// An ingress answers once, the file breaks off, and its URL is spent: each of both is requested until it has refused three
 /// times in a row.
 #[tokio::test]
@@ -600,6 +625,24 @@ async fn the_redirect_target_of_a_spent_url_is_requested_after_a_restart() {
         assert_eq!(all[0].outcome.exit_code(), 0, "has bytes: {has_bytes}: {all:?}");
         assert_eq!(journalled_redirect_targets(&fixture), [None], "it is erased like the URL");
     }
+}
+
+/// Signed cookies, as content delivery networks use them.
+#[tokio::test]
+async fn a_download_is_continued_at_a_redirect_target_with_the_cookie_of_the_redirect() {
+    let fixture = Fixture::new(|nth, ask| match (ask.path.as_str(), nth) {
+        (REDEEM_PATH, _) => ask.ready_response(&[("glb", "one")]),
+        ("/files/one", 1) => Response::status(302)
+            .with_header("location", ask.url("/storage/1"))
+            .with_header("set-cookie", "signed=abcdef; Path=/storage"),
+        ("/files/one", _) => Response::status(410),
+        ("/storage/1", _) if ask.header("cookie") != Some("signed=abcdef") => Response::status(403),
+        ("/storage/1", 1) => Response::file(&glb(1000)).breaking_at(400),
+        ("/storage/1", _) => Response::range_response(&glb(1000), ask.range_start()),
+        _ => Response::default(),
+    })
+    .await;
+    assert_eq!(saved(&fixture.run_visit().await, "avatar.glb"), glb(1000));
 }
 
 #[tokio::test]

@@ -177,8 +177,69 @@ async fn a_token_that_cannot_be_journalled_is_not_requested_twice() {
         None
     })
     .await;
-    assert_eq!(fixture.run_visit().await.outcome.exit_code(), 2);
+    let ended = fixture.run_visit_with_limits(|limits| limits.patience = Duration::from_millis(500)).await;
+    assert_eq!(ended.outcome.exit_code(), 2);
+    assert!(ended.outcome.detail_for_operator().is_some_and(|why| why.contains("issued and billed")), "{ended:?}");
     assert_eq!(fixture.backend.count_requests(GENERATE_PATH), 1);
+}
+
+/// Nothing but the response of the backend names a token that is billed.
+#[tokio::test]
+async fn a_token_is_kept_although_the_journal_fails_for_a_while() {
+    for what in ["UPDATE ON visits WHEN NEW.token IS NOT NULL", ""] {
+        let fixture = fixture_with_data(move |data, path, _| {
+            if path == GENERATE_PATH {
+                let (data, wal) = (data.to_owned(), HideableWal::wal_of_data_folder(data));
+                if what.is_empty() {
+                    wal.hide();
+                } else {
+                    make_journal_refuse(&data, what);
+                }
+                std::thread::spawn(move || {
+                    std::thread::sleep(Duration::from_millis(300));
+                    if what.is_empty() { wal.show_if_hidden() } else { make_journal_accept(&data) }
+                });
+            }
+            None
+        })
+        .await;
+        assert_eq!(fixture.run_visit().await.outcome, Outcome::Saved, "{what}");
+        assert_eq!(fixture.backend.count_requests(GENERATE_PATH), 1, "{what}");
+    }
+}
+
+/// The lock of another program ends only after the avatar is saved.
+#[tokio::test]
+async fn a_journal_that_is_locked_in_the_middle_of_a_download_delays_the_avatar_by_seconds_only() {
+    let (saved, is_saved) = std::sync::mpsc::channel();
+    let was_saved_in_time = Arc::new(AtomicBool::new(false));
+    let (is_saved, in_time) = (std::sync::Mutex::new(Some(is_saved)), was_saved_in_time.clone());
+    let fixture = fixture_with_data(move |data, path, _| {
+        if path == "/files/one" {
+            let database = open_database(data);
+            database.execute_batch("BEGIN IMMEDIATE").expect("locked");
+            let (is_saved, in_time) =
+                (is_saved.lock().expect("no panic").take().expect("one request"), in_time.clone());
+            std::thread::spawn(move || {
+                // Less than the time after which a write fails.
+                in_time.store(is_saved.recv_timeout(Duration::from_secs(9)).is_ok(), Ordering::Relaxed);
+                database.execute_batch("ROLLBACK").expect("unlocked");
+            });
+        }
+        None
+    })
+    .await;
+    let ended = run_visit_reacting_to_events(&fixture, Duration::from_mins(3), move |event| {
+        if event == "saved" {
+            _ = saved.send(());
+        }
+    })
+    .await;
+    assert_eq!(ended.outcome, Outcome::Saved);
+    assert!(was_saved_in_time.load(Ordering::Relaxed), "the avatar is saved while the journal is locked");
+    let visit = fixture.only_visit().await;
+    assert!(matches!(visit.files[0].state, FileState::Complete { .. }), "{:?}", visit.files);
+    assert!(!visit.visit.is_unfinished && visit.visit.times.saved.is_some(), "{:?}", visit.visit);
 }
 
 #[tokio::test]

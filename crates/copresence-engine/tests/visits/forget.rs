@@ -2,10 +2,7 @@
 
 use super::backend::{Response, glb};
 use super::fixture::{Fixture, REDEEM_PATH, file_names};
-use copresence_engine::history::{
-    MissingDiskPolicy, forget_matching_visits_with_policy, forget_visit, forget_visits_started_before,
-    load_visit_receipt,
-};
+use copresence_engine::history::{forget_visit, forget_visits_started_before};
 
 async fn fixture() -> Fixture {
     Fixture::new(|_, ask| match ask.path.as_str() {
@@ -53,6 +50,7 @@ async fn a_folder_that_cannot_be_removed_does_not_keep_the_others() {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_visit_is_kept_while_the_disk_with_its_avatar_is_not_mounted() {
+    use copresence_engine::history::{MissingDiskPolicy, forget_matching_visits_with_policy, load_visit_receipt};
     let (fixture, Ok(memory)) = (fixture().await, tempfile::tempdir_in("/dev/shm")) else { return };
     let disk_of = |path: &std::path::Path| std::os::unix::fs::MetadataExt::dev(&path.metadata().expect("a folder"));
     if disk_of(memory.path()) == disk_of(fixture.root.path()) {

@@ -42,6 +42,30 @@ async fn assert_no_secret_is_left(fixture: &Fixture) {
     }
 }
 
+/// The URLs are relative to that of the redeem, and no later response says so.
+#[tokio::test]
+async fn relative_urls_of_a_truncated_response_are_used() {
+    let fixture = Fixture::new(|nth, ask| match (ask.path.as_str(), nth) {
+        (REDEEM_PATH, 1) => {
+            let entry = |kind: &str, name: &str| {
+                serde_json::json!({"export_type": kind, "download_URL": format!("/files/{name}")})
+            };
+            let list = [entry("glb", "one"), entry("png", "two")];
+            let whole = Response::json(&serde_json::json!({"avatar_ready": true, "payload_complete": list}));
+            let length = whole.length();
+            whole.breaking_at(length - IN_THE_THIRD)
+        }
+        (REDEEM_PATH, _) => Response::status(400),
+        _ => serve_file(ask),
+    })
+    .await;
+    let ended = fixture.run_visit().await;
+    assert_eq!(ended.outcome.exit_code(), 7, "{ended:?}");
+    let directory = ended.directory.expect("what came is kept");
+    assert_eq!(file_names(&directory), ["avatar.glb", "manifest.json"]);
+    assert_no_secret_is_left(&fixture).await;
+}
+
 #[tokio::test]
 async fn the_files_of_a_truncated_response_are_saved_once_the_token_is_refused() {
     let broken: [fn(&Request) -> Response; 3] = [
@@ -279,7 +303,7 @@ async fn recovery_continues_a_partial_delivery_in_use() {
     let fixture = Fixture::new(|_, ask| serve_file(ask)).await;
     let id = journal_truncated_visit(&fixture, Some(AnswerKind::Truncated)).await;
     let no = fixture.only_visit().await.redeems[0].no;
-    fixture.data_store.journal.record_truncated_response_as_delivery(&id, no).await.expect("taken");
+    fixture.data_store.journal.record_truncated_delivery_erasing_token(&id, no).await.expect("taken");
     let all = recover_fixture_visits(&fixture).await;
     assert_eq!(all[0].outcome.exit_code(), 7, "{all:?}");
     assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 0, "the token is gone");
@@ -296,7 +320,7 @@ async fn recovery_continues_a_partial_delivery_that_came_as_sent() {
     let body = delivery_body(&fixture, true, &[("glb", "one"), ("png", "two")]);
     journal.record_raw_answer(&id, no, 200, &body.as_bytes()[..body.len() - 2], now()).await.expect("noted");
     journal.record_answer_kind_erasing_obsolete(&id, no, AnswerKind::Truncated).await.expect("read");
-    journal.record_truncated_response_as_delivery(&id, no).await.expect("taken");
+    journal.record_truncated_delivery_erasing_token(&id, no).await.expect("taken");
     let all = recover_fixture_visits(&fixture).await;
     let RecoveryOutcome::Finished { directory: Some(directory), .. } = &all[0].outcome else { panic!("{all:?}") };
     assert_eq!(file_names(directory), ["avatar.glb", "avatar.png", "manifest.json"]);

@@ -14,7 +14,7 @@ use copresence_engine::runner::VisitContext;
 use copresence_engine::setup::ProfileOrSandboxBackend;
 use copresence_protocol::{DownloadUrl, ExportType};
 use copresence_store::{
-    AnswerKind, FileFormat, Manifest, ManifestCompleteFile, PartialAvatarFolder, PhaseTimes, PlannedFile,
+    AnswerKind, FileFormat, Manifest, ManifestCompleteFile, PartialAvatarFolder, PhaseTimestamps, PlannedFile,
     VisitDownloadLimits, VisitId,
 };
 use jiff::SignedDuration;
@@ -79,7 +79,7 @@ fn manifest_for_folder(id: VisitId, folder: &PartialAvatarFolder, complete: bool
         visit: id,
         profile: "test".into(),
         backend_host: "backend.test".into(),
-        times: PhaseTimes { started: now(), ..PhaseTimes::default() },
+        times: PhaseTimestamps { started: now(), ..PhaseTimestamps::default() },
         complete,
         files,
         missing,

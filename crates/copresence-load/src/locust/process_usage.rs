@@ -29,15 +29,23 @@ impl ProcessorUsageMeter {
 
 /// Resident memory of this process, in bytes; 0 if it cannot be read.
 pub(super) fn read_resident_memory_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let status = read_file_about_this_process("status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kilobytes = line.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
     kilobytes.unwrap_or(0) * 1024
 }
 
+/// A file about this process in `/proc`; `None` on other systems than Linux.
+fn read_file_about_this_process(name: &str) -> Option<String> {
+    if !cfg!(target_os = "linux") {
+        return None;
+    }
+    std::fs::read_to_string(format!("/proc/self/{name}")).ok()
+}
+
 /// Processor time that this process used so far, in seconds.
 fn read_processor_seconds() -> Option<f64> {
-    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    let stat = read_file_about_this_process("stat")?;
     // The name of the program may contain spaces; it ends with the last parenthesis.
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
     let user: f64 = fields.next()?.parse().ok()?;

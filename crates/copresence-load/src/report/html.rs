@@ -137,8 +137,10 @@ impl HtmlReportTemplate<'_> {
 
     /// Failed requests in percent of the attempted ones; a dash if there was none.
     fn format_failure_share(&self) -> String {
-        let share =
-            compute_ratio(self.report.figures.count_failed_requests(), self.report.figures.count_attempted_requests());
+        let share = compute_ratio(
+            self.report.figures.count_failed_requests(),
+            self.report.figures.count_sent_and_unsent_requests(),
+        );
         share.map_or_else(|| "–".to_owned(), |share| format!("{:.2} %", share * 100.0))
     }
 

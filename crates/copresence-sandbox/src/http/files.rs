@@ -125,7 +125,7 @@ fn download_refusal_error(refusal: DownloadRefusal) -> ErrorResponse {
 async fn open_content_with_optional_padding(content: FileContent, glb_padding: u64) -> io::Result<OpenFile> {
     match content {
         FileContent::Memory { bytes, etag } if glb_padding > 0 && glb_padding::can_pad_glb(&bytes) => {
-            let head = glb_padding::padded_glb_head(&bytes, glb_padding);
+            let head = glb_padding::glb_with_padding_chunk_header(&bytes, glb_padding);
             let etag = format!("\"large-{}\"", etag.trim_matches('"'));
             Ok(OpenFile { length: head.len() as u64 + glb_padding, source: FileSource::Padded(head), etag })
         }

@@ -14,7 +14,7 @@ pub(super) fn can_pad_glb(file: &Bytes) -> bool {
 }
 
 /// The GLB up to the first byte of the padding, with updated lengths. `padding` is its length in bytes.
-pub(super) fn padded_glb_head(glb: &Bytes, padding: u64) -> Bytes {
+pub(super) fn glb_with_padding_chunk_header(glb: &Bytes, padding: u64) -> Bytes {
     let word = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
     let mut head = BytesMut::with_capacity(glb.len() + 8);
     head.put_slice(&glb[..8]);
@@ -59,7 +59,7 @@ mod tests {
     fn header_lengths_include_the_padding() {
         let glb = Bytes::from([&b"glTF\x02\0\0\0\x14\0\0\0"[..], b"\0\0\0\0JSON"].concat());
         assert!(can_pad_glb(&glb));
-        let head = padded_glb_head(&glb, 400);
+        let head = glb_with_padding_chunk_header(&glb, 400);
         assert_eq!(head[8..12], (20_u32 + 8 + 400).to_le_bytes());
         assert_eq!(head[20..24], 400_u32.to_le_bytes());
         assert_eq!(&head[24..], PADDING_CHUNK_TYPE);

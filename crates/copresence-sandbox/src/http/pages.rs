@@ -11,21 +11,24 @@ use axum::routing::get;
 
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
+const SVG: &str = "image/svg+xml";
 
 /// Name, content type and content of each file under `/static/`.
-const STATIC_FILES: [(&str, &str, &str); 7] = [
-    ("phone.js", JAVASCRIPT, include_str!("../../static/phone.js")),
-    ("phone-crop.js", JAVASCRIPT, include_str!("../../static/phone-crop.js")),
-    ("phone.css", CSS, include_str!("../../static/phone.css")),
-    ("index.js", JAVASCRIPT, include_str!("../../static/index.js")),
-    ("index.css", CSS, include_str!("../../static/index.css")),
-    ("icon.svg", "image/svg+xml", include_str!("../../static/icon.svg")),
-    ("tickets.svg", "image/svg+xml", include_str!("../../static/tickets.svg")),
+const STATIC_FILES: [(&str, &str, &[u8]); 8] = [
+    ("phone.js", JAVASCRIPT, include_bytes!("../../static/phone.js")),
+    ("phone-crop.js", JAVASCRIPT, include_bytes!("../../static/phone-crop.js")),
+    ("phone.css", CSS, include_bytes!("../../static/phone.css")),
+    ("index.js", JAVASCRIPT, include_bytes!("../../static/index.js")),
+    ("index.css", CSS, include_bytes!("../../static/index.css")),
+    ("icon.svg", SVG, include_bytes!("../../static/icon.svg")),
+    ("tickets.svg", SVG, include_bytes!("../../static/tickets.svg")),
+    // The Latin letters of the typeface of the screens, with all weights. Its licence: `static/mona-sans-LICENSE.txt`.
+    ("mona-sans.woff2", "font/woff2", include_bytes!("../../static/mona-sans.woff2")),
 ];
 
-/// The Content-Security-Policy of the sandbox's pages: own scripts, styles and pictures, no framing.
+/// The Content-Security-Policy of the sandbox's pages: own scripts, styles, pictures and fonts, no framing.
 const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; \
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; font-src 'self'; connect-src 'self'; \
      form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
 );
 

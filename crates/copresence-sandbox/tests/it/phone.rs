@@ -29,6 +29,9 @@ async fn page_has_ids_for_tests_and_nothing_inline() {
     for file in ["/static/phone.js", "/static/phone-crop.js", "/static/phone.css", "/static/index.css"] {
         assert_eq!(test.get(file, &[]).await.status, 200, "{file}");
     }
+    let font = test.get("/static/mona-sans.woff2", &[]).await;
+    assert_eq!((font.status.as_u16(), font.header("content-type")), (200, "font/woff2"));
+    assert!(policy.contains("font-src 'self'"), "{policy}");
     let portrait = test.get("/phone/avatars/ari/portrait", &[]).await;
     assert_eq!((portrait.status.as_u16(), portrait.header("content-type")), (200, "image/png"));
     assert_eq!(test.get("/phone/avatars/nobody/portrait", &[]).await.status, 404);

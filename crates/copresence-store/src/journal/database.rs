@@ -2,6 +2,7 @@
 
 use super::damaged_files::wal_path;
 use crate::crash_point::{self, CommitCrashPoints, CrashPoint};
+use crate::disk;
 use crate::error::StoreError;
 use crate::sabotage::{OmittedSafeguard, is_safeguard_omitted};
 use rusqlite::{CachedStatement, Connection, Params, Row, Transaction, TransactionBehavior};
@@ -152,7 +153,7 @@ impl JournalDatabase {
             None => File::options().read(true).write(true).open(&path)?,
         };
         let wal = &*self.wal.insert(wal);
-        if is_same_file(&wal.metadata()?, &std::fs::metadata(&path)?) {
+        if disk::is_open_file_at_path(wal, &path)? {
             Ok(wal)
         } else {
             Err(io::Error::new(io::ErrorKind::NotFound, format!("{} was replaced", path.display())))
@@ -212,18 +213,6 @@ impl JournalDatabase {
         }
         crash_point::reach_crash_point(CrashPoint::WalTruncated);
     }
-}
-
-/// Whether two descriptions are of one file. Where the system has no numbers of files, they are taken to be.
-#[cfg_attr(not(unix), expect(unused_variables, reason = "only Unix has numbers of files"))]
-fn is_same_file(one: &std::fs::Metadata, other: &std::fs::Metadata) -> bool {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt as _;
-        (one.dev(), one.ino()) == (other.dev(), other.ino())
-    }
-    #[cfg(not(unix))]
-    true
 }
 
 /// A transaction of the journal. Its statements are parsed once per connection.

@@ -11,7 +11,7 @@
 //!                                                    | record_answer_without_urls           no URLs: one transaction
 //!                                                    | record_raw_answer   → [use it] → record_kind_and_erase_obsolete
 //!                                                    | record_lost_answer → [use it] → record_kind_and_erase_obsolete }*
-//!       → (record_truncated_response_as_delivery) → record_planned_files → { record_file_request → [GET] → record_file_progress* → record_complete_file_erasing_urls | record_file_failure }*
+//!       → (record_truncated_delivery_erasing_token) → record_planned_files → { record_file_request → [GET] → record_file_progress* → record_complete_file_erasing_urls | record_file_failure }*
 //!       → [PartialAvatarFolder::publish_complete_avatar] → record_end_and_erase_secrets
 //! ```
 //!
@@ -22,15 +22,16 @@
 //! | `record_redeem_never_sent`, `record_lost_answer`, `record_raw_answer`, `record_answer_without_urls` | when that redeem is not open |
 //! | `record_answer_without_urls` | for an answer whose body is to be kept |
 //! | `record_kind_and_erase_obsolete` | when that redeem is open, was never sent, or was read already; of a lost answer, when no body to keep came |
-//! | `record_truncated_response_as_delivery` | when no body of that redeem is kept; after an answer with URLs; after the end |
+//! | `record_truncated_delivery_erasing_token` | when no body of that redeem is kept; after an answer with URLs; after the end |
 //! | `record_planned_files` | before an answer with URLs; a second time; after the end |
 //! | `record_file_…`, `record_redirect_target` | for a file that is not planned, or is whole; after the end |
-//! | `record_issued_token` | a second time; after the end |
+//! | `record_issued_token` | a second time with another token; after the end |
 //! | `record_end_and_erase_secrets` | a second time |
 //! | `reopen_visit` | when the ending retained nothing |
 //!
-//! A step whose commit could not be flushed fails although it is in the database. Each step may therefore be repeated: a
-//! redeem's end, the kind of an answer and the plan of the files are accepted if the journal has exactly them already.
+//! A step whose commit could not be flushed fails although it is in the database. Each step may therefore be repeated: the
+//! token, a redeem's end, the kind of an answer and the plan of the files are accepted if the journal has exactly them
+//! already.
 //!
 //! An answer to an intent that is still open is accepted after the end too, if the ending retained something: the
 //! answer is worth more than the order of calls.
@@ -201,10 +202,10 @@ impl Journal {
         .await
     }
 
-    /// Records the issued token and the link of its QR code.
+    /// Records the issued token and the link of its QR code. Repeating it with the same token changes nothing.
     ///
     /// # Errors
-    /// [`StoreError::StepRefused`] if the visit already has a token or has ended; [`StoreError::UnknownVisit`]; an
+    /// [`StoreError::StepRefused`] if the visit already has another token or has ended; [`StoreError::UnknownVisit`]; an
     /// I/O or database failure.
     pub async fn record_issued_token(
         &self,
@@ -218,6 +219,15 @@ impl Journal {
         self.queue_write_transaction(CommitCrashPoints(CrashPoint::TokenWriting, CrashPoint::TokenWritten), move |tx| {
             let visit = VisitRowState::load_row_state(tx, &id)?;
             visit.refuse_step_if_visit_ended()?;
+            let is_recorded: bool = tx.query_row(
+                "SELECT EXISTS (SELECT 1 FROM visits WHERE id = ?1 AND token = ?2 AND issued_at = ?3)",
+                params![id.to_string(), token.expose(), column::timestamp_to_micros(at)],
+                |row| row.get(0),
+            )?;
+            // An earlier call may have failed to flush it.
+            if is_recorded {
+                return Ok(());
+            }
             refuse_step_unless(!visit.has_been_issued, id, "it has a token already")?;
             tx.execute_statement(
                 "UPDATE visits SET token = ?2, link = ?3, expires_at = ?4, issued_at = ?5 WHERE id = ?1",

@@ -11,7 +11,7 @@ use crate::boot_id::current_boot_id;
 use crate::error::StoreError;
 use crate::file_note::SavedFileNote;
 use crate::format::FileFormat;
-use crate::manifest::PhaseTimes;
+use crate::manifest::PhaseTimestamps;
 use crate::visit_id::VisitId;
 use copresence_protocol::{DownloadUrl, ExportToken, ExportType};
 use jiff::Timestamp;
@@ -119,7 +119,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`StoreError::UnknownVisit`]; failures of the disk or the database.
-    pub async fn load_phase_times(&self, id: &VisitId) -> Result<PhaseTimes, StoreError> {
+    pub async fn load_phase_times(&self, id: &VisitId) -> Result<PhaseTimestamps, StoreError> {
         let id = *id;
         self.queue_read_transaction(move |tx| {
             Ok(load_visit_record(tx, &id)?.ok_or(StoreError::UnknownVisit { visit: id })?.times)
@@ -164,7 +164,7 @@ fn visit_record_from_row(row: &Row<'_>) -> rusqlite::Result<VisitRecord> {
         started_at,
         limits: visit_limits_from_row(row)?,
     };
-    let times = PhaseTimes {
+    let times = PhaseTimestamps {
         started: started_at,
         issued: time_from_row(row, 8)?,
         associated: time_from_row(row, 9)?,

@@ -3,7 +3,7 @@
 use crate::digest::Sha256Digest;
 use crate::file_note::SavedFileNote;
 use crate::format::FileFormat;
-use crate::manifest::PhaseTimes;
+use crate::manifest::PhaseTimestamps;
 use crate::visit_id::VisitId;
 use copresence_protocol::{DownloadUrl, ExportToken, ExportType};
 use jiff::Timestamp;
@@ -244,7 +244,7 @@ pub struct VisitRecord {
     /// Its start.
     pub start: VisitStart,
     /// When each phase was reached.
-    pub times: PhaseTimes,
+    pub times: PhaseTimestamps,
     /// When the token expires, if that is known.
     pub token_expires_at: Option<Timestamp>,
     /// Its end, if it ended.

@@ -265,7 +265,7 @@ impl Journal {
     /// # Errors
     /// [`StoreError::StepRefused`] if no body of this redeem is kept, if a response with URLs was read, or if the
     /// visit has ended; [`StoreError::UnknownVisit`]; an I/O or database failure.
-    pub async fn record_truncated_response_as_delivery(
+    pub async fn record_truncated_delivery_erasing_token(
         &self,
         id: &VisitId,
         no: RedeemNumber,

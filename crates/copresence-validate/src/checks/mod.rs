@@ -69,7 +69,7 @@ fn judge_answers_to_wrong_request(
     for step in observations.steps_with_role(role) {
         if !observations.is_certain_api_answer(step) {
             undecided = Some(format!("the API did not answer: {}", step.describe_status_or_no_response()));
-        } else if !observations.differs_from_valid_responses(step) {
+        } else if !observations.has_status_unlike_valid_responses(step) {
             let status = step.describe_status_or_no_response();
             undecided = Some(format!("valid requests get {status} too, so that this shows nothing"));
         } else {

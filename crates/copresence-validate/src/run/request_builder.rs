@@ -80,9 +80,9 @@ impl RequestBuilder<'_> {
             given.map_or_else(|| ShellWord::word_from_variable(variable), ShellWord::shell_word_from_text)
         };
         let shown = ShellWord::shell_word_from_text("{\"username\":\"")
-            .append_word(word(user, curl::USERNAME_VAR))
+            .concat_word(word(user, curl::USERNAME_VAR))
             .append_text("\",\"password\":\"")
-            .append_word(word(password, curl::PASSWORD_VAR))
+            .concat_word(word(password, curl::PASSWORD_VAR))
             .append_text("\"}");
         let url = backend.endpoint_url_from_path(&backend.login_route.path)?;
         let pointer = Some(backend.login_route.token_pointer.clone());

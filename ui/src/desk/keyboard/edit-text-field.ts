@@ -33,7 +33,13 @@ function selectedRangeOfField(field: TextField): [number, number] {
 }
 
 /** Replaces a range of the text, puts the cursor behind the new text, and dispatches an `input` event. */
-function replaceTextAndDispatchInput(field: TextField, text: string, start: number, end: number, inputType: string): void {
+function replaceTextAndDispatchInput(
+  field: TextField,
+  text: string,
+  start: number,
+  end: number,
+  inputType: string,
+): void {
   field.setRangeText(text, start, end);
   field.setSelectionRange(start + text.length, start + text.length);
   field.dispatchEvent(new InputEvent('input', { bubbles: true, inputType, data: text || null }));

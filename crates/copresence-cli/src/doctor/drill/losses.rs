@@ -16,6 +16,7 @@ const SANDBOX_SPEED: f64 = 100.0;
 /// As [`SANDBOX_SPEED`], slow enough for a poll before the avatar is ready.
 const SLOW_SANDBOX_SPEED: f64 = 1.0;
 /// Longest time in which a keychain that does not respond may delay the message about it.
+#[cfg(target_os = "linux")]
 const MAX_KEYCHAIN_DELAY: Duration = Duration::from_mins(1);
 
 /// What a rehearsal found.

@@ -173,6 +173,7 @@ impl<'a> Rehearsal<'a> {
     }
 
     /// Whether the child processes find the sandbox's credentials in their environment.
+    #[cfg(target_os = "linux")]
     pub(super) fn set_credentials_available(&mut self, has_credentials: bool) {
         self.has_credentials = has_credentials;
     }
