@@ -184,6 +184,8 @@ test('after a failure the visitor records again with the same code', async () =>
   await phone.waitForScreen('status', 'in_queue');
   await sandbox.forceState(token, 'fail');
   await phone.waitForScreen('status', 'failed');
+  // An arc of no length would be a red dot on the ring.
+  expect(await phone.page.locator('#arc').evaluate((arc) => getComputedStyle(arc).stroke)).toBe('none');
   await phone.clickTestId('again');
   await phone.waitForScreen('start');
   // The status is still "failed": it must not leave this screen.

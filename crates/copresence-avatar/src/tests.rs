@@ -278,6 +278,11 @@ fn portrait_shows_a_head_in_front_of_a_background() {
     assert_eq!(image.dimensions(), portrait::PORTRAIT_SIZE);
     let far = |a: &Rgb<u8>, b: &Rgb<u8>| a.0.iter().zip(b.0).any(|(x, y)| x.abs_diff(y) > 40);
     assert!(far(image.get_pixel(4, 4), image.get_pixel(256, 300)));
+    // Above the hair there is room for a round frame around the middle square: a strip of 18 px has only background.
+    let (width, height) = portrait::PORTRAIT_SIZE;
+    let top = (height - width) / 2;
+    let is_background = |y: u32| (0..width).all(|x| !far(image.get_pixel(x, y), image.get_pixel(4, y)));
+    assert!((top..top + 18).all(is_background));
 }
 
 #[test]

@@ -61,13 +61,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_removed_lock_file_is_not_the_same_file() {
+    fn a_lock_file_that_was_replaced_is_not_the_same_file() {
         let root = tempfile::tempdir().expect("a folder");
         let path = root.path().join("a.lock");
         let file = open_private_file_for_writing(&path, ExistingContent::Keep).expect("made");
         let is_at_path = || disk::is_open_file_at_path(&file, &path);
         assert!(is_at_path().expect("compared"));
-        std::fs::remove_file(&path).expect("removed");
+        // Some file systems of Windows keep the name of a removed file until it is closed.
+        std::fs::rename(&path, root.path().join("b.lock")).expect("renamed");
         assert!(is_at_path().is_err());
         let _another = open_private_file_for_writing(&path, ExistingContent::Keep).expect("made anew");
         assert!(!is_at_path().expect("compared"));

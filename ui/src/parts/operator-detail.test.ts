@@ -72,6 +72,7 @@ describe('the operator’s detail', () => {
       close: vi.fn(),
       makeFace: vi.fn(),
       setPaused: vi.fn(),
+      setWelcoming: vi.fn(),
       faces: [],
       statistics,
     };

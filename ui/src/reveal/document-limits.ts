@@ -69,8 +69,8 @@ export function checkModelDrawingLimits(model: Object3D): void {
   let corners = 0;
   model.traverse((object) => {
     const { geometry, count = 1 } = object as { geometry?: BufferGeometry; count?: number };
-    const vertices = geometry?.index ?? geometry?.attributes.position;
-    if (vertices) corners += vertices.count * count;
+    const drawn = geometry?.index ?? geometry?.attributes.position;
+    corners += (drawn?.count ?? 0) * count;
   });
   if (corners > 3 * MAX_DRAWN_TRIANGLES)
     throw new Error(`it consists of more than ${MAX_DRAWN_TRIANGLES} triangles`);

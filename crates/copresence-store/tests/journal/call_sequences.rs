@@ -70,11 +70,11 @@ proptest! {
             journal.record_visit_start(&visit_start(id, false)).await.expect("begun");
             let mut expected = ExpectedState::default();
             for (step, call) in (3..).zip(calls) {
-                // Never twice the same, because the same end may be recorded twice.
+                // Never twice the same, because the same step may be recorded twice.
                 let at = time_at(step);
                 match call {
                     Call::Issue => {
-                        let done = journal.record_issued_token(&id, &export_token(TOKEN), "link", None, time_at(1)).await.is_ok();
+                        let done = journal.record_issued_token(&id, &export_token(TOKEN), "link", None, at).await.is_ok();
                         prop_assert_eq!(done, !expected.issued && !expected.ended);
                         expected.issued |= done;
                     }
