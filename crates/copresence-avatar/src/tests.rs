@@ -276,13 +276,15 @@ fn same_seed_gives_same_files_and_other_seed_others() {
 fn portrait_shows_a_head_in_front_of_a_background() {
     let image = image::load_from_memory(&FILES.png).unwrap().to_rgb8();
     assert_eq!(image.dimensions(), portrait::PORTRAIT_SIZE);
-    let far = |a: &Rgb<u8>, b: &Rgb<u8>| a.0.iter().zip(b.0).any(|(x, y)| x.abs_diff(y) > 40);
-    assert!(far(image.get_pixel(4, 4), image.get_pixel(256, 300)));
+    let differs = |a: &Rgb<u8>, b: &Rgb<u8>, limit| a.0.iter().zip(b.0).any(|(x, y)| x.abs_diff(y) > limit);
+    assert!(differs(image.get_pixel(4, 4), image.get_pixel(256, 300), 40));
     // Above the hair there is room for a round frame around the middle square: a strip of 18 px has only background.
     let (width, height) = portrait::PORTRAIT_SIZE;
     let top = (height - width) / 2;
-    let is_background = |y: u32| (0..width).all(|x| !far(image.get_pixel(x, y), image.get_pixel(4, y)));
+    // The background has no edges.
+    let is_background = |y: u32| (1..width).all(|x| !differs(image.get_pixel(x - 1, y), image.get_pixel(x, y), 16));
     assert!((top..top + 18).all(is_background));
+    assert!((top..height).any(|y| !is_background(y)), "the hair has an edge");
 }
 
 #[test]
