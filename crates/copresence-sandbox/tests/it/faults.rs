@@ -227,6 +227,7 @@ async fn garbage_keeps_status_and_length_and_is_deterministic() {
         let (first, second) = (raw.redeem(&token).await, raw.redeem(&token).await);
         assert_eq!((first.status(), first.header("content-type")), (200, Some("application/json")));
         assert!(serde_json::from_slice::<serde_json::Value>(first.body()).is_err());
+        assert!(!first.body()[0].is_ascii() && !second.body()[0].is_ascii(), "neither JSON nor a page by chance");
         assert_eq!((second.body().len(), second.header("content-length")), (100_000, Some("100000")));
         let whole = raw.redeem(&token).await;
         assert_eq!(whole.body().len(), first.body().len());

@@ -238,10 +238,13 @@ fn response_abort_error() -> io::Error {
     io::Error::other("a fault of the sandbox ends this response")
 }
 
-/// Random bytes of this length.
+/// Random bytes of this length. The first is not ASCII, so that no body begins like JSON or like a page by chance.
 fn random_bytes(length: usize, rng: &mut ChaCha8Rng) -> Bytes {
     let mut bytes = vec![0; length];
     rng.fill_bytes(&mut bytes);
+    if let Some(first) = bytes.first_mut() {
+        *first |= 0x80;
+    }
     bytes.into()
 }
 
