@@ -92,7 +92,7 @@ test('a photo is taken, cropped and becomes an avatar with visible progress', as
   await phone.waitForScreen('status', 'ready');
   expect((await sandbox.redeem(token)).map((file) => file.export_type)).toContain('glb');
   await phone.waitForScreen('status', 'spent');
-  expect(await phone.textOf('status-head')).toBe('You are on the big screen');
+  expect(await phone.textOf('status-head')).toBe('There you are.');
 });
 
 test('every camera orientation is shown upright', async () => {
@@ -171,7 +171,7 @@ test('an invalid picture is reported, and the visitor can continue', async () =>
   const { phone } = await openScannedPhone();
   await phone.uploadPhoto(Buffer.from('no picture at all'));
   await phone.page.getByTestId('notice').waitFor();
-  expect(await phone.textOf('notice')).toContain('no picture');
+  expect(await phone.textOf('notice')).toContain('can’t open this file as a picture');
   await phone.clickTestId('choose-existing');
   expect(await phone.page.getByTestId('notice').isVisible()).toBe(false);
   await phone.clickTestId('avatar-ari');
@@ -200,7 +200,7 @@ test('an expired or unknown code says what to do', async () => {
   await phone.clickTestId('choose-existing');
   await sandbox.forceState(token, 'expire');
   await phone.waitForScreen('status', 'expired');
-  expect(await phone.textOf('status-text')).toContain('new code');
+  expect(await phone.textOf('status-text')).toContain('Get a new one on the big screen');
   await phone.openTokenPage(sandbox.url, 'nobody’s');
   await phone.waitForScreen('status', 'unknown');
   // The browser logs the 404, a second time for the expired code.
@@ -213,7 +213,7 @@ test('a lost connection is shown until it is back', async () => {
   await phone.waitForScreen('status', 'in_queue');
   await phone.context.setOffline(true);
   await phone.page.getByTestId('notice').waitFor();
-  expect(await phone.textOf('notice')).toContain('No connection');
+  expect(await phone.textOf('notice')).toContain('trouble connecting');
   await phone.context.setOffline(false);
   await phone.page.getByTestId('notice').waitFor({ state: 'hidden' });
   await phone.waitForScreen('status', 'in_queue');
@@ -372,7 +372,7 @@ test('a ticket is shown beside the progress, and its visitor is called when the 
   expect(await calls()).toBe(0);
   ticket = { ...ticket, state: 'ready' };
   await phone.waitForScreen('status', 'ready');
-  expect(await phone.textOf('status-head')).toBe('Your avatar is ready');
+  expect(await phone.textOf('status-head')).toBe('Your avatar’s ready.');
   expect(await calls()).toBe(1);
   // Picked up.
   ticket = null;
