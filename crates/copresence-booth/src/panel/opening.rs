@@ -35,7 +35,7 @@ impl Panel {
         find_closure_at(hours.parse().ok().as_ref(), Zoned::now().datetime())
     }
 
-    /// Closes or opens the booth if its opening hours have ended or begun. A visit on the screen goes on.
+    /// Closes or opens the booth if its opening hours have ended or begun. A visit on the screen continues.
     pub fn open_or_close_booth_by_hours(&self) {
         let is_outside = self.find_closure_now().is_some();
         if self.0.is_outside_hours.load(Ordering::Relaxed) != is_outside {
