@@ -145,8 +145,7 @@ fn handle_not_ready(
             return end_visit_saving_partial(token, outcome);
         }
         if token_is_too_old && !token.is_avatar_in_progress() {
-            let why = if token.has_avatar_failed() { "its avatar failed" } else { "nobody used its code" };
-            return end_too_old_token_saving_partial(token, &format!("{why}, and it is too old to be used"));
+            return end_too_old_token_saving_partial(token, "nobody used its code, and it is too old to be used");
         }
         return token.end_visit_with_outcome(Outcome::Interrupted);
     }
@@ -253,6 +252,8 @@ fn end_too_old_token_saving_partial(token: ActiveTokenState, why: &str) -> Trans
         Some(UnsettledRedeem { known: lost, .. }) => Outcome::PossiblyConsumed(format!(
             "{lost}; for a week no later response proved whether the token was spent: {why}"
         )),
+        // No later status withdrew this one.
+        None if token.has_avatar_failed() => Outcome::AvatarFailed,
         None => Outcome::TokenAbandoned(why.to_owned()),
     };
     end_visit_saving_partial(token, outcome)

@@ -188,6 +188,26 @@ fn a_token_that_is_too_old_is_abandoned() {
 }
 
 #[test]
+fn a_token_that_is_too_old_ends_as_failed_if_its_avatar_failed() {
+    let failed = || progress(CompletionStatus::Failed, None, None);
+    let lost = vec![EarlierRedeemResult::NotReceived("reset".into())];
+    let unreachable = || RedeemResult::Failed(failure(VisitStepFailureKind::NeverSent));
+    for (redeems, result, exit) in [
+        (vec![], unreachable(), 5),
+        (vec![EarlierRedeemResult::Active, EarlierRedeemResult::Refused], unreachable(), 5),
+        (vec![], RedeemResult::NotReady(failed()), 5),
+        (lost, unreachable(), 10),
+    ] {
+        let mut host = recover_host(visit_with_status(CompletionStatus::Failed, redeems), true);
+        host.feed(MachineEvent::Redeemed(result.clone()));
+        assert_eq!(host.end.map(|end| end.exit_code()), Some(exit), "{result:?}");
+    }
+    let mut host = recover_host(past_visit(vec![]), true);
+    host.feed(MachineEvent::Redeemed(RedeemResult::NotReady(failed())));
+    assert_eq!(host.end, Some(Outcome::AvatarFailed));
+}
+
+#[test]
 fn a_response_on_disk_is_saved_without_a_redeem() {
     let stored = |response| JournaledVisit { response: Some(response), ..past_visit(vec![]) };
     let mut host = recover_host(stored(StoredDelivery::Delivery(delivery())), false);
