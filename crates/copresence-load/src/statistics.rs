@@ -185,7 +185,7 @@ pub(crate) struct EndpointCounters {
 #[derive(Debug)]
 pub(crate) struct VisitSummary<'a> {
     pub(crate) outcome: &'a Outcome,
-    /// What became of its token, if one was issued.
+    /// The outcome of its token, if one was issued.
     pub(crate) fate: Option<TokenOutcome>,
     /// From its arrival to its end.
     pub(crate) duration: Duration,

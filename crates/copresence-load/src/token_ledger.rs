@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 
-/// What became of the Export Tokens. `issued` is the sum of `spent`, `possibly_consumed`, `refused` and `unspent` once
+/// The outcomes of the Export Tokens. `issued` is the sum of `spent`, `possibly_consumed`, `refused` and `unspent` once
 /// all visits have ended.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TokenCounts {
@@ -29,7 +29,7 @@ pub struct TokenCounts {
     pub issued_twice: u64,
 }
 
-/// What became of one token at the end of its visit.
+/// The outcome of one token at the end of its visit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TokenOutcome {
     /// Its download URLs were received.

@@ -870,7 +870,7 @@ portrait: string | null,
  */
 live: boolean, 
 /**
- * What became of its Export Token; none if no token was issued.
+ * The outcome of its Export Token; none if no token was issued.
  */
 token: TokenUse | null, 
 /**

@@ -115,7 +115,7 @@ pub struct LanesPanelView {
     pub tokens: TokenCountsView,
 }
 
-/// What became of Export Tokens. Each is paid for.
+/// The outcomes of Export Tokens. Each is paid for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, TS)]
 pub struct TokenCountsView {
     /// Tokens issued; the sum of the others.
@@ -128,7 +128,7 @@ pub struct TokenCountsView {
     pub abandoned: u32,
 }
 
-/// What became of one Export Token.
+/// The outcome of one Export Token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, TS)]
 #[serde(rename_all = "snake_case")]
 pub enum TokenUse {

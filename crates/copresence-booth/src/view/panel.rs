@@ -323,7 +323,7 @@ pub struct PastVisit {
     pub portrait: Option<String>,
     /// Whether it is in progress.
     pub live: bool,
-    /// What became of its Export Token; none if no token was issued.
+    /// The outcome of its Export Token; none if no token was issued.
     pub token: Option<TokenUse>,
     /// Its ticket, if it was handed over.
     pub ticket: Option<PastTicketView>,

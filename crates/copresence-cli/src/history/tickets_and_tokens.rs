@@ -60,7 +60,7 @@ pub(super) async fn print_token_and_ticket_counts(
     Ok(())
 }
 
-/// What became of a token, for people: the word that the desk uses, and what it means.
+/// The outcome of a token, for people: the word that the desk uses, and what it means.
 pub(super) fn describe_token_use(token_use: TokenUse) -> &'static str {
     match token_use {
         TokenUse::Active => "active: it may still deliver an avatar",

@@ -269,7 +269,7 @@ pub struct VisitRecord {
 }
 
 impl VisitRecord {
-    /// What became of its Export Token, as [`Journal::count_tokens`](super::Journal::count_tokens) counts it; `None` if no
+    /// The outcome of its Export Token, as [`Journal::count_tokens`](super::Journal::count_tokens) counts it; `None` if no
     /// token was issued.
     pub fn token_use(&self) -> Option<TokenUse> {
         self.times.issued?;
@@ -556,7 +556,7 @@ pub struct TicketClosure {
     pub at: Timestamp,
 }
 
-/// What became of one Export Token.
+/// The outcome of one Export Token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TokenUse {
     /// It may still deliver an avatar.

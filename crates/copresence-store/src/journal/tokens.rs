@@ -1,4 +1,4 @@
-//! What became of the Export Tokens, each of which is paid for.
+//! The outcomes of the Export Tokens, each of which is paid for.
 
 use super::Journal;
 use super::database::{JournalTransaction, TransactionError};
