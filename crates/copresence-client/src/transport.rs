@@ -459,7 +459,7 @@ fn build_client_without_retries(
     tls: &rustls::ClientConfig,
     proxies: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
 ) -> Result<reqwest::Client, SetupError> {
-    proxies(reqwest::Client::builder())
+    let client = proxies(reqwest::Client::builder())
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
         .retry(reqwest::retry::never())
@@ -474,11 +474,12 @@ fn build_client_without_retries(
         .connect_timeout(time_outs.connect)
         // The system would end a connection on which nothing arrives for 30 seconds, although the response to a redeem
         // may still come: Linux retransmits it for 15 minutes. The time limits of calls are our own.
-        .tcp_user_timeout(None)
         .tcp_keepalive(None)
-        .tls_backend_preconfigured(tls.clone())
-        .build()
-        .map_err(|error| SetupError::HttpClient(describe_error_chain(&error)))
+        .tls_backend_preconfigured(tls.clone());
+    // The second option with that effect; only Linux has it.
+    #[cfg(target_os = "linux")]
+    let client = client.tcp_user_timeout(None);
+    client.build().map_err(|error| SetupError::HttpClient(describe_error_chain(&error)))
 }
 
 #[cfg(test)]
