@@ -230,8 +230,8 @@ async function useProfile(page: Page, profile: string): Promise<void> {
 async function runChecks(page: Page): Promise<void> {
   if ((await page.locator('[data-testid=checks-stand][data-stand=running]').count()) > 0)
     await clickTestId(page, 'stop');
-  if ((await page.getByTestId('start-checks').count()) === 0) await clickTestId(page, 'restart');
-  await clickTestId(page, 'start-checks');
+  if ((await page.getByTestId('start-backend-checks').count()) === 0) await clickTestId(page, 'restart');
+  await clickTestId(page, 'start-backend-checks');
   await page.locator('[data-testid=checks-stand][data-stand=running]').waitFor();
   await page.evaluate(() => {
     while (window.fake?.desk.judgeNextCheck()) {

@@ -1,6 +1,9 @@
 // The browser for tests and pictures: headless Chromium.
 import { type Browser, chromium } from 'playwright-core';
 
+/** Software painting is twice as fast as a simulated graphics card, which only WebGL needs. */
+export const SOFTWARE_RENDERING_ARGS = ['--disable-gpu', '--enable-unsafe-swiftshader'] as const;
+
 /** Starts the browser; `CHROMIUM` overrides the system's. */
 export function startBrowser(): Promise<Browser> {
   return chromium.launch({
@@ -12,9 +15,7 @@ export function startBrowser(): Promise<Browser> {
       '--disable-background-networking',
       '--disable-component-update',
       '--disable-sync',
-      // Software painting is twice as fast as a simulated graphics card, which only WebGL needs.
-      '--disable-gpu',
-      '--enable-unsafe-swiftshader',
+      ...SOFTWARE_RENDERING_ARGS,
     ],
   });
 }

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import table from '../../crates/copresence-validate/src/act.rs?raw';
-import { ACTS, planChecks } from './checks-plan';
+import { ACTS, planBackendChecks } from './checks-plan';
 
 const ASK = { most_tokens: 4, wrong_requests: true, with_phone: true, despite_visits: false };
 
@@ -23,12 +23,17 @@ it('has the acts of the table', () => {
 
 it('leaves out what is not allowed, and what depends on it', () => {
   const left = (ask: object, sandbox: boolean) =>
-    planChecks({ ...ASK, ...ask }, sandbox, 0).acts.flatMap(({ left_out }, i) =>
+    planBackendChecks({ ...ASK, ...ask }, sandbox, 0).acts.flatMap(({ left_out }, i) =>
       left_out ? [ACTS[i]?.act] : [],
     );
   expect(left({}, true)).toEqual(['Plain', 'LostAnswer', 'Witness']);
-  expect(planChecks(ASK, true, 2)).toMatchObject({ tokens: 4, avatars: 2, disturbs: 2, asks_people: false });
-  const real = planChecks({ ...ASK, with_phone: false, most_tokens: 1 }, false, 2);
+  expect(planBackendChecks(ASK, true, 2)).toMatchObject({
+    tokens: 4,
+    avatars: 2,
+    disturbs: 2,
+    asks_people: false,
+  });
+  const real = planBackendChecks({ ...ASK, with_phone: false, most_tokens: 1 }, false, 2);
   expect(real).toMatchObject({ tokens: 1, avatars: 0, disturbs: 0, asks_people: false, tokens_at_risk: 5 });
   expect(left({ with_phone: false, most_tokens: 1 }, false)).toEqual([
     'GenerateAgain',

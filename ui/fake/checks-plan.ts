@@ -69,7 +69,7 @@ function reasonToLeaveOut({ act }: Act, ask: CheckRunOptions, sandbox: boolean):
 }
 
 /** The plan of a run against the sandbox or a backend over TLS, within the limits of the request. */
-export function planChecks(ask: CheckRunOptions, sandbox: boolean, visits: number): ChecksPlan {
+export function planBackendChecks(ask: CheckRunOptions, sandbox: boolean, visits: number): ChecksPlan {
   const left = new Map<string, string>();
   const done: Act[] = [];
   let tokens = 0;

@@ -15,7 +15,7 @@ import type {
   Timeline,
 } from '../src/generated/view';
 import type { DeskHost, Unsubscribe } from '../src/host/desk';
-import { planChecks } from './checks-plan';
+import { planBackendChecks } from './checks-plan';
 import {
   createPastVisits,
   createProblem,
@@ -171,8 +171,8 @@ export class FakeDesk implements DeskHost {
     return `${DATA_FOLDER}/inspector/${day}-${visit}.har`;
   }
 
-  async followChecks(onView: (view: ChecksView) => void): Promise<Unsubscribe> {
-    this.#recordCall('followChecks');
+  async followBackendChecks(onView: (view: ChecksView) => void): Promise<Unsubscribe> {
+    this.#recordCall('followBackendChecks');
     this.#checksFollowers.add(onView);
     // Before a run, the target is the backend in use.
     if (this.checksView.stand.kind === 'idle')
@@ -181,13 +181,13 @@ export class FakeDesk implements DeskHost {
     return () => this.#checksFollowers.delete(onView);
   }
 
-  async planChecks(ask: CheckRunOptions): Promise<ChecksPlan> {
-    this.#recordCall('planChecks');
-    return planChecks(ask, this.panelView.backend.sandbox, this.panelView.visits_live);
+  async planBackendChecks(ask: CheckRunOptions): Promise<ChecksPlan> {
+    this.#recordCall('planBackendChecks');
+    return planBackendChecks(ask, this.panelView.backend.sandbox, this.panelView.visits_live);
   }
 
-  async startChecks(ask: CheckRunOptions): Promise<void> {
-    this.#recordCall('startChecks');
+  async startBackendChecks(ask: CheckRunOptions): Promise<void> {
+    this.#recordCall('startBackendChecks');
     this.#checksRequest = ask;
     this.#updateChecks({
       stand: { kind: 'running' },
@@ -203,8 +203,8 @@ export class FakeDesk implements DeskHost {
     });
   }
 
-  async stopChecks(): Promise<void> {
-    this.#recordCall('stopChecks');
+  async stopBackendChecks(): Promise<void> {
+    this.#recordCall('stopBackendChecks');
     const problem = createProblem(
       'checks_stopped',
       'The run was stopped early.',

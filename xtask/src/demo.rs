@@ -21,7 +21,7 @@ pub(crate) fn run_demo(options: &Options, app_args: &[String]) -> Result<(), Ste
 fn run_demo_in_window(options: &Options, app_args: &[String]) -> Result<(), StepFailure> {
     let mut plan = StepPlan::default();
     prerequisites::add_prerequisite_steps(&mut plan, options, PrerequisitePurpose::Window);
-    ui::add_npm_install(&mut plan);
+    ui::add_npm_ci_if_stale(&mut plan);
     ui::add_ui_build_if_stale(&mut plan);
     // The development profile builds in about half the time, and optimises what would be slow otherwise (pictures,
     // digests).

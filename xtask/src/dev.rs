@@ -27,7 +27,7 @@ pub(crate) fn run_dev_app(options: &Options, app_args: &[String]) -> Result<(), 
     }
     let mut plan = StepPlan::default();
     prerequisites::add_prerequisite_steps(&mut plan, options, PrerequisitePurpose::Window);
-    ui::add_npm_install(&mut plan);
+    ui::add_npm_ci_if_stale(&mut plan);
     // The app compiles only with a built UI, although the window loads the development server's.
     ui::add_ui_build_if_stale(&mut plan);
     plan.run_steps()?;

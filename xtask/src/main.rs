@@ -58,7 +58,7 @@ enum Task {
     /// Build the packages of this system in target/package: a Debian package and an archive; installers on Windows; a
     /// disk image on macOS
     Package,
-    /// Measure cold start, memory and processor time of the optimised app
+    /// Measure cold start, memory and processor time of the optimised app, and of its screens in Chromium
     Measure,
     /// Measure: the polling policies and lanes, avatars, the sandbox under load, downloads, ten thousand consoles; all of
     /// them without a name

@@ -29,7 +29,7 @@ const PICTURED_ELSEWHERE: [&str; 10] = [
 pub(crate) fn take_screenshots(options: &Options) -> Result<(), StepFailure> {
     let mut plan = StepPlan::default();
     prerequisites::add_prerequisite_steps(&mut plan, options, PrerequisitePurpose::Tests);
-    ui::add_npm_install(&mut plan);
+    ui::add_npm_ci_if_stale(&mut plan);
     // Beside the photographs that the tests in the real window take.
     let folder = repository_root().join("docs/screens/states");
     let heads = target_dir().join("screenshots");

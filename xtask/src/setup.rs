@@ -11,6 +11,6 @@ use crate::{Options, ui};
 pub(crate) fn install_all_prerequisites(options: &Options) -> Result<(), StepFailure> {
     let mut plan = StepPlan::default();
     prerequisites::add_prerequisite_steps(&mut plan, options, PrerequisitePurpose::Tests);
-    ui::add_npm_install(&mut plan);
+    ui::add_npm_ci_if_stale(&mut plan);
     plan.run_steps()
 }

@@ -38,7 +38,7 @@ pub(crate) fn run_all_tests(options: &Options) -> Result<(), StepFailure> {
         fetch_crates_command(),
         "check the network, and that Cargo.lock is current",
     );
-    ui::add_npm_install(&mut plan);
+    ui::add_npm_ci_if_stale(&mut plan);
     ui::add_ui_checks(&mut plan);
     if linux {
         ui::add_ui_browser_tests(&mut plan);
@@ -204,7 +204,7 @@ pub(crate) fn run_soak_tests(options: &Options, matrix_args: &[String]) -> Resul
     }
     let mut plan = StepPlan::default();
     prerequisites::add_prerequisite_steps(&mut plan, options, PrerequisitePurpose::Tests);
-    ui::add_npm_install(&mut plan);
+    ui::add_npm_ci_if_stale(&mut plan);
     ui::add_ui_build_if_stale(&mut plan);
     let programs = build_programs_command(&["copresence", "copresence-kiosk", "matrices"]);
     plan.add_program_step("build of the programs under test", programs, "fix what the compiler reports above");
@@ -233,7 +233,7 @@ pub(crate) fn run_soak_tests(options: &Options, matrix_args: &[String]) -> Resul
     plan.run_steps_with_summary()
 }
 
-/// `cargo xtask measure`: measures the app as it is packaged.
+/// `cargo xtask measure`: measures the app as it is packaged, and the same screens in Chromium in kiosk mode.
 ///
 /// # Errors
 /// If this is not Linux, or a step fails.
@@ -244,7 +244,7 @@ pub(crate) fn measure_packaged_app(options: &Options) -> Result<(), StepFailure>
     }
     let mut plan = StepPlan::default();
     prerequisites::add_prerequisite_steps(&mut plan, options, PrerequisitePurpose::Tests);
-    ui::add_npm_install(&mut plan);
+    ui::add_npm_ci_if_stale(&mut plan);
     ui::add_ui_build_if_stale(&mut plan);
     let mut app = cargo_command(&["build", "--release", "--package", "copresence-kiosk"]);
     app.args(["--features", "tauri/custom-protocol"]);
@@ -258,6 +258,11 @@ pub(crate) fn measure_packaged_app(options: &Options) -> Result<(), StepFailure>
         set_tauri_driver_env(&mut measure);
         steps::run_program(&mut measure, "the output of the programs is in target/measure")
     });
+    let heads = project::target_dir().join("measure/heads");
+    let mut avatar = Command::new(project::debug_example_path("heads"));
+    avatar.arg(&heads).arg("3");
+    plan.add_program_step("an avatar for Chromium", avatar, "fix what the program reports above");
+    ui::add_chromium_measurement_step(&mut plan, &heads.join("3.glb"));
     plan.run_steps_with_summary()
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Adds `npm ci`, which is skipped while `package-lock.json` is the one that was installed.
-pub(crate) fn add_npm_install(plan: &mut StepPlan<'_>) {
+pub(crate) fn add_npm_ci_if_stale(plan: &mut StepPlan<'_>) {
     plan.add_function_step("the UI's packages (npm ci)", || npm::ensure_locked_packages_installed(&ui_dir(), true));
 }
 
@@ -69,6 +69,15 @@ pub(crate) fn add_sandbox_page_and_avatar_tests(plan: &mut StepPlan<'_>) {
         tests,
         remedy,
     );
+}
+
+/// Adds the measurement of the same screens in Chromium's kiosk mode, at the size of the window's screen. `avatar`: the
+/// GLB file of the reveal, with its portrait beside it.
+pub(crate) fn add_chromium_measurement_step(plan: &mut StepPlan<'_>, avatar: &Path) {
+    let mut measure = Command::new("xvfb-run");
+    measure.args(["--auto-servernum", "--server-args", "-screen 0 1280x720x24", "npm", "run", "measure:chromium"]);
+    measure.current_dir(ui_dir()).env("AVATAR", avatar);
+    plan.add_program_step("the same screens in Chromium in kiosk mode", measure, "fix what the program reports above");
 }
 
 /// The command that starts the development server, on the port of `tauri.dev.conf.json`.

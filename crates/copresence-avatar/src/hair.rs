@@ -27,7 +27,7 @@ const EDGE_OFFSETS: [f32; 9] = [-9.0, -4.5, -1.6, 0.0, 1.2, 2.6, 4.4, 6.8, 10.0]
 pub(super) fn build_hair(sculpt: &HeadDistanceField) -> Mesh {
     let cut = HairTraits::from_head_character(sculpt);
     let mut mesh = Mesh::default();
-    let skull = ScalpDistancesFromCentre::measure_scalp_distance_per_direction(sculpt, &cut);
+    let skull = ScalpDistancesFromHairCentre::measure_scalp_distance_per_direction(sculpt, &cut);
     for row in 0..HAIR_ROWS {
         for column in 0..=HAIR_COLUMNS {
             let around = column as f32 / HAIR_COLUMNS as f32;
@@ -56,13 +56,13 @@ pub(super) fn build_hair(sculpt: &HeadDistanceField) -> Mesh {
     mesh
 }
 
-/// Distances from [`HAIR_CENTRE`] to the skin, by column and elevation.
-struct ScalpDistancesFromCentre {
+/// Distances from [`HAIR_CENTRE`] to the skin, by column and elevation. The hair is built outside of them.
+struct ScalpDistancesFromHairCentre {
     /// One half of the columns with [`RAYS_PER_COLUMN`] distances each, highest first. The other half mirrors it.
     half_columns: Vec<f32>,
 }
 
-impl ScalpDistancesFromCentre {
+impl ScalpDistancesFromHairCentre {
     /// Measures the distance from the centre of the hair to the scalp in each direction that the hair covers. Casts
     /// a ray in each direction and keeps where it leaves the head.
     fn measure_scalp_distance_per_direction(sculpt: &HeadDistanceField, cut: &HairTraits) -> Self {

@@ -190,13 +190,13 @@ impl SettingsFile {
 fn read_settings_state(data: &DataDir) -> SettingsAndFileState {
     let LoadedSettingsFile { file, values, load_error, is_pin_unknown, is_kiosk_mode_unknown } =
         settings_toml::read_settings_backing_up_unusable(data);
-    let mut settings = settings_from_values(values);
+    let mut settings = convert_file_values_to_settings(values);
     settings.kiosk_mode |= is_kiosk_mode_unknown;
     SettingsAndFileState { settings, file, load_error, is_pin_unknown }
 }
 
 /// Converts the usable values of the settings file to settings. Absent values have their defaults.
-fn settings_from_values(values: UsableSettings) -> OperatorSettings {
+fn convert_file_values_to_settings(values: UsableSettings) -> OperatorSettings {
     let defaults = OperatorSettings::default();
     let language = values.language;
     let texts = |texts| convert_settings_texts_to_view(texts, language.as_deref());
@@ -434,7 +434,7 @@ mod tests {
     fn a_single_text_is_kept_if_no_language_is_set() {
         let (_root, file) = open_settings("[display]\nconsent = 'We film.'\n");
         let consent = file.current_settings().display.consent;
-        assert_eq!(consent.iter().map(|(_, text)| text).collect::<Vec<_>>(), ["We film."]);
+        assert_eq!(consent.iter_texts_by_language().map(|(_, text)| text).collect::<Vec<_>>(), ["We film."]);
     }
 
     #[test]
@@ -513,7 +513,7 @@ mod tests {
             file.set_known_keys(settings_to_toml_values(&settings));
             let file = SettingsToml::parse_settings_toml(&file.to_toml()).expect("TOML");
             let mut flaws = Vec::new();
-            prop_assert_eq!(settings_from_values(file.usable_values_and_report_flaws(&mut flaws)), settings);
+            prop_assert_eq!(convert_file_values_to_settings(file.usable_values_and_report_flaws(&mut flaws)), settings);
             prop_assert!(flaws.is_empty() && file.unknown_keys().is_empty());
         }
 
@@ -526,11 +526,11 @@ mod tests {
             let written = toml::to_string(&HashMap::from([("display", HashMap::from(display))])).expect("TOML");
             let mut file = SettingsToml::parse_settings_toml(&written).expect("TOML");
             let mut flaws = Vec::new();
-            let settings = settings_from_values(file.usable_values_and_report_flaws(&mut flaws));
+            let settings = convert_file_values_to_settings(file.usable_values_and_report_flaws(&mut flaws));
             prop_assert_eq!(&settings.display.consent, &LocalizedTextView::from_iter([(language, &text)]));
             prop_assert!(flaws.is_empty() && file.unknown_keys().is_empty());
             file.set_known_keys(settings_to_toml_values(&settings));
-            prop_assert_eq!(settings_from_values(file.usable_values_and_report_flaws(&mut flaws)), settings);
+            prop_assert_eq!(convert_file_values_to_settings(file.usable_values_and_report_flaws(&mut flaws)), settings);
         }
     }
 }

@@ -31,7 +31,7 @@ pub(crate) struct DeferredOutputFile {
 impl DeferredOutputFile {
     /// Checks that the file can be written, so that a wrong path is reported early. Does not change the file. A symlink is
     /// refused: somebody else who can write to its folder may have made it. So is, for a secret, a pipe of another user.
-    pub(crate) fn check_output_file(path: &Path, readers: OutputFileReadPermission) -> io::Result<Self> {
+    pub(crate) fn check_output_file_can_be_written(path: &Path, readers: OutputFileReadPermission) -> io::Result<Self> {
         refuse_symlink(path)?;
         if readers == OutputFileReadPermission::OwnerOnly {
             refuse_pipe_of_another_user(path)?;
@@ -132,7 +132,8 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("report.json");
         std::fs::write(&path, "earlier").expect("written");
-        let file = DeferredOutputFile::check_output_file(&path, OutputFileReadPermission::OwnerOnly).expect("writable");
+        let file = DeferredOutputFile::check_output_file_can_be_written(&path, OutputFileReadPermission::OwnerOnly)
+            .expect("writable");
         let failed = file.replace_output_file(|to| {
             to.write_all(b"half of a")?;
             Err(io::Error::other("the disk is full"))
@@ -148,7 +149,8 @@ mod tests {
     fn new_file_does_not_exist_before_it_is_complete() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("report.json");
-        let file = DeferredOutputFile::check_output_file(&path, OutputFileReadPermission::Default).expect("writable");
+        let file = DeferredOutputFile::check_output_file_can_be_written(&path, OutputFileReadPermission::Default)
+            .expect("writable");
         assert_eq!(file_names(folder.path()), Vec::<String>::new());
         file.replace_output_bytes(b"whole").expect("written");
         assert_eq!(file_names(folder.path()), ["report.json"]);
@@ -159,7 +161,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         for path in [folder.path().join("no/such/folder/report.json"), folder.path().to_owned()] {
             assert!(
-                DeferredOutputFile::check_output_file(&path, OutputFileReadPermission::Default).is_err(),
+                DeferredOutputFile::check_output_file_can_be_written(&path, OutputFileReadPermission::Default).is_err(),
                 "{}",
                 path.display()
             );
@@ -177,7 +179,7 @@ mod tests {
             let path = folder.path().join("report.json");
             std::fs::write(&path, "earlier").expect("written");
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).expect("set");
-            let file = DeferredOutputFile::check_output_file(&path, readers).expect("writable");
+            let file = DeferredOutputFile::check_output_file_can_be_written(&path, readers).expect("writable");
             file.replace_output_bytes(b"later").expect("written");
             assert_eq!(std::fs::metadata(&path).expect("there").permissions().mode() & 0o777, expected);
         }
@@ -191,11 +193,14 @@ mod tests {
         std::fs::write(&target, "earlier").expect("written");
         std::os::unix::fs::symlink(&target, &link).expect("linked");
         for readers in [OutputFileReadPermission::OwnerOnly, OutputFileReadPermission::Default] {
-            let refused = DeferredOutputFile::check_output_file(&link, readers).expect_err("a symlink");
+            let refused = DeferredOutputFile::check_output_file_can_be_written(&link, readers).expect_err("a symlink");
             assert!(refused.to_string().contains("symbolic link"), "{refused}");
         }
         assert_eq!(std::fs::read(&target).expect("there"), b"earlier");
-        let device = DeferredOutputFile::check_output_file(Path::new("/dev/null"), OutputFileReadPermission::OwnerOnly);
+        let device = DeferredOutputFile::check_output_file_can_be_written(
+            Path::new("/dev/null"),
+            OutputFileReadPermission::OwnerOnly,
+        );
         device.expect("writable").replace_output_bytes(b"later").expect("written");
         assert!(!std::fs::metadata("/dev/null").expect("there").is_file());
     }

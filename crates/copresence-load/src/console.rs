@@ -34,7 +34,7 @@ pub(crate) struct ConsoleVisit {
     seed: u64,
     started: Instant,
     /// The call in flight.
-    call: Option<CallInFlight>,
+    call: Option<ConsoleCallInFlight>,
     /// The phone that will scan the QR code.
     phone: Option<BoxedFuture<()>>,
     /// When the next [`MachineEvent::TimerFired`] is due.
@@ -56,8 +56,8 @@ pub(crate) struct ConsoleVisit {
 
 type BoxedFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// A call in flight, and what it is.
-struct CallInFlight {
+/// The generate or redeem call of a virtual console that is in flight, with its kind.
+struct ConsoleCallInFlight {
     kind: CallKind,
     output: BoxedFuture<CallOutput>,
 }
@@ -164,7 +164,7 @@ impl ConsoleVisit {
 
     /// Sets the call in flight. It runs when it is polled.
     fn start_call(&mut self, kind: CallKind, output: impl Future<Output = CallOutput> + Send + 'static) {
-        self.call = Some(CallInFlight { kind, output: Box::pin(output) });
+        self.call = Some(ConsoleCallInFlight { kind, output: Box::pin(output) });
     }
 
     /// Waits for the call in flight, the timer, or an interruption.
@@ -215,7 +215,7 @@ impl ConsoleVisit {
                             self.context.statistics.record_ready_to_noticed_time(not_ready.elapsed());
                         }
                         if let Some(token) = &self.token {
-                            self.context.statistics.record_delivery(token, delivery);
+                            self.context.statistics.record_delivered_urls(token, delivery);
                         }
                     }
                     RedeemResult::Refused | RedeemResult::Failed(_) | RedeemResult::Truncated(..) => {}
@@ -366,7 +366,7 @@ async fn receive_files_and_maybe_redeem_again(
         match interpret_redeem_call(&call, 1, &context.api) {
             // What it must be.
             RedeemResult::Refused => {}
-            RedeemResult::Delivered(again) => context.statistics.record_delivery(&token, &again),
+            RedeemResult::Delivered(again) => context.statistics.record_delivered_urls(&token, &again),
             RedeemResult::NotReady(_) => {
                 let detail = "a spent token was answered \"not ready\" instead of 400";
                 context.count_failure(CallKind::Redeem, "spent_token_active", detail);
@@ -385,7 +385,7 @@ fn count_step_failure(context: &SharedConsoleState, call: CallKind, failure: &Vi
 }
 
 /// Waits for the call in flight; never resolves if there is none.
-async fn wait_for_call_or_forever(call: &mut Option<CallInFlight>) -> CallOutput {
+async fn wait_for_call_or_forever(call: &mut Option<ConsoleCallInFlight>) -> CallOutput {
     match call {
         Some(call) => call.output.as_mut().await,
         None => std::future::pending().await,

@@ -408,8 +408,8 @@ impl Statistics {
     }
 
     /// Records a response with download URLs, and whether it is a second delivery.
-    pub(crate) fn record_delivery(&self, token: &ExportToken, delivery: &DeliveredExports) {
-        self.lock_counters().tokens.record_delivery(token, delivery);
+    pub(crate) fn record_delivered_urls(&self, token: &ExportToken, delivery: &DeliveredExports) {
+        self.lock_counters().tokens.record_delivered_urls(token, delivery);
     }
 
     /// Records whether the phone associated an avatar.

@@ -70,8 +70,8 @@ impl TokenLedger {
         self.counts.possibly_issued += 1;
     }
 
-    /// Records a response with download URLs.
-    pub(crate) fn record_delivery(&mut self, token: &ExportToken, delivery: &DeliveredExports) {
+    /// Records a response with download URLs, and counts a second delivery of a token or a URL.
+    pub(crate) fn record_delivered_urls(&mut self, token: &ExportToken, delivery: &DeliveredExports) {
         let urls = delivery.exports.iter().map(|export| self.hasher.hash_one(export.download_url.expose_url()));
         // A delivery may name one file twice; that is not a second delivery.
         let hashes: HashSet<u64> = urls.chain([self.hasher.hash_one(token.expose())]).collect();
@@ -115,13 +115,13 @@ mod tests {
         let mut ledger = TokenLedger::default();
         ledger.record_issued_token(&a);
         ledger.record_issued_token(&b);
-        ledger.record_delivery(&a, &delivery(&["https://f.test/1", "https://f.test/1"]));
-        ledger.record_delivery(&b, &delivery(&["https://f.test/2"]));
+        ledger.record_delivered_urls(&a, &delivery(&["https://f.test/1", "https://f.test/1"]));
+        ledger.record_delivered_urls(&b, &delivery(&["https://f.test/2"]));
         assert_eq!((ledger.token_counts().double_deliveries, ledger.token_counts().issued_twice), (0, 0));
-        ledger.record_delivery(&a, &delivery(&["https://f.test/3"]));
+        ledger.record_delivered_urls(&a, &delivery(&["https://f.test/3"]));
         assert_eq!(ledger.token_counts().double_deliveries, 1, "the same token");
         ledger.record_issued_token(&a);
-        ledger.record_delivery(&token("token-c"), &delivery(&["https://f.test/2"]));
+        ledger.record_delivered_urls(&token("token-c"), &delivery(&["https://f.test/2"]));
         assert_eq!(
             (ledger.token_counts().double_deliveries, ledger.token_counts().issued_twice),
             (2, 1),

@@ -20,7 +20,7 @@ impl DeliveredExports {
     ///
     /// No file is missing then, so the delivery is complete. A body that is only cut off, or that has a number or a text
     /// which cannot be represented, has no [`DeliveredExports::contradiction`].
-    pub fn parse_delivery_from_closed_list(body: &[u8]) -> Option<Self> {
+    pub fn parse_complete_list_in_broken_body(body: &[u8]) -> Option<Self> {
         let list = find_export_entries_and_closed_list(body).1?;
         let list: Vec<Value> = serde_json::from_slice(&body[list]).ok()?;
         let (exports, unusable_entries) = parse_export_list(&list);
@@ -44,7 +44,7 @@ impl DeliveredExports {
             let at = format!("payload_complete[{index}]");
             let read = serde_json::from_slice::<Value>(&body[entry])
                 .map_err(|_| SpecViolation::new(&at, "an object", "invalid JSON"));
-            match read.and_then(|entry| parse_export_relative_to(&entry, &at, base)) {
+            match read.and_then(|entry| parse_export_with_relative_url(&entry, &at, base)) {
                 Ok(export) => exports.push(export),
                 Err(mismatch) => unusable.push(mismatch),
             }
@@ -59,7 +59,11 @@ impl DeliveredExports {
 }
 
 /// Parses a complete entry, whose URL may be relative to `base`.
-fn parse_export_relative_to(entry: &Value, at: &str, base: Option<&Url>) -> Result<DownloadableExport, SpecViolation> {
+fn parse_export_with_relative_url(
+    entry: &Value,
+    at: &str,
+    base: Option<&Url>,
+) -> Result<DownloadableExport, SpecViolation> {
     parse_export(entry, at).or_else(|mismatch| {
         let text = |name| entry.get(name).and_then(Value::as_str);
         let url = text("download_URL").zip(base).and_then(|(url, base)| resolve_relative_url(url, base));
@@ -151,7 +155,7 @@ mod tests {
         let Ok(RedeemResponse::Ready(whole)) = RedeemResponse::parse(BODY.as_bytes()) else { panic!("ready") };
         let list_end = BODY.rfind(']').expect("a list") + 1;
         for end in 0..=BODY.len() {
-            let read = DeliveredExports::parse_delivery_from_closed_list(&BODY.as_bytes()[..end]);
+            let read = DeliveredExports::parse_complete_list_in_broken_body(&BODY.as_bytes()[..end]);
             assert_eq!(read.is_some(), end >= list_end, "{end}");
             let Some(read) = read else { continue };
             assert_eq!((&read.exports, &read.unusable_entries), (&whole.exports, &whole.unusable_entries));
@@ -165,11 +169,11 @@ mod tests {
             ("\u{feff}{LIST}", false),
         ] {
             let body = around.replace("LIST", r#""payload_complete": [{"download_URL": "https://a.test/1"}]"#);
-            let read = DeliveredExports::parse_delivery_from_closed_list(body.as_bytes()).expect(&body);
+            let read = DeliveredExports::parse_complete_list_in_broken_body(body.as_bytes()).expect(&body);
             assert_eq!((urls(&read), read.contradiction.is_none()), (vec!["https://a.test/1"], is_valid), "{around}");
         }
         let broken = r#"{"payload_complete": [{"download_URL": "https://a.test/1"}, nonsense]}"#;
-        assert_eq!(DeliveredExports::parse_delivery_from_closed_list(broken.as_bytes()), None);
+        assert_eq!(DeliveredExports::parse_complete_list_in_broken_body(broken.as_bytes()), None);
     }
 
     #[test]

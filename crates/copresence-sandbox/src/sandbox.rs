@@ -2,34 +2,35 @@
 //! client can see. Each has a model ([`World`]) behind a lock, its clock, credentials, faults and request log.
 
 mod access;
+mod active_faults;
 mod additional_worlds;
+mod request_watchers;
+mod shared_services;
+mod tokens;
 
 pub use additional_worlds::{CreateWorldError, WorldView};
 
-use crate::avatar_store::{AssetsFolderError, AvatarStore, TokenInWorld};
+use crate::avatar_store::{AssetsFolderError, AvatarStore};
 use crate::clock::{ClockChange, ClockError, ClockState, VirtualClock};
 use crate::connection_slots::ConnectionSlots;
-use crate::faults::{Fault, FaultListError, FaultSet, FaultWithCounts, RequestAttributes, SelectedFault};
+use crate::faults::{Fault, FaultListError, FaultSet};
 use crate::limits::{ResourceLimits, UploadLimiter};
-use crate::network::is_loopback_url;
 use crate::open_files::open_file_limit;
 use crate::rate_limit::ClientRateLimiter;
 use crate::replay::{Recording, ReplayPosition};
-use crate::requests::{FinishedRequest, RequestLine, RequestLog};
+use crate::requests::{RequestLine, RequestLog};
 use crate::scenario::{Scenario, UnknownScenarioError, built_in_scenarios, copy_scenarios_with, find_scenario_by_name};
 use crate::settings::{Credentials, SandboxSettings};
 use crate::tls::CertificateSource;
-use crate::world::avatar::{AvatarCatalog, AvatarChoice, ExistingAvatar};
-use crate::world::state::{PhoneTicket, PhoneView, TesterTokenView};
-use crate::world::{AssociateError, ForceError, ForcedState, World};
+use crate::world::World;
+use crate::world::avatar::{AvatarCatalog, ExistingAvatar};
+use crate::world::state::{PhoneTicket, TesterTokenView};
 use crate::world_registry::WorldRegistry;
-use image::RgbImage;
 use rand::RngExt;
 use serde::Serialize;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
-use tokio::sync::broadcast;
 use url::Url;
 
 /// Path under which a world other than the main one is reached, before its id.
@@ -185,60 +186,6 @@ impl Sandbox {
         &self.world.credentials
     }
 
-    /// Plays the phone: associates an avatar with a token, without a network request.
-    ///
-    /// # Errors
-    /// The token is unknown, no longer active or already has an avatar, or the chosen avatar does not exist.
-    pub fn associate_avatar(
-        &self,
-        token: &str,
-        choice: &AvatarChoice,
-        scenario: Option<&Scenario>,
-    ) -> Result<(), AssociateError> {
-        self.associate_avatar_with_picture(token, choice, scenario, None)
-    }
-
-    /// Like [`Sandbox::associate_avatar`], with the visitor's picture as the face of a new avatar.
-    ///
-    /// # Errors
-    /// As [`Sandbox::associate_avatar`].
-    pub fn associate_avatar_with_picture(
-        &self,
-        token: &str,
-        choice: &AvatarChoice,
-        scenario: Option<&Scenario>,
-        picture: Option<RgbImage>,
-    ) -> Result<(), AssociateError> {
-        self.with_locked_world(|world, now| {
-            let picture = picture.map(|image| (self.avatar_store().allocate_picture_id(), image));
-            world.associate_avatar(token, choice, scenario, picture.as_ref().map(|(id, _)| *id), now)?;
-            // Under the same lock, so that no redeem runs before the picture is stored.
-            self.avatar_store().store_visitor_picture(self.qualify_token_with_world(token), picture);
-            Ok(())
-        })
-    }
-
-    /// The token together with its world, as the owner of a picture.
-    fn qualify_token_with_world(&self, token: &str) -> TokenInWorld {
-        TokenInWorld { world: self.world.id.clone(), token: token.to_owned() }
-    }
-
-    /// Checks whether [`Sandbox::associate_avatar`] would succeed now.
-    ///
-    /// # Errors
-    /// As [`Sandbox::associate_avatar`].
-    pub(crate) fn check_association(&self, token: &str, choice: &AvatarChoice) -> Result<(), AssociateError> {
-        self.with_locked_world(|world, now| world.check_association(token, choice, now))
-    }
-
-    /// Forces a token into a state.
-    ///
-    /// # Errors
-    /// The token is unknown or no longer active, or has no avatar that could fail or complete.
-    pub fn force_token_state(&self, token: &str, force: ForcedState) -> Result<(), ForceError> {
-        self.with_locked_world(|world, now| world.force_token_state(token, force, now))
-    }
-
     /// The scenario, the clock and all tokens.
     pub fn sandbox_state(&self) -> SandboxStateView {
         let clock = self.clock_state();
@@ -297,63 +244,9 @@ impl Sandbox {
         Ok(state)
     }
 
-    /// Replaces the list of faults; all counts restart at 0. An empty list removes all faults. See [`crate::faults`].
-    ///
-    /// # Errors
-    /// The list is too long, or a fault is invalid. Then nothing changes.
-    pub fn set_faults(&self, faults: Vec<Fault>) -> Result<(), FaultListError> {
-        self.lock_fault_set().replace_faults(faults)
-    }
-
-    /// Adds a fault. The counts of the other faults continue.
-    ///
-    /// # Errors
-    /// The list is full, or the fault is invalid. Then nothing changes.
-    pub fn add_fault(&self, fault: Fault) -> Result<(), FaultListError> {
-        self.lock_fault_set().add_fault(fault)
-    }
-
-    /// Removes all faults.
-    pub fn clear_faults(&self) {
-        *self.lock_fault_set() = FaultSet::new(self.with_locked_world(|world, _| world.seed()));
-    }
-
-    /// The active faults, each with the number of requests that it matched and that it was applied to.
-    pub fn active_faults_with_counts(&self) -> Vec<FaultWithCounts> {
-        self.lock_fault_set().active_faults_with_counts()
-    }
-
     /// The existing avatars, which a visitor can choose.
     pub fn existing_avatars(&self) -> Vec<ExistingAvatar> {
         self.with_locked_world(|world, _| world.avatar_catalog().existing.clone())
-    }
-
-    /// Subscribes to the request log, credentials masked. A slow subscriber misses the oldest lines.
-    pub fn subscribe_requests(&self) -> broadcast::Receiver<RequestLine> {
-        self.world.request_log.subscribe_to_lines()
-    }
-
-    /// Calls `act` with the log line of every later request, after the request had its effect and before the body of
-    /// its response is sent. Changes that `act` makes to the sandbox are visible to the client's next request, so a
-    /// test can play the phone at the second poll without waiting.
-    ///
-    /// `act` must not block and must not panic.
-    pub fn add_request_watcher(&self, act: impl Fn(&Self, &RequestLine) + Send + Sync + 'static) {
-        self.world.watchers.write().unwrap_or_else(PoisonError::into_inner).push(Arc::new(act));
-    }
-
-    /// Calls the watchers with the line of a finished request, and adds it to the log.
-    pub(crate) fn notify_watchers_and_log_request(&self, request: FinishedRequest) {
-        // Cloned, so that no lock is held: a watcher may register another one.
-        let watchers = self.world.watchers.read().unwrap_or_else(PoisonError::into_inner).clone();
-        if !watchers.is_empty() || self.request_log().has_subscribers() {
-            let line = request.to_log_line();
-            for watcher in &watchers {
-                watcher(self, &line);
-            }
-            self.request_log().publish_line(line);
-        }
-        self.request_log().append_request(request);
     }
 
     /// Ends the worlds that were not used for their idle limit, and drops the pictures and generated avatars that no
@@ -376,135 +269,6 @@ impl Sandbox {
         let mut inner = self.lock_protected_state();
         let now = inner.clock.virtual_time_at(self.world.started_at.elapsed());
         act(&mut inner.world, now)
-    }
-
-    /// The state of a token for the phone page; `None` if the token is unknown.
-    pub(crate) fn phone_view_by_token(&self, token: &str) -> Option<PhoneView> {
-        let view = self.with_locked_world(|world, now| world.phone_view(token, now))?;
-        Some(PhoneView { ticket: self.find_phone_ticket(token), ..view })
-    }
-
-    /// The ticket on the phone page of a token.
-    pub fn find_phone_ticket(&self, token: &str) -> Option<PhoneTicket> {
-        self.lock_phone_tickets().get(token).cloned()
-    }
-
-    /// Shows these tickets on the phone pages of their tokens, in place of all earlier ones: for a console in the same
-    /// program that continues visits in the background.
-    pub fn replace_phone_tickets(&self, by_token: HashMap<String, PhoneTicket>) {
-        *self.lock_phone_tickets() = by_token;
-    }
-
-    /// Locks the tickets on phone pages.
-    fn lock_phone_tickets(&self) -> MutexGuard<'_, HashMap<String, PhoneTicket>> {
-        // Replaced as a whole, also when a thread panicked.
-        self.world.phone_tickets.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The state of a token for testers; `None` if the token is unknown.
-    pub(crate) fn token_view(&self, token: &str) -> Option<TesterTokenView> {
-        self.with_locked_world(|world, now| world.token_view(token, now))
-    }
-
-    /// Counts a request, and returns the faults to apply to it: those of the token's scenario, then those of the active
-    /// list. `url_id` is the id in the URL of a download.
-    pub(crate) fn count_and_select_faults(
-        &self,
-        attributes: &RequestAttributes<'_>,
-        token: Option<&str>,
-        url_id: Option<&str>,
-    ) -> Vec<SelectedFault> {
-        let mut selected =
-            self.with_locked_world(|world, _| world.count_and_select_token_faults(attributes, token, url_id));
-        selected.extend(self.lock_fault_set().count_and_select_faults(attributes));
-        selected
-    }
-
-    /// Whether there are faults: in the active list, or of a token's scenario.
-    pub(crate) fn has_active_or_scenario_faults(&self) -> bool {
-        !self.lock_fault_set().is_empty() || self.with_locked_world(|world, _| world.has_scenario_faults())
-    }
-
-    /// Locks the active list of faults.
-    fn lock_fault_set(&self) -> MutexGuard<'_, FaultSet> {
-        self.world.faults.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether the next redeem of a token returns download URLs.
-    pub(crate) fn is_token_ready(&self, token: &str) -> bool {
-        self.with_locked_world(|world, now| world.is_token_ready(token, now))
-    }
-
-    /// The export type behind a download URL.
-    pub(crate) fn export_type_of_url(&self, id: &str) -> Option<String> {
-        self.with_locked_world(|world, _| world.export_type_of_url(id).map(str::to_owned))
-    }
-
-    /// Where the certificate comes from; `None` for plain HTTP.
-    pub(crate) fn certificate_source(&self) -> Option<&CertificateSource> {
-        self.shared.tls.as_ref()
-    }
-
-    /// `http` or `https`.
-    pub(crate) fn url_scheme(&self) -> &'static str {
-        if self.shared.tls.is_some() { "https" } else { "http" }
-    }
-
-    /// The rate limiter of the clients, which counts the requests of each address.
-    pub(crate) fn client_rate_limiter(&self) -> &ClientRateLimiter {
-        &self.shared.rate_limit
-    }
-
-    /// The bounds on bodies, responses and connections.
-    pub(crate) fn resource_limits(&self) -> &ResourceLimits {
-        &self.shared.limits
-    }
-
-    /// The places for connections, which all servers of this sandbox share.
-    pub(crate) fn connection_slots(&self) -> &Arc<ConnectionSlots> {
-        &self.shared.connection_slots
-    }
-
-    /// The limiter of bodies and uploaded pictures.
-    pub(crate) fn upload_limiter(&self) -> &UploadLimiter {
-        &self.shared.upload_limiter
-    }
-
-    /// The store that generates, caches and reads the files of avatars.
-    pub(crate) fn avatar_store(&self) -> &AvatarStore {
-        &self.shared.avatar_store
-    }
-
-    /// The log of past requests, which the index page and testers read.
-    pub(crate) fn request_log(&self) -> &RequestLog {
-        &self.world.request_log
-    }
-
-    /// The public URL from the settings, for a sandbox behind a reverse proxy; `None` if not set.
-    pub(crate) fn configured_public_url(&self) -> Option<&Url> {
-        self.shared.public_url.as_ref()
-    }
-
-    /// Whether a proxy on this machine may forward requests of other machines, because the public URL names another
-    /// host than this machine's loopback address.
-    pub(crate) fn is_behind_proxy(&self) -> bool {
-        self.configured_public_url().is_some_and(|url| !is_loopback_url(url))
-    }
-
-    /// The URL under which a client reaches this sandbox, without a trailing `/`: the public URL if set, else `host`
-    /// (the client's `Host` header, which was checked), else the listening address.
-    /// That of a world other than the main one ends with its prefix.
-    pub(crate) fn base_url_for_client(&self, host: Option<&str>) -> String {
-        let from_host = || Url::parse(&format!("{}://{}/", self.url_scheme(), host?)).ok();
-        let local = || self.shared.local_url.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let url = self.shared.public_url.clone().or_else(from_host).or_else(local);
-        let base = url.as_ref().map_or("http://localhost", |url| url.as_str().trim_end_matches('/'));
-        self.world_id().map_or_else(|| base.to_owned(), |id| format!("{base}{WORLD_PATH_PREFIX}{id}"))
-    }
-
-    /// Sets the URL for clients on this machine, once the server listens.
-    pub(crate) fn set_local_url(&self, url: Url) {
-        *self.shared.local_url.write().unwrap_or_else(PoisonError::into_inner) = Some(url);
     }
 
     /// Where this world is in the recording that it answers from; `None` if it simulates.
@@ -552,6 +316,9 @@ mod tests {
     use super::*;
     use crate::scenario::TokenScenario;
     use crate::scenario::URL_LIFETIME;
+    use crate::world::ForcedState;
+    use crate::world::avatar::AvatarChoice;
+    use image::RgbImage;
 
     #[test]
     fn picture_is_dropped_when_its_token_expires_or_its_urls_do() {

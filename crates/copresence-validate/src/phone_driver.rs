@@ -38,7 +38,7 @@ pub trait InvitationDisplay: Send + Sync {
     fn end_invitation(&self);
 
     /// Resolves when the invitation ends without an avatar.
-    fn wait_for_invitation_skip(&self) -> BoxFuture<'_, InvitationEndWithoutAvatar>;
+    fn wait_for_end_without_avatar(&self) -> BoxFuture<'_, InvitationEndWithoutAvatar>;
 
     /// Waits in real time.
     fn sleep_real_time(&self, time: Duration) -> BoxFuture<'_, ()>;
@@ -83,7 +83,7 @@ impl InvitationSkipSignal {
     }
 
     /// Resolves when the invitation is to be skipped, then resets the signal.
-    pub fn wait_for_invitation_skip(&self) -> BoxFuture<'_, InvitationEndWithoutAvatar> {
+    pub fn wait_for_end_without_avatar(&self) -> BoxFuture<'_, InvitationEndWithoutAvatar> {
         Box::pin(async {
             drop(self.0.subscribe().wait_for(|asked| *asked).await);
             // Each request counts once.
@@ -122,13 +122,13 @@ mod tests {
     #[test]
     fn a_skip_counts_once_and_not_for_the_next_invitation() {
         let skip = InvitationSkipSignal::default();
-        assert_eq!(skip.wait_for_invitation_skip().now_or_never(), None);
+        assert_eq!(skip.wait_for_end_without_avatar().now_or_never(), None);
         // Nothing waits for the signal while a request is in flight.
         skip.request_invitation_skip();
-        assert_eq!(skip.wait_for_invitation_skip().now_or_never(), Some(InvitationEndWithoutAvatar::Skipped));
-        assert_eq!(skip.wait_for_invitation_skip().now_or_never(), None);
+        assert_eq!(skip.wait_for_end_without_avatar().now_or_never(), Some(InvitationEndWithoutAvatar::Skipped));
+        assert_eq!(skip.wait_for_end_without_avatar().now_or_never(), None);
         skip.request_invitation_skip();
         skip.reset_skip();
-        assert_eq!(skip.wait_for_invitation_skip().now_or_never(), None);
+        assert_eq!(skip.wait_for_end_without_avatar().now_or_never(), None);
     }
 }

@@ -359,8 +359,8 @@ impl InvitationDisplay for SnapshotInvitationDisplay {
     }
 
     /// Waits until the operator skips the invitation.
-    fn wait_for_invitation_skip(&self) -> BoxFuture<'_, InvitationEndWithoutAvatar> {
-        self.signals.skip_signal.wait_for_invitation_skip()
+    fn wait_for_end_without_avatar(&self) -> BoxFuture<'_, InvitationEndWithoutAvatar> {
+        self.signals.skip_signal.wait_for_end_without_avatar()
     }
 
     fn sleep_real_time(&self, time: Duration) -> BoxFuture<'_, ()> {

@@ -16,7 +16,7 @@ pub(crate) struct ChecksSubscription(ReplaceableSubscription);
 
 /// Subscribes to the checks; replaces an earlier subscription.
 #[tauri::command]
-pub(crate) async fn follow_checks(
+pub(crate) async fn follow_backend_checks(
     kiosk: State<'_, Kiosk>,
     pin_lock: State<'_, PinLock>,
     clock: State<'_, Clock>,
@@ -34,7 +34,7 @@ pub(crate) async fn follow_checks(
 
 /// Plans a run of the checks: returns what it would do.
 #[tauri::command]
-pub(crate) async fn plan_checks(
+pub(crate) async fn plan_backend_checks(
     kiosk: State<'_, Kiosk>,
     pin_lock: State<'_, PinLock>,
     clock: State<'_, Clock>,
@@ -45,9 +45,9 @@ pub(crate) async fn plan_checks(
     checks.plan_run(&kiosk.backend_config(), &ask, kiosk.running_visits().len()).await
 }
 
-/// Starts a run.
+/// Starts a run of the checks of the backend.
 #[tauri::command]
-pub(crate) async fn start_checks(
+pub(crate) async fn start_backend_checks(
     kiosk: State<'_, Kiosk>,
     pin_lock: State<'_, PinLock>,
     clock: State<'_, Clock>,
@@ -58,9 +58,9 @@ pub(crate) async fn start_checks(
     checks.start_run(&kiosk.backend_config(), &ask, kiosk.running_visits().len()).await
 }
 
-/// Stops the run.
+/// Stops the run of the checks.
 #[tauri::command]
-pub(crate) async fn stop_checks(
+pub(crate) async fn stop_backend_checks(
     pin_lock: State<'_, PinLock>,
     clock: State<'_, Clock>,
     checks: State<'_, CheckRunner>,

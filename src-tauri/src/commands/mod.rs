@@ -27,8 +27,8 @@ use tokio_util::sync::CancellationToken;
 pub(crate) struct SnapshotSubscription(Mutex<CancellationToken>);
 
 impl SnapshotSubscription {
-    /// Cancels the previous subscription. The returned token is cancelled when another one replaces the new one.
-    fn replace_cancellation_token(&self) -> CancellationToken {
+    /// Cancels the subscription of the page before, if there is one. The returned token is cancelled when another one replaces the new one.
+    fn replace_snapshot_subscription(&self) -> CancellationToken {
         let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         current.cancel();
         *current = CancellationToken::new();
@@ -61,10 +61,10 @@ pub(crate) fn command_handler<R: Runtime>() -> impl Fn(Invoke<R>) -> bool + Send
         panel::panel_history,
         inspect::subscribe_to_inspector,
         inspect::save_har,
-        checks::follow_checks,
-        checks::plan_checks,
-        checks::start_checks,
-        checks::stop_checks,
+        checks::follow_backend_checks,
+        checks::plan_backend_checks,
+        checks::start_backend_checks,
+        checks::stop_backend_checks,
         checks::skip_check,
         checks::save_report,
     ]
@@ -90,7 +90,7 @@ async fn subscribe(
 ) -> Result<(), ()> {
     pin_lock.lock_panel();
     let mut snapshots = kiosk.watch_latest_snapshot();
-    let replaced = listener.replace_cancellation_token();
+    let replaced = listener.replace_snapshot_subscription();
     tokio::spawn(async move {
         loop {
             let snapshot = snapshots.borrow_and_update().clone();

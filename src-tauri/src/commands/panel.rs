@@ -80,7 +80,7 @@ pub(crate) async fn panel_health<R: Runtime>(
 ) -> Result<Vec<PartHealthView>, Problem> {
     panel.pin_lock().require_unlocked_and_reset_idle(clock.millis_since_clock_creation())?;
     let mut views = panel.check_booth_health().await;
-    let display = display_and_webview_health(&app, panel.appearance_and_language_settings().monitor.as_deref());
+    let display = display_and_webview_health(&app, panel.current_appearance_and_language().monitor.as_deref());
     views.extend(display.map(PartHealthView::from));
     Ok(views)
 }

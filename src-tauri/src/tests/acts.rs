@@ -210,7 +210,7 @@ async fn outside_of_its_opening_hours_the_booth_is_dark_and_no_visit_begins() {
     };
     let set_hours = |hours: Option<String>| {
         let display =
-            AppearanceAndLanguageSettings { opening_hours: hours, ..booth.panel.appearance_and_language_settings() };
+            AppearanceAndLanguageSettings { opening_hours: hours, ..booth.panel.current_appearance_and_language() };
         booth.act(PanelAction::SetDisplay { display })
     };
     set_hours(Some(format!("{} 09:00-18:00", weekday(2)))).await.expect("set");

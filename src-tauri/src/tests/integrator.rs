@@ -18,7 +18,7 @@ fn set_real_time(booth: &Booth) {
     booth.sandbox().change_clock(&change).expect("a speed");
 }
 
-fn follow_checks(checks: &CheckRunner, booth: &Booth) -> UnboundedReceiver<ChecksView> {
+fn follow_backend_checks(checks: &CheckRunner, booth: &Booth) -> UnboundedReceiver<ChecksView> {
     let (send, views) = unbounded_channel();
     let (checks, kiosk) = (checks.clone(), booth.kiosk.clone());
     tokio::spawn(async move {
@@ -44,7 +44,7 @@ async fn a_run_of_checks_completes_and_is_saved() {
     let booth = Booth::new();
     set_real_time(&booth);
     let checks = CheckRunner::default();
-    let mut views = follow_checks(&checks, &booth);
+    let mut views = follow_backend_checks(&checks, &booth);
     let idle = views.recv().await.expect("at once");
     assert_eq!((idle.stand, idle.requests, idle.saved), (ChecksState::Idle, 0, None));
     assert!(booth.sandbox().sandbox_state().tokens.is_empty(), "never by itself");
@@ -109,10 +109,10 @@ async fn a_run_can_be_stopped_and_missing_credentials_are_reported_first() {
         let refused = call_command(&window, command, json!({"visit": "nobody"})).await.expect_err(command);
         assert_eq!(refused["code"], code);
     }
-    for command in ["stop_checks", "skip_check"] {
+    for command in ["stop_backend_checks", "skip_check"] {
         call_command(&window, command, json!({})).await.expect("nothing to do");
     }
-    for command in ["subscribe_to_inspector", "follow_checks"] {
+    for command in ["subscribe_to_inspector", "follow_backend_checks"] {
         call_command(&window, command, json!({"visit": null, "channel": "__CHANNEL__:7"})).await.expect(command);
     }
     // Slow enough to be stopped before its end.
@@ -120,9 +120,9 @@ async fn a_run_can_be_stopped_and_missing_credentials_are_reported_first() {
     let slow = r#"[{"on":"redeem","do":{"delay":{"median_ms":500,"sigma":0.0}}}]"#;
     booth.sandbox().set_faults(faults::parse_and_check_faults(slow.as_bytes()).expect("a list")).expect("faults");
     let ask = json!({"ask": {"most_tokens": 10, "wrong_requests": true, "with_phone": true, "despite_visits": false}});
-    call_command(&window, "start_checks", ask.clone()).await.expect("begun");
-    assert_eq!(call_command(&window, "start_checks", ask).await.expect_err("one")["code"], "checks_running");
-    call_command(&window, "stop_checks", json!({})).await.expect("stopping");
+    call_command(&window, "start_backend_checks", ask.clone()).await.expect("begun");
+    assert_eq!(call_command(&window, "start_backend_checks", ask).await.expect_err("one")["code"], "checks_running");
+    call_command(&window, "stop_backend_checks", json!({})).await.expect("stopping");
     let saved = async {
         loop {
             if let Ok(Value::String(place)) = call_command(&window, "save_report", json!({})).await {

@@ -66,7 +66,7 @@ pub(crate) fn apply_window_mode<R: Runtime>(app: &AppHandle<R>, panel: &Panel) -
     guard.refuses_close.store(kiosk_mode, Ordering::Relaxed);
     let whole = kiosk_mode || placement_state.full_screen_flag;
     let on = if whole {
-        monitors::find_monitor_or_first(&window, panel.appearance_and_language_settings().monitor.as_deref())?
+        monitors::find_monitor_or_first(&window, panel.current_appearance_and_language().monitor.as_deref())?
     } else {
         None
     };

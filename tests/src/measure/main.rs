@@ -69,7 +69,8 @@ async fn measure_cold_start(program: &Path, logs: &Path) -> Result<f64, HarnessE
     Ok(painted - started)
 }
 
-/// Prints the memory after each visit for which `is_printed` returns true, back at the first screen.
+/// Prints the memory before the first visit, and after each visit for which `is_printed` returns true, at the first
+/// screen.
 async fn measure_visits(
     program: &Path,
     logs: &Path,
@@ -79,6 +80,15 @@ async fn measure_visits(
     let kiosk = DrivenKiosk::open(program, logs, KioskSetup::default()).await?;
     let app = kiosk.desktop.app_process(program)?;
     println!("\n| memory (PSS, MB) after | all processes | each |\n|---:|---:|---|");
+    let print_memory = async |visit: usize| {
+        tokio::time::sleep(SETTLE_TIME).await;
+        let all = memory_by_process(app);
+        let each: Vec<String> = all.iter().map(|(name, bytes)| format!("{name} {}", to_megabytes(*bytes))).collect();
+        let sum = to_megabytes(all.iter().map(|(_, bytes)| bytes).sum());
+        println!("| {visit} visits | {sum} | {} |", each.join(", "));
+    };
+    kiosk.await_screen("attract").await?;
+    print_memory(0).await;
     for visit in 1..=count {
         kiosk.app.click_element("[data-testid=start]", RENDER_TIMEOUT).await?;
         kiosk.await_screen("invite").await?;
@@ -87,12 +97,7 @@ async fn measure_visits(
         kiosk.leave_reveal().await?;
         kiosk.await_screen("attract").await?;
         if is_printed(visit) {
-            tokio::time::sleep(SETTLE_TIME).await;
-            let all = memory_by_process(app);
-            let each: Vec<String> =
-                all.iter().map(|(name, bytes)| format!("{name} {}", to_megabytes(*bytes))).collect();
-            let sum = to_megabytes(all.iter().map(|(_, bytes)| bytes).sum());
-            println!("| {visit} visits | {sum} | {} |", each.join(", "));
+            print_memory(visit).await;
         }
     }
     kiosk.close().await

@@ -37,13 +37,13 @@ export interface DeskHost {
   /** Saves the exchanges of a visit as an HTTP Archive. Returns its path. */
   saveHar(visit: string): Promise<string>;
   /** Follows the checks, starting with the current state. */
-  followChecks(onView: (view: ChecksView) => void): Promise<Unsubscribe>;
+  followBackendChecks(onView: (view: ChecksView) => void): Promise<Unsubscribe>;
   /** What a run would do within the limits of the request. Sends nothing to the backend's API. */
-  planChecks(ask: CheckRunOptions): Promise<ChecksPlan>;
+  planBackendChecks(ask: CheckRunOptions): Promise<ChecksPlan>;
   /** Starts a run. */
-  startChecks(ask: CheckRunOptions): Promise<void>;
+  startBackendChecks(ask: CheckRunOptions): Promise<void>;
   /** Ends the run early. Verdicts so far are kept. */
-  stopChecks(): Promise<void>;
+  stopBackendChecks(): Promise<void>;
   /** Skips the checks that wait for a phone. */
   skipCheck(): Promise<void>;
   /** Saves the report (HTML, JSON, JUnit, HAR). Returns its folder. */

@@ -86,9 +86,9 @@ describe('the desk', () => {
     ['checkHealth', (desk) => desk.checkHealth(), 'panel_health', {}],
     ['listPastVisits', (desk) => desk.listPastVisits(), 'panel_history', {}],
     ['saveHar', (desk) => desk.saveHar('v'), 'save_har', { visit: 'v' }],
-    ['planChecks', (desk) => desk.planChecks(ask), 'plan_checks', { ask }],
-    ['startChecks', (desk) => desk.startChecks(ask), 'start_checks', { ask }],
-    ['stopChecks', (desk) => desk.stopChecks(), 'stop_checks', {}],
+    ['planBackendChecks', (desk) => desk.planBackendChecks(ask), 'plan_backend_checks', { ask }],
+    ['startBackendChecks', (desk) => desk.startBackendChecks(ask), 'start_backend_checks', { ask }],
+    ['stopBackendChecks', (desk) => desk.stopBackendChecks(), 'stop_backend_checks', {}],
     ['skipCheck', (desk) => desk.skipCheck(), 'skip_check', {}],
     ['saveReport', (desk) => desk.saveReport(), 'save_report', {}],
   ])('%s is its command', async (_, call, command, args) => {
@@ -108,12 +108,12 @@ describe('the desk', () => {
     const { desk } = createTauriHost();
     const seen: unknown[] = [];
     const stop = await desk.followVisit(null, (view) => seen.push(view));
-    await desk.followChecks((view) => seen.push(view));
+    await desk.followBackendChecks((view) => seen.push(view));
     const [inspect, checks] = called;
     expect([inspect?.[0], inspect?.[1].visit, checks?.[0]]).toEqual([
       'subscribe_to_inspector',
       null,
-      'follow_checks',
+      'follow_backend_checks',
     ]);
     inspect?.[1].channel.onmessage('a time line');
     checks?.[1].channel.onmessage('checks');

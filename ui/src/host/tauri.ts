@@ -13,7 +13,7 @@ export const sendHeartbeat = (hidden: boolean): Promise<void> => invoke('receive
 /** Creates the host that reaches the program behind the window through Tauri commands. */
 export function createTauriHost(): Host {
   return {
-    subscribe: (onSnapshot) => subscribeToCommandMessages<Snapshot>('subscribe', {}, onSnapshot),
+    subscribe: (onSnapshot) => invokeAndSubscribeToMessages<Snapshot>('subscribe', {}, onSnapshot),
     startVisit: (target) => invoke('start_visit', { ...target }),
     agreeToConsent: (to, target) => invoke('agree', { to, ...target }),
     cancelVisit: (target) => invoke('cancel_visit', { ...target }),
@@ -40,12 +40,13 @@ function createTauriDeskHost(): DeskHost {
     checkHealth: () => invoke('panel_health'),
     listPastVisits: () => invoke('panel_history'),
     followVisit: (visit, onView) =>
-      subscribeToCommandMessages<InspectorView>('subscribe_to_inspector', { visit }, onView),
+      invokeAndSubscribeToMessages<InspectorView>('subscribe_to_inspector', { visit }, onView),
     saveHar: (visit) => invoke('save_har', { visit }),
-    followChecks: (onView) => subscribeToCommandMessages<ChecksView>('follow_checks', {}, onView),
-    planChecks: (ask) => invoke('plan_checks', { ask }),
-    startChecks: (ask) => invoke('start_checks', { ask }),
-    stopChecks: () => invoke('stop_checks'),
+    followBackendChecks: (onView) =>
+      invokeAndSubscribeToMessages<ChecksView>('follow_backend_checks', {}, onView),
+    planBackendChecks: (ask) => invoke('plan_backend_checks', { ask }),
+    startBackendChecks: (ask) => invoke('start_backend_checks', { ask }),
+    stopBackendChecks: () => invoke('stop_backend_checks'),
     skipCheck: () => invoke('skip_check'),
     saveReport: () => invoke('save_report'),
   };
@@ -55,7 +56,7 @@ function createTauriDeskHost(): DeskHost {
  * Invokes a command and subscribes to the messages that it sends over its channel. Returns the function that
  * unsubscribes.
  */
-async function subscribeToCommandMessages<T>(
+async function invokeAndSubscribeToMessages<T>(
   command: string,
   args: Record<string, unknown>,
   onMessage: (message: T) => void,

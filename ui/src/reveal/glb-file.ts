@@ -52,7 +52,7 @@ const MAX_JSON_VALUES = 2_000_000;
 export function parseGltfJson(bytes: Uint8Array): Gltf {
   let end = bytes.length;
   while (end > 0 && (bytes[end - 1] ?? 0) <= 0x20) end -= 1;
-  if (hasMoreValues(bytes.subarray(0, end), MAX_JSON_VALUES))
+  if (hasMoreJsonValuesThan(bytes.subarray(0, end), MAX_JSON_VALUES))
     throw new Error(`its description consists of more than ${MAX_JSON_VALUES} values`);
   let gltf: unknown;
   try {
@@ -66,10 +66,10 @@ export function parseGltfJson(bytes: Uint8Array): Gltf {
 }
 
 /**
- * Whether JSON has more than so many values. Each begins behind a comma or a bracket. Those in texts count, too: they are
+ * Whether JSON has more than so many values, which would take too much memory once parsed. Each begins behind a comma or a bracket. Those in texts count, too: they are
  * few, also in embedded files.
  */
-function hasMoreValues(json: Uint8Array, most: number): boolean {
+function hasMoreJsonValuesThan(json: Uint8Array, most: number): boolean {
   let signs = 0;
   for (const byte of json) if (byte === COMMA || byte === BRACKET || byte === BRACE) signs += 1;
   return signs > most;

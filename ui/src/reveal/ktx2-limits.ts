@@ -9,7 +9,7 @@ const LEVEL_ENTRY_BYTES = 24;
 const ZSTANDARD = 2;
 
 /** The size of a texture after decompression, as its header states it. */
-interface Ktx2Size {
+interface UnpackedKtx2Size {
   /** Pixels of the largest mipmap, in all of its layers, faces and slices. */
   pixels: number;
   /** Bytes of all mipmaps, at least one for each pixel. */
@@ -33,7 +33,7 @@ export class Ktx2Budget {
 }
 
 /** The stated size; null when it is not stated, or the header is cut off. */
-function readKtx2Size(file: Uint8Array): Ktx2Size | null {
+function readKtx2Size(file: Uint8Array): UnpackedKtx2Size | null {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   try {
     const [width = 0, height = 0, depth = 0, layers = 0, faces = 0, levels = 0, scheme = 0] = Array.from(

@@ -143,12 +143,15 @@ function keepAnimatedBlendshapes(
       return left.length > 0 ? { ...primitive, targets: left } : primitive;
     }),
     ...(weights ? { weights: those(weights) } : {}),
-    extras: { ...mesh.extras, targetNames: toUniqueNames(those(names).map((shapes) => shapes.join(' '))) },
+    extras: {
+      ...mesh.extras,
+      targetNames: makeBlendshapeNamesUnique(those(names).map((shapes) => shapes.join(' '))),
+    },
   };
 }
 
-/** The names, with a number after each that occurred before. */
-function toUniqueNames(names: string[]): string[] {
+/** The names of blendshapes, with a number after each that occurred before: three.js finds a blendshape by its name. */
+function makeBlendshapeNamesUnique(names: string[]): string[] {
   return names.map((name, i) => (names.indexOf(name) === i ? name : `${name}#${i}`));
 }
 

@@ -42,7 +42,7 @@ export async function sampleModelGeometry(model: Object3D, signal: AbortSignal):
   model.traverse((object) => {
     const { joint } = object.userData as { joint?: JointRole };
     if (joint !== undefined) joints.set(joint, object);
-    if (object instanceof Mesh && hasDrawableVertex(object)) meshes.push(object);
+    if (object instanceof Mesh && isMeshDrawable(object)) meshes.push(object);
   });
   const total = meshes.reduce((sum, mesh) => sum + (mesh.geometry.attributes.position?.count ?? 0), 0);
   const step = Math.max(1, Math.ceil(total / MAX_SAMPLES));
@@ -84,7 +84,7 @@ export async function sampleModelGeometry(model: Object3D, signal: AbortSignal):
 }
 
 /** Whether a mesh has a vertex, and its indices, if it has any, name at least one that exists. */
-function hasDrawableVertex({ geometry: { attributes, index } }: Mesh): boolean {
+function isMeshDrawable({ geometry: { attributes, index } }: Mesh): boolean {
   const count = attributes.position?.count ?? 0;
   if (!index) return count > 0;
   for (let i = 0; i < index.count; i += 1) if (index.getX(i) < count) return true;

@@ -95,7 +95,7 @@ function decodePercents(text: string): string {
   }
 }
 
-/** The same bytes, alone in their buffer, so that they can be moved to another thread. */
+/** The same bytes, alone in their buffer, so that it can be parsed from its start and moved to another thread. */
 function ensureOwnBuffer(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return bytes.byteLength === bytes.buffer.byteLength ? (bytes as Uint8Array<ArrayBuffer>) : bytes.slice();
 }

@@ -95,7 +95,7 @@ export class DeskOverlay {
 }
 
 /** Whether a draft differs from the saved text, apart from space around it. */
-export function isDraftUnsaved(draft: string | undefined, saved: string | undefined): boolean {
+export function isTextDraftUnsaved(draft: string | undefined, saved: string | undefined): boolean {
   return draft !== undefined && draft.trim() !== (saved ?? '');
 }
 

@@ -5,7 +5,7 @@ import { messages } from '../desk/messages';
 import type { Section } from '../desk/sections';
 import type { PanelAction, PanelView, PartHealthView, PinLockView, Problem } from '../generated/view';
 import type { DeskHost, Unsubscribe } from '../host/desk';
-import { type DeskOverlay, isDraftUnsaved } from './desk-overlay.svelte';
+import { type DeskOverlay, isTextDraftUnsaved } from './desk-overlay.svelte';
 import { problemFromRejectedCall } from './snapshot-store.svelte';
 
 /** Milliseconds without input after which the desk and the PIN pad close. */
@@ -272,7 +272,7 @@ export class DeskStore {
     const { textDrafts } = this.#deskOverlay;
     return panel.languages.filter((tag) =>
       (['attract_text', 'consent'] as const).some((key) =>
-        isDraftUnsaved(textDrafts[key][tag], panel.display[key][tag]),
+        isTextDraftUnsaved(textDrafts[key][tag], panel.display[key][tag]),
       ),
     );
   }

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 pub(crate) fn build_packages(options: &Options) -> Result<(), StepFailure> {
     let mut plan = StepPlan::default();
     prerequisites::add_prerequisite_steps(&mut plan, options, PrerequisitePurpose::Package);
-    ui::add_npm_install(&mut plan);
+    ui::add_npm_ci_if_stale(&mut plan);
     ui::add_ui_build_if_stale(&mut plan);
     let mut app = cargo_command(&["build", "--locked", "--release", "--package", "copresence-kiosk"]);
     // As in builds by the Tauri CLI, the page is loaded from the program and not from a server.

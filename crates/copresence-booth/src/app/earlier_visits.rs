@@ -31,11 +31,12 @@ impl Kiosk {
     /// visits at a time, each with back-off. Does nothing while an earlier call still runs. Needs a tokio runtime.
     pub fn spawn_recovery_of_earlier_visits(&self) {
         let running = self.lock_kiosk_state().unended_visits();
-        self.recover_visits_in_background(running);
+        self.spawn_recovery_except_running_visits(running);
     }
 
-    /// Recovers earlier visits, except those that run now: one that ends meanwhile is not left over.
-    pub(super) fn recover_visits_in_background(&self, running: HashSet<VisitId>) {
+    /// Recovers unfinished visits of this and earlier runs of the program in the background, except those in `running`: one
+    /// that ends meanwhile is not left over.
+    pub(super) fn spawn_recovery_except_running_visits(&self, running: HashSet<VisitId>) {
         let Ok(once) = self.recovery_lock.clone().try_lock_owned() else { return };
         let kiosk = self.clone();
         self.tasks.spawn(async move {
@@ -61,7 +62,7 @@ impl Kiosk {
 
     /// Starts the recovery of what a visit left unfinished, at once or when it is due. Call it at the end of the
     /// visit's task.
-    pub(super) fn spawn_recovery_after_ended_visit(&self, result: &VisitResult) {
+    pub(super) fn spawn_recovery_of_ended_visit(&self, result: &VisitResult) {
         if result.outcome.can_later_run_continue_saving() {
             self.spawn_recovery_of_earlier_visits();
         } else {

@@ -116,7 +116,7 @@ impl Kiosk {
             continue_unfinished_visit(&setup.data_store, self.clock, &visit, config, find_context, signals).await;
         let recovered = match continued {
             Ok(result) => {
-                self.spawn_recovery_after_ended_visit(&result);
+                self.spawn_recovery_of_ended_visit(&result);
                 RecoveryOutcome::from_visit_end(result.outcome, result.directory, None)
             }
             // Another program finished it, just before it was locked here.

@@ -260,8 +260,8 @@ impl KioskState {
         self.tickets.len() < self.booth_settings.lanes.count as usize
     }
 
-    /// Builds the offer to hand over the visit on the screen; `None` without lanes.
-    fn build_hand_over_offer(&self) -> Option<NextVisitorOffer> {
+    /// Builds the offer that the next visitor may start while the avatar on the screen is still made; `None` without lanes.
+    fn build_next_visitor_offer(&self) -> Option<NextVisitorOffer> {
         let lanes = self.booth_settings.lanes;
         let has_free_lane = self.has_lane_for_another_ticket();
         (lanes.count > 0).then(|| NextVisitorOffer {
@@ -333,7 +333,7 @@ impl KioskState {
                     can_play_phone: active_visit.backend.config.target.is_embedded_sandbox,
                     home,
                     can_phones_scan: active_visit.backend.config.can_phones_reach_backend(),
-                    next_visitor: self.build_hand_over_offer(),
+                    next_visitor: self.build_next_visitor_offer(),
                 };
                 active_visit.screen_state.to_screen(&facts, times.wall)
             }),

@@ -39,7 +39,7 @@ impl Kiosk {
                 task_done: gone,
             },
         );
-        self.recover_visits_in_background(state.unended_visits());
+        self.spawn_recovery_except_running_visits(state.unended_visits());
         let kiosk = self.clone();
         self.tasks.spawn(async move {
             let _ending = ending;
@@ -87,7 +87,7 @@ impl Kiosk {
                 let api = self.inspector.start_recording_and_build_client(&self.metrics, id, &api, target, profile);
                 let context = setup.data_store.context_with_default_recovery_limits(api, self.clock, self.event_sink());
                 let result = run_visit(config, context, leave).await;
-                self.spawn_recovery_after_ended_visit(&result);
+                self.spawn_recovery_of_ended_visit(&result);
             }
             Err(error) => {
                 self.count_record_and_publish_event(&VisitEvent {

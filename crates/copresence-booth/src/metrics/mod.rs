@@ -130,13 +130,16 @@ impl BoothMetrics {
     /// `increase()` sees the first event.
     pub fn new() -> Self {
         let registry = Registry::new();
-        let counter = |name: &str, help: &str| add_metric(&registry, IntCounter::new(name, help));
+        let counter = |name: &str, help: &str| register_metric(&registry, IntCounter::new(name, help));
         let counters = |name: &str, help: &str, labels: &[&str]| {
-            add_metric(&registry, IntCounterVec::new(Opts::new(name, help), labels))
+            register_metric(&registry, IntCounterVec::new(Opts::new(name, help), labels))
         };
-        let gauge = |name: &str, help: &str| add_metric(&registry, IntGauge::new(name, help));
+        let gauge = |name: &str, help: &str| register_metric(&registry, IntGauge::new(name, help));
         let histograms = |name: &str, help: &str, labels: &[&str], buckets: &[f64]| {
-            add_metric(&registry, HistogramVec::new(HistogramOpts::new(name, help).buckets(buckets.to_vec()), labels))
+            register_metric(
+                &registry,
+                HistogramVec::new(HistogramOpts::new(name, help).buckets(buckets.to_vec()), labels),
+            )
         };
         add_metrics_of_program(&registry);
         let families = MetricFamilies {
@@ -198,7 +201,7 @@ impl BoothMetrics {
                 "copresence_unsaved_avatars",
                 "Avatars that were delivered and that a later recovery saves; -1 if the journal cannot be read.",
             ),
-            disk_free: add_metric(
+            disk_free: register_metric(
                 &registry,
                 IntGaugeVec::new(
                     Opts::new("copresence_disk_free_bytes", "Free space for this user, by folder."),
@@ -209,7 +212,7 @@ impl BoothMetrics {
                 "copresence_disk_required_bytes",
                 "Free space below which no visit begins (the profile's limits.min_free_space).",
             ),
-            keychain_state: add_metric(
+            keychain_state: register_metric(
                 &registry,
                 IntGaugeVec::new(
                     Opts::new(
@@ -369,7 +372,7 @@ fn recovery_outcome_to_label(outcome: &RecoveryOutcome) -> &'static str {
 
 /// Adds the version and the start time of the program.
 fn add_metrics_of_program(registry: &Registry) {
-    let build_info = add_metric(
+    let build_info = register_metric(
         registry,
         IntGaugeVec::new(
             Opts::new("copresence_build_info", "Always 1; the labels describe the program."),
@@ -379,11 +382,11 @@ fn add_metrics_of_program(registry: &Registry) {
     build_info.with_label_values(&[env!("CARGO_PKG_VERSION"), std::env::consts::OS, std::env::consts::ARCH]).set(1);
     let start_time =
         IntGauge::new("process_start_time_seconds", "Start time of the program since unix epoch in seconds.");
-    add_metric(registry, start_time).set(jiff::Timestamp::now().as_second());
+    register_metric(registry, start_time).set(jiff::Timestamp::now().as_second());
 }
 
 /// Registers a metric under its fixed, valid and unique name.
-fn add_metric<C: Collector + Clone + 'static>(registry: &Registry, made: prometheus::Result<C>) -> C {
+fn register_metric<C: Collector + Clone + 'static>(registry: &Registry, made: prometheus::Result<C>) -> C {
     let registered = made.and_then(|metric| registry.register(Box::new(metric.clone())).map(|()| metric));
     registered.unwrap_or_else(|error| unreachable!("names and labels are fixed, valid and unique: {error}"))
 }

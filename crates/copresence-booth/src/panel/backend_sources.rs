@@ -42,7 +42,7 @@ impl ProfileAndCredentialSources {
     /// # Errors
     /// The profile does not exist or is invalid, or the embedded sandbox cannot start.
     pub fn open_backend_despite_missing_credentials(&self, name: &str, phones: bool) -> Result<OpenedBackend, Problem> {
-        let profile = self.load_profile(name)?;
+        let profile = self.load_profile_by_name(name)?;
         if profile.uses_embedded_sandbox() {
             return self.open_sandbox_backend(profile, phones);
         }
@@ -81,8 +81,8 @@ impl ProfileAndCredentialSources {
         })
     }
 
-    /// Loads a profile from the file as it is now.
-    pub(super) fn load_profile(&self, name: &str) -> Result<Profile, Problem> {
+    /// Loads the profile with this name from the profiles file, as the file is now.
+    pub(super) fn load_profile_by_name(&self, name: &str) -> Result<Profile, Problem> {
         let profile =
             Profiles::load_profiles(self.config.as_deref()).and_then(|profiles| profiles.build_profile_by_name(name));
         profile.map_err(|error| problem_for_code("configuration", Some(&error.to_string())))

@@ -154,7 +154,7 @@ impl Panel {
     }
 
     /// The display settings: appearance and language of the window.
-    pub fn appearance_and_language_settings(&self) -> AppearanceAndLanguageSettings {
+    pub fn current_appearance_and_language(&self) -> AppearanceAndLanguageSettings {
         let display = self.0.settings_file.current_settings().display;
         AppearanceAndLanguageSettings { logo: self.read_operator_logo().is_some(), ..display }
     }
@@ -354,7 +354,7 @@ impl Panel {
             refused_credentials: kiosk.credentials_refusal_by_backend(),
             sandbox,
             kiosk_mode: self.active_kiosk_mode_view(),
-            display: self.appearance_and_language_settings(),
+            display: self.current_appearance_and_language(),
             monitors,
             languages: LANGUAGES.map(str::to_owned).to_vec(),
             keep_hours: file.current_settings().keep_hours,

@@ -121,7 +121,7 @@ pub(super) fn validate_and_trim_display_settings(
     for (what, texts, most) in
         [("attract_text", &attract_text, MAX_ATTRACT_CHARS), ("consent", &consent, MAX_CONSENT_CHARS)]
     {
-        for (language, text) in texts.iter() {
+        for (language, text) in texts.iter_texts_by_language() {
             if !LANGUAGES.contains(&language) {
                 return unfit(format!("the language of `{what}` must be {}", one_of(language)));
             }

@@ -16,7 +16,7 @@ impl LocalizedTextView {
     }
 
     /// Each language with its text.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub fn iter_texts_by_language(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(language, text)| (language.as_str(), text.as_str()))
     }
 
@@ -27,7 +27,7 @@ impl LocalizedTextView {
 
     /// The language whose text is exactly `words`, if there is one.
     pub fn find_language_by_full_text(&self, words: &str) -> Option<&str> {
-        self.iter().find(|(_, text)| *text == words).map(|(language, _)| language)
+        self.iter_texts_by_language().find(|(_, text)| *text == words).map(|(language, _)| language)
     }
 
     /// Trims every text, and removes empty ones.
@@ -52,7 +52,7 @@ mod tests {
     #[test]
     fn empty_texts_are_removed() {
         let texts: LocalizedTextView = [("de", " Hallo\n"), ("fr", " \n ")].into_iter().collect();
-        assert_eq!(texts.iter().collect::<Vec<_>>(), [("de", "Hallo")]);
+        assert_eq!(texts.iter_texts_by_language().collect::<Vec<_>>(), [("de", "Hallo")]);
         assert_eq!((texts.text_in_exact_language("de"), texts.text_in_exact_language("fr")), (Some("Hallo"), None));
         assert!(LocalizedTextView::from_iter([("en", "")]).is_empty());
         let sent: LocalizedTextView = serde_json::from_str(r#"{"en":"","ja":" はい "}"#).expect("texts");

@@ -185,7 +185,7 @@ impl CheckedReportFiles {
     fn check_report_files(options: &LoadOptions) -> Result<Self, CommandFailure> {
         let check = |path: Option<&Path>, flag: &str| {
             let checked = path.map(|path| {
-                DeferredOutputFile::check_output_file(path, OutputFileReadPermission::Default)
+                DeferredOutputFile::check_output_file_can_be_written(path, OutputFileReadPermission::Default)
                     .map_err(|error| CommandFailure::usage_error(format!("{flag} {}: {error}", path.display())))
             });
             checked.transpose()

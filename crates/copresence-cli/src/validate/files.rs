@@ -27,8 +27,11 @@ impl CheckedReportFiles {
         let check = |path: Option<&Path>, flag: &str, readers: OutputFileReadPermission| {
             let refused =
                 |path: &Path, error| CommandFailure::usage_error(format!("{flag} {}: {error}", path.display()));
-            path.map(|path| DeferredOutputFile::check_output_file(path, readers).map_err(|error| refused(path, error)))
-                .transpose()
+            path.map(|path| {
+                DeferredOutputFile::check_output_file_can_be_written(path, readers)
+                    .map_err(|error| refused(path, error))
+            })
+            .transpose()
         };
         Ok(Self {
             report: check(options.report.as_deref(), "--report", OutputFileReadPermission::OwnerOnly)?,

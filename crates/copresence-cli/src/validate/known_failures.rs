@@ -26,8 +26,9 @@ impl KnownFailures {
                 let refused = |error: &dyn std::fmt::Display| {
                     CommandFailure::usage_error(format!("--write-expected {}: {error}", path.display()))
                 };
-                let file = DeferredOutputFile::check_output_file(path, OutputFileReadPermission::Default)
-                    .map_err(|error| refused(&error))?;
+                let file =
+                    DeferredOutputFile::check_output_file_can_be_written(path, OutputFileReadPermission::Default)
+                        .map_err(|error| refused(&error))?;
                 let present =
                     if path.is_file() { Some(read_known_failures_file(path, "--write-expected")?) } else { None };
                 (present, Some(file))
@@ -38,7 +39,7 @@ impl KnownFailures {
     }
 
     /// The policy by which verdicts are shown while the run is in progress.
-    pub(super) fn failure_policy(&self) -> &FailurePolicy {
+    pub(super) fn live_output_failure_policy(&self) -> &FailurePolicy {
         &self.policy
     }
 

@@ -39,7 +39,7 @@ pub(crate) async fn run_validate_command(
         return passport::run_verify_passport(common, path, &options);
     }
     let known_failures = KnownFailures::load_known_failures(&options)?;
-    let renderer = ValidateRenderer::new(common, known_failures.failure_policy().clone());
+    let renderer = ValidateRenderer::new(common, known_failures.live_output_failure_policy().clone());
     if let [first, second] = options.compare.as_slice() {
         return compare::print_differences_of_reports_or_runs(common, &options, &renderer, first, second).await;
     }

@@ -32,7 +32,7 @@ impl PassportToWrite {
     /// Checks the file of `--passport` and loads the key. `None` without `--passport`.
     pub(super) fn check_passport_path_and_load_key(options: &ValidateOptions) -> Result<Option<Self>, CommandFailure> {
         let Some(path) = &options.passport else { return Ok(None) };
-        let file = DeferredOutputFile::check_output_file(path, OutputFileReadPermission::Default)
+        let file = DeferredOutputFile::check_output_file_can_be_written(path, OutputFileReadPermission::Default)
             .map_err(|error| CommandFailure::usage_error(format!("--passport {}: {error}", path.display())))?;
         Ok(Some(Self { file, key: load_signing_key_or_store_new()? }))
     }
@@ -152,7 +152,8 @@ fn describe_verdict(
             format!("Outdated: {}", describe_requirement_changes(difference, verified))
         }
         (Some(PassportProblem::CheckFailed), _) => {
-            let failed: Vec<_> = verified.failed_checks(options.fail_on).map(|check| check.id.as_str()).collect();
+            let failed: Vec<_> =
+                verified.failed_checks_of_level_or_stricter(options.fail_on).map(|check| check.id.as_str()).collect();
             format!("Valid, but the backend failed {}", list_first_names(&failed))
         }
         _ => format!(
@@ -229,7 +230,7 @@ fn print_verification(verified: &PassportVerification, verdict: &str, options: &
         coverage.judgeable_requirement_count(),
         coverage.judged_requirements_percent()
     ));
-    for check in verified.failed_checks(Level::Should) {
+    for check in verified.failed_checks_of_level_or_stricter(Level::Should) {
         line(format!(
             "{:<8} {} {}: {}",
             check.verdict.verdict_word_for_level(check.level),
@@ -253,7 +254,8 @@ fn verification_to_json(
     let differences: Vec<_> = differences
         .map(|difference| json!({"check": difference.check, "signed": difference.before, "now": difference.after}))
         .collect();
-    let failed: Vec<_> = verified.failed_checks(Level::Should).map(|check| check.id.as_str()).collect();
+    let failed: Vec<_> =
+        verified.failed_checks_of_level_or_stricter(Level::Should).map(|check| check.id.as_str()).collect();
     let table = verified.table_difference.as_ref().map(|table| {
         json!({"signed_version": table.signed_version, "present_version": table.present_version,
             "added": table.added, "changed": table.changed, "removed": table.removed})

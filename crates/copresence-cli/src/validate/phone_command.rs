@@ -112,7 +112,7 @@ impl InvitationDisplay for CommandInvitationDisplay {
     /// Does nothing at the end of an invitation: the command runs on, because it may have to clean up.
     fn end_invitation(&self) {}
 
-    fn wait_for_invitation_skip(&self) -> BoxFuture<'_, InvitationEndWithoutAvatar> {
+    fn wait_for_end_without_avatar(&self) -> BoxFuture<'_, InvitationEndWithoutAvatar> {
         Box::pin(async {
             let mut failures = self.failure.subscribe();
             // Cannot fail: `self` keeps the sender alive.

@@ -71,8 +71,8 @@ impl InvitationDisplay for TerminalInvitationDisplay {
         self.said.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    fn wait_for_invitation_skip(&self) -> BoxFuture<'_, InvitationEndWithoutAvatar> {
-        self.skip.wait_for_invitation_skip()
+    fn wait_for_end_without_avatar(&self) -> BoxFuture<'_, InvitationEndWithoutAvatar> {
+        self.skip.wait_for_end_without_avatar()
     }
 
     fn sleep_real_time(&self, time: Duration) -> BoxFuture<'_, ()> {

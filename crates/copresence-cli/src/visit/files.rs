@@ -35,8 +35,9 @@ impl QrFile {
         match extension.as_str() {
             "svg" | "png" => {
                 // The code holds a live token.
-                let file = DeferredOutputFile::check_output_file(path, OutputFileReadPermission::OwnerOnly)
-                    .map_err(|error| CommandFailure::usage_error(format!("--qr {}: {error}", path.display())))?;
+                let file =
+                    DeferredOutputFile::check_output_file_can_be_written(path, OutputFileReadPermission::OwnerOnly)
+                        .map_err(|error| CommandFailure::usage_error(format!("--qr {}: {error}", path.display())))?;
                 Ok(Self { file, svg: extension == "svg" })
             }
             _ => Err(CommandFailure::usage_error(format!(
@@ -78,7 +79,7 @@ pub(super) struct HarFile {
 impl HarFile {
     /// Checks that the HAR file can be written, and creates the recorder for it. The file is written later.
     pub(super) fn check_path_and_create_recorder(path: &Path) -> Result<Self, CommandFailure> {
-        let file = DeferredOutputFile::check_output_file(path, OutputFileReadPermission::OwnerOnly)
+        let file = DeferredOutputFile::check_output_file_can_be_written(path, OutputFileReadPermission::OwnerOnly)
             .map_err(|error| CommandFailure::usage_error(format!("--har {}: {error}", path.display())))?;
         Ok(Self { file, shared_har_recorder: Arc::new(HarRecorder::new(EXCHANGES)) })
     }

@@ -318,8 +318,13 @@ impl<'a> RecoveryPassContext<'a> {
 
     /// Postpones a visit of which nothing was tried: this is not counted as an attempt. Without a next time, it would be
     /// due again at once.
-    async fn postpone_without_attempt(&self, id: &VisitId, attempts: u32, (why, exit): Unavailable) -> RecoveryOutcome {
-        let next = schedule::next_time_without_attempt(self.clock.wall_clock_time());
+    async fn postpone_when_nothing_tried(
+        &self,
+        id: &VisitId,
+        attempts: u32,
+        (why, exit): Unavailable,
+    ) -> RecoveryOutcome {
+        let next = schedule::next_time_when_nothing_tried(self.clock.wall_clock_time());
         if let Err(error) = self.data_store.journal.record_next_recovery_attempt(id, attempts, next).await {
             tracing::warn!(%error, visit = %id, "cannot journal the next recovery");
         }
@@ -338,7 +343,7 @@ impl<'a> RecoveryPassContext<'a> {
             Err(StoreError::VisitLocked { .. }) => RecoveryOutcome::InUse,
             Err(error) => {
                 let attempts = unfinished.visit.recovery_attempts;
-                self.postpone_without_attempt(id, attempts, (error.to_string(), 2)).await
+                self.postpone_when_nothing_tried(id, attempts, (error.to_string(), 2)).await
             }
             Ok(visit_lock) => self.resume_visit(unfinished, visit_lock).await,
         };
@@ -360,21 +365,21 @@ impl<'a> RecoveryPassContext<'a> {
         let (context, unavailable) = match self.find_context_unless_unreachable(&unfinished) {
             Ok(context) => (context, None),
             Err(unavailable) if !is_too_old => {
-                return self.postpone_without_attempt(&id, attempts, unavailable).await;
+                return self.postpone_when_nothing_tried(&id, attempts, unavailable).await;
             }
             Err((why, exit)) => {
                 // The token is abandoned without asking its backend.
                 unfinished.token = None;
                 match (self.find_context_for)(&unfinished) {
                     Ok(context) => (context, Some(why)),
-                    Err(_) => return self.postpone_without_attempt(&id, attempts, (why, exit)).await,
+                    Err(_) => return self.postpone_when_nothing_tried(&id, attempts, (why, exit)).await,
                 }
             }
         };
         let redeems = token.is_some() && unavailable.is_none();
         let past = match journalled.reopen_visit_and_complete_redeems(&context, &unfinished, token).await {
             Ok(past) => past,
-            Err(error) => return self.postpone_without_attempt(&id, attempts, (error.to_string(), 2)).await,
+            Err(error) => return self.postpone_when_nothing_tried(&id, attempts, (error.to_string(), 2)).await,
         };
         let why_closed = nothing_to_recover_reason(&unfinished);
         let is_closed = past.token.is_none() && past.response.is_none();

@@ -79,7 +79,7 @@ fn pause_after_attempts(attempts: u32) -> SignedDuration {
 }
 
 /// The time of the next recovery of a visit for which nothing could be tried.
-pub(super) fn next_time_without_attempt(now: Timestamp) -> Timestamp {
+pub(super) fn next_time_when_nothing_tried(now: Timestamp) -> Timestamp {
     now.saturating_add(PAUSE_WITHOUT_ATTEMPT).unwrap_or(Timestamp::MAX)
 }
 

@@ -9,10 +9,10 @@
 //! ([`DownloadErrorKind::TargetNotAllowed`]) is left to a later run, because the profile can allow it.
 
 use super::download_coordinator::RetryDecision;
+use super::file_download::{AttemptError, FileDownload, is_caused_by_range, is_caused_by_response};
 use super::file_request::{DownloadRequest, FileFailure, FileFailureKind};
-use super::file_urls::{FileUrls, UrlChoice};
+use super::file_urls::{FileUrlKind, FileUrls};
 use super::finish_file::{ContentDefect, FinishError, check_received_file_content, finish_received_file};
-use super::receive_file::{AttemptError, FileDownload, is_caused_by_range, is_caused_by_response};
 use super::{VisitContext, block_in_place};
 use crate::events::EventKind;
 use copresence_client::{DownloadError, DownloadErrorKind, RedirectCookies};
@@ -260,7 +260,7 @@ impl FileDownload<'_> {
                 self.urls.prefer_url_after_failure(choice, has_progress);
             }
             let is_unchanged_in_this_run = failure.would_fail_until_settings_change()
-                && (choice == UrlChoice::OneTime || !self.urls.has_alternative_to(choice));
+                && (choice == FileUrlKind::OneTime || !self.urls.has_alternative_to(choice));
             let failure = RetryableFailure::from(&failure);
             let why = failure.why;
             let (index, has_response) = (self.file.index, failure.has_response);
@@ -295,10 +295,10 @@ impl FileDownload<'_> {
     ///
     /// # Errors
     /// The file is lost, or its bytes are missing on disk: no other URL is left.
-    async fn record_refusal(&mut self, choice: UrlChoice, refused: &DownloadError) -> Result<(), FileFailure> {
+    async fn record_refusal(&mut self, choice: FileUrlKind, refused: &DownloadError) -> Result<(), FileFailure> {
         let refusal = self.urls.record_refusal_returning_loss(choice, refused.to_string());
         let Some(refusal) = refusal else {
-            if choice == UrlChoice::RedirectTarget {
+            if choice == FileUrlKind::RedirectTarget {
                 self.journal_redirect_target().await;
             }
             return Ok(());
@@ -330,7 +330,7 @@ impl FileDownload<'_> {
         kept: &mut Option<PartialFile>,
         mut partial: PartialFile,
         skips_range: bool,
-        choice: UrlChoice,
+        choice: FileUrlKind,
         fruitless: u32,
     ) -> Result<CompleteFile, AttemptError> {
         let offset = partial.resume_offset();

@@ -16,7 +16,7 @@ const REFUSALS_WITHOUT_CODE_AS_PROOF: u32 = 3;
 
 /// One of the two URLs of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum UrlChoice {
+pub(super) enum FileUrlKind {
     /// The one-time URL of the delivery.
     OneTime,
     /// Where the one-time URL last redirected.
@@ -42,16 +42,16 @@ impl<'a> FileUrls<'a> {
     }
 
     /// The URL to request next.
-    pub(super) fn choose_next_url(&self) -> UrlChoice {
+    pub(super) fn choose_next_url(&self) -> FileUrlKind {
         let requests_target =
             self.redirect_target.is_some() && (self.prefers_target || self.one_time_refusal.is_some());
-        if requests_target { UrlChoice::RedirectTarget } else { UrlChoice::OneTime }
+        if requests_target { FileUrlKind::RedirectTarget } else { FileUrlKind::OneTime }
     }
 
     /// The chosen URL.
-    pub(super) fn chosen_url(&self, choice: UrlChoice) -> &DownloadUrl {
+    pub(super) fn chosen_url(&self, choice: FileUrlKind) -> &DownloadUrl {
         match (choice, &self.redirect_target) {
-            (UrlChoice::RedirectTarget, Some(target)) => target,
+            (FileUrlKind::RedirectTarget, Some(target)) => target,
             _ => self.one_time,
         }
     }
@@ -71,35 +71,35 @@ impl<'a> FileUrls<'a> {
     }
 
     /// Whether the file may be available at the other URL.
-    pub(super) fn has_alternative_to(&self, choice: UrlChoice) -> bool {
+    pub(super) fn has_alternative_to(&self, choice: FileUrlKind) -> bool {
         match choice {
-            UrlChoice::OneTime => self.redirect_target.is_some(),
-            UrlChoice::RedirectTarget => self.one_time_refusal.is_none(),
+            FileUrlKind::OneTime => self.redirect_target.is_some(),
+            FileUrlKind::RedirectTarget => self.one_time_refusal.is_none(),
         }
     }
 
     /// Counts a refusal of a URL. Returns whether it is proved that the URL is refused. `states_code` says whether the
     /// response states a code of the file server.
-    pub(super) fn count_refusal_and_check_if_url_is_lost(&mut self, choice: UrlChoice, states_code: bool) -> bool {
+    pub(super) fn count_refusal_and_check_if_url_is_lost(&mut self, choice: FileUrlKind, states_code: bool) -> bool {
         let count = &mut self.refusals[choice as usize];
         *count += 1;
         *count >= if states_code { REFUSALS_WITH_CODE_AS_PROOF } else { REFUSALS_WITHOUT_CODE_AS_PROOF }
     }
 
     /// Starts the count of refusals again, after another response of the URL.
-    pub(super) fn reset_refusal_count(&mut self, choice: UrlChoice) {
+    pub(super) fn reset_refusal_count(&mut self, choice: FileUrlKind) {
         self.refusals[choice as usize] = 0;
     }
 
     /// Records that it is proved that the server refuses a URL. Returns the reason for the file's loss if no URL is left.
-    pub(super) fn record_refusal_returning_loss(&mut self, choice: UrlChoice, why: String) -> Option<String> {
+    pub(super) fn record_refusal_returning_loss(&mut self, choice: FileUrlKind, why: String) -> Option<String> {
         match choice {
-            UrlChoice::OneTime if self.redirect_target.is_some() => {
+            FileUrlKind::OneTime if self.redirect_target.is_some() => {
                 self.one_time_refusal = Some(why);
                 None
             }
-            UrlChoice::OneTime => Some(why),
-            UrlChoice::RedirectTarget => {
+            FileUrlKind::OneTime => Some(why),
+            FileUrlKind::RedirectTarget => {
                 self.redirect_target = None;
                 self.reset_refusal_count(choice);
                 self.one_time_refusal.take().map(|refusal| format!("{refusal}; {why}"))
@@ -109,8 +109,8 @@ impl<'a> FileUrls<'a> {
 
     /// Chooses the URL of the next request after a failed one: the redirect target if the request brought bytes,
     /// otherwise the URL that was not requested.
-    pub(super) fn prefer_url_after_failure(&mut self, choice: UrlChoice, has_progress: bool) {
-        self.prefers_target = choice == UrlChoice::OneTime || has_progress;
+    pub(super) fn prefer_url_after_failure(&mut self, choice: FileUrlKind, has_progress: bool) {
+        self.prefers_target = choice == FileUrlKind::OneTime || has_progress;
     }
 }
 
@@ -127,20 +127,20 @@ mod tests {
         let one_time = url("https://a.test/once");
         let mut urls = FileUrls::new(&one_time, None);
         let mut requested = urls.choose_next_url();
-        assert_eq!(requested, UrlChoice::OneTime);
+        assert_eq!(requested, FileUrlKind::OneTime);
         assert!(urls.set_redirect_target_if_new(url("https://b.test/file")));
-        for expected in [UrlChoice::RedirectTarget, UrlChoice::OneTime, UrlChoice::RedirectTarget] {
+        for expected in [FileUrlKind::RedirectTarget, FileUrlKind::OneTime, FileUrlKind::RedirectTarget] {
             urls.prefer_url_after_failure(requested, false);
             requested = urls.choose_next_url();
             assert_eq!(requested, expected);
         }
-        urls.prefer_url_after_failure(UrlChoice::RedirectTarget, true);
-        assert_eq!(urls.choose_next_url(), UrlChoice::RedirectTarget, "it brought bytes");
-        assert_eq!(urls.record_refusal_returning_loss(UrlChoice::OneTime, "gone".to_owned()), None);
-        urls.prefer_url_after_failure(UrlChoice::RedirectTarget, false);
-        assert_eq!(urls.choose_next_url(), UrlChoice::RedirectTarget, "the only one that was not refused");
-        assert!(!urls.has_alternative_to(UrlChoice::RedirectTarget));
-        let why = urls.record_refusal_returning_loss(UrlChoice::RedirectTarget, "expired".to_owned());
+        urls.prefer_url_after_failure(FileUrlKind::RedirectTarget, true);
+        assert_eq!(urls.choose_next_url(), FileUrlKind::RedirectTarget, "it brought bytes");
+        assert_eq!(urls.record_refusal_returning_loss(FileUrlKind::OneTime, "gone".to_owned()), None);
+        urls.prefer_url_after_failure(FileUrlKind::RedirectTarget, false);
+        assert_eq!(urls.choose_next_url(), FileUrlKind::RedirectTarget, "the only one that was not refused");
+        assert!(!urls.has_alternative_to(FileUrlKind::RedirectTarget));
+        let why = urls.record_refusal_returning_loss(FileUrlKind::RedirectTarget, "expired".to_owned());
         assert_eq!(why.as_deref(), Some("gone; expired"));
     }
 
@@ -148,14 +148,14 @@ mod tests {
     fn a_url_is_refused_after_two_responses_with_a_code_or_three_in_a_row() {
         let one_time = url("https://a.test/once");
         let mut urls = FileUrls::new(&one_time, Some(url("https://b.test/file")));
-        assert!(!urls.count_refusal_and_check_if_url_is_lost(UrlChoice::OneTime, true));
+        assert!(!urls.count_refusal_and_check_if_url_is_lost(FileUrlKind::OneTime, true));
         assert!(
-            !urls.count_refusal_and_check_if_url_is_lost(UrlChoice::RedirectTarget, true),
+            !urls.count_refusal_and_check_if_url_is_lost(FileUrlKind::RedirectTarget, true),
             "each URL has its own count"
         );
-        assert!(urls.count_refusal_and_check_if_url_is_lost(UrlChoice::OneTime, true));
-        urls.reset_refusal_count(UrlChoice::OneTime);
-        let proofs = [(); 3].map(|()| urls.count_refusal_and_check_if_url_is_lost(UrlChoice::OneTime, false));
+        assert!(urls.count_refusal_and_check_if_url_is_lost(FileUrlKind::OneTime, true));
+        urls.reset_refusal_count(FileUrlKind::OneTime);
+        let proofs = [(); 3].map(|()| urls.count_refusal_and_check_if_url_is_lost(FileUrlKind::OneTime, false));
         assert_eq!(proofs, [false, false, true]);
     }
 
@@ -164,9 +164,12 @@ mod tests {
         let one_time = url("https://a.test/once");
         let mut urls = FileUrls::new(&one_time, Some(url("https://b.test/file")));
         assert_eq!(urls.chosen_url(urls.choose_next_url()), &url("https://b.test/file"), "as an earlier run left it");
-        assert_eq!(urls.record_refusal_returning_loss(UrlChoice::RedirectTarget, "expired".to_owned()), None);
-        assert_eq!((urls.choose_next_url(), urls.redirect_target()), (UrlChoice::OneTime, None));
+        assert_eq!(urls.record_refusal_returning_loss(FileUrlKind::RedirectTarget, "expired".to_owned()), None);
+        assert_eq!((urls.choose_next_url(), urls.redirect_target()), (FileUrlKind::OneTime, None));
         assert!(!urls.set_redirect_target_if_new(one_time.clone()), "a redirect to itself");
-        assert_eq!(urls.record_refusal_returning_loss(UrlChoice::OneTime, "gone".to_owned()).as_deref(), Some("gone"));
+        assert_eq!(
+            urls.record_refusal_returning_loss(FileUrlKind::OneTime, "gone".to_owned()).as_deref(),
+            Some("gone")
+        );
     }
 }

@@ -225,7 +225,7 @@ fn parse_delivery_with_complete_list(body: &[u8], redeem_url: Option<&Url>) -> O
     let specified = match RedeemResponse::parse(body) {
         Ok(RedeemResponse::Ready(delivery)) => Some(delivery),
         Ok(RedeemResponse::NotReady { .. }) => None,
-        Err(_) => DeliveredExports::parse_delivery_from_closed_list(body),
+        Err(_) => DeliveredExports::parse_complete_list_in_broken_body(body),
     };
     let unusual = redeem_url.and_then(|url| DeliveredExports::find_delivery_in_unusual_shape(body, url));
     let count = |delivery: &DeliveredExports| delivery.exports.len();

@@ -336,3 +336,8 @@ pub(crate) fn png(bytes: usize) -> Vec<u8> {
     file.extend(end);
     file
 }
+
+/// What a captive portal, or a file server with an error, sends in place of a file.
+pub(crate) fn html_page() -> Response {
+    Response::file(b"<!doctype html><title>Log in</title>")
+}

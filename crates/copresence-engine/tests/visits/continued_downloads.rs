@@ -1,14 +1,12 @@
 //! Downloads that are continued by range: the last bytes on the disk are requested again and compared.
 
 use super::backend::{Request, Response, glb};
-use super::earlier_visits::recover_fixture_visits;
-use super::fixture::{Fixture, REDEEM_PATH, manifest};
-use super::recover::journal_planned_visit;
+use super::earlier_visits::{journal_planned_visit, recover_fixture_visits};
+use super::fixture::{ETAG, Fixture, manifest, range_starts, visit};
 use copresence_engine::Outcome;
 use copresence_engine::recovery::RecoveryOutcome;
 use std::path::Path;
 
-const ETAG: &str = "etag";
 /// Bytes that are compared.
 const OVERLAP: usize = 4096;
 /// Bytes that were received before the connection failed.
@@ -22,20 +20,9 @@ fn file() -> Vec<u8> {
 async fn run_visit(
     answer: impl Fn(usize, &Request) -> Response + Send + Sync + 'static,
 ) -> (Fixture, std::path::PathBuf) {
-    let fixture = Fixture::new(move |nth, ask| match ask.path.as_str() {
-        REDEEM_PATH => ask.ready_response(&[("glb", "one")]),
-        "/files/one" => answer(nth, ask),
-        _ => Response::default(),
-    })
-    .await;
-    let ended = fixture.run_visit().await;
+    let (fixture, ended) = visit("glb", answer).await;
     assert_eq!(ended.outcome, Outcome::Saved);
     (fixture, ended.directory.expect("a folder"))
-}
-
-fn range_starts(fixture: &Fixture) -> Vec<usize> {
-    let asked = fixture.backend.requests();
-    asked.iter().filter(|ask| ask.path == "/files/one").map(Request::range_start).collect()
 }
 
 fn note_codes(directory: &Path) -> Vec<String> {

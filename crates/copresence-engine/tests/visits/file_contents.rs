@@ -1,8 +1,8 @@
 //! Files that are encoded, longer than their content, or of an unexpected format: kept with a note, unless they are an
 //! error page or truncated.
 
-use super::backend::{Request, Response, glb};
-use super::fixture::{Fixture, REDEEM_PATH, file_names, manifest};
+use super::backend::{Response, glb};
+use super::fixture::{Fixture, REDEEM_PATH, file_names, manifest, range_starts, visit};
 use copresence_engine::Outcome;
 use copresence_engine::events::EventKind;
 use copresence_engine::history::FileState;
@@ -12,20 +12,6 @@ use flate2::write::{GzEncoder, ZlibEncoder};
 use std::io::Write as _;
 
 const CODING: &str = "content-encoding";
-
-async fn visit(
-    export_type: &'static str,
-    file: impl Fn(usize, &Request) -> Response + Send + Sync + 'static,
-) -> (Fixture, VisitResult) {
-    let fixture = Fixture::new(move |nth, ask| match ask.path.as_str() {
-        REDEEM_PATH => ask.ready_response(&[(export_type, "one")]),
-        "/files/one" => file(nth, ask),
-        _ => Response::default(),
-    })
-    .await;
-    let ended = fixture.run_visit().await;
-    (fixture, ended)
-}
 
 /// The saved bytes and the codes of their notes, which are the same in event, manifest and journal.
 async fn saved(fixture: &Fixture, ended: &VisitResult) -> (Vec<u8>, Vec<String>) {
@@ -95,9 +81,7 @@ async fn an_interrupted_encoded_file_resumes_at_its_encoded_offset() {
     .await;
     let (bytes, notes) = saved(&fixture, &ended).await;
     assert!(bytes == glb(50_000) && notes == ["content_encoding_removed"]);
-    let asked: Vec<_> =
-        fixture.backend.requests().iter().filter(|r| r.path == "/files/one").map(Request::range_start).collect();
-    assert_eq!(asked, [0, first]);
+    assert_eq!(range_starts(&fixture), [0, first]);
     let totals: Vec<_> = fixture
         .events()
         .into_iter()

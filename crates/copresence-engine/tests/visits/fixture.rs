@@ -6,7 +6,7 @@ use copresence_engine::events::{EventKind, VisitEvent};
 use copresence_engine::profile::{Profile, Profiles};
 use copresence_engine::runner::{EventSink, VisitConfig, VisitContext, VisitResult, run_visit};
 use copresence_engine::setup::{DataStore, ProfileOrSandboxBackend, VisitOverrides, build_config_using_visit_history};
-use copresence_engine::{Credentials, NoRecorder, install_crypto_provider};
+use copresence_engine::{Credentials, NoRecorder, Outcome, install_crypto_provider};
 use copresence_protocol::{ApiKey, SessionToken};
 use copresence_store::{DetailedVisitRecord, Manifest};
 use std::path::{Path, PathBuf};
@@ -20,6 +20,8 @@ pub(crate) const API_KEY: &str = "planted-api-key";
 pub(crate) const SESSION_TOKEN: &str = "planted-session-token";
 pub(crate) const REDEEM_PATH: &str = "/redeemExportToken";
 pub(crate) const GENERATE_PATH: &str = "/generateExportToken";
+pub(crate) const ETAG: &str = "etag";
+pub(crate) const SHORT_PATIENCE: Duration = Duration::from_millis(300);
 
 pub(crate) struct Fixture {
     pub(crate) root: tempfile::TempDir,
@@ -35,6 +37,19 @@ impl Fixture {
     pub(crate) async fn new(script: impl Fn(usize, &Request) -> Response + Send + Sync + 'static) -> Self {
         let root = tempfile::tempdir().expect("a folder");
         Self::with_root(root, Backend::start(script).await)
+    }
+
+    /// A backend that delivers one file of this type. `answer` answers the n-th request for it.
+    pub(crate) async fn with_one_file(
+        export_type: &'static str,
+        answer: impl Fn(usize, &Request) -> Response + Send + Sync + 'static,
+    ) -> Self {
+        Self::new(move |nth, ask| match ask.path.as_str() {
+            REDEEM_PATH => ask.ready_response(&[(export_type, "one")]),
+            "/files/one" => answer(nth, ask),
+            _ => Response::default(),
+        })
+        .await
     }
 
     pub(crate) fn with_root(root: tempfile::TempDir, backend: Backend) -> Self {
@@ -94,6 +109,15 @@ impl Fixture {
     pub(crate) async fn spawn_visit(&self) -> (tokio::task::JoinHandle<VisitResult>, CancellationToken) {
         let interrupt = CancellationToken::new();
         (tokio::spawn(run_visit(self.visit_config().await, self.visit_context(), interrupt.clone())), interrupt)
+    }
+
+    /// One visit that is interrupted at its first event of this name.
+    pub(crate) async fn run_visit_until_event(&self, name: &'static str) -> VisitResult {
+        let mut events = self.watch_event_names();
+        let (visit, interrupt) = self.spawn_visit().await;
+        events.wait_for(|names| names.contains(&name)).await.expect("it runs");
+        interrupt.cancel();
+        visit.await.expect("no panic")
     }
 
     pub(crate) fn events(&self) -> Vec<EventKind> {
@@ -178,4 +202,60 @@ pub(crate) fn file_names(folder: &Path) -> Vec<String> {
     let mut names: Vec<_> = entries.map(name).collect();
     names.sort();
     names
+}
+
+/// A visit whose only file is answered by a script, and what of it was asked.
+pub(crate) async fn visit(
+    export_type: &'static str,
+    file: impl Fn(usize, &Request) -> Response + Send + Sync + 'static,
+) -> (Fixture, VisitResult) {
+    let fixture = Fixture::with_one_file(export_type, file).await;
+    let ended = fixture.run_visit().await;
+    (fixture, ended)
+}
+
+/// As [`visit`], with little patience.
+pub(crate) async fn impatient_visit(
+    file: impl Fn(usize, &Request) -> Response + Send + Sync + 'static,
+) -> (Fixture, VisitResult) {
+    let fixture = Fixture::with_one_file("glb", file).await;
+    let ended = fixture.run_visit_with_limits(|limits| limits.patience = SHORT_PATIENCE).await;
+    (fixture, ended)
+}
+
+pub(crate) fn asked(fixture: &Fixture) -> Vec<Request> {
+    fixture.backend.requests().into_iter().filter(|ask| ask.path == "/files/one").collect()
+}
+
+/// The offsets at which the file was requested.
+pub(crate) fn range_starts(fixture: &Fixture) -> Vec<usize> {
+    asked(fixture).iter().map(Request::range_start).collect()
+}
+
+pub(crate) fn saved(ended: &VisitResult, name: &str) -> Vec<u8> {
+    assert_eq!(ended.outcome, Outcome::Saved);
+    std::fs::read(ended.directory.as_ref().expect("a folder").join(name)).expect("saved")
+}
+
+/// The incomplete folder and why its file is missing.
+pub(crate) fn incomplete(fixture: &Fixture, ended: &VisitResult) -> (PathBuf, String) {
+    assert_eq!(ended.outcome.exit_code(), 7, "{ended:?}");
+    let directory = ended.directory.clone().expect("what came is kept");
+    assert!(directory.starts_with(fixture.data_store.data.incomplete_avatars_path()));
+    assert!(file_names(&fixture.out_dir()).is_empty(), "nothing incomplete stands among the avatars");
+    let manifest = manifest(&directory);
+    assert!(!manifest.complete && manifest.files.is_empty());
+    (directory, manifest.missing[0].reason.clone())
+}
+
+/// Checks that a visit ended for now, with everything kept, and returns its message.
+pub(crate) async fn interrupted(fixture: &Fixture, ended: &VisitResult) -> String {
+    let Outcome::DownloadInterrupted(why) = &ended.outcome else { panic!("{ended:?}") };
+    assert_eq!((ended.outcome.exit_code(), ended.outcome.error_code()), (6, "download_interrupted"));
+    assert_eq!(ended.directory, None, "nothing is set aside as incomplete");
+    let visit = fixture.only_visit().await.visit;
+    assert!(visit.is_unfinished);
+    assert_eq!(visit.ending.expect("ended").visit_state, "saving");
+    assert!(why.contains("avatar.glb: ") && why.contains("127.0.0.1:"), "file and server are named: {why}");
+    why.clone()
 }

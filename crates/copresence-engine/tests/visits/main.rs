@@ -1,22 +1,30 @@
 //! Visits against a scripted backend: each test writes every response, and where the connection breaks.
 
 mod backend;
+mod changed_files;
 mod complete_visit;
 mod continued_downloads;
-mod downloads;
 mod earlier_visits;
 mod failing_journal;
 mod file_contents;
+mod file_server_outages;
 mod fixture;
 mod forget;
 mod free_space;
+mod incomplete_contents;
 mod masking;
 mod network_cases;
 mod partial_delivery;
 mod recover;
+mod recovered_downloads;
+mod recovery_schedule;
 mod redeem;
+mod redirected_downloads;
+mod refused_urls;
 mod restart;
+mod resumed_downloads;
 mod secrets;
+mod several_files;
 mod stated_digests;
 mod token_retention;
 mod unusual_deliveries;

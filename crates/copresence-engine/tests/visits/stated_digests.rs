@@ -1,7 +1,7 @@
 //! Digests that the file server states: bytes with another one are requested again, and never lost by it.
 
 use super::backend::{Request, Response, glb};
-use super::fixture::{Fixture, REDEEM_PATH, manifest};
+use super::fixture::{manifest, visit};
 use copresence_engine::Outcome;
 use copresence_store::Sha256Digest;
 
@@ -26,13 +26,7 @@ fn with_digest(response: Response) -> Response {
 
 /// Saves a file that is answered by a script. Returns its content, its notes, and the number of requests.
 async fn save(answer: impl Fn(usize, &Request) -> Response + Send + Sync + 'static) -> (Vec<u8>, Vec<String>, usize) {
-    let fixture = Fixture::new(move |nth, ask| match ask.path.as_str() {
-        REDEEM_PATH => ask.ready_response(&[("blendshapes", "one")]),
-        "/files/one" => answer(nth, ask),
-        _ => Response::default(),
-    })
-    .await;
-    let ended = fixture.run_visit().await;
+    let (fixture, ended) = visit("blendshapes", answer).await;
     assert_eq!(ended.outcome, Outcome::Saved);
     let directory = ended.directory.expect("a folder");
     let saved = &manifest(&directory).files[0];
@@ -59,22 +53,19 @@ async fn bytes_with_another_digest_are_requested_again() {
 /// The structure of a format with an end is whole, so a second request that fails must not make the damaged bytes count.
 #[tokio::test]
 async fn a_damaged_glb_is_requested_until_its_bytes_come() {
-    let fixture = Fixture::new(move |nth, ask| match ask.path.as_str() {
-        REDEEM_PATH => ask.ready_response(&[("glb", "one")]),
-        "/files/one" if nth == 2 => Response::no_response(),
-        "/files/one" => {
-            let digest = Sha256Digest::sha256_of_bytes(&glb(5000));
-            let digest = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, digest.as_bytes());
-            let mut bytes = glb(5000);
-            if nth == 1 {
-                *bytes.last_mut().expect("a byte") ^= 1;
-            }
-            Response::file(&bytes).with_header("repr-digest", format!("sha-256=:{digest}:"))
+    let (fixture, ended) = visit("glb", move |nth, _| {
+        if nth == 2 {
+            return Response::no_response();
         }
-        _ => Response::default(),
+        let digest = Sha256Digest::sha256_of_bytes(&glb(5000));
+        let digest = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, digest.as_bytes());
+        let mut bytes = glb(5000);
+        if nth == 1 {
+            *bytes.last_mut().expect("a byte") ^= 1;
+        }
+        Response::file(&bytes).with_header("repr-digest", format!("sha-256=:{digest}:"))
     })
     .await;
-    let ended = fixture.run_visit().await;
     assert_eq!(ended.outcome, Outcome::Saved);
     let directory = ended.directory.expect("a folder");
     let saved = &manifest(&directory).files[0];

@@ -28,7 +28,7 @@ impl ProcessorUsageMeter {
 }
 
 /// Resident memory of this process, in bytes; 0 if it cannot be read.
-pub(super) fn read_resident_memory_bytes() -> u64 {
+pub(super) fn read_own_resident_memory_bytes() -> u64 {
     let status = read_file_about_this_process("status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kilobytes = line.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn memory_and_processor_time_of_this_process_are_found() {
-        assert!(read_resident_memory_bytes() > 1_000_000);
+        assert!(read_own_resident_memory_bytes() > 1_000_000);
         assert!(read_processor_seconds().is_some());
         assert!(ProcessorUsageMeter::new().measure_processor_percent() >= 0.0);
     }

@@ -1,7 +1,7 @@
 //! The worker's connection to its master, and what it does on the master's demand.
 
 use super::message::{Heartbeat, MessageToMaster, MessageToWorker, SpawnJob};
-use super::process_usage::{ProcessorUsageMeter, read_resident_memory_bytes};
+use super::process_usage::{ProcessorUsageMeter, read_own_resident_memory_bytes};
 use super::request_statistics::{LocustStatistics, StatisticsReport, UserCounts};
 use crate::console_pool::ConsolePool;
 use crate::exchange_meter::RequestCounter;
@@ -381,7 +381,7 @@ impl Worker {
         let heartbeat = Heartbeat {
             state: self.state,
             current_cpu_usage: self.usage.measure_processor_percent(),
-            current_memory_usage: read_resident_memory_bytes(),
+            current_memory_usage: read_own_resident_memory_bytes(),
         };
         self.send_message(socket, &MessageToMaster::Heartbeat(heartbeat)).await
     }

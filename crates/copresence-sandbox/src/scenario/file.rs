@@ -43,7 +43,7 @@ struct ScenarioAsWritten {
     token_lifetime: Duration,
     #[serde(default)]
     may_expire_early: bool,
-    #[serde(default = "is_scanned_by_default")]
+    #[serde(default = "should_autoplay_associate_by_default")]
     scanned: bool,
     steps: Vec<Spanned<StepAsWritten>>,
     existing_avatar_steps: Option<Vec<Spanned<StepAsWritten>>>,
@@ -83,7 +83,7 @@ fn default_token_lifetime() -> Duration {
 }
 
 /// Default of `scanned`: auto-play associates an avatar with a token.
-fn is_scanned_by_default() -> bool {
+fn should_autoplay_associate_by_default() -> bool {
     true
 }
 

@@ -71,7 +71,7 @@ pub(crate) struct DownloadUrlRegistry {
 
 impl DownloadUrlRegistry {
     /// Registers a newly issued URL under its id.
-    pub(crate) fn add_download(&mut self, id: String, download: IssuedDownloadUrl) {
+    pub(crate) fn add_download_url(&mut self, id: String, download: IssuedDownloadUrl) {
         self.by_id.insert(id, download);
     }
 
@@ -81,7 +81,7 @@ impl DownloadUrlRegistry {
     }
 
     /// Forgets a URL; from now on it is unknown.
-    pub(crate) fn remove_download(&mut self, id: &str) {
+    pub(crate) fn remove_download_url(&mut self, id: &str) {
         self.by_id.remove(id);
     }
 

@@ -137,7 +137,7 @@ fn generate_random_progress_steps(range: NumberRange, rng: &mut ChaCha8Rng) -> V
 
 /// Converts a percentage of a scenario, which is at most 100; larger numbers become 100.
 fn clamp_to_percent(number: u32) -> u8 {
-    u8::try_from(number).unwrap_or(100)
+    u8::try_from(number).map_or(100, |percent| percent.min(100))
 }
 
 /// Draws a random number of a range.

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::scenario::{TokenScenario, built_in_scenarios};
-use copresence_protocol::CompletionStatus;
+use crate::world::avatar::AvatarChoice;
+use copresence_protocol::{CompletionStatus, Progress};
 use proptest::prelude::*;
 use std::sync::{Arc, Mutex};
 

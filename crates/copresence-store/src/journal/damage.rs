@@ -19,11 +19,12 @@
 //! ([`super::repair_files`]). Nothing is renamed while another program has the journal open. The messages are errors of the
 //! log, which `copresence` prints.
 
+use super::column;
 use super::damaged_files::{JournalFileContents, wal_path};
 use super::database::{CommitFlushPolicy, JournalDatabase, JournalTransaction, TransactionError};
 use super::repair_files::{JournalRepair, finish_interrupted_repair, has_unfinished_repair_draft};
+use super::schema::{BUSY_TIMEOUT, open_or_create_database};
 use super::wal::{WalFrames, page_size_of_database};
-use super::{BUSY_TIMEOUT, column, open_or_create_database};
 use crate::crash_point::{CommitCrashPoints, CrashPoint};
 use crate::error::{IoContext, StoreError};
 use jiff::Timestamp;

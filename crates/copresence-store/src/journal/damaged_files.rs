@@ -26,7 +26,7 @@ impl JournalFileContents {
             other => other.io_context("read", path),
         };
         // Before the WAL: another program may write both meanwhile, the WAL first.
-        let shared_memory = path_with_suffix(path, "-shm");
+        let shared_memory = sqlite_file_path_with_suffix(path, "-shm");
         let index = WalIndex::parse_wal_index(&read(&shared_memory)?).filter(|_| is_of_current_boot(&shared_memory));
         let wal = read(&wal_path(path))?;
         Ok(Self { database: read(path)?, wal, index })
@@ -76,11 +76,11 @@ fn is_of_current_boot(path: &Path) -> bool {
 
 /// Path of the WAL of the database at `path`.
 pub(super) fn wal_path(path: &Path) -> PathBuf {
-    path_with_suffix(path, "-wal")
+    sqlite_file_path_with_suffix(path, "-wal")
 }
 
-/// `path` with `suffix` behind its last name.
-pub(super) fn path_with_suffix(path: &Path, suffix: &str) -> PathBuf {
+/// The path of a file that SQLite keeps beside a database, such as `-wal` or `-shm`: `path` with this suffix.
+pub(super) fn sqlite_file_path_with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut path = path.to_owned().into_os_string();
     path.push(suffix);
     path.into()

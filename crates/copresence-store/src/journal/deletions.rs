@@ -2,7 +2,7 @@
 
 use super::column;
 use super::database::{JournalTransaction, TransactionError};
-use super::record::VisitRecord;
+use super::visit_record::VisitRecord;
 use super::{Journal, read};
 use crate::crash_point::{CommitCrashPoints, CrashPoint};
 use crate::error::StoreError;

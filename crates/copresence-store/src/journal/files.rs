@@ -1,8 +1,9 @@
 //! The files of a delivery, each with its state.
 
 use super::database::{JournalTransaction, TransactionError};
-use super::record::{FileProgress, PlannedFile};
-use super::{Journal, VisitRowState, column, refuse_step_unless};
+use super::file_record::{FileProgress, PlannedFile};
+use super::visit_row::{VisitRowState, refuse_step_unless};
+use super::{Journal, column};
 use crate::boot_id::current_boot_id;
 use crate::crash_point::{CommitCrashPoints, CrashPoint};
 use crate::digest::Sha256Digest;

@@ -2,7 +2,7 @@
 
 use super::database::{JournalTransaction, TransactionError};
 use super::deletions::StoredItem;
-use super::record::VisitRecord;
+use super::visit_record::VisitRecord;
 use super::{Journal, deletions, read, tokens};
 use crate::crash_point::{CommitCrashPoints, CrashPoint};
 use crate::error::StoreError;

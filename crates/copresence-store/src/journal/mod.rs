@@ -66,17 +66,24 @@ mod damage;
 mod damaged_files;
 mod database;
 mod deletions;
+mod file_record;
 mod files;
 mod forget;
 mod polls;
 mod read;
-mod record;
 mod redeem;
+mod redeem_record;
 mod repair_files;
+mod schema;
 #[cfg(feature = "simulation")]
 pub mod simulation;
+mod ticket_record;
 mod tickets;
+mod token_counts;
 mod tokens;
+mod visit_record;
+mod visit_row;
+mod visits;
 mod wal;
 mod wal_checksum;
 mod wal_index;
@@ -84,27 +91,24 @@ mod writer;
 
 pub use database::JOURNAL_FLUSHED_MESSAGE;
 pub use deletions::{StoredItem, StoredItemKind, VisitDeletion};
-pub use record::{
-    AnswerKind, AnswerWithoutUrls, DataRetainedForRecovery, DetailedVisitRecord, FileProgress, FileRecord,
-    FileRecordWithUrl, FileState, PartialResponseBody, PlannedFile, RedeemNumber, RedeemRecord, RedeemState,
-    TicketClosure, TicketRecord, TokenCounts, TokenUse, UnfinishedVisit, UnfinishedVisitRedeemAndResponse,
-    UnfinishedVisitRedeemState, UnfinishedVisitSummary, VisitDownloadLimits, VisitEnding, VisitPhase, VisitRecord,
-    VisitStart, format_ticket_name_in_english,
+pub use file_record::{FileProgress, FileRecord, FileRecordWithUrl, FileState, PlannedFile};
+pub use redeem_record::{
+    AnswerKind, AnswerWithoutUrls, PartialResponseBody, RedeemNumber, RedeemRecord, RedeemState,
+    UnfinishedVisitRedeemAndResponse, UnfinishedVisitRedeemState,
+};
+pub use ticket_record::{TicketClosure, TicketRecord, format_ticket_name_in_english};
+pub use token_counts::{TokenCounts, TokenUse};
+pub use visit_record::{
+    DataRetainedForRecovery, DetailedVisitRecord, UnfinishedVisit, UnfinishedVisitSummary, VisitDownloadLimits,
+    VisitEnding, VisitPhase, VisitRecord, VisitStart,
 };
 
-use crate::crash_point::{CommitCrashPoints, CrashPoint};
-use crate::disk;
-use crate::error::{IoContext, StoreError};
-use crate::private_file::{ExistingContent, open_private_file_for_writing};
-use crate::visit_id::VisitId;
-use copresence_protocol::ExportToken;
-use database::{CommitFlushPolicy, JournalDatabase, JournalTransaction, TransactionError};
-use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
+use crate::crash_point::CommitCrashPoints;
+use crate::error::StoreError;
+use database::{JournalDatabase, JournalTransaction, TransactionError};
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 use writer::JournalThreadHandle;
 
 /// A handle of the journal. Clones share one thread and one database connection.
@@ -115,20 +119,6 @@ use writer::JournalThreadHandle;
 pub struct Journal {
     thread: Arc<JournalThreadHandle>,
 }
-
-/// The schema version that this program writes.
-const JOURNAL_SCHEMA_VERSION: i64 = 7;
-/// The migration from each schema version to the next, from version 1 on.
-const SCHEMA_MIGRATIONS: [&str; 6] = [
-    include_str!("from-1-to-2.sql"),
-    include_str!("from-2-to-3.sql"),
-    include_str!("from-3-to-4.sql"),
-    include_str!("from-4-to-5.sql"),
-    include_str!("from-5-to-6.sql"),
-    include_str!("from-6-to-7.sql"),
-];
-/// How long to wait for another program's write.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Journal {
     /// Opens or makes the journal; repairs or replaces a damaged one. `is_any_visit_locked` says whether a program runs
@@ -163,213 +153,6 @@ impl Journal {
     /// [`StoreError::JournalPanicked`] when the journal's thread has ended.
     pub async fn flush_queued_writes(&self) -> Result<(), StoreError> {
         self.thread.queue_and_await_request(|_| Ok(())).await
-    }
-
-    /// Records that a visit began.
-    ///
-    /// # Errors
-    /// [`StoreError::StepRefused`] if the journal already contains a visit with this id; an I/O or database
-    /// failure.
-    pub async fn record_visit_start(&self, start: &VisitStart) -> Result<(), StoreError> {
-        let start = start.clone();
-        let out_dir = column::path_to_value(&start.out_dir)?;
-        let required: Vec<&str> = start.required_exports.iter().map(copresence_protocol::ExportType::as_str).collect();
-        let required = serde_json::to_string(&required).unwrap_or_default();
-        let limits = start.limits;
-        self.queue_write_transaction(CommitCrashPoints(CrashPoint::BeginWriting, CrashPoint::BeginWritten), move |tx| {
-            let made = tx.execute_statement(
-                "INSERT INTO visits (id, profile, api_url, backend_host, ephemeral, out_dir, required_exports,
-                     started_at, parallel_downloads, max_file_size, patience_ms, min_free_space, keep_trying_ms)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) ON CONFLICT DO NOTHING",
-                params![
-                    start.id.to_string(),
-                    start.profile,
-                    start.api_url,
-                    start.backend_host,
-                    start.ephemeral,
-                    out_dir,
-                    required,
-                    column::timestamp_to_micros(start.started_at),
-                    limits.map(|limits| column::size_to_integer(limits.parallel_downloads as u64)),
-                    limits.map(|limits| column::size_to_integer(limits.max_file_size)),
-                    limits.map(|limits| column::duration_to_millis(limits.patience)),
-                    limits.map(|limits| column::size_to_integer(limits.min_free_space)),
-                    limits.map(|limits| column::duration_to_millis(limits.keep_trying))
-                ],
-            )?;
-            refuse_step_unless(made == 1, start.id, "it began already")
-        })
-        .await
-    }
-
-    /// Records the issued token and the link of its QR code. Repeating it with the same token changes nothing.
-    ///
-    /// # Errors
-    /// [`StoreError::StepRefused`] if the visit already has another token or has ended; [`StoreError::UnknownVisit`]; an
-    /// I/O or database failure.
-    pub async fn record_issued_token(
-        &self,
-        id: &VisitId,
-        token: &ExportToken,
-        link: &str,
-        expires_at: Option<Timestamp>,
-        at: Timestamp,
-    ) -> Result<(), StoreError> {
-        let (id, token, link) = (*id, token.clone(), link.to_owned());
-        self.queue_write_transaction(CommitCrashPoints(CrashPoint::TokenWriting, CrashPoint::TokenWritten), move |tx| {
-            let visit = VisitRowState::load_row_state(tx, &id)?;
-            visit.refuse_step_if_visit_ended()?;
-            let is_recorded: bool = tx.query_row(
-                "SELECT EXISTS (SELECT 1 FROM visits WHERE id = ?1 AND token = ?2 AND issued_at = ?3)",
-                params![id.to_string(), token.expose(), column::timestamp_to_micros(at)],
-                |row| row.get(0),
-            )?;
-            // An earlier call may have failed to flush it.
-            if is_recorded {
-                return Ok(());
-            }
-            refuse_step_unless(!visit.has_been_issued, id, "it has a token already")?;
-            tx.execute_statement(
-                "UPDATE visits SET token = ?2, link = ?3, expires_at = ?4, issued_at = ?5 WHERE id = ?1",
-                params![
-                    id.to_string(),
-                    token.expose(),
-                    link,
-                    expires_at.map(column::timestamp_to_micros),
-                    column::timestamp_to_micros(at)
-                ],
-            )?;
-            Ok(())
-        })
-        .await
-    }
-
-    /// Records when a phase was first seen; a second time changes nothing.
-    ///
-    /// # Errors
-    /// [`StoreError::UnknownVisit`]; failures of the disk or the database.
-    pub async fn record_visit_phase(&self, id: &VisitId, phase: VisitPhase, at: Timestamp) -> Result<(), StoreError> {
-        let column = match phase {
-            VisitPhase::Associated => "associated_at",
-            VisitPhase::Queued => "queued_at",
-            VisitPhase::Processing => "processing_at",
-            VisitPhase::Ready => "ready_at",
-            VisitPhase::Saved => "saved_at",
-        };
-        let id = *id;
-        self.queue_write_transaction(CommitCrashPoints(CrashPoint::PhaseWriting, CrashPoint::PhaseWritten), move |tx| {
-            VisitRowState::load_row_state(tx, &id)?;
-            let sql = format!("UPDATE visits SET {column} = ?2 WHERE id = ?1 AND {column} IS NULL");
-            tx.execute_statement(&sql, params![id.to_string(), column::timestamp_to_micros(at)])?;
-            Ok(())
-        })
-        .await
-    }
-
-    /// Records the end of a visit and erases every secret that recovery cannot use (see the table above). If
-    /// nothing is retained, the polls of the visit are compacted as well. The avatar folder must be on disk before
-    /// this call. Returns what was retained.
-    ///
-    /// # Errors
-    /// [`StoreError::StepRefused`] if the visit has already ended; [`StoreError::UnknownVisit`]; an I/O or database
-    /// failure.
-    pub async fn record_end_and_erase_secrets(
-        &self,
-        id: &VisitId,
-        ending: &VisitEnding,
-    ) -> Result<DataRetainedForRecovery, StoreError> {
-        let (id, ending) = (*id, ending.clone());
-        let directory = ending.directory.as_deref().map(column::path_to_value).transpose()?;
-        self.queue_write_and_truncate_wal(
-            CommitCrashPoints(CrashPoint::EndWriting, CrashPoint::EndWritten),
-            move |tx| {
-                let visit = VisitRowState::load_row_state(tx, &id)?;
-                refuse_step_unless(!visit.has_ended, id, "it ended already")?;
-                let may_keep_token = matches!(ending.exit, 5 | 9);
-                let open = is_recoverable_ending(&ending) || may_keep_token && visit.may_token_be_active(tx, &id)?;
-                let kept = if open {
-                    visit.find_data_to_retain_for_recovery(tx, &id)?
-                } else {
-                    DataRetainedForRecovery::Nothing
-                };
-                tx.execute_statement(
-                    "UPDATE visits SET ended_at = ?2, ended_code = ?3, ended_exit = ?4, ended_message = ?5,
-                     ended_state = ?6, directory = ?7, recoverable = ?8
-                 WHERE id = ?1",
-                    params![
-                        id.to_string(),
-                        column::timestamp_to_micros(ending.at),
-                        ending.code,
-                        ending.exit,
-                        ending.message,
-                        ending.visit_state,
-                        directory,
-                        kept != DataRetainedForRecovery::Nothing
-                    ],
-                )?;
-                if kept == DataRetainedForRecovery::Nothing {
-                    forget::erase_secrets_of_ended_visit(tx, &id, ending.exit)?;
-                    polls::compact_polls_into_visit_row(tx, &id)?;
-                }
-                Ok(kept)
-            },
-        )
-        .await
-    }
-
-    /// Reopens a visit that was interrupted by a crash, or whose ending retained data. The caller must hold its
-    /// lock ([`crate::DataDir::lock_visit`]).
-    ///
-    /// # Errors
-    /// [`StoreError::StepRefused`] if the visit has ended and nothing was retained; [`StoreError::UnknownVisit`];
-    /// an I/O or database failure.
-    pub async fn reopen_visit(&self, id: &VisitId) -> Result<(), StoreError> {
-        let id = *id;
-        self.queue_write_transaction(
-            CommitCrashPoints(CrashPoint::ReopenWriting, CrashPoint::ReopenWritten),
-            move |tx| {
-                let visit = VisitRowState::load_row_state(tx, &id)?;
-                refuse_step_unless(
-                    !visit.has_ended || visit.is_recoverable,
-                    id,
-                    "it ended, and nothing was kept of it",
-                )?;
-                tx.execute_statement(
-                    "UPDATE visits SET reopened = reopened + 1, recoverable = 0, ended_at = NULL, ended_code = NULL,
-                     ended_exit = NULL, ended_message = NULL, ended_state = NULL, directory = NULL
-                 WHERE id = ?1",
-                    params![id.to_string()],
-                )?;
-                Ok(())
-            },
-        )
-        .await
-    }
-
-    /// Records when automatic recovery tries next to finish a visit, and how often it tried so far. Allowed after
-    /// the end too.
-    ///
-    /// # Errors
-    /// [`StoreError::UnknownVisit`]; failures of the disk or the database.
-    pub async fn record_next_recovery_attempt(
-        &self,
-        id: &VisitId,
-        attempts: u32,
-        next_attempt_at: Timestamp,
-    ) -> Result<(), StoreError> {
-        let id = *id;
-        self.queue_write_transaction(
-            CommitCrashPoints(CrashPoint::PostponeWriting, CrashPoint::PostponeWritten),
-            move |tx| {
-                VisitRowState::load_row_state(tx, &id)?;
-                tx.execute_statement(
-                    "UPDATE visits SET recovery_attempts = ?2, recovery_next_attempt_at = ?3 WHERE id = ?1",
-                    params![id.to_string(), attempts, column::timestamp_to_micros(next_attempt_at)],
-                )?;
-                Ok(())
-            },
-        )
-        .await
     }
 
     /// Queues a write transaction. It is durable when its result arrives.
@@ -409,173 +192,4 @@ impl fmt::Debug for Journal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Journal").field("path", &self.database_path()).finish_non_exhaustive()
     }
-}
-
-/// The state of a visit's row, as far as the guards depend on it.
-#[expect(clippy::struct_excessive_bools, reason = "each is one fact of a row, and all combinations occur")]
-struct VisitRowState {
-    id: VisitId,
-    is_ephemeral: bool,
-    has_been_issued: bool,
-    has_ended: bool,
-    is_recoverable: bool,
-    /// Whether the token is still in the journal.
-    has_token: bool,
-    has_delivery: bool,
-    has_unread_answer: bool,
-}
-
-impl VisitRowState {
-    /// Loads the state of a visit's row. An unknown visit is an error.
-    fn load_row_state(tx: &JournalTransaction<'_>, id: &VisitId) -> Result<Self, TransactionError> {
-        let state = tx
-            .query_row(
-                "SELECT ephemeral, issued_at IS NOT NULL, ended_at IS NOT NULL, recoverable, token IS NOT NULL,
-                     EXISTS (SELECT 1 FROM redeems WHERE visit = id AND delivered = 1),
-                     EXISTS (SELECT 1 FROM redeems WHERE visit = id AND state = 'answered' AND delivered IS NULL)
-                 FROM visits WHERE id = ?1",
-                [id.to_string()],
-                |row| {
-                    Ok(Self {
-                        id: *id,
-                        is_ephemeral: row.get(0)?,
-                        has_been_issued: row.get(1)?,
-                        has_ended: row.get(2)?,
-                        is_recoverable: row.get(3)?,
-                        has_token: row.get(4)?,
-                        has_delivery: row.get(5)?,
-                        has_unread_answer: row.get(6)?,
-                    })
-                },
-            )
-            .optional()?;
-        Ok(state.ok_or(StoreError::UnknownVisit { visit: *id })?)
-    }
-
-    /// Refuses a step if the visit has ended.
-    fn refuse_step_if_visit_ended(&self) -> Result<(), TransactionError> {
-        refuse_step_unless(!self.has_ended, self.id, "it ended")
-    }
-
-    /// Whether the token may be active: it is kept, was not spent, and was not refused twice since the last answer that
-    /// showed it active. A second refusal confirms the first.
-    fn may_token_be_active(&self, tx: &JournalTransaction<'_>, id: &VisitId) -> Result<bool, TransactionError> {
-        let refusals: i64 = tx.query_row(
-            "SELECT count(*) FROM redeems WHERE visit = ?1 AND answer_kind = 'refused' AND no >
-                 (SELECT coalesce(max(no), 0) FROM redeems WHERE visit = ?1 AND answer_kind = 'progress')",
-            [id.to_string()],
-            |row| row.get(0),
-        )?;
-        Ok(self.has_token && !self.has_delivery && refusals < 2)
-    }
-
-    /// Determines which data of an ended visit to retain, because `recover` could use it.
-    fn find_data_to_retain_for_recovery(
-        &self,
-        tx: &JournalTransaction<'_>,
-        id: &VisitId,
-    ) -> Result<DataRetainedForRecovery, TransactionError> {
-        if self.is_ephemeral {
-            return Ok(DataRetainedForRecovery::Nothing);
-        }
-        if self.has_unread_answer {
-            return Ok(DataRetainedForRecovery::Answer);
-        }
-        if !self.has_delivery {
-            return Ok(if self.has_token { DataRetainedForRecovery::Token } else { DataRetainedForRecovery::Nothing });
-        }
-        // A response without planned files was not processed yet. Otherwise, files that are left to fetch or publish
-        // count.
-        let is_usable = tx.query_row(
-            "SELECT CASE count(*)
-                 WHEN 0 THEN EXISTS (SELECT 1 FROM redeems WHERE visit = ?1 AND delivered = 1 AND body IS NOT NULL)
-                 ELSE count(*) FILTER (WHERE state <> 'failed' OR NOT spent) > 0 END
-             FROM files WHERE visit = ?1",
-            [id.to_string()],
-            |row| row.get(0),
-        )?;
-        Ok(if is_usable { DataRetainedForRecovery::Answer } else { DataRetainedForRecovery::Nothing })
-    }
-}
-
-/// Returns [`StoreError::StepRefused`] with the reason `why` unless `holds` is true.
-fn refuse_step_unless(holds: bool, visit: VisitId, why: &'static str) -> Result<(), TransactionError> {
-    if holds { Ok(()) } else { Err(StoreError::StepRefused { visit, why }.into()) }
-}
-
-/// Whether a visit with such an ending may have something left to fetch.
-fn is_recoverable_ending(ending: &VisitEnding) -> bool {
-    // Without a folder, nothing was published yet: a full disk may have room tomorrow.
-    matches!(ending.exit, 2 | 3 | 6 | 8 | 130) || (ending.exit == 7 && ending.directory.is_none())
-}
-
-/// Opens the database of the journal, and makes or migrates it.
-fn open_or_create_database(path: &Path, mut flush: CommitFlushPolicy) -> Result<JournalDatabase, StoreError> {
-    create_journal_file(path)?;
-    let mut open = || -> rusqlite::Result<(Connection, i64)> {
-        let mut connection = Connection::open(path)?;
-        connection.busy_timeout(BUSY_TIMEOUT)?;
-        let mode: String = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
-        if mode != "wal" {
-            // Some network disks do not support it: as durable, but readers wait while another program writes.
-            tracing::warn!(%mode, path = %path.display(), "the journal's disk does not support WAL");
-            flush = CommitFlushPolicy::EachCommit;
-        }
-        let form = configure_connection_and_migrate_schema(&mut connection, flush)?;
-        Ok((connection, form))
-    };
-    let (connection, found) = open().map_err(|error| StoreError::from_sqlite(path, error))?;
-    if found > JOURNAL_SCHEMA_VERSION {
-        return Err(StoreError::JournalTooNew { path: path.to_owned(), found, known: JOURNAL_SCHEMA_VERSION });
-    }
-    Ok(JournalDatabase::new(connection, path, flush))
-}
-
-/// Sets the options of a connection, and creates or migrates the tables. Returns the version found or made.
-fn configure_connection_and_migrate_schema(
-    connection: &mut Connection,
-    flush: CommitFlushPolicy,
-) -> rusqlite::Result<i64> {
-    connection.pragma_update(None, "synchronous", flush.synchronous_pragma())?;
-    connection.pragma_update(None, "foreign_keys", true)?;
-    connection.pragma_update_and_check(None, "secure_delete", true, |_| Ok(()))?;
-    create_or_migrate_schema(connection)
-}
-
-/// Creates the file before `SQLite` does, so that it (and the WAL, which takes its mode) is private. `SQLite` would follow
-/// a symlink; here it is an error.
-fn create_journal_file(path: &Path) -> Result<(), StoreError> {
-    // An existing file is not opened: its close would release the locks of `SQLite` in this process.
-    match open_private_file_for_writing(path, ExistingContent::Refuse) {
-        Ok(_) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(error).io_context("make", path),
-    }
-    // Also when it exists: a crash may have come between its creation and the flush of its folder.
-    path.parent().map_or(Ok(()), disk::sync_folder_path)
-}
-
-/// The schema of a new journal. `SQLite` keeps its text in the database: without comments, it fits on the first page, which
-/// is replaced when it is damaged.
-fn schema_sql_without_comments() -> String {
-    let lines = include_str!("schema.sql").lines().map(|line| line.split("--").next().unwrap_or_default().trim());
-    lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
-}
-
-/// Creates the tables of a new journal, or migrates those of an earlier version, in one transaction; returns the
-/// version found or made.
-fn create_or_migrate_schema(connection: &mut Connection) -> rusqlite::Result<i64> {
-    let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let form: i64 = tx.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    match form {
-        0 => tx.execute_batch(&schema_sql_without_comments())?,
-        1..JOURNAL_SCHEMA_VERSION => {
-            let steps = SCHEMA_MIGRATIONS.iter().skip(usize::try_from(form - 1).unwrap_or_default());
-            steps.into_iter().try_for_each(|step| tx.execute_batch(step))?;
-        }
-        _ => return Ok(form),
-    }
-    tx.pragma_update(None, "user_version", JOURNAL_SCHEMA_VERSION)?;
-    tx.commit()?;
-    Ok(JOURNAL_SCHEMA_VERSION)
 }

@@ -5,7 +5,7 @@
 //! with their evidence, refusals, unreadable answers, deliveries) stay as rows.
 
 use super::database::{JournalTransaction, TransactionError};
-use super::record::{AnswerKind, RedeemNumber, RedeemRecord, RedeemState};
+use super::redeem_record::{AnswerKind, RedeemNumber, RedeemRecord, RedeemState};
 use crate::visit_id::VisitId;
 use jiff::Timestamp;
 use rusqlite::params;

@@ -1,10 +1,14 @@
 //! Reading the journal: the history, one visit, and what is left to recover.
 
 use super::database::{JournalTransaction, TransactionError};
-use super::record::{
-    AnswerKind, DetailedVisitRecord, FileProgress, FileRecord, FileRecordWithUrl, FileState, PartialResponseBody,
-    RedeemNumber, RedeemRecord, RedeemState, UnfinishedVisit, UnfinishedVisitRedeemAndResponse,
-    UnfinishedVisitRedeemState, UnfinishedVisitSummary, VisitDownloadLimits, VisitEnding, VisitRecord, VisitStart,
+use super::file_record::{FileProgress, FileRecord, FileRecordWithUrl, FileState};
+use super::redeem_record::{
+    AnswerKind, PartialResponseBody, RedeemNumber, RedeemRecord, RedeemState, UnfinishedVisitRedeemAndResponse,
+    UnfinishedVisitRedeemState,
+};
+use super::visit_record::{
+    DetailedVisitRecord, UnfinishedVisit, UnfinishedVisitSummary, VisitDownloadLimits, VisitEnding, VisitRecord,
+    VisitStart,
 };
 use super::{Journal, column, polls};
 use crate::boot_id::current_boot_id;

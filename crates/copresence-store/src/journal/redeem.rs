@@ -1,8 +1,9 @@
 //! The durable steps of a redeem: intent, outcome, and what kind of answer it was.
 
 use super::database::{JournalTransaction, TransactionError};
-use super::record::{AnswerKind, AnswerWithoutUrls, RedeemNumber};
-use super::{Journal, VisitRowState, column, refuse_step_unless};
+use super::redeem_record::{AnswerKind, AnswerWithoutUrls, RedeemNumber};
+use super::visit_row::{VisitRowState, refuse_step_unless};
+use super::{Journal, column};
 use crate::crash_point::{CommitCrashPoints, CrashPoint};
 use crate::error::StoreError;
 use crate::visit_id::VisitId;
@@ -144,7 +145,7 @@ impl Journal {
                     size: Some(body.len() as u64),
                     kind: None,
                 };
-                if end.is_redeem_end_recorded_already(tx, &id, no)? {
+                if end.is_same_redeem_end_recorded(tx, &id, no)? {
                     return Ok(());
                 }
                 require_redeem_in_flight(tx, &id, no)?;
@@ -191,7 +192,7 @@ impl Journal {
                 size: Some(answer.body_size),
                 kind: Some(answer.kind),
             };
-            if end.is_redeem_end_recorded_already(tx, &id, no)? {
+            if end.is_same_redeem_end_recorded(tx, &id, no)? {
                 return Ok(());
             }
             require_redeem_in_flight(tx, &id, no)?;
@@ -317,7 +318,7 @@ struct RedeemEndToRecord<'a> {
 impl RedeemEndToRecord<'_> {
     /// Whether the journal has exactly this end of the redeem. An earlier call may have committed it and failed to flush
     /// it, so recording it again is no second end.
-    fn is_redeem_end_recorded_already(
+    fn is_same_redeem_end_recorded(
         &self,
         tx: &JournalTransaction<'_>,
         id: &VisitId,
@@ -362,7 +363,7 @@ fn finish_redeem_without_response(
         size,
         kind: None,
     };
-    if recorded.is_redeem_end_recorded_already(tx, id, no)? {
+    if recorded.is_same_redeem_end_recorded(tx, id, no)? {
         return Ok(());
     }
     require_redeem_in_flight(tx, id, no)?;

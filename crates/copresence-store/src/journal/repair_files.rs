@@ -11,7 +11,7 @@
 //!
 //! Each step is durable before the next one. The damaged files are unchanged until the repaired journal is complete.
 
-use super::damaged_files::{path_with_suffix, wal_path};
+use super::damaged_files::{sqlite_file_path_with_suffix, wal_path};
 use crate::crash_point::{CrashPoint, reach_crash_point};
 use crate::disk;
 use crate::error::{IoContext, StoreError};
@@ -40,7 +40,7 @@ impl<'a> JournalRepair<'a> {
     pub(super) fn begin_repair(path: &'a Path) -> Result<Self, StoreError> {
         let draft = path.with_file_name(DRAFT_NAME);
         for suffix in ["-wal", "-shm"] {
-            _ = std::fs::remove_file(path_with_suffix(&draft, suffix));
+            _ = std::fs::remove_file(sqlite_file_path_with_suffix(&draft, suffix));
         }
         write_private_file(&draft, &[])?;
         sync_folder_of(path)?;
@@ -88,7 +88,7 @@ impl<'a> JournalRepair<'a> {
         }
         remove_temporary_database(&self.source);
         for suffix in ["-wal", "-shm"] {
-            _ = std::fs::remove_file(path_with_suffix(&self.draft, suffix));
+            _ = std::fs::remove_file(sqlite_file_path_with_suffix(&self.draft, suffix));
         }
         let draft = std::fs::File::options().write(true).open(&self.draft).io_context("open", &self.draft)?;
         draft.sync_all().io_context("flush", &self.draft)?;
@@ -146,7 +146,7 @@ fn replace_journal_by_repaired(path: &Path, number: u32) -> Result<PathBuf, Stor
         reach_crash_point(point);
     }
     // It describes the WAL that is gone.
-    _ = std::fs::remove_file(path_with_suffix(path, "-shm"));
+    _ = std::fs::remove_file(sqlite_file_path_with_suffix(path, "-shm"));
     sync_folder_of(path)?;
     let repaired = repaired_path(path, number);
     std::fs::rename(&repaired, path).io_context("rename", &repaired)?;
@@ -183,7 +183,7 @@ fn write_private_file(path: &Path, content: &[u8]) -> Result<(), StoreError> {
 /// Removes a temporary database with its WAL and shared memory.
 fn remove_temporary_database(path: &Path) {
     for suffix in ["", "-wal", "-shm"] {
-        _ = std::fs::remove_file(path_with_suffix(path, suffix));
+        _ = std::fs::remove_file(sqlite_file_path_with_suffix(path, suffix));
     }
 }
 

@@ -4,8 +4,8 @@
 //! be such a wait. In a simulation ([`crate::DataDir::open_journal_for_simulation`]) each request to the journal runs at
 //! once, and the database is in memory: what survives the end of a process is decided by its requests, not by a disk.
 
-use super::configure_connection_and_migrate_schema;
 use super::database::{CommitFlushPolicy, JournalDatabase};
+use super::schema::configure_connection_and_migrate_schema;
 use crate::error::StoreError;
 use rusqlite::Connection;
 use std::path::Path;

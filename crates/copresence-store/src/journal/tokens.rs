@@ -2,7 +2,8 @@
 
 use super::Journal;
 use super::database::{JournalTransaction, TransactionError};
-use super::record::{TokenCounts, TokenUse, VisitRecord};
+use super::token_counts::{TokenCounts, TokenUse};
+use super::visit_record::VisitRecord;
 use crate::error::StoreError;
 use rusqlite::params;
 

@@ -125,11 +125,11 @@ impl PassportVerification {
             Some(_) => return Some(PassportProblem::OtherRequirements),
             None => {}
         }
-        self.failed_checks(fail_on).next().map(|_| PassportProblem::CheckFailed)
+        self.failed_checks_of_level_or_stricter(fail_on).next().map(|_| PassportProblem::CheckFailed)
     }
 
     /// The checks of this level and stricter ones that fail, as judged now.
-    pub fn failed_checks(&self, fail_on: Level) -> impl Iterator<Item = &CheckReport> {
+    pub fn failed_checks_of_level_or_stricter(&self, fail_on: Level) -> impl Iterator<Item = &CheckReport> {
         self.checks.iter().filter(move |check| check.verdict == Verdict::Fail && check.level <= fail_on)
     }
 }

@@ -168,7 +168,7 @@ fn build_requirement_reports(checks: &[CheckReport]) -> Vec<RequirementReport> {
             place: row.place.clone(),
             quote: row.quote.clone(),
             level: row.level,
-            verdict: combine_verdicts(&row_verdicts),
+            verdict: combine_requirement_verdicts(&row_verdicts),
             checks: row.checks.clone(),
             untestable: row.untestable.clone(),
         }
@@ -178,7 +178,7 @@ fn build_requirement_reports(checks: &[CheckReport]) -> Vec<RequirementReport> {
 
 /// Combines the verdicts of the checks of one requirement. `Fail` wins, then undecided verdicts, then `Pass`;
 /// `NotApplicable` counts only if all are.
-fn combine_verdicts(verdicts: &[Verdict]) -> Option<Verdict> {
+fn combine_requirement_verdicts(verdicts: &[Verdict]) -> Option<Verdict> {
     let order = [Verdict::Fail, Verdict::Inconclusive, Verdict::Skipped, Verdict::Pass, Verdict::NotApplicable];
     order.into_iter().find(|verdict| verdicts.contains(verdict))
 }
@@ -290,11 +290,11 @@ mod tests {
     #[test]
     fn a_requirement_passes_only_if_no_check_is_undecided() {
         use Verdict::{Fail, Inconclusive, NotApplicable, Pass, Skipped};
-        assert_eq!(combine_verdicts(&[Pass, Fail, Skipped]), Some(Fail));
-        assert_eq!(combine_verdicts(&[Pass, Skipped]), Some(Skipped));
-        assert_eq!(combine_verdicts(&[Pass, Inconclusive]), Some(Inconclusive));
-        assert_eq!(combine_verdicts(&[Pass, NotApplicable]), Some(Pass));
-        assert_eq!(combine_verdicts(&[NotApplicable]), Some(NotApplicable));
-        assert_eq!(combine_verdicts(&[]), None);
+        assert_eq!(combine_requirement_verdicts(&[Pass, Fail, Skipped]), Some(Fail));
+        assert_eq!(combine_requirement_verdicts(&[Pass, Skipped]), Some(Skipped));
+        assert_eq!(combine_requirement_verdicts(&[Pass, Inconclusive]), Some(Inconclusive));
+        assert_eq!(combine_requirement_verdicts(&[Pass, NotApplicable]), Some(Pass));
+        assert_eq!(combine_requirement_verdicts(&[NotApplicable]), Some(NotApplicable));
+        assert_eq!(combine_requirement_verdicts(&[]), None);
     }
 }

@@ -56,7 +56,7 @@ impl CheckRun<'_> {
     /// Generates one token.
     pub(super) async fn run_generate_act(&mut self, act: Act) -> ActResult {
         let step = self.generate_token(act).await?;
-        match self.export_token_in_response(step) {
+        match self.extract_usable_export_token(step) {
             Some(_) => Ok(()),
             None => Err(build_incomplete_act_abort(format!(
                 "no Export Token was returned: {}",
@@ -83,7 +83,7 @@ impl CheckRun<'_> {
         if act == Act::Generate {
             self.ensure_valid_request_answered(index)?;
         }
-        if let Some(token) = self.export_token_in_response(index) {
+        if let Some(token) = self.extract_usable_export_token(index) {
             self.count_and_report_generated_token();
             self.mask_and_remember_secret("Export Token", false, &token);
             self.export_tokens.push(token);
@@ -131,7 +131,7 @@ impl CheckRun<'_> {
                 .await?;
             // The account pays for such a token too.
             if self.observations.steps[index].has_success_status()
-                && let Some(token) = self.export_token_in_response(index)
+                && let Some(token) = self.extract_usable_export_token(index)
             {
                 self.count_and_report_generated_token();
                 self.mask_and_remember_secret("Export Token", false, &token);
@@ -153,7 +153,7 @@ impl CheckRun<'_> {
 
     /// Stores the session token that a step returned. Later requests use it, and it is masked.
     fn use_and_mask_session_token(&mut self, index: usize) {
-        if let Some(session) = self.session_token_in_response(index) {
+        if let Some(session) = self.extract_session_token(index) {
             self.mask_and_remember_secret("session token", true, &session);
             self.session_token = Some(SessionToken::new(session));
         }
@@ -161,21 +161,21 @@ impl CheckRun<'_> {
 
     /// Masks the session token that a step returned. The run does not use this token.
     fn mask_session_token_of_step(&mut self, index: usize) {
-        if let Some(session) = self.session_token_in_response(index) {
+        if let Some(session) = self.extract_session_token(index) {
             self.mask_and_remember_secret("session token", true, &session);
         }
     }
 
-    /// The session token in a response.
-    fn session_token_in_response(&self, index: usize) -> Option<String> {
+    /// The session token in the response of a step, to send it with later requests and to mask it in the report.
+    fn extract_session_token(&self, index: usize) -> Option<String> {
         let step = &self.observations.steps[index];
         let body = step.json_body().filter(|_| step.has_success_status())?;
         let session = body.pointer(&self.observations.target_info.session_pointer)?.as_str()?;
         (!session.is_empty()).then(|| session.to_owned())
     }
 
-    /// The Export Token in a response, if it is valid in a header.
-    fn export_token_in_response(&self, index: usize) -> Option<String> {
+    /// The Export Token in the response of a step, for later requests; `None` if it cannot be sent in a header.
+    fn extract_usable_export_token(&self, index: usize) -> Option<String> {
         let step = &self.observations.steps[index];
         let body = step.json_body().filter(|_| step.has_success_status())?;
         let token = body.pointer(&self.observations.target_info.token_pointer).and_then(Value::as_str)?;

@@ -87,7 +87,7 @@ impl RequestBuilder<'_> {
         let url = backend.endpoint_url_from_path(&backend.login_route.path)?;
         let pointer = Some(backend.login_route.token_pointer.clone());
         let method = backend.login_route.method.clone();
-        Ok(build_request_from_parts(CallKind::Login, method, url, headers, Some((body.to_string(), shown)), pointer))
+        Ok(build_request_with_curl(CallKind::Login, method, url, headers, Some((body.to_string(), shown)), pointer))
     }
 
     /// Builds a token request: with API key and session token for the vendor, with the partner key for a relay.
@@ -103,7 +103,7 @@ impl RequestBuilder<'_> {
             let headers = self.resolve_partner_headers(&partner.headers, key)?;
             let method = method.unwrap_or_else(|| partner.method.clone());
             let pointer = Some(partner.token_pointer.clone());
-            return Ok(build_request_from_parts(
+            return Ok(build_request_with_curl(
                 CallKind::Generate,
                 method,
                 partner.url.clone(),
@@ -130,7 +130,7 @@ impl RequestBuilder<'_> {
         }
         let url = backend.endpoint_url_from_path(headers::GENERATE_PATH)?;
         let pointer = Some("/token".to_owned());
-        Ok(build_request_from_parts(CallKind::Generate, method.unwrap_or(Method::POST), url, headers, None, pointer))
+        Ok(build_request_with_curl(CallKind::Generate, method.unwrap_or(Method::POST), url, headers, None, pointer))
     }
 
     /// Builds a redeem. `token`: the value, and its variable if it is one of the run's tokens.
@@ -154,7 +154,7 @@ impl RequestBuilder<'_> {
         if let Some(origin) = origin {
             headers.push(HeaderWithCurlValue::build_unmasked_header("Origin", origin));
         }
-        Ok(build_request_from_parts(CallKind::Redeem, method, url, headers, None, None))
+        Ok(build_request_with_curl(CallKind::Redeem, method, url, headers, None, None))
     }
 
     /// Builds the CORS preflight that a browser sends for a page of another site.
@@ -175,7 +175,7 @@ impl RequestBuilder<'_> {
             HeaderWithCurlValue::build_unmasked_header("Access-Control-Request-Method", method),
             HeaderWithCurlValue::build_unmasked_header("Access-Control-Request-Headers", &names.to_ascii_lowercase()),
         ];
-        Ok(build_request_from_parts(call, Method::OPTIONS, url, headers, None, None))
+        Ok(build_request_with_curl(call, Method::OPTIONS, url, headers, None, None))
     }
 
     /// Builds a redeem over plain HTTP, without credentials.
@@ -185,13 +185,12 @@ impl RequestBuilder<'_> {
         url.set_scheme("http").map_err(|()| wrong.clone())?;
         // The port for https does not apply to http.
         url.set_port(None).map_err(|()| wrong)?;
-        Ok(build_request_from_parts(CallKind::Redeem, Method::GET, url, Vec::new(), None, None))
+        Ok(build_request_with_curl(CallKind::Redeem, Method::GET, url, Vec::new(), None, None))
     }
 
     /// Builds the download of a one-time URL, without credentials. `number` from 1.
     pub(super) fn build_download_request(url: &Url, number: usize) -> RequestWithCurl {
-        let mut request =
-            build_request_from_parts(CallKind::Download, Method::GET, url.clone(), Vec::new(), None, None);
+        let mut request = build_request_with_curl(CallKind::Download, Method::GET, url.clone(), Vec::new(), None, None);
         request.probe.max_body = MAX_FILE_SIZE;
         let url_variable = ShellWord::word_from_variable(&format!("{}_{number}", curl::DOWNLOAD_URL_VAR));
         request.curl = CurlCommand::new("GET", url_variable)
@@ -269,7 +268,7 @@ impl RequestBuilder<'_> {
 }
 
 /// Builds a request from its parts, and the `curl` command that sends it.
-fn build_request_from_parts(
+fn build_request_with_curl(
     call: CallKind,
     method: Method,
     url: Url,

@@ -254,7 +254,7 @@ impl CheckRun<'_> {
         time: Duration,
     ) -> Option<InvitationEndWithoutAvatar> {
         tokio::select! {
-            end = person.wait_for_invitation_skip() => Some(end),
+            end = person.wait_for_end_without_avatar() => Some(end),
             () = self.stop_signal.wait_for_stop() => Some(InvitationEndWithoutAvatar::Skipped),
             () = person.sleep_real_time(time) => None,
         }

@@ -134,7 +134,7 @@ impl PollSchedule {
             fastest,
             slowest: ceil_millis(slowest).max(fastest),
             fixed: fixed.map(|fixed| ceil_millis(fixed).max(fastest)),
-            association: AssociationPollSpacing::spacing_for_usual_association(usual_association),
+            association: AssociationPollSpacing::choose_spacing_by_association_time(usual_association),
             usual_processing: usual_processing.as_secs_f64().clamp(1.0, 3600.0),
             jitter: JitterRng::new(seed),
             first_response: None,

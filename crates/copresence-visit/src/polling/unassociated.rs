@@ -23,8 +23,9 @@ pub(super) enum AssociationPollSpacing {
 }
 
 impl AssociationPollSpacing {
-    /// Returns the spacing for the usual time from the first poll to the association; `None` if that time is unknown.
-    pub(super) fn spacing_for_usual_association(usual: Option<Duration>) -> Self {
+    /// Chooses how often a token without an avatar is polled: by the time that earlier visitors needed from the first poll
+    /// to the association, `None` if that time is unknown.
+    pub(super) fn choose_spacing_by_association_time(usual: Option<Duration>) -> Self {
         match usual {
             Some(usual) if usual < MIN_ASSOCIATION_OF_RECORDINGS => Self::ExistingAvatarsLikely,
             _ => Self::RecordingsLikely,
@@ -78,8 +79,8 @@ mod tests {
     #[test]
     fn short_usual_times_make_polls_more_frequent() {
         let polling =
-            |seconds| AssociationPollSpacing::spacing_for_usual_association(Some(Duration::from_secs(seconds)));
+            |seconds| AssociationPollSpacing::choose_spacing_by_association_time(Some(Duration::from_secs(seconds)));
         assert!(polling(40).seconds_until_next_poll(30.0) < polling(130).seconds_until_next_poll(30.0));
-        assert_eq!(polling(130), AssociationPollSpacing::spacing_for_usual_association(None));
+        assert_eq!(polling(130), AssociationPollSpacing::choose_spacing_by_association_time(None));
     }
 }

@@ -2,7 +2,7 @@ import { fireEvent, screen, waitFor } from '@testing-library/svelte';
 import { tick } from 'svelte';
 import { describe, expect, it } from 'vitest';
 import table from '../../../../crates/copresence-validate/requirements.toml?raw';
-import { planChecks } from '../../../fake/checks-plan';
+import { planBackendChecks } from '../../../fake/checks-plan';
 import type { FakeDesk } from '../../../fake/desk';
 import { createProblem, unjudgedChecks } from '../../../fake/desk-fixtures';
 import { byTestId, renderDesk } from '../../../fake/render-desk';
@@ -24,7 +24,7 @@ async function checks(prepare: (desk: FakeDesk) => void = () => {}): Promise<Fak
 
 async function started(prepare: (desk: FakeDesk) => void = () => {}): Promise<FakeDesk> {
   const desk = await checks(prepare);
-  await fireEvent.click(byTestId('start-checks'));
+  await fireEvent.click(byTestId('start-backend-checks'));
   await waitFor(() => expect(byTestId('checks-stand').dataset.stand).toBe('running'));
   return desk;
 }
@@ -51,7 +51,7 @@ describe('the checks', () => {
   it('say what a run does and costs before the first request', async () => {
     const desk = await checks((of) => (of.panelView.backend = { ...of.panelView.backend, sandbox: false }));
     const resultText = async (ask: CheckRunOptions) => {
-      const plan = planChecks(ask, false, 1);
+      const plan = planBackendChecks(ask, false, 1);
       await waitFor(() => expect(byTestId('cost').textContent).toContain(words.cost(plan)));
       const lines = [...byTestId('plan').querySelectorAll('li')];
       expect(lines).toHaveLength(plan.acts.length);
@@ -68,10 +68,10 @@ describe('the checks', () => {
     await fireEvent.click(byTestId('wrong-no'));
     await resultText({ ...ask, most_tokens: 1, with_phone: false, wrong_requests: false });
     expect(byTestId('cost').textContent).not.toContain(words.asksPeople);
-    expect(desk.calls).not.toContain('startChecks');
+    expect(desk.calls).not.toContain('startBackendChecks');
     const asked: unknown[] = [];
-    desk.startChecks = async (ask) => void asked.push(ask);
-    await fireEvent.click(byTestId('start-checks'));
+    desk.startBackendChecks = async (ask) => void asked.push(ask);
+    await fireEvent.click(byTestId('start-backend-checks'));
     expect(asked).toEqual([{ ...ask, most_tokens: 1, with_phone: false, wrong_requests: false }]);
   });
 
@@ -84,14 +84,14 @@ describe('the checks', () => {
     expect(screen.queryByTestId('disturbs')).toBeNull();
     // A visit has started meanwhile: the program refuses, and the plan says why.
     desk.panelView.visits_live = 2;
-    desk.refusals.set('startChecks', createProblem('checks_disturb', 'A visit is under way', 'Wait'));
-    await fireEvent.click(byTestId('start-checks'));
+    desk.refusals.set('startBackendChecks', createProblem('checks_disturb', 'A visit is under way', 'Wait'));
+    await fireEvent.click(byTestId('start-backend-checks'));
     await waitFor(() => expect(byTestId('disturbs').textContent).toBe(words.disturbs(2)));
     expect(resultText()).toContain('A visit is under way');
     const asked: CheckRunOptions[] = [];
-    desk.startChecks = async (ask) => void asked.push(ask);
-    expect(byTestId('start-checks').textContent).toBe(words.startAllTheSame);
-    await fireEvent.click(byTestId('start-checks'));
+    desk.startBackendChecks = async (ask) => void asked.push(ask);
+    expect(byTestId('start-backend-checks').textContent).toBe(words.startAllTheSame);
+    await fireEvent.click(byTestId('start-backend-checks'));
     expect(asked.map(({ despite_visits }) => despite_visits)).toEqual([true]);
   });
 
@@ -171,21 +171,21 @@ describe('the checks', () => {
     await fireEvent.click(byTestId('ask-cancel'));
     expect(counted('pass')).toBe(1);
     await fireEvent.click(byTestId('restart'));
-    await fireEvent.click(byTestId('start-checks'));
+    await fireEvent.click(byTestId('start-backend-checks'));
     await waitFor(() => expect(byTestId('checks-stand').dataset.stand).toBe('running'));
     await waitFor(() => expect(counted('waiting')).toBe(ALL));
   });
 
   it('show why a run cannot start', async () => {
     await checks((desk) =>
-      desk.refusals.set('startChecks', {
+      desk.refusals.set('startBackendChecks', {
         code: 'x',
         visitor: '',
         operator: 'A run goes on already',
         hint: 'Wait',
       }),
     );
-    await fireEvent.click(byTestId('start-checks'));
+    await fireEvent.click(byTestId('start-backend-checks'));
     await waitFor(() => expect(resultText()).toBe('A run goes on already Wait'));
     expect(byTestId('checks-stand').dataset.stand).toBe('idle');
   });

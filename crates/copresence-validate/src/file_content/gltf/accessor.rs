@@ -121,7 +121,7 @@ impl ElementFormat {
     }
 
     /// Number of rows of a matrix whose columns are padded to four components.
-    pub(super) fn padded_matrix_row_count(self) -> Option<usize> {
+    pub(super) fn row_count_if_columns_padded(self) -> Option<usize> {
         match (self.shape, self.component.size_in_bytes()) {
             (ElementShape::Mat2, 1) => Some(2),
             (ElementShape::Mat3, 1 | 2) => Some(3),
@@ -181,7 +181,7 @@ impl Accessor {
     }
 
     /// Reads an accessor.
-    pub(super) fn parse_json_object(
+    pub(super) fn parse_accessor(
         reader: &ObjectReader<'_>,
         extensions: &ExtensionReader,
     ) -> Result<Self, InspectionError> {
@@ -214,8 +214,9 @@ impl Accessor {
         }
         let format = shape.zip(component).map(|(shape, component)| ElementFormat { shape, component, normalized });
         let (min, max) = (read_min_or_max(reader, "min", format)?, read_min_or_max(reader, "max", format)?);
-        let sparse = reader
-            .read_object_property("sparse", |sparse| SparseSubstitution::parse_json_object(sparse, extensions))?;
+        let sparse = reader.read_object_property("sparse", |sparse| {
+            SparseSubstitution::parse_sparse_substitution(sparse, extensions)
+        })?;
         extensions.read_all_extensions(reader, ExtensionOwner::Other)?;
         reader.read_text_property("name")?;
         Ok(Self { view, offset, format, count, min, max, sparse })
@@ -279,7 +280,10 @@ impl Accessor {
 
 impl SparseSubstitution {
     /// Parses the JSON object of sparse values. Fails at the first property that the specification does not allow.
-    fn parse_json_object(reader: &ObjectReader<'_>, extensions: &ExtensionReader) -> Result<Self, InspectionError> {
+    fn parse_sparse_substitution(
+        reader: &ObjectReader<'_>,
+        extensions: &ExtensionReader,
+    ) -> Result<Self, InspectionError> {
         let count = reader.require_property("count", reader.read_unsigned_at_least("count", 1)?)?;
         let indices = reader.read_object_property("indices", |part| {
             if !part.has_property("componentType") {

@@ -32,7 +32,7 @@ struct AnimationSampler {
 
 impl Animation {
     /// Parses the JSON object of an animation. Fails at the first property that the specification does not allow.
-    pub(super) fn parse_json_object(
+    pub(super) fn parse_animation(
         reader: &ObjectReader<'_>,
         extensions: &ExtensionReader,
     ) -> Result<Self, InspectionError> {
@@ -63,7 +63,7 @@ impl Animation {
     }
 
     /// Validates that the parts exist and fit together.
-    pub(super) fn validate_links(
+    pub(super) fn validate_animation_references(
         &self,
         document: &GltfDocument,
         links: &mut AccessorAndViewUses,
@@ -71,13 +71,13 @@ impl Animation {
     ) -> Result<(), InspectionError> {
         let list = place.child_property_location("samplers");
         for (index, sampler) in self.samplers.iter().enumerate() {
-            sampler.validate_links(document, links, &list.list_item_location(index))?;
+            sampler.validate_animation_sampler_references(document, links, &list.list_item_location(index))?;
         }
         let list = place.child_property_location("channels");
         let mut targets = HashSet::new();
         for (index, channel) in self.channels.iter().enumerate() {
             let place = list.list_item_location(index);
-            channel.validate_links(self, document, links, &place)?;
+            channel.validate_animation_channel_references(self, document, links, &place)?;
             if channel.node.is_some_and(|node| !targets.insert((node, channel.path.as_str()))) {
                 return Err(place
                     .child_property_location("target")
@@ -109,7 +109,7 @@ fn record_sampler_accessor<'d>(
 
 impl AnimationSampler {
     /// Validates the accessors of times and values, and records their use.
-    fn validate_links(
+    fn validate_animation_sampler_references(
         &self,
         document: &GltfDocument,
         links: &mut AccessorAndViewUses,
@@ -142,7 +142,7 @@ impl AnimationSampler {
 
 impl AnimationChannel {
     /// Validates that the sampler and the node exist, and that the values fit what is moved.
-    fn validate_links(
+    fn validate_animation_channel_references(
         &self,
         animation: &Animation,
         document: &GltfDocument,

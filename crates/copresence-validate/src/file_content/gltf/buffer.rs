@@ -71,7 +71,7 @@ impl ViewUses {
 
 impl Buffer {
     /// Parses the JSON object of a buffer. Fails at the first property that the specification does not allow.
-    pub(super) fn parse_json_object(
+    pub(super) fn parse_buffer(
         reader: &ObjectReader<'_>,
         extensions: &ExtensionReader,
     ) -> Result<Self, InspectionError> {
@@ -97,7 +97,7 @@ impl Buffer {
 
 impl BufferView {
     /// Parses the JSON object of a buffer view. Fails at the first property that the specification does not allow.
-    pub(super) fn parse_json_object(
+    pub(super) fn parse_buffer_view(
         reader: &ObjectReader<'_>,
         extensions: &ExtensionReader,
     ) -> Result<Self, InspectionError> {

@@ -2,7 +2,7 @@
 #![expect(clippy::float_cmp, reason = "bounds, signs and constant elements must be exact")]
 
 use super::accessor::{ComponentType, ElementFormat, round_to_single_precision};
-use super::elements::Elements;
+use super::elements::AccessorElements;
 use super::node_transform::QUATERNION_TOLERANCE;
 use super::place::DocumentLocation;
 use super::{BufferData, GltfDocument, InspectionError};
@@ -90,7 +90,7 @@ impl AccessorDataRequirements {
     ) -> Result<(), InspectionError> {
         let open = |index: usize| {
             let accessor = document.accessors.get(index)?;
-            Elements::elements_of_accessor(accessor, &document.views, data)
+            AccessorElements::elements_of_accessor(accessor, &document.views, data)
         };
         let influences = collect_skin_influences(document, &open);
         let size: u64 = data.iter().flatten().map(|bytes| bytes.len() as u64).sum();
@@ -98,7 +98,8 @@ impl AccessorDataRequirements {
         let of_accessors = (0..document.accessors.len()).filter_map(open).map(|elements| elements.packed_byte_count());
         let of_influences =
             influences.iter().flat_map(|found| &found.sets).flat_map(|(joints, weights)| [joints, weights]);
-        let work = of_accessors.chain(of_influences.map(Elements::packed_byte_count)).fold(0, u64::saturating_add);
+        let work =
+            of_accessors.chain(of_influences.map(AccessorElements::packed_byte_count)).fold(0, u64::saturating_add);
         if work > limit {
             return Err(InspectionError::limit_exceeded(format!(
                 "its accessors overlap: they have {work} bytes, and at most {limit} are read"
@@ -125,7 +126,7 @@ fn build_invalid_element_error(place: &str, element: u64, reason: impl std::fmt:
 /// Validates the elements of one accessor: that they are finite, match `min` and `max`, and satisfy the checks of each
 /// use.
 fn validate_elements_of_accessor(
-    elements: &Elements<'_>,
+    elements: &AccessorElements<'_>,
     min: Option<&[f64]>,
     max: Option<&[f64]>,
     checks: &AccessorChecks,
@@ -135,7 +136,7 @@ fn validate_elements_of_accessor(
     let components = format.shape.component_count();
     let (mut least, mut most) = ([f64::INFINITY; 16], [f64::NEG_INFINITY; 16]);
     let mut last_time = None;
-    elements.for_each_element(|element, values| {
+    elements.for_each_accessor_element(|element, values| {
         for ((value, least), most) in values.iter().zip(&mut least).zip(&mut most) {
             if !value.is_finite() {
                 return Err(place.invalid_value_error(format_args!("element {element} is {value}")));
@@ -255,13 +256,13 @@ struct JointInfluences<'a> {
     /// Number of the joints of the skin with the fewest joints.
     joints: u64,
     /// Joints and weights of each set.
-    sets: Vec<(Elements<'a>, Elements<'a>)>,
+    sets: Vec<(AccessorElements<'a>, AccessorElements<'a>)>,
 }
 
 /// The influences of all primitives of meshes with skins.
 fn collect_skin_influences<'a>(
     document: &GltfDocument,
-    open: &impl Fn(usize) -> Option<Elements<'a>>,
+    open: &impl Fn(usize) -> Option<AccessorElements<'a>>,
 ) -> Vec<JointInfluences<'a>> {
     let mut joints_of_mesh: BTreeMap<usize, usize> = BTreeMap::new();
     for node in &document.nodes {

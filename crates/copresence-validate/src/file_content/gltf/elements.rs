@@ -9,7 +9,7 @@ use super::{BufferData, InspectionError};
 const MAX_COMPONENTS: usize = 16;
 
 /// The elements of an accessor whose layout is valid.
-pub(super) struct Elements<'a> {
+pub(super) struct AccessorElements<'a> {
     pub(super) format: ElementFormat,
     pub(super) count: u64,
     /// `None` if all elements are zero at first.
@@ -31,7 +31,7 @@ struct SparseReplacements<'a> {
     values: &'a [u8],
 }
 
-impl<'a> Elements<'a> {
+impl<'a> AccessorElements<'a> {
     /// The elements; `None` if their buffers have no data, or if the accessor has neither a view nor a sparse part.
     pub(super) fn elements_of_accessor(
         accessor: &Accessor,
@@ -90,8 +90,8 @@ impl<'a> Elements<'a> {
         Ok(())
     }
 
-    /// Calls `visit` for each element, until it fails. Sparse indices must be valid.
-    pub(super) fn for_each_element(
+    /// Calls `visit` with the index and the components of each element of the accessor, until it fails. Sparse indices must be valid.
+    pub(super) fn for_each_accessor_element(
         &self,
         mut visit: impl FnMut(u64, &[f64]) -> Result<(), InspectionError>,
     ) -> Result<(), InspectionError> {
@@ -147,7 +147,7 @@ impl<'a> Elements<'a> {
         };
         let size = component_size(self.format.component);
         let start = usize::try_from(element).unwrap_or(usize::MAX).saturating_mul(base.stride);
-        let rows = self.format.padded_matrix_row_count();
+        let rows = self.format.row_count_if_columns_padded();
         for (component, value) in values.iter_mut().enumerate().take(self.format.shape.component_count()) {
             let position =
                 match rows.and_then(|rows| Some((component.checked_div(rows)?, component.checked_rem(rows)?))) {

@@ -42,7 +42,7 @@ const KTX2_SIGNATURE: &[u8] = b"\xabKTX 20\xbb\r\n\x1a\n";
 const PNG_SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 
 /// Recognises the format; `None` for an unknown one.
-pub(super) fn recognize_image(bytes: &[u8]) -> Option<ImageFormat> {
+pub(super) fn recognize_image_format(bytes: &[u8]) -> Option<ImageFormat> {
     if bytes.len() < SHORTEST_IMAGE {
         return None;
     }
@@ -165,13 +165,13 @@ mod tests {
     #[test]
     fn headers_of_each_format_have_a_size() {
         let ktx2 = [KTX2_SIGNATURE, &[0; 8], &[0, 4, 0, 0], &[0, 2, 0, 0]].concat();
-        assert_eq!(recognize_image(&ktx2), Some(ImageFormat::Ktx2));
+        assert_eq!(recognize_image_format(&ktx2), Some(ImageFormat::Ktx2));
         assert_eq!(read_image_size(&ktx2, ImageFormat::Ktx2), Ok(Some((1024, 512))));
         let avif = [b"\0\0\0\x1cftypavif", &[0; 8][..], b"\0\0\0\x14ispe\0\0\0\0\0\0\x01\0\0\0\0\x80"].concat();
-        assert_eq!(recognize_image(&avif), Some(ImageFormat::Avif));
+        assert_eq!(recognize_image_format(&avif), Some(ImageFormat::Avif));
         assert_eq!(read_image_size(&avif, ImageFormat::Avif), Ok(Some((256, 128))));
         let webp = [b"RIFF\0\0\0\0WEBPVP8X\x0a\0\0\0", &[0; 4][..], &[255, 0, 0, 127, 0, 0]].concat();
-        assert_eq!(recognize_image(&webp), Some(ImageFormat::WebP));
+        assert_eq!(recognize_image_format(&webp), Some(ImageFormat::WebP));
         assert_eq!(read_image_size(&webp, ImageFormat::WebP), Ok(Some((256, 128))));
         assert_eq!(read_image_size(&webp[..29], ImageFormat::WebP), Err(CUT_OFF));
     }

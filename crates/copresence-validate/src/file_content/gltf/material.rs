@@ -2,7 +2,7 @@
 
 use super::buffer::{BufferView, ViewUse, ViewUses};
 use super::extensions::{ExtensionOwner, ExtensionReader, LinkedExtensionContent, TextureUse};
-use super::image_header::{ImageFormat, recognize_image};
+use super::image_header::{ImageFormat, recognize_image_format};
 use super::object_reader::{NumberRange, ObjectReader};
 use super::place::DocumentLocation;
 use super::uri::{Uri, parse_uri};
@@ -19,7 +19,7 @@ pub(super) struct Material {
 
 impl Material {
     /// Parses the JSON object of a material. Fails at the first property that the specification does not allow.
-    pub(super) fn parse_json_object(
+    pub(super) fn parse_material(
         reader: &ObjectReader<'_>,
         extensions: &ExtensionReader,
     ) -> Result<Self, InspectionError> {
@@ -76,7 +76,7 @@ pub(super) struct Texture {
 
 impl Texture {
     /// Parses the JSON object of a texture. Fails at the first property that the specification does not allow.
-    pub(super) fn parse_json_object(
+    pub(super) fn parse_texture(
         reader: &ObjectReader<'_>,
         extensions: &ExtensionReader,
     ) -> Result<Self, InspectionError> {
@@ -90,7 +90,7 @@ impl Texture {
     }
 
     /// Validates that sampler and images exist, and that the images are of a format that is allowed there.
-    pub(super) fn validate_links(
+    pub(super) fn validate_texture_references(
         &self,
         images: &[Image],
         formats: &[Option<ImageFormat>],
@@ -139,7 +139,7 @@ pub(super) struct Image {
 
 impl Image {
     /// Parses the JSON object of an image. Fails at the first property that the specification does not allow.
-    pub(super) fn parse_json_object(
+    pub(super) fn parse_image(
         reader: &ObjectReader<'_>,
         extensions: &ExtensionReader,
     ) -> Result<Self, InspectionError> {
@@ -158,7 +158,7 @@ impl Image {
             return Err(reader.error_for_whole_object("an image must have either `bufferView` or `uri`"));
         }
         if let Some(Uri::Data { media_type, bytes }) = &uri {
-            let found = recognize_image(bytes).filter(|format| *format != ImageFormat::Avif);
+            let found = recognize_image_format(bytes).filter(|format| *format != ImageFormat::Avif);
             if found.map(ImageFormat::media_type) != Some(media_type) {
                 let place = reader.location_of_property("uri");
                 return Err(

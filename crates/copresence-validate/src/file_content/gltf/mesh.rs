@@ -31,17 +31,14 @@ pub(super) struct Primitive {
 
 impl Mesh {
     /// Parses the JSON object of a mesh. Fails at the first property that the specification does not allow.
-    pub(super) fn parse_json_object(
-        reader: &ObjectReader<'_>,
-        extensions: &ExtensionReader,
-    ) -> Result<Self, InspectionError> {
+    pub(super) fn parse_mesh(reader: &ObjectReader<'_>, extensions: &ExtensionReader) -> Result<Self, InspectionError> {
         let weights = reader.read_number_list("weights", None, NumberRange::ANY)?.map(|weights| weights.len());
         let mut target_names = read_morph_target_names(reader);
         let primitives = reader.read_object_list("primitives", |primitive| {
             if target_names.is_empty() {
                 target_names = read_morph_target_names(primitive);
             }
-            Primitive::parse_json_object(primitive, extensions)
+            Primitive::parse_primitive(primitive, extensions)
         })?;
         let primitives = reader.require_property("primitives", primitives)?;
         reader.read_text_property("name")?;
@@ -66,7 +63,7 @@ impl Mesh {
     }
 
     /// Validates that the parts exist and fit together.
-    pub(super) fn validate_links(
+    pub(super) fn validate_mesh_references(
         &self,
         document: &GltfDocument,
         links: &mut AccessorAndViewUses,
@@ -74,7 +71,7 @@ impl Mesh {
     ) -> Result<(), InspectionError> {
         let list = place.child_property_location("primitives");
         for (index, primitive) in self.primitives.iter().enumerate() {
-            primitive.validate_links(document, links, &list.list_item_location(index))?;
+            primitive.validate_primitive_references(document, links, &list.list_item_location(index))?;
         }
         Ok(())
     }
@@ -122,7 +119,7 @@ fn parse_attribute_semantic(name: &str) -> Option<Semantic> {
 
 impl Primitive {
     /// Parses the JSON object of a primitive. Fails at the first property that the specification does not allow.
-    fn parse_json_object(reader: &ObjectReader<'_>, extensions: &ExtensionReader) -> Result<Self, InspectionError> {
+    fn parse_primitive(reader: &ObjectReader<'_>, extensions: &ExtensionReader) -> Result<Self, InspectionError> {
         reader.read_unsigned_between("mode", 0, 6)?;
         #[expect(clippy::redundant_closure_for_method_calls, reason = "the method itself is not general enough")]
         let attributes = reader.read_object_property("attributes", |object| object.indices_by_name())?;
@@ -185,7 +182,7 @@ impl Primitive {
     }
 
     /// Validates the accessors and the material of the primitive, and records how the accessors are used.
-    fn validate_links(
+    fn validate_primitive_references(
         &self,
         document: &GltfDocument,
         links: &mut AccessorAndViewUses,
@@ -194,7 +191,7 @@ impl Primitive {
         let vertices =
             self.validate_attributes_and_count_vertices(document, links, &place.child_property_location("attributes"))?;
         if let Some(index) = self.indices {
-            validate_and_record_index_accessor(
+            validate_and_record_index_bounds(
                 document,
                 links,
                 index,
@@ -409,8 +406,8 @@ fn is_allowed_vertex_format(kind: &str, format: ElementFormat, is_quantized: boo
     }
 }
 
-/// Validates the accessor of indices, and records how many vertices they may point to.
-fn validate_and_record_index_accessor(
+/// Validates the accessor of indices, and records that it is used as indices, and how many vertices they may point to.
+fn validate_and_record_index_bounds(
     document: &GltfDocument,
     links: &mut AccessorAndViewUses,
     index: usize,

@@ -26,7 +26,7 @@ use buffer::{Buffer, BufferView, ViewUses, load_buffers};
 use container::split_container;
 use data_checks::AccessorDataRequirements;
 use extensions::{ExtensionOwner, ExtensionReader};
-use image_header::{ImageFormat, read_image_size, recognize_image};
+use image_header::{ImageFormat, read_image_size, recognize_image_format};
 use json_document::parse_json_document;
 use material::{Image, Material, Texture, validate_sampler};
 use mesh::Mesh;
@@ -198,9 +198,8 @@ impl GltfDocument {
             "asset",
             root.read_object_property("asset", |asset| validate_asset_object(asset, known))?,
         )?;
-        let meshes = root.read_object_list("meshes", |mesh| Mesh::parse_json_object(mesh, known))?.unwrap_or_default();
-        let images =
-            root.read_object_list("images", |image| Image::parse_json_object(image, known))?.unwrap_or_default();
+        let meshes = root.read_object_list("meshes", |mesh| Mesh::parse_mesh(mesh, known))?.unwrap_or_default();
+        let images = root.read_object_list("images", |image| Image::parse_image(image, known))?.unwrap_or_default();
         let primitives = meshes.iter().map(|mesh| mesh.primitives.len()).fold(0, usize::saturating_add);
         for (count, max, what) in [(primitives, MAX_PRIMITIVES, "primitives"), (images.len(), MAX_IMAGES, "images")] {
             if count > max {
@@ -212,31 +211,29 @@ impl GltfDocument {
         let content = extensions.read_all_extensions(root, ExtensionOwner::Root)?;
         let document = Self {
             accessors: root
-                .read_object_list("accessors", |item| Accessor::parse_json_object(item, known))?
+                .read_object_list("accessors", |item| Accessor::parse_accessor(item, known))?
                 .unwrap_or_default(),
             animations: root
-                .read_object_list("animations", |item| Animation::parse_json_object(item, known))?
+                .read_object_list("animations", |item| Animation::parse_animation(item, known))?
                 .unwrap_or_default(),
-            buffers: root
-                .read_object_list("buffers", |item| Buffer::parse_json_object(item, known))?
-                .unwrap_or_default(),
+            buffers: root.read_object_list("buffers", |item| Buffer::parse_buffer(item, known))?.unwrap_or_default(),
             views: root
-                .read_object_list("bufferViews", |item| BufferView::parse_json_object(item, known))?
+                .read_object_list("bufferViews", |item| BufferView::parse_buffer_view(item, known))?
                 .unwrap_or_default(),
             cameras: root
                 .read_object_list("cameras", |item| validate_camera_object(item, known))?
                 .map_or(0, |list| list.len()),
             materials: root
-                .read_object_list("materials", |item| Material::parse_json_object(item, known))?
+                .read_object_list("materials", |item| Material::parse_material(item, known))?
                 .unwrap_or_default(),
-            nodes: root.read_object_list("nodes", |item| Node::parse_json_object(item, known))?.unwrap_or_default(),
+            nodes: root.read_object_list("nodes", |item| Node::parse_node(item, known))?.unwrap_or_default(),
             samplers: root
                 .read_object_list("samplers", |item| validate_sampler(item, known))?
                 .map_or(0, |list| list.len()),
             scenes: root.read_object_list("scenes", |item| read_scene(item, known))?.unwrap_or_default(),
-            skins: root.read_object_list("skins", |item| Skin::parse_json_object(item, known))?.unwrap_or_default(),
+            skins: root.read_object_list("skins", |item| Skin::parse_skin(item, known))?.unwrap_or_default(),
             textures: root
-                .read_object_list("textures", |item| Texture::parse_json_object(item, known))?
+                .read_object_list("textures", |item| Texture::parse_texture(item, known))?
                 .unwrap_or_default(),
             lights: content.lights,
             variants: content.variants,
@@ -280,7 +277,7 @@ impl GltfDocument {
         }
         let list = DocumentLocation::root_property_location("meshes");
         for (index, mesh) in self.meshes.iter().enumerate() {
-            mesh.validate_links(self, &mut links, &list.list_item_location(index))?;
+            mesh.validate_mesh_references(self, &mut links, &list.list_item_location(index))?;
         }
         let list = DocumentLocation::root_property_location("nodes");
         for (index, node) in self.nodes.iter().enumerate() {
@@ -292,7 +289,7 @@ impl GltfDocument {
         }
         let list = DocumentLocation::root_property_location("animations");
         for (index, animation) in self.animations.iter().enumerate() {
-            animation.validate_links(self, &mut links, &list.list_item_location(index))?;
+            animation.validate_animation_references(self, &mut links, &list.list_item_location(index))?;
         }
         tree.validate_scenes(self)?;
         Ok(links.data_checks)
@@ -329,7 +326,7 @@ impl GltfDocument {
                     ))
                 })?;
             }
-            let format = bytes.as_deref().and_then(recognize_image);
+            let format = bytes.as_deref().and_then(recognize_image_format);
             if let (Some(bytes), Some(format)) = (&bytes, format) {
                 let size = read_image_size(bytes, format).map_err(|reason| place.invalid_value_error(reason))?;
                 descriptions.push(match size {
@@ -346,7 +343,12 @@ impl GltfDocument {
         }
         let list = DocumentLocation::root_property_location("textures");
         for (index, texture) in self.textures.iter().enumerate() {
-            texture.validate_links(&self.images, &formats, self.samplers, &list.list_item_location(index))?;
+            texture.validate_texture_references(
+                &self.images,
+                &formats,
+                self.samplers,
+                &list.list_item_location(index),
+            )?;
         }
         Ok(descriptions)
     }

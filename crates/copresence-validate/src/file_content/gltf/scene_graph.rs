@@ -29,10 +29,7 @@ pub(super) struct Skin {
 
 impl Node {
     /// Parses the JSON object of a node. Fails at the first property that the specification does not allow.
-    pub(super) fn parse_json_object(
-        reader: &ObjectReader<'_>,
-        extensions: &ExtensionReader,
-    ) -> Result<Self, InspectionError> {
+    pub(super) fn parse_node(reader: &ObjectReader<'_>, extensions: &ExtensionReader) -> Result<Self, InspectionError> {
         let matrix = reader.read_number_list("matrix", Some(16), NumberRange::ANY)?;
         let translation = reader.read_number_list("translation", Some(3), NumberRange::ANY)?;
         let rotation = reader.read_number_list("rotation", Some(4), NumberRange::range_between(-1.0, 1.0))?;
@@ -115,10 +112,7 @@ impl Node {
 
 impl Skin {
     /// Parses the JSON object of a skin. Fails at the first property that the specification does not allow.
-    pub(super) fn parse_json_object(
-        reader: &ObjectReader<'_>,
-        extensions: &ExtensionReader,
-    ) -> Result<Self, InspectionError> {
+    pub(super) fn parse_skin(reader: &ObjectReader<'_>, extensions: &ExtensionReader) -> Result<Self, InspectionError> {
         extensions.read_all_extensions(reader, ExtensionOwner::Other)?;
         reader.read_text_property("name")?;
         Ok(Self {

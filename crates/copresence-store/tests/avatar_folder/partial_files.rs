@@ -1,0 +1,153 @@
+//! Partial files: continued after a crash, limited in size, decoded, and independent of how their bytes arrive.
+
+use super::{DAY, entry_names, folder_with_glb, manifest};
+use crate::common::temp_folder;
+use copresence_store::{DecodeContentError, FileFormat, PartialAvatarFolder, Sha256Digest, StoreError, VisitId};
+use proptest::prelude::*;
+
+#[test]
+fn a_download_resumes_after_a_crash_at_the_durable_bytes() {
+    let root = temp_folder();
+    let visit = VisitId::new();
+    let (folder, _) = folder_with_glb(root.path(), &visit);
+    let mut part = folder.open_partial_file_keeping_all("avatar_fbx.zip").expect("a file");
+    part.append_bytes(b"PK\x03\x04sure").expect("written");
+    assert_eq!(part.sync_and_get_durable_length().expect("durable"), 8);
+    part.append_bytes(b"unsure").expect("written");
+    drop((part, folder));
+
+    let folder = PartialAvatarFolder::reopen_partial_folder(root.path(), &visit, DAY)
+        .expect("looked")
+        .expect("left by the crash");
+    let whole = folder.sync_and_rehash_complete_file("avatar.glb").expect("read").expect("the file");
+    assert_eq!(whole.sha256, Sha256Digest::sha256_of_bytes(b"glTF\x02\0\0\0\x0c\0\0\0"));
+    assert!(
+        folder.sync_and_rehash_complete_file("avatar_fbx.zip").expect("read").is_none(),
+        "a partial file is not complete"
+    );
+    assert_eq!(
+        folder.open_partial_file_keeping_all("avatar.glb").expect_err("whole already").error_code(),
+        "folder_exists"
+    );
+    let mut part = folder.resume_partial_file_after_crash("avatar_fbx.zip", 8, 8, None).expect("a part");
+    assert_eq!(part.resume_offset(), 8);
+    part.append_bytes(b" and the rest").expect("written");
+    let zip = part.finish_partial_file().expect("whole");
+    assert_eq!(zip.sha256, Sha256Digest::sha256_of_bytes(b"PK\x03\x04sure and the rest"));
+    assert_eq!(zip.format, FileFormat::Zip);
+    folder.publish_complete_avatar(&manifest(visit, &[(&whole, "glb"), (&zip, "fbx")])).expect("published");
+    assert!(PartialAvatarFolder::reopen_partial_folder(root.path(), &visit, DAY).expect("looked").is_none());
+}
+
+#[test]
+fn bytes_over_the_size_limit_are_not_written() {
+    let root = temp_folder();
+    let folder = PartialAvatarFolder::create_or_reopen_folder(root.path(), &VisitId::new(), DAY).expect("a folder");
+    let mut file = folder.open_partial_file_keeping_all("avatar.glb").expect("a file").with_max_size_bytes(10);
+    file.append_bytes(b"0123456789").expect("just fits");
+    let error = file.append_bytes(b"x").expect_err("over");
+    assert!(matches!(error, StoreError::TooLarge { max: 10, .. }));
+    assert_eq!(file.resume_offset(), 10);
+    file.remove_bytes_to_restart_download().expect("emptied");
+    file.append_bytes(b"again").expect("written");
+    assert_eq!(file.finish_partial_file().expect("whole").sha256, Sha256Digest::sha256_of_bytes(b"again"));
+}
+
+#[test]
+fn a_partial_file_can_be_discarded() {
+    let root = temp_folder();
+    let folder = PartialAvatarFolder::create_or_reopen_folder(root.path(), &VisitId::new(), DAY).expect("a folder");
+    let mut file = folder.open_partial_file_keeping_all("avatar.glb").expect("a file");
+    file.append_bytes(b"<!doctype html>").expect("written");
+    assert_eq!(file.detected_format(), FileFormat::Html);
+    file.remove_partial_file().expect("discarded");
+    assert!(entry_names(folder.partial_folder_path()).is_empty());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// The file and its digest are the same for any chunk size and any point of resumption.
+    #[test]
+    fn digest_and_content_are_independent_of_chunks_and_resumption(
+        bytes in prop::collection::vec(any::<u8>(), 0..6000),
+        piece in 1..2000_usize,
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let root = temp_folder();
+        let folder = PartialAvatarFolder::create_or_reopen_folder(root.path(), &VisitId::new(), DAY).expect("a folder");
+        let cut = cut.index(bytes.len() + 1);
+        let mut part = folder.open_partial_file_keeping_all("avatar.glb").expect("a file");
+        for piece in bytes[..cut].chunks(piece) {
+            part.append_bytes(piece).expect("written");
+        }
+        drop(part);
+        let mut part = folder.open_partial_file_keeping_all("avatar.glb").expect("opened again");
+        prop_assert_eq!(part.resume_offset(), cut as u64);
+        for piece in bytes[cut..].chunks(piece) {
+            part.append_bytes(piece).expect("written");
+        }
+        let whole = part.finish_partial_file().expect("whole");
+        prop_assert_eq!(whole.sha256, Sha256Digest::sha256_of_bytes(&bytes));
+        prop_assert_eq!(whole.format, FileFormat::detect_file_format(&bytes));
+        let read_again = folder.sync_and_rehash_complete_file("avatar.glb").expect("read");
+        prop_assert_eq!(Some(whole), read_again);
+        prop_assert_eq!(std::fs::read(folder.partial_folder_path().join("avatar.glb")).expect("read"), bytes);
+    }
+}
+
+#[test]
+fn decoded_content_replaces_the_encoded_bytes_only_when_it_is_complete() {
+    let root = temp_folder();
+    let folder = PartialAvatarFolder::create_or_reopen_folder(root.path(), &VisitId::new(), DAY).expect("a folder");
+    let mut file = folder.open_partial_file_keeping_all("avatar.obj").expect("a file").with_max_size_bytes(20);
+    file.append_bytes(b"encoded").expect("written");
+
+    let mut failing = std::io::Read::chain(&b"v 0 0 0\n"[..], FailingReader);
+    let error = file.replace_with_decoded_content(&mut failing, 0).expect_err("broken");
+    assert!(matches!(error, DecodeContentError::Content(_, FileFormat::Obj)), "{error:?}");
+    let error = file.replace_with_decoded_content(&mut &[b'x'; 21][..], 0).expect_err("too large");
+    assert!(matches!(error, DecodeContentError::Store(StoreError::TooLarge { max: 20, .. })), "{error:?}");
+    assert_eq!(entry_names(folder.partial_folder_path()), ["avatar.obj.part"]);
+    file.append_bytes(b" bytes").expect("the encoded bytes are unchanged");
+
+    let mut encoded = Vec::new();
+    std::io::Read::read_to_end(&mut file.rewound_reader_of_written_bytes().expect("opened"), &mut encoded)
+        .expect("read");
+    assert_eq!(encoded, b"encoded bytes");
+    file.replace_with_decoded_content(&mut &b"v 0 0 0\n"[..], 0).expect("decoded");
+    assert_eq!(entry_names(folder.partial_folder_path()), ["avatar.obj.decoded", "avatar.obj.part"]);
+    let whole = file.finish_partial_file().expect("whole");
+    assert_eq!(
+        (whole.bytes, whole.sha256, whole.format),
+        (8, Sha256Digest::sha256_of_bytes(b"v 0 0 0\n"), FileFormat::Obj)
+    );
+    assert_eq!(entry_names(folder.partial_folder_path()), ["avatar.obj"]);
+}
+
+struct FailingReader;
+
+impl std::io::Read for FailingReader {
+    fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+        Err(std::io::Error::other("does not conform"))
+    }
+}
+
+#[test]
+fn a_crash_while_a_file_is_decoded_leaves_the_encoded_bytes() {
+    let root = temp_folder();
+    let visit = VisitId::new();
+    let folder = PartialAvatarFolder::create_or_reopen_folder(root.path(), &visit, DAY).expect("a folder");
+    let mut file = folder.open_partial_file_keeping_all("avatar.obj").expect("a file");
+    file.append_bytes(b"encoded").expect("written");
+    file.replace_with_decoded_content(&mut &b"v 0 0 0\n"[..], 0).expect("decoded");
+    drop(file);
+    let file = folder.open_partial_file_keeping_all("avatar.obj").expect("again");
+    assert_eq!((file.resume_offset(), entry_names(folder.partial_folder_path())), (7, vec!["avatar.obj.part".into()]));
+    drop(file);
+    // Between the rename of the decoded file and the removal of the encoded bytes.
+    let path = folder.partial_folder_path().join("avatar.obj");
+    std::fs::write(&path, b"v 0 0 0\n").expect("written");
+    let whole = folder.sync_and_rehash_complete_file("avatar.obj").expect("read").expect("complete");
+    assert_eq!((whole.bytes, entry_names(folder.partial_folder_path())), (8, vec!["avatar.obj".into()]));
+}
