@@ -77,7 +77,7 @@ echo "== Credentials in the keychain"
 printf 'api-key=%s\nusername=%s\npassword=%s\n' "$(json_value sandbox.log api_key)" "$(json_value sandbox.log username)" \
     "$(json_value sandbox.log password)" | run --profile booth credentials set >set.log 2>&1 || fail "credentials set"
 run --json --profile booth credentials status >status.log 2>&1 || fail "credentials status"
-test "$(grep -c keychain status.log)" -ge 1 || fail "another process does not find the credentials"
+test "$(grep -c '"set":true' status.log)" = 3 || fail "another process does not find the credentials"
 if grep -q -F "$(json_value sandbox.log password)" status.log set.log; then
     fail "a password was printed"
 fi
