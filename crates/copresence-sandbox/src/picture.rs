@@ -22,6 +22,10 @@ const MAX_UPLOAD_PIXELS: u64 = 16_000_000;
 /// Maximum memory that one picture may need while it is decoded, in bytes: 16 megapixels in RGBA.
 const MAX_DECODING_BYTES: u64 = 64_000_000;
 
+/// Maximum memory for what a PNG has beside its pixels, in bytes. A colour profile of a few kilobytes can inflate to more
+/// than the pixels need; a larger one is ignored, as every profile is.
+const MAX_METADATA_BYTES: u64 = 4_000_000;
+
 /// Why a picture is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PictureError {
@@ -44,16 +48,10 @@ pub enum PictureError {
 /// # Errors
 /// The picture cannot be decoded, or is too large or too small.
 pub fn decode_and_shrink_picture(bytes: &[u8]) -> Result<RgbImage, PictureError> {
-    let unreadable = |_| PictureError::Undecodable;
-    let mut reader =
-        ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|_| PictureError::Undecodable)?;
-    let mut limits = Limits::default();
-    limits.max_alloc = Some(MAX_DECODING_BYTES);
-    reader.limits(limits);
-    let mut decoder = reader.into_decoder().map_err(unreadable)?;
+    let mut decoder = read_picture_headers(bytes)?;
     check_decoding_cost(bytes, &decoder)?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let mut picture = DynamicImage::from_decoder(decoder).map_err(unreadable)?;
+    let mut picture = DynamicImage::from_decoder(decoder).map_err(|_| PictureError::Undecodable)?;
     if picture.width().max(picture.height()) > 2 * MAX_KEPT_SIDE {
         // Needs no memory beside the result. `resize` alone would need half as much again as the picture.
         picture = picture.thumbnail(2 * MAX_KEPT_SIDE, 2 * MAX_KEPT_SIDE);
@@ -63,6 +61,17 @@ pub fn decode_and_shrink_picture(bytes: &[u8]) -> Result<RgbImage, PictureError>
     }
     picture.apply_orientation(orientation);
     Ok(picture.into_rgb8())
+}
+
+/// Reads the headers of a JPEG or PNG, with [`MAX_METADATA_BYTES`] of memory. Returns the decoder of the pixels.
+fn read_picture_headers(bytes: &[u8]) -> Result<impl ImageDecoder + '_, PictureError> {
+    let mut reader =
+        ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|_| PictureError::Undecodable)?;
+    // Holds for the metadata and for rows of pixels, but not for the decoded picture.
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(MAX_METADATA_BYTES);
+    reader.limits(limits);
+    reader.into_decoder().map_err(|_| PictureError::Undecodable)
 }
 
 /// Refuses a picture by its headers: by its size, and by the memory that decoding it would need.
@@ -183,6 +192,32 @@ mod tests {
         let mut deep = Cursor::new(Vec::new());
         DynamicImage::new_rgba16(4_000, 2_100).write_to(&mut deep, ImageFormat::Png).expect("encoded");
         assert_eq!(decode_and_shrink_picture(&deep.into_inner()), Err(PictureError::TooLarge), "8 bytes a pixel");
+    }
+
+    /// A PNG whose colour profile inflates to so many bytes.
+    fn png_with_profile(bytes: usize) -> Vec<u8> {
+        let mut png = Cursor::new(Vec::new());
+        let mut encoder = image::codecs::png::PngEncoder::new(&mut png);
+        image::ImageEncoder::set_icc_profile(&mut encoder, vec![0; bytes]).expect("PNG has colour profiles");
+        image::ImageEncoder::write_image(encoder, &[9; 3 * 64 * 64], 64, 64, image::ExtendedColorType::Rgb8)
+            .expect("encoded");
+        png.into_inner()
+    }
+
+    #[test]
+    fn profile_that_inflates_to_more_than_the_pixels_is_not_inflated() {
+        for (profile, is_read) in [(10_000, true), (60_000_000, false)] {
+            let picture = png_with_profile(profile);
+            let mut decoder = read_picture_headers(&picture).expect("a picture");
+            assert_eq!(decoder.icc_profile().expect("readable").is_some(), is_read, "{profile} bytes");
+            assert_eq!(decode_and_shrink_picture(&picture).map(|picture| picture.dimensions()), Ok((64, 64)));
+        }
+    }
+
+    #[test]
+    fn large_picture_needs_no_metadata() {
+        let picture = encode_black(4_000, 4_000, ImageFormat::Png);
+        assert_eq!(decode_and_shrink_picture(&picture).map(|picture| picture.dimensions()), Ok((512, 512)));
     }
 
     #[test]

@@ -48,19 +48,28 @@ where
     /// Selects the world of a request, and answers the request there.
     fn call(&mut self, request: http::Request<B>) -> Self::Future {
         let mut request = request.map(Body::new);
-        match world_selection::select_world(&self.main_world, &mut request) {
-            Ok(sandbox) => Box::pin(answer_request(sandbox, self.routes.clone(), request).map(Ok)),
-            Err(response) => Box::pin(std::future::ready(Ok(*response))),
-        }
+        let (sandbox, refusal) = match world_selection::select_world(&self.main_world, &mut request) {
+            Ok(sandbox) => (sandbox, None),
+            // Logged and counted by the main world.
+            Err(response) => (self.main_world.clone(), Some(response)),
+        };
+        Box::pin(answer_request(sandbox, refusal, self.routes.clone(), request).map(Ok))
     }
 }
 
 /// Answers a request to a world: logs it, refuses it beyond the rate limit or with an ambiguous host, applies faults, and
-/// calls its route.
-async fn answer_request(sandbox: Sandbox, routes: Router, mut request: Request) -> Response {
+/// calls its route. `no_world`: the response if no world was selected.
+async fn answer_request(
+    sandbox: Sandbox,
+    no_world: Option<Box<Response>>,
+    routes: Router,
+    mut request: Request,
+) -> Response {
     let mut pending_line = request_logging::begin_log_line(&sandbox, &request);
     let response = if let Some(refusal) = count_request_and_find_refusal(&sandbox, &request) {
         refusal
+    } else if let Some(response) = no_world {
+        *response
     } else {
         request.extensions_mut().insert(sandbox.clone());
         if sandbox.has_active_or_scenario_faults() {

@@ -17,11 +17,13 @@ pub(super) fn select_world(main: &Sandbox, request: &mut Request) -> Result<Sand
         return Ok(find_world_by_api_key(main, request.headers()).unwrap_or_else(|| main.clone()));
     };
     let respond = |response: Response| Err(Box::new(response));
-    let Some((id, path_in_world)) = rest.split_once('/') else {
-        // A relative link on a page needs the slash.
-        return respond((StatusCode::PERMANENT_REDIRECT, [(header::LOCATION, format!("{rest}/"))]).into_response());
-    };
+    let (id, path_in_world) = rest.split_once('/').map_or((rest, None), |(id, path)| (id, Some(path)));
     let Some(world) = main.use_world_by_id(id) else { return respond(build_unknown_world_error().into_response()) };
+    let Some(path_in_world) = path_in_world else {
+        // A relative link on a page needs the slash. Only the id of a world is part of the address: anything else may
+        // lead to another host.
+        return respond((StatusCode::PERMANENT_REDIRECT, [(header::LOCATION, format!("{id}/"))]).into_response());
+    };
     let query = request.uri().query().map_or_else(String::new, |query| format!("?{query}"));
     match format!("/{path_in_world}{query}").parse::<Uri>() {
         Ok(uri) => *request.uri_mut() = uri,

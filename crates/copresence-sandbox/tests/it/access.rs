@@ -152,12 +152,20 @@ async fn every_tester_endpoint_is_guarded() {
 async fn rate_limited_address_gets_429_with_retry_after() {
     let rate_limit = std::num::NonZeroU32::new(2);
     let test = TestSandbox::with_settings(SandboxSettings { rate_limit, ..SandboxSettings::default() });
-    let ask_with = async |peer: &str, headers: &[(&str, &str)]| {
-        let mut asked = request(Method::GET, "/", headers, Body::empty());
+    let ask_for = async |path: &str, peer: &str, headers: &[(&str, &str)]| {
+        let mut asked = request(Method::GET, path, headers, Body::empty());
         asked.extensions_mut().insert(ConnectInfo(peer.parse::<SocketAddr>().expect("an address")));
         test.send(asked).await
     };
+    let ask_with = async |peer: &str, headers: &[(&str, &str)]| ask_for("/", peer, headers).await;
     let ask = async |peer: &str| ask_with(peer, &[]).await;
+    for path in ["/worlds/nowhere/x", "/worlds/nowhere"] {
+        let mut last = ask_for(path, "192.168.1.8:5000", &[]).await;
+        for _ in 0..200 {
+            last = ask_for(path, "192.168.1.8:5000", &[]).await;
+        }
+        assert_eq!(last.status_and_code(), (429, 108), "{path}: no world");
+    }
     let mut last = ask("192.168.1.9:5000").await;
     // Even a slow machine sends far more than two requests per second.
     for _ in 0..200 {

@@ -101,6 +101,18 @@ async fn everything_works_under_the_url_of_a_world() {
     let key_of_main = test.sandbox.accepted_credentials().api_key.expose().to_owned();
     assert_eq!(test.get(&path, &[(API_KEY, &key_of_main), (TOKEN, &token)]).await.status, 403);
     assert_eq!(test.get("/worlds/nowhere/sandbox/state", &[]).await.status_and_code(), (404, 101));
+    // A redirect would lead to another host.
+    for path in ["/worlds/https:evil.test", "/worlds/\\evil.test", "/worlds/nowhere", "/worlds/"] {
+        assert_eq!(test.get(path, &[]).await.status_and_code(), (404, 101), "{path}");
+    }
+    let log = test.get("/sandbox/requests", &[]).await.json();
+    let to_no_world = log
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter(|line| line["path"].as_str().is_some_and(|path| path.starts_with("/worlds/")))
+        .count();
+    assert_eq!(to_no_world, 6, "they are in the main world's log: {log}");
 }
 
 #[tokio::test]
