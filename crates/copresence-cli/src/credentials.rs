@@ -94,6 +94,7 @@ fn prompt_for_credentials(
         "Credentials of `{}` (typing stays hidden; leave empty to keep the current value)",
         profile.name
     ));
+    output::await_written_output();
     let mut values = Vec::new();
     for slot in slots {
         let typed = rpassword::prompt_password(format!("  {}: ", slot.as_str()))

@@ -64,10 +64,13 @@ fn main() -> ExitCode {
             )));
         }
     };
-    match runtime.block_on(run_command(args)) {
+    let exit = match runtime.block_on(run_command(args)) {
         Ok(exit) => ExitCode::from(exit),
         Err(failure) => print_error_and_exit_code(&failure),
-    }
+    };
+    // Before the runtime ends: it handles a second Ctrl-C, which ends a program whose output nobody reads.
+    output::await_written_output();
+    exit
 }
 
 /// Starts logging to the data folder's log, and to stderr from the level of `-v` on.
@@ -111,5 +114,6 @@ fn print_error_and_exit_code(failure: &CommandFailure) -> ExitCode {
     for line in failure.message_and_remedy_lines() {
         output::eprint_sanitized_line(format_args!("{line}"));
     }
+    output::await_written_output();
     ExitCode::from(failure.exit_code())
 }

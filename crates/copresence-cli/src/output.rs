@@ -1,16 +1,105 @@
 //! Output streams: JSON Lines and results go to stdout, messages for people to stderr. A closed stream (`| head`) does
-//! not end the program, so that the visit can finish.
+//! not end the program, and a stream that nobody reads (a parent that only waits for the end of this program, a full
+//! screen of `less`) does not stop it, so that the visit can finish.
+//!
+//! One thread writes the lines of both streams in their order. [`await_written_output`] waits for it.
 
+use copresence_engine::events::{EventKind, VisitEvent};
 use copresence_engine::terminal_text::escape_json_for_terminal;
 pub(crate) use copresence_engine::terminal_text::sanitize_for_terminal;
 use serde::Serialize;
+use std::collections::VecDeque;
 use std::fmt;
 use std::io::{IsTerminal, Write};
+use std::sync::{Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
+
+/// Number of unwritten lines beyond which the caller waits for the reader: thousands of visits' worth, as a sandbox or a
+/// load test prints.
+const MAX_WAITING_LINES: usize = 10_000;
+/// Number of unwritten lines beyond which the progress of downloads is left out: later lines have newer numbers.
+const MAX_WAITING_LINES_BEFORE_PROGRESS: usize = 1_000;
+
+/// The lines that are not written yet. The first use starts the thread that writes them.
+static WAITING_LINES: LazyLock<WaitingLines> = LazyLock::new(|| {
+    // Without a thread, lines are written by their callers.
+    let has_thread = std::thread::Builder::new().name("output".to_owned()).spawn(write_waiting_lines).is_ok();
+    WaitingLines { has_thread, lines: Mutex::default(), changed: Condvar::new() }
+});
+
+/// Lines in the order in which they were printed.
+struct WaitingLines {
+    has_thread: bool,
+    lines: Mutex<VecDeque<OutputLine>>,
+    /// Notified when a line is added or was written.
+    changed: Condvar,
+}
+
+/// A line with its stream.
+enum OutputLine {
+    Stdout(String),
+    Stderr(String),
+}
+
+impl OutputLine {
+    /// Writes the line to its stream and flushes it. Errors are ignored: there is no other stream to report them to.
+    fn write_line_ignoring_errors(&self) {
+        match self {
+            Self::Stdout(line) => {
+                let mut out = std::io::stdout();
+                _ = writeln!(out, "{line}").and_then(|()| out.flush());
+            }
+            Self::Stderr(line) => _ = writeln!(std::io::stderr(), "{line}"),
+        }
+    }
+}
+
+impl WaitingLines {
+    fn lock_lines(&self) -> MutexGuard<'_, VecDeque<OutputLine>> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits while the condition holds for the lines.
+    fn wait_while(&self, holds: impl FnMut(&mut VecDeque<OutputLine>) -> bool) -> MutexGuard<'_, VecDeque<OutputLine>> {
+        self.changed.wait_while(self.lock_lines(), holds).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a line. Waits for the reader if very many wait.
+    fn add_line(&self, line: OutputLine) {
+        if !self.has_thread {
+            return line.write_line_ignoring_errors();
+        }
+        self.wait_while(|lines| lines.len() >= MAX_WAITING_LINES).push_back(line);
+        self.changed.notify_all();
+    }
+}
+
+/// Writes the waiting lines, for the life of the process.
+fn write_waiting_lines() {
+    loop {
+        // Stays in the queue until it is written, so that an empty queue means that all is written.
+        let line = {
+            let mut lines = WAITING_LINES.wait_while(|lines| lines.is_empty());
+            lines.front_mut().map(|line| match line {
+                OutputLine::Stdout(line) => OutputLine::Stdout(std::mem::take(line)),
+                OutputLine::Stderr(line) => OutputLine::Stderr(std::mem::take(line)),
+            })
+        };
+        if let Some(line) = line {
+            line.write_line_ignoring_errors();
+        }
+        WAITING_LINES.lock_lines().pop_front();
+        WAITING_LINES.changed.notify_all();
+    }
+}
+
+/// Waits until all lines are written. To be called before the process ends, and before a question is asked.
+pub(crate) fn await_written_output() {
+    drop(WAITING_LINES.wait_while(|lines| !lines.is_empty()));
+}
 
 /// Prints one line for people to stderr, sanitized. Line ends in it become spaces.
 pub(crate) fn eprint_sanitized_line(line: fmt::Arguments<'_>) {
-    // There is no other stream to report a closed stderr to.
-    _ = writeln!(std::io::stderr(), "{}", sanitize_for_terminal(&line.to_string()));
+    WAITING_LINES.add_line(OutputLine::Stderr(sanitize_for_terminal(&line.to_string())));
 }
 
 /// Prints a value as one line of JSON to stdout. Characters that a terminal may act on are escaped, which keeps the
@@ -22,15 +111,22 @@ pub(crate) fn print_json_line(value: &impl Serialize) {
     }
 }
 
-/// Prints text to stderr as it is, escape sequences included. Only for text that this program made itself.
-pub(crate) fn eprint_unsanitized(lines: &str) {
-    _ = writeln!(std::io::stderr(), "{lines}");
+/// Prints an event of a visit as one line of JSON to stdout. If nobody reads it, the progress of downloads is left out.
+pub(crate) fn print_visit_event_as_json(event: &VisitEvent) {
+    let is_progress = matches!(event.kind, EventKind::Progress { .. });
+    if !is_progress || WAITING_LINES.lock_lines().len() < MAX_WAITING_LINES_BEFORE_PROGRESS {
+        print_json_line(event);
+    }
 }
 
-/// Prints a line to stdout and flushes it.
+/// Prints text to stderr as it is, escape sequences included. Only for text that this program made itself.
+pub(crate) fn eprint_unsanitized(lines: &str) {
+    WAITING_LINES.add_line(OutputLine::Stderr(lines.to_owned()));
+}
+
+/// Prints a line to stdout.
 pub(crate) fn print_stdout_line(line: fmt::Arguments<'_>) {
-    let mut out = std::io::stdout();
-    _ = writeln!(out, "{line}").and_then(|()| out.flush());
+    WAITING_LINES.add_line(OutputLine::Stdout(line.to_string()));
 }
 
 /// Whether stderr is a terminal that may show colours and animated lines.

@@ -100,7 +100,7 @@ async fn recover_and_print_all_visits(
     let json = common.json;
     let event_sink: EventSink = Arc::new(move |event: VisitEvent| {
         if json {
-            output::print_json_line(&event);
+            output::print_visit_event_as_json(&event);
         }
     });
     let find_context_for =

@@ -24,7 +24,8 @@ pub struct Timeouts {
     /// and at most one hour.
     ///
     /// The first byte of an API call may take `connect` + `read` from the start of the call, so that a connect timeout
-    /// is always distinguished from a missing response. Does not apply to a redeem; see `total`.
+    /// is always distinguished from a missing response. Does not apply to a redeem; see `total`. A download whose server
+    /// does not say that it can continue with a range may be silent for eight times as long.
     pub read: Duration,
     /// Time without the first byte of a file, in addition to `connect`, because a backend may make a file only when it
     /// is requested. Above zero and at most one hour.

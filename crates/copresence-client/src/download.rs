@@ -203,6 +203,10 @@ fn allowed_redirect_target(from: &Url, status: u16, to: Option<Url>) -> Result<U
     Ok(to)
 }
 
+/// How many times [`Timeouts::read`](crate::Timeouts::read) a server may be silent that has not said that a download can
+/// continue with a range: its one-time URL is spent, so the rest arrives on this connection or never.
+const SILENCE_FACTOR_WITHOUT_RANGES: u32 = 8;
+
 /// Builds the download from a response that is not a redirect. The first byte must arrive until `first_byte`.
 async fn download_from_response(
     transport: &HttpTransport,
@@ -216,7 +220,8 @@ async fn download_from_response(
     let mut error = match checked_body_offset_and_size(&response, resume) {
         Ok((offset, total)) => {
             let headers = response.headers();
-            let read = transport.timeouts.read;
+            let read =
+                transport.timeouts.read * if states_ranges(&response) { 1 } else { SILENCE_FACTOR_WITHOUT_RANGES };
             let ends_with_connection = response.version() < http::Version::HTTP_2
                 && !headers.contains_key(header::CONTENT_LENGTH)
                 && !headers.contains_key(header::TRANSFER_ENCODING);
@@ -323,6 +328,13 @@ fn checked_body_offset_and_size(
             reason: None,
         }),
     }
+}
+
+/// Whether the server has said that a download can continue with a range.
+fn states_ranges(response: &reqwest::Response) -> bool {
+    let accepted = ascii_header_value(response.headers(), &header::ACCEPT_RANGES);
+    response.status() == StatusCode::PARTIAL_CONTENT
+        || accepted.is_some_and(|units| units.split(',').any(|unit| unit.trim().eq_ignore_ascii_case("bytes")))
 }
 
 /// State of the body stream between two chunks.

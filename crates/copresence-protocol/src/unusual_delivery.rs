@@ -13,14 +13,18 @@ use url::Url;
 
 impl DeliveredExports {
     /// Finds the exports below the outermost members `payload_complete`, in any case and at any place, also in a JSON text
-    /// within a string. Their URLs may be relative to `base`, the URL of the call. Returns `None` if there is no URL, or if the
+    /// within a string; without such exports, those below `payload`, as the use case of the specification calls it. Their URLs may be relative to `base`, the URL of the call. Returns `None` if there is no URL, or if the
     /// body is not valid JSON.
     ///
     /// The result always has a [`DeliveredExports::contradiction`].
     pub fn find_delivery_in_unusual_shape(body: &[u8], base: &Url) -> Option<Self> {
         let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+        let node = serde_json::from_slice(body).ok()?;
         let mut found = FoundExports { base, exports: Vec::new(), unusable_entries: Vec::new() };
-        found.search_payloads(&serde_json::from_slice(body).ok()?);
+        found.search_payloads(&node, "payload_complete");
+        if found.exports.is_empty() {
+            found.search_payloads(&node, "payload");
+        }
         let contradiction = SpecViolation::new(
             "payload_complete",
             "one list of objects with an absolute `download_URL`",
@@ -50,27 +54,27 @@ struct FoundExports<'a> {
 }
 
 impl FoundExports<'_> {
-    /// Searches a value for members `payload_complete`.
-    fn search_payloads(&mut self, node: &Node) {
+    /// Searches a value for members of this name.
+    fn search_payloads(&mut self, node: &Node, name: &str) {
         match node {
             Node::Object(members) => {
                 let before = self.exports.len();
-                let is_payload = |name: &str| name.eq_ignore_ascii_case("payload_complete");
-                for (_, payload) in members.iter().filter(|(name, _)| is_payload(name)) {
+                let is_payload = |member: &str| member.eq_ignore_ascii_case(name);
+                for (_, payload) in members.iter().filter(|(member, _)| is_payload(member)) {
                     self.add_exports(payload, "");
                 }
                 // Another part of the response may repeat those of an earlier delivery.
                 if self.exports.len() == before {
                     members
                         .iter()
-                        .filter(|(name, _)| !is_payload(name))
-                        .for_each(|(_, value)| self.search_payloads(value));
+                        .filter(|(member, _)| !is_payload(member))
+                        .for_each(|(_, value)| self.search_payloads(value, name));
                 }
             }
-            Node::List(items) => items.iter().for_each(|item| self.search_payloads(item)),
+            Node::List(items) => items.iter().for_each(|item| self.search_payloads(item, name)),
             Node::Text(text) if text.trim_start().starts_with('{') => {
                 if let Ok(inner) = serde_json::from_str(text) {
-                    self.search_payloads(&inner);
+                    self.search_payloads(&inner, name);
                 }
             }
             Node::Text(_) | Node::Other => {}
@@ -240,6 +244,8 @@ mod tests {
             r#""{\"payload_complete\":[{\"download_URL\":\"https://f.test/a\",\"export_type\":\"glb\"}]}""#,
             r#"{"payload_complete":{"download_URL":"https://f.test/a","export_type":"glb"}}"#,
             r#"{"payload_complete":{"glb":"https://f.test/a"}}"#,
+            r#"{"avatar_ready":true,"payload":[{"download_URL":"https://f.test/a","export_type":"glb"}]}"#,
+            r#"{"payload":{"seen":"https://f.test/b"},"payload_complete":{"glb":"https://f.test/a"}}"#,
             r#"{"payload_complete":{"glb":{"url":{"href":"https://f.test/a"}},"n":1}}"#,
             r#"{"payload_complete":[{"url":"https://f.test/a","export_type":"glb"}],"payload_complete":[]}"#,
         ] {

@@ -182,9 +182,10 @@ impl VisitStepFailureKind {
         }
     }
 
-    /// Whether a request for a token with this failure may have issued one that was not received.
+    /// Whether a request for a token with this failure may have issued one that was not received. A gate may have replaced
+    /// the backend's response by its page.
     pub fn may_have_issued_unreceived_token(self) -> bool {
-        matches!(self, Self::Unanswered | Self::BackendFailing)
+        matches!(self, Self::Unanswered | Self::BackendFailing | Self::Gate)
     }
 }
 

@@ -130,6 +130,7 @@ fn refuse_or_confirm_costs(plan: &RunPlanWithCosts, options: &ValidateOptions) -
         return Ok(());
     }
     output::eprint_sanitized_line(format_args!("Continue? [y/N] (--yes skips this question)"));
+    output::await_written_output();
     let mut answer = String::new();
     let read = std::io::stdin().lock().read_line(&mut answer);
     match answer.trim().to_ascii_lowercase().as_str() {

@@ -41,7 +41,7 @@ impl VisitRenderer {
     /// Prints an event as JSON only (with `--json`); people get its message elsewhere.
     pub(super) fn print_event_if_json_output(&self, line: &VisitEvent) {
         if self.json {
-            output::print_json_line(line);
+            output::print_visit_event_as_json(line);
         }
     }
 

@@ -108,3 +108,32 @@ fn an_output_folder_among_the_incomplete_avatars_is_refused() {
     }
     assert!(backend.requests().is_empty());
 }
+
+/// As of a parent that only waits for the end, and of a full screen of `less`.
+#[cfg(target_os = "linux")]
+#[test]
+fn avatar_is_saved_while_nobody_reads_the_output() {
+    use std::io::{Read as _, Write as _};
+    let backend = backend_with_assets(vec![Asset::glb()]);
+    let home = TestHome::new();
+    let (mut output, mut pipe) = std::io::pipe().expect("a pipe");
+    let size = rustix::pipe::fcntl_getpipe_size(&pipe).expect("a size");
+    pipe.write_all(&vec![b'\n'; size]).expect("filled");
+    let mut command = home.visit_command(&backend, &[]);
+    command.stdout(pipe.try_clone().expect("another end")).stderr(pipe);
+    let mut program = command.spawn().expect("it starts");
+    // The command holds the pipe open, too.
+    drop(command);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while home.saved_folders().is_empty() {
+        assert!(std::time::Instant::now() < deadline, "the visit waits for its output to be read");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let mut text = String::new();
+    output.read_to_string(&mut text).expect("UTF-8");
+    assert_eq!(program.wait().expect("ended").code(), Some(0));
+    let lines: String = text.lines().filter(|line| line.starts_with('{')).flat_map(|line| [line, "\n"]).collect();
+    let lines = crate::support::lines::JsonLines::parse(&lines);
+    assert_eq!(lines.event_order().first(), Some(&"started"));
+    assert_eq!(lines.ended_line()["exit"], 0);
+}

@@ -8,7 +8,7 @@ use copresence_client::{
 use copresence_protocol::DownloadUrl;
 use futures_util::TryStreamExt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use test_port::ReservedPort;
 
 const PATH: &str = "/files/one?sig=bearer-secret";
@@ -222,19 +222,23 @@ async fn a_file_without_a_length_is_truncated_if_its_chunks_are() {
 }
 
 #[tokio::test]
-async fn a_file_that_stops_arriving_times_out() {
-    let head = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123".to_vec();
-    let server = RawServer::start(vec![ServerAction::SendAndHang(head)]).await;
-    let time_outs = Timeouts { read: Duration::from_millis(300), ..Timeouts::default() };
-    let api = client_with_timeouts(&server, time_outs);
-    let download = api.open_download(&download_url(&server), None).await.expect("a download");
-    let (bytes, error) = read_download(download).await;
-    assert_eq!(bytes, b"0123");
-    let Some(Kind::Interrupted { received: 4, expected: Some(10), loss: ResponseLossKind::TimedOut, .. }) =
-        kind(error.as_ref())
-    else {
-        panic!("{error:?}")
-    };
+async fn a_file_that_stops_arriving_times_out_later_if_it_cannot_be_continued() {
+    for (ranges, factor) in [("Accept-Ranges: bytes\r\n", 1), ("Accept-Ranges: none\r\n", 8), ("", 8)] {
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n{ranges}\r\n0123");
+        let server = RawServer::start(vec![ServerAction::SendAndHang(head.into_bytes())]).await;
+        let time_outs = Timeouts { read: Duration::from_millis(50), ..Timeouts::default() };
+        let api = client_with_timeouts(&server, time_outs);
+        let download = api.open_download(&download_url(&server), None).await.expect("a download");
+        let began = Instant::now();
+        let (bytes, error) = read_download(download).await;
+        assert_eq!(bytes, b"0123");
+        let Some(Kind::Interrupted { received: 4, expected: Some(10), loss: ResponseLossKind::TimedOut, .. }) =
+            kind(error.as_ref())
+        else {
+            panic!("{error:?}")
+        };
+        assert!(began.elapsed() >= time_outs.read * factor, "{ranges}");
+    }
 }
 
 #[tokio::test]

@@ -479,6 +479,7 @@ fn nothing_to_recover_reason(unfinished: &UnfinishedVisit) -> String {
     } else if unfinished.visit.times.issued.is_some() {
         "the journal has neither its Export Token nor its files any more, because it was damaged".to_owned()
     } else {
-        "no Export Token was issued, so nothing is lost".to_owned()
+        "no Export Token was received; one that was requested when the program ended may have been issued and billed"
+            .to_owned()
     }
 }

@@ -38,7 +38,12 @@ impl TokenIssueError {
     /// Converts the error of an API call, which was a login or the request for a token.
     fn from_call_error(error: &CallError) -> Self {
         let is_of_login = matches!(error, CallError::LoginFailed(_));
-        Self { failure: failure::to_visit_step_failure(error), is_of_login }
+        let mut failure = failure::to_visit_step_failure(error);
+        if matches!(error, CallError::InvalidResponse(_)) {
+            // No further request follows, which would count the tokens.
+            failure.detail.push_str("; an Export Token may have been issued and billed");
+        }
+        Self { failure, is_of_login }
     }
 }
 
@@ -72,7 +77,8 @@ pub(crate) async fn issue_and_journal_token(
     crash_point::reach_crash_point(CrashPoint::TokenReceived);
     let link = request.link.link_for_token(&token);
     if let Err(error) = QrCode::check_link_fits(&link) {
-        return Err(VisitStepFailure::new(VisitStepFailureKind::ProtocolViolation, error.to_string()).into());
+        let detail = format!("{error}; an Export Token was issued and billed, and cannot be shown");
+        return Err(VisitStepFailure::new(VisitStepFailureKind::ProtocolViolation, detail).into());
     }
     let at = context.clock.wall_clock_time();
     let expires_at = request.token_lifetime.and_then(|lifetime| at.checked_add(lifetime).ok());

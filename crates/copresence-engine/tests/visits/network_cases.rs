@@ -7,6 +7,7 @@ use copresence_engine::Credentials;
 use copresence_engine::events::EventKind;
 use copresence_engine::runner::{VisitResult, run_visit};
 use copresence_protocol::{ApiKey, Password, Username};
+use serde_json::json;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -182,6 +183,25 @@ async fn generate_answered_500_after_its_effect_issues_at_most_three_tokens_and_
         assert_eq!((code.as_str(), exit), ("backend_failing", 6));
         assert!(message.contains("up to 3 Export Tokens may have been issued and billed"), "{message}");
         assert_eq!(fixture.backend.count_requests(GENERATE_PATH), 3);
+    }
+}
+
+#[tokio::test]
+async fn generate_whose_token_cannot_be_used_says_that_it_may_be_billed() {
+    for (body, told) in [
+        (json!({"tokens": []}), "an Export Token may have been issued and billed"),
+        (json!({"token": "t".repeat(3_000)}), "an Export Token was issued and billed, and cannot be shown"),
+    ] {
+        let fixture = Fixture::new(move |_, ask| match ask.path.as_str() {
+            GENERATE_PATH => Response::json(&body),
+            _ => good_response(ask),
+        })
+        .await;
+        fixture.run_visit().await;
+        let (code, _, message) = end(&fixture);
+        assert_eq!(code, "protocol_broken");
+        assert!(message.contains(told), "{message}");
+        assert_eq!(fixture.backend.count_requests(GENERATE_PATH), 1);
     }
 }
 

@@ -38,7 +38,7 @@ fn fail_every_token_request(event: &MachineEvent) -> (Host, u32) {
 
 #[test]
 fn generate_answered_500_after_its_effect_issues_few_tokens_and_says_how_many() {
-    for kind in [VisitStepFailureKind::Unanswered, VisitStepFailureKind::BackendFailing] {
+    for kind in [VisitStepFailureKind::Unanswered, VisitStepFailureKind::BackendFailing, VisitStepFailureKind::Gate] {
         let (host, request_count) = fail_every_token_request(&MachineEvent::IssueFailed(failure(kind)));
         let end = host.end.expect("ended");
         assert_eq!((end.exit_code(), request_count), (6, 3), "{kind:?}");
@@ -84,7 +84,8 @@ fn a_gate_in_the_way_is_endured_and_then_named() {
     ] {
         let (host, request_count) = fail_every_token_request(&MachineEvent::IssueFailed(failure(kind)));
         let end = host.end.expect("ended");
-        assert!(request_count > 3, "{kind:?}");
+        // A page may have replaced a response with a token.
+        assert_eq!(request_count == 3, kind.may_have_issued_unreceived_token(), "{kind:?}: {request_count}");
         assert_eq!((end.error_code(), end.exit_code()), (code, exit));
 
         let mut host = host_with_redeem_in_flight();
