@@ -6,7 +6,11 @@
 //!
 //! `?from=N` asks for a piece of the file that starts at byte N. The page reads an avatar in pieces, so that the
 //! program never has a whole one in memory. The header `x-file-size` has the size of the whole file.
+//!
+//! Without `from` it asks for a picture as a whole. A backend made it, so it is served only if it is small, and if its
+//! header says that it can be shown.
 
+use crate::picture_header::check_picture_size;
 use copresence_booth::app::Kiosk;
 use copresence_booth::panel::Panel;
 use copresence_engine::clock::Clock;
@@ -15,6 +19,7 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use tauri::http::{HeaderValue, Request, Response, StatusCode, header};
 use tauri::{AppHandle, Manager, Runtime, UriSchemeContext, UriSchemeResponder};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Name of the URL scheme.
 pub(crate) const AVATAR_SCHEME: &str = "avatar";
@@ -29,8 +34,21 @@ const FILE_SIZE_HEADER: &str = "x-file-size";
 /// Bytes of the longest piece of a file.
 const MAX_PIECE_BYTES: u64 = 4 << 20;
 
-/// Size in bytes of the largest file that is given as a whole, as pictures are.
-const MAX_WHOLE_FILE_BYTES: u64 = 64 << 20;
+/// Size in bytes of the largest file that is given as a whole, as pictures are. A portrait of four megapixels has about 5 MB.
+const MAX_WHOLE_FILE_BYTES: u64 = 8 << 20;
+
+/// Maximum number of pixels of a picture on the visitor's screen. The page decodes it whole, with 4 bytes a pixel or more.
+const MAX_SHOWN_PIXELS: u64 = 16 << 20;
+
+/// Maximum number of pixels of a picture in the history, which shows many at once, each as small as a thumbnail.
+const MAX_LISTED_PIXELS: u64 = 4 << 20;
+
+/// How many whole files are read at a time. Each is in memory twice until the web view has it: the history asks for many
+/// at once.
+const MAX_WHOLE_FILE_READS: usize = 2;
+
+/// The places of the whole files that are read.
+static WHOLE_FILE_READS: Semaphore = Semaphore::const_new(MAX_WHOLE_FILE_READS);
 
 /// Handles a request off the main thread, because reading a file takes time.
 #[expect(clippy::needless_pass_by_value, reason = "the signature is Tauri's")]
@@ -44,6 +62,8 @@ pub(crate) fn handle_avatar_request<R: Runtime>(
     let asked = parse_request_path(request.uri().path()).filter(|_| of_kiosk);
     let part = parse_file_part_from_query(request.uri().query());
     tauri::async_runtime::spawn(async move {
+        // Held until the web view has the bytes.
+        let _place = wait_for_whole_file_place(&WHOLE_FILE_READS, part).await;
         let found = match (asked, part) {
             (Some(asked), Some(part)) => read_permitted_byte_range(&app, &asked, part).await,
             _ => None,
@@ -82,6 +102,14 @@ fn parse_file_part_from_query(query: Option<&str>) -> Option<RequestedFilePart> 
     match query {
         None | Some("") => Some(RequestedFilePart::WholeFile),
         Some(query) => query.strip_prefix("from=")?.parse().ok().map(RequestedFilePart::PieceFrom),
+    }
+}
+
+/// Waits until a whole file may be read. A piece of a file needs no place, so that it does not wait for portraits.
+async fn wait_for_whole_file_place(places: &Semaphore, part: Option<RequestedFilePart>) -> Option<SemaphorePermit<'_>> {
+    match part {
+        Some(RequestedFilePart::WholeFile) => places.acquire().await.ok(),
+        Some(RequestedFilePart::PieceFrom(_)) | None => None,
     }
 }
 
@@ -127,7 +155,12 @@ pub(crate) async fn read_permitted_byte_range<R: Runtime>(
         }
     };
     let content_type = content_type_of_file(&path);
-    let read = run_off_thread(move || Some(read_file_part(&path, part).map_err(|error| (path, error)))).await?;
+    let max_pixels = match asked {
+        RequestedFile::PastPortrait { .. } => MAX_LISTED_PIXELS,
+        RequestedFile::ShownVisit { .. } | RequestedFile::Logo => MAX_SHOWN_PIXELS,
+    };
+    let read =
+        run_off_thread(move || Some(read_file_part(&path, part, max_pixels).map_err(|error| (path, error)))).await?;
     match read {
         Ok((bytes, file_size)) => Some(FileContent { content_type, bytes, file_size }),
         Err((path, error)) => {
@@ -142,11 +175,11 @@ async fn run_off_thread<T: Send + 'static>(read: impl FnOnce() -> Option<T> + Se
     tauri::async_runtime::spawn_blocking(read).await.ok().flatten()
 }
 
-/// A part of a file, and the size of the whole file.
+/// A part of a file, and the size of the whole file. As a whole only a picture of at most `max_pixels` is read.
 ///
 /// # Errors
-/// If the file cannot be read, or is too large to be read whole.
-fn read_file_part(path: &Path, part: RequestedFilePart) -> std::io::Result<(Vec<u8>, u64)> {
+/// If the file cannot be read, or is asked for as a whole and is too large, or no picture that can be shown.
+fn read_file_part(path: &Path, part: RequestedFilePart, max_pixels: u64) -> std::io::Result<(Vec<u8>, u64)> {
     let mut file = std::fs::File::open(path)?;
     let file_size = file.metadata()?.len();
     let limit = match part {
@@ -164,6 +197,10 @@ fn read_file_part(path: &Path, part: RequestedFilePart) -> std::io::Result<(Vec<
     };
     let mut bytes = Vec::new();
     file.take(limit).read_to_end(&mut bytes)?;
+    if part == RequestedFilePart::WholeFile {
+        check_picture_size(&bytes, max_pixels)
+            .map_err(|why| std::io::Error::new(std::io::ErrorKind::InvalidData, why))?;
+    }
     Ok((bytes, file_size))
 }
 
@@ -241,22 +278,56 @@ mod tests {
         let mut read = Vec::new();
         while read.len() < content.len() {
             let piece = RequestedFilePart::PieceFrom(read.len() as u64);
-            let (bytes, file_size) = read_file_part(&path, piece).expect("a piece");
+            let (bytes, file_size) = read_file_part(&path, piece, MAX_LISTED_PIXELS).expect("a piece");
             assert!(!bytes.is_empty() && bytes.len() as u64 <= MAX_PIECE_BYTES);
             assert_eq!(file_size, content.len() as u64);
             read.extend(bytes);
         }
         assert!(read == content);
         let past_the_end = RequestedFilePart::PieceFrom(content.len() as u64 + 1);
-        assert!(read_file_part(&path, past_the_end).expect("no bytes").0.is_empty());
+        assert!(read_file_part(&path, past_the_end, MAX_LISTED_PIXELS).expect("no bytes").0.is_empty());
 
         let huge = std::fs::File::options().write(true).open(&path).expect("the file");
         huge.set_len(MAX_WHOLE_FILE_BYTES + 1).expect("a sparse file");
-        let error = read_file_part(&path, RequestedFilePart::WholeFile).expect_err("too large");
-        assert!(error.to_string().contains("67108865 bytes"), "{error}");
+        let error = read_file_part(&path, RequestedFilePart::WholeFile, MAX_LISTED_PIXELS).expect_err("too large");
+        assert!(error.to_string().contains("8388609 bytes"), "{error}");
         assert_eq!(
-            read_file_part(&path, RequestedFilePart::PieceFrom(0)).expect("a piece").0.len() as u64,
+            read_file_part(&path, RequestedFilePart::PieceFrom(0), MAX_LISTED_PIXELS).expect("a piece").0.len() as u64,
             MAX_PIECE_BYTES
         );
+    }
+
+    #[test]
+    fn a_whole_file_is_a_picture_that_the_page_can_show() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("avatar.png");
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        image::DynamicImage::new_rgb8(8, 8).write_to(&mut bytes, image::ImageFormat::Png).expect("encoded");
+        let mut png = bytes.into_inner();
+        std::fs::write(&path, &png).expect("a file");
+        assert_eq!(read_file_part(&path, RequestedFilePart::WholeFile, MAX_LISTED_PIXELS).expect("shown").0, png);
+        // 500 megapixels, as a file of a few kilobytes can have.
+        png[16..24].copy_from_slice(&[0, 0, 0x57, 0x58, 0, 0, 0x57, 0x58]);
+        std::fs::write(&path, &png).expect("a file");
+        let error = read_file_part(&path, RequestedFilePart::WholeFile, MAX_LISTED_PIXELS).expect_err("not shown");
+        assert!(error.to_string().contains("22360 × 22360 pixels"), "{error}");
+        read_file_part(&path, RequestedFilePart::PieceFrom(0), MAX_LISTED_PIXELS).expect("a piece");
+    }
+
+    #[tokio::test]
+    async fn few_whole_files_are_read_at_a_time_and_pieces_do_not_wait() {
+        let places = Semaphore::new(MAX_WHOLE_FILE_READS);
+        let mut held = Vec::new();
+        for _ in 0..MAX_WHOLE_FILE_READS {
+            held.push(wait_for_whole_file_place(&places, Some(RequestedFilePart::WholeFile)).await);
+        }
+        assert_eq!(places.available_permits(), 0);
+        assert!(wait_for_whole_file_place(&places, Some(RequestedFilePart::PieceFrom(0))).await.is_none());
+        let next = wait_for_whole_file_place(&places, Some(RequestedFilePart::WholeFile));
+        tokio::pin!(next);
+        let soon = std::time::Duration::from_millis(20);
+        assert!(tokio::time::timeout(soon, &mut next).await.is_err(), "no place is free");
+        held.pop();
+        assert!(next.await.is_some());
     }
 }

@@ -9,6 +9,7 @@ mod checks;
 mod commands;
 mod display;
 mod graphics;
+mod picture_header;
 mod shell;
 mod simulator;
 #[cfg(test)]

@@ -36,10 +36,21 @@ pub(crate) struct VisitScreenState {
     saved: Option<(String, Vec<SavedFile>)>,
     trouble: Option<Problem>,
     ended: Option<Problem>,
-    /// Whether the page has asked for a saved file since it was loaded: the visitor has pressed *Show me*.
-    is_model_requested: bool,
-    /// Whether the page ended while it showed the avatar: it is not shown in 3D again.
-    is_model_withheld: bool,
+    /// The file that is shown in 3D.
+    model_state: PageFileState,
+    /// The picture that is shown if there is nothing in 3D.
+    portrait_state: PageFileState,
+}
+
+/// What the page does with a saved file that it can show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum PageFileState {
+    /// The page has not asked for it since it was loaded.
+    NotRequested,
+    /// The page has asked for it since it was loaded: the visitor has pressed *Show me*.
+    Requested,
+    /// The page ended while it showed the file, which is not shown again.
+    Withheld,
 }
 
 /// The QR code on the screen, its link, and when it expires.
@@ -92,8 +103,8 @@ impl VisitScreenState {
             saved: None,
             trouble: None,
             ended: None,
-            is_model_requested: false,
-            is_model_withheld: false,
+            model_state: PageFileState::NotRequested,
+            portrait_state: PageFileState::NotRequested,
         }
     }
 
@@ -275,25 +286,34 @@ impl VisitScreenState {
 
     /// Records that the page asks for this saved file.
     pub(crate) fn record_file_request(&mut self, name: &str) {
-        self.is_model_requested |= self
-            .saved
-            .as_ref()
-            .and_then(|(_, files)| find_file_shown_in_3d(files))
-            .is_some_and(|file| file.path == name);
+        let Some((_, files)) = &self.saved else { return };
+        let is_model = find_file_shown_in_3d(files).is_some_and(|file| file.path == name);
+        let is_portrait = find_portrait(files).is_some_and(|file| file.path == name);
+        for (state, is_requested) in [(&mut self.model_state, is_model), (&mut self.portrait_state, is_portrait)] {
+            if is_requested && *state == PageFileState::NotRequested {
+                *state = PageFileState::Requested;
+            }
+        }
     }
 
-    /// Withholds the model if the page asked for it before its process crashed or froze: a file that ends the page
-    /// once would do so again. Returns whether it is withheld from now on.
-    pub(crate) fn withhold_requested_model(&mut self) -> bool {
-        let withholds = std::mem::take(&mut self.is_model_requested) && !self.is_model_withheld;
-        self.is_model_withheld |= withholds;
-        withholds
+    /// Withholds the model, or else the portrait, if the page asked for it before its process crashed or froze: a file
+    /// that ends the page once would do so again. Of both, only the model: the portrait is shown in its place. Returns
+    /// what is withheld from now on.
+    pub(crate) fn withhold_requested_file(&mut self) -> Option<&'static str> {
+        let mut withheld = None;
+        for (state, what) in [(&mut self.model_state, "3D model"), (&mut self.portrait_state, "portrait")] {
+            if *state == PageFileState::Requested {
+                *state = if withheld.is_none() { PageFileState::Withheld } else { PageFileState::NotRequested };
+                withheld = withheld.or(Some(what));
+            }
+        }
+        withheld
     }
 
     /// The screen with the finished avatar and its saved files.
     fn build_reveal_screen(&self, directory: &str, files: &[SavedFile], host: &ScreenDataFromHost) -> Screen {
-        let asset = |extension: &str| {
-            let file = files.iter().find(|file| file.path.ends_with(extension))?;
+        let url = |file: Option<&SavedFile>, state: PageFileState| {
+            let file = file.filter(|_| state != PageFileState::Withheld)?;
             Some(format!("{}/{}/{}", host.asset_base, self.visit, file.path))
         };
         let views = files.iter().map(|file| SavedFileView {
@@ -306,12 +326,15 @@ impl VisitScreenState {
             visit: self.visit.clone(),
             directory: abbreviate_home(directory, host.home.as_deref()),
             files: views.collect(),
-            glb: find_file_shown_in_3d(files)
-                .filter(|_| !self.is_model_withheld)
-                .map(|file| format!("{}/{}/{}", host.asset_base, self.visit, file.path)),
-            portrait: asset(".png"),
+            glb: url(find_file_shown_in_3d(files), self.model_state),
+            portrait: url(find_portrait(files), self.portrait_state),
         }
     }
+}
+
+/// The picture that the screen shows if there is nothing in 3D.
+fn find_portrait(files: &[SavedFile]) -> Option<&SavedFile> {
+    files.iter().find(|file| file.path.ends_with(".png"))
 }
 
 /// The file that the screen shows in 3D: the first of the formats of glTF. A zip archive may contain one, unless its type
@@ -487,7 +510,7 @@ mod tests {
     }
 
     #[test]
-    fn an_avatar_that_ended_the_page_is_not_shown_in_3d_again() {
+    fn a_file_that_ended_the_page_is_not_shown_again() {
         let files = ["avatar.glb", "avatar.png"].map(|path| SavedFile {
             path: path.into(),
             export_type: "x".into(),
@@ -504,14 +527,19 @@ mod tests {
             Screen::Reveal { glb, portrait, .. } => (glb.is_some(), portrait.is_some()),
             other => panic!("{other:?}"),
         };
-        state.record_file_request("avatar.png");
-        assert!(!state.withhold_requested_model(), "the page ended for another reason");
+        assert_eq!(state.withhold_requested_file(), None, "the page ended for another reason");
         assert_eq!(model(&state), (true, true));
         state.record_file_request("avatar.glb");
+        state.record_file_request("avatar.png");
         assert_eq!(model(&state), (true, true), "the page may ask for it in pieces");
-        assert!(state.withhold_requested_model());
+        assert_eq!(state.withhold_requested_file(), Some("3D model"));
         assert_eq!(model(&state), (false, true), "the portrait stays");
-        assert!(!state.withhold_requested_model(), "once");
+        assert_eq!(state.withhold_requested_file(), None, "once");
+        state.record_file_request("avatar.png");
+        assert_eq!(state.withhold_requested_file(), Some("portrait"));
+        assert_eq!(model(&state), (false, false), "neither is shown again");
+        state.record_file_request("avatar.png");
+        assert_eq!(state.withhold_requested_file(), None, "once");
     }
 
     #[test]

@@ -217,14 +217,18 @@ impl RunEvidence {
         }
     }
 
-    /// Fails if the steps are not numbered from 1, or an act ends before an earlier one or after the last step.
+    /// Fails if the steps are not numbered from 1, an act is listed twice, or an act ends before an earlier one or after
+    /// the last step.
     fn check_step_numbers(&self) -> Result<(), InconsistentEvidence> {
         let inconsistent = |what: String| Err(InconsistentEvidence(what));
         if let Some((index, step)) = self.steps.iter().enumerate().find(|(index, step)| step.number != index + 1) {
             return inconsistent(format!("step {} has the number {}", index + 1, step.number));
         }
-        let mut earlier = 0;
+        let (mut earlier, mut listed) = (0, BTreeSet::new());
         for act in &self.acts {
+            if !listed.insert(act.act) {
+                return inconsistent(format!("the act {:?} is listed twice", act.act));
+            }
             let Some(count) = act.steps_so_far else { continue };
             if count < earlier || count > self.steps.len() {
                 return inconsistent(format!("an act ends after step {count} of {}", self.steps.len()));

@@ -190,6 +190,33 @@ async fn phone_access_can_change_during_a_visit() {
     assert_eq!(booth.restart().await.panel_view().await.backend.phones_at, None);
 }
 
+/// Strangers on the network reach the sandbox only while it is the backend of the visits.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sandbox_is_closed_to_phones_while_another_backend_is_used() {
+    let booth = Booth::new();
+    if booth.act(PanelAction::LetPhonesIn { on: true }).await.is_err() {
+        // Without a network nothing listens.
+        return;
+    }
+    let port = |view: copresence_booth::view::panel::PanelView| {
+        let at = view.backend.phones_at.expect("an address");
+        at.parse::<url::Url>().expect("a URL").port().expect("a port")
+    };
+    let open = port(booth.panel_view().await);
+    tokio::net::TcpStream::connect(("127.0.0.1", open)).await.expect("it listens");
+    booth.act_and_view(use_profile("live")).await;
+    let is_closed = async {
+        while tokio::net::TcpStream::connect(("127.0.0.1", open)).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(super::PATIENCE, is_closed).await.expect("closed");
+
+    let again = port(booth.act_and_view(use_profile("sandbox")).await);
+    tokio::net::TcpStream::connect(("127.0.0.1", again)).await.expect("as it was left");
+    booth.kiosk.stop_visits().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn phones_are_not_let_in_if_the_setting_cannot_be_saved() {
     let booth = Booth::new();

@@ -352,7 +352,7 @@ impl Kiosk {
     }
 
     /// Records that the page asks for a saved file of the visit on the screen, for
-    /// [`withhold_model_after_page_end`](Self::withhold_model_after_page_end).
+    /// [`withhold_file_after_page_end`](Self::withhold_file_after_page_end).
     pub fn record_file_request_of_page(&self, visit: &str, name: &str) {
         let mut state = self.lock_kiosk_state();
         if let Some((_, active_visit)) = state.shown_visit_mut().filter(|(id, _)| id.to_string() == visit) {
@@ -360,16 +360,17 @@ impl Kiosk {
         }
     }
 
-    /// Withholds the avatar on the screen from the page if the page crashed or froze after it asked for it: the screen
-    /// then has the portrait. Without this, a file that ends the page would do so each time it is shown.
-    pub fn withhold_model_after_page_end(&self) {
+    /// Withholds the model on the screen from the page if the page crashed or froze after it asked for it: the screen
+    /// then has the portrait. If it was the portrait, the screen only has words. Without this, a file that ends the page
+    /// would do so each time it is shown.
+    pub fn withhold_file_after_page_end(&self) {
         let mut state = self.lock_kiosk_state();
         let withholds = state.shown_visit_mut().is_some_and(|(id, active_visit)| {
-            let withholds = active_visit.screen_state.withhold_requested_model();
-            if withholds {
-                tracing::warn!(visit = %id, "the page ended while it showed this avatar, which is not shown in 3D again");
+            let withheld = active_visit.screen_state.withhold_requested_file();
+            if let Some(what) = withheld {
+                tracing::warn!(visit = %id, "the page ended while it showed this avatar, whose {what} is not shown again");
             }
-            withholds
+            withheld.is_some()
         });
         if withholds {
             self.publish_snapshot_if_changed(&mut state);

@@ -298,11 +298,25 @@ impl Panel {
             .open_backend_despite_missing_credentials(name, self.0.settings_file.current_settings().phone_access)
     }
 
-    /// Makes this the backend of new visits, and publishes whether the booth is closed for it.
+    /// Makes this the backend of new visits, and publishes whether the booth is closed for it. If it is not the embedded
+    /// sandbox, phones no longer reach the sandbox.
     fn replace_backend_and_publish_settings(&self, opened: OpenedBackend) {
+        if !opened.backend.target.is_embedded_sandbox {
+            self.close_unused_sandbox_to_phones();
+        }
         self.lock_requested_profile_mutex().closed_reason = opened.closed_reason;
         self.0.kiosk.replace_active_backend(opened.backend);
         self.publish_booth_settings();
+    }
+
+    /// Closes the sandbox to phones. No new visit uses it, so it would only be open to everybody on the network. The
+    /// setting stays: if the sandbox is chosen again, phones reach it again.
+    fn close_unused_sandbox_to_phones(&self) {
+        let simulator = &self.0.sources.simulator;
+        let is_open = simulator.sandbox_view().is_some_and(|sandbox| sandbox.phones_at.is_some());
+        if is_open && let Err(words) = simulator.set_phone_access(false) {
+            tracing::error!(%words, "the sandbox could not be closed to phones");
+        }
     }
 
     /// Publishes the operator's settings to every visitor screen.

@@ -10,7 +10,7 @@ use crate::output_file::{DeferredOutputFile, OutputFileReadPermission};
 use copresence_engine::credentials::{CredentialKind, CredentialStore};
 use copresence_validate::Level;
 use copresence_validate::passport::{
-    NoPassportReason, PassportProblem, PassportRefusal, PassportSigningKey, PassportVerification,
+    MAX_PASSPORT_BYTES, NoPassportReason, PassportProblem, PassportRefusal, PassportSigningKey, PassportVerification,
     RequirementTableDifference, SignedPassport, VerdictDifference,
 };
 use secrecy::SecretString;
@@ -19,8 +19,6 @@ use std::path::Path;
 
 /// Maximum number of names in a sentence.
 const MAX_LISTED: usize = 5;
-/// Maximum size of a passport that is read, in bytes.
-const MAX_PASSPORT_BYTES: u64 = 256 << 20;
 
 /// The file of `--passport` and the key that signs it. Both are checked before a token is spent.
 pub(super) struct PassportToWrite {
@@ -275,9 +273,7 @@ fn read_bounded_file(path: &Path) -> Result<Vec<u8>, CommandFailure> {
         |why: &dyn std::fmt::Display| CommandFailure::usage_error(format!("--verify {}: {why}", path.display()));
     let file = std::fs::File::open(path).map_err(|error| failed(&error))?;
     let mut bytes = Vec::new();
-    file.take(MAX_PASSPORT_BYTES + 1).read_to_end(&mut bytes).map_err(|error| failed(&error))?;
-    if bytes.len() as u64 > MAX_PASSPORT_BYTES {
-        return Err(failed(&"it is larger than 256 MiB, so it is not a passport"));
-    }
+    // A byte more, so that a larger file is refused as such.
+    file.take(MAX_PASSPORT_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(|error| failed(&error))?;
     Ok(bytes)
 }

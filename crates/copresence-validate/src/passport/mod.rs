@@ -7,6 +7,7 @@ mod signed_envelope;
 mod signing_key;
 mod verification;
 
+use crate::check::Verdict;
 use crate::evidence::{InconsistentEvidence, RunEvidence};
 use crate::observations::sha256_hex;
 use crate::report::{
@@ -24,6 +25,9 @@ pub use verification::{PassportProblem, PassportRefusal, PassportVerification, R
 
 /// Version of the passport format. Increases if a field is removed or changes its meaning, but not for new fields.
 const PASSPORT_VERSION: u32 = 1;
+/// Maximum size of a passport, in bytes. That of a run has about 200 kB, and one of a slow avatar a few megabytes.
+/// Reading a passport takes several times its size.
+pub const MAX_PASSPORT_BYTES: usize = 32 << 20;
 const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
 const PREDICATE_TYPE: &str = "urn:copresence:validate:passport:v1";
 
@@ -125,6 +129,9 @@ pub enum NoPassportReason {
     /// The evidence cannot be judged.
     #[error("{0}; please report this")]
     Evidence(#[from] InconsistentEvidence),
+    /// It would be larger than [`MAX_PASSPORT_BYTES`], so that no program would read it.
+    #[error("it would have {0} bytes, and at most {MAX_PASSPORT_BYTES} are read")]
+    TooLarge(usize),
     /// The statement cannot be written as JSON.
     #[error("it cannot be written as JSON: {0}")]
     Json(String),
@@ -174,6 +181,9 @@ pub fn sign_passport(
         },
     };
     let text = signed_envelope::sign_payload(&serde_json::to_vec(&statement)?, key);
+    if text.len() > MAX_PASSPORT_BYTES {
+        return Err(NoPassportReason::TooLarge(text.len()));
+    }
     Ok(SignedPassport { text, differences })
 }
 
@@ -204,17 +214,20 @@ fn list_statement_subjects(evidence: &str, recorded: &RunEvidence) -> Vec<Passpo
 
 /// The checks whose verdicts differ between two lists. A check that only one list has differs too.
 fn list_verdict_differences(before: &[CheckReport], after: &[CheckReport]) -> Vec<VerdictDifference> {
-    let word = |checks: &[CheckReport], id: &str| {
-        let check = checks.iter().find(|check| check.id == id);
-        check.map_or_else(|| "not judged".to_owned(), |check| check.verdict.as_str().to_owned())
-    };
-    let new = after.iter().filter(|check| before.iter().all(|known| known.id != check.id));
+    let (verdicts_before, verdicts_after) = (verdicts_by_check_id(before), verdicts_by_check_id(after));
+    let word = |verdict: Option<&Verdict>| verdict.map_or("not judged", |verdict| verdict.as_str()).to_owned();
+    let new = after.iter().filter(|check| !verdicts_before.contains_key(check.id.as_str()));
     let ids = before.iter().chain(new).map(|check| check.id.as_str());
     let differences = ids.filter_map(|id| {
-        let (before, after) = (word(before, id), word(after, id));
+        let (before, after) = (word(verdicts_before.get(id)), word(verdicts_after.get(id)));
         (before != after).then(|| VerdictDifference { check: id.to_owned(), before, after })
     });
     differences.collect()
+}
+
+/// The verdict of each check, by its id. The first one counts if an id is listed twice.
+fn verdicts_by_check_id(checks: &[CheckReport]) -> BTreeMap<&str, Verdict> {
+    checks.iter().rev().map(|check| (check.id.as_str(), check.verdict)).collect()
 }
 
 /// The JSON Schema of what a passport signs, indented, with a final newline.

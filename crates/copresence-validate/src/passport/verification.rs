@@ -2,14 +2,21 @@
 
 use super::signed_envelope::{EnvelopeError, open_envelope};
 use super::{
-    PASSPORT_VERSION, PREDICATE_TYPE, PassportSigner, PassportStatement, RequirementTableReference, STATEMENT_TYPE,
-    VerdictDifference, list_verdict_differences,
+    MAX_PASSPORT_BYTES, PASSPORT_VERSION, PREDICATE_TYPE, PassportSigner, PassportStatement, RequirementTableReference,
+    STATEMENT_TYPE, VerdictDifference, list_verdict_differences,
 };
-use crate::check::Verdict;
-use crate::evidence::RunEvidence;
+use crate::check::{Check, CheckResult, Verdict};
+use crate::evidence::{InconsistentEvidence, RunEvidence};
 use crate::observations::sha256_hex;
 use crate::report::{CheckReport, JudgedChecks, RequirementCoverage, Score};
 use crate::requirement::Level;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::sync::mpsc;
+use std::time::Duration;
+
+/// Time limit for judging the evidence of a passport. That of a real run takes less than a second.
+const JUDGING_TIME_LIMIT: Duration = Duration::from_mins(1);
 
 /// A passport that was read and judged again.
 #[derive(Debug)]
@@ -64,6 +71,9 @@ pub enum PassportRefusal {
     /// The signed statement contradicts itself; the reason.
     #[error("the signed statement contradicts itself: {0}")]
     Contradictory(String),
+    /// The evidence was not judged within this time. That of a run is judged at once.
+    #[error("its evidence could not be judged within {0:?}, so it is not the evidence of a run")]
+    TooSlow(Duration),
 }
 
 /// Why a passport that can be read is not valid as it is. The first that applies is the result.
@@ -80,11 +90,23 @@ pub enum PassportProblem {
 }
 
 impl PassportVerification {
-    /// Reads a passport, checks its signature, and judges its evidence again by the present checks.
+    /// Reads a passport, checks its signature, and judges its evidence again by the present checks, within a minute.
     ///
     /// # Errors
-    /// The file is not a passport, was changed, or contradicts itself.
+    /// The file is not a passport, was changed, contradicts itself, or takes too long to judge.
     pub fn verify_passport(text: &[u8]) -> Result<Self, PassportRefusal> {
+        Self::verify_passport_within(text, JUDGING_TIME_LIMIT)
+    }
+
+    /// As [`verify_passport`](Self::verify_passport), with another time limit for judging the evidence.
+    ///
+    /// # Errors
+    /// The file is not a passport, was changed, contradicts itself, or takes longer to judge.
+    pub fn verify_passport_within(text: &[u8], judging_time_limit: Duration) -> Result<Self, PassportRefusal> {
+        if text.len() > MAX_PASSPORT_BYTES {
+            let why = format!("it is larger than {} MiB", MAX_PASSPORT_BYTES >> 20);
+            return Err(PassportRefusal::NotAPassport(why));
+        }
         let (payload, signer) = open_envelope(text).map_err(|error| match error {
             EnvelopeError::NotAnEnvelope(why) => PassportRefusal::NotAPassport(why),
             EnvelopeError::SignatureMismatch(signer) => PassportRefusal::Altered(signer),
@@ -100,7 +122,8 @@ impl PassportVerification {
         }
         let contradictory = |why: String| PassportRefusal::Contradictory(why);
         let evidence: RunEvidence = serde_json::from_str(recorded).map_err(|error| contradictory(error.to_string()))?;
-        let results = evidence.judge_evidence().map_err(|error| contradictory(error.to_string()))?;
+        let step_count = evidence.steps.len();
+        let results = judge_evidence_within(evidence, judging_time_limit)?;
         let JudgedChecks { checks, score, coverage, .. } = JudgedChecks::new(&results);
         Ok(Self {
             signer,
@@ -108,7 +131,7 @@ impl PassportVerification {
             coverage,
             table_difference: compare_requirement_tables(&statement.predicate.requirements),
             verdict_differences: list_verdict_differences(&statement.predicate.checks, &checks),
-            step_count: evidence.steps.len(),
+            step_count,
             checks,
             statement,
         })
@@ -134,16 +157,59 @@ impl PassportVerification {
     }
 }
 
+/// Judges evidence on a thread of its own, which is left alone if it does not end within the time: a stranger may have
+/// made it up.
+fn judge_evidence_within(
+    evidence: RunEvidence,
+    time_limit: Duration,
+) -> Result<Vec<(&'static Check, CheckResult)>, PassportRefusal> {
+    let contradictory = |why: String| PassportRefusal::Contradictory(why);
+    let (sender, receiver) = mpsc::channel();
+    let judge = move || {
+        // Without a receiver the time is over.
+        _ = sender.send(evidence.judge_evidence());
+    };
+    std::thread::Builder::new()
+        .name("passport-judge".to_owned())
+        .spawn(judge)
+        .map_err(|error| contradictory(format!("no thread could be started to judge it: {error}")))?;
+    match receiver.recv_timeout(time_limit) {
+        Ok(judged) => judged.map_err(|error: InconsistentEvidence| contradictory(error.to_string())),
+        Err(mpsc::RecvTimeoutError::Timeout) => Err(PassportRefusal::TooSlow(time_limit)),
+        Err(mpsc::RecvTimeoutError::Disconnected) => Err(contradictory("judging its evidence failed".to_owned())),
+    }
+}
+
+/// What a statement says about its kind. Nothing else of it is kept: a stranger may have made up the rest.
+#[derive(Deserialize)]
+struct StatementKind<'a> {
+    #[serde(rename = "_type", default)]
+    statement_type: Option<String>,
+    #[serde(rename = "predicateType", default)]
+    predicate_type: Option<String>,
+    #[serde(borrow, default)]
+    predicate: Option<&'a RawValue>,
+}
+
+/// The format version in a predicate.
+#[derive(Deserialize)]
+struct PredicateVersion {
+    passport_version: u32,
+}
+
 /// Parses the payload of an envelope.
 fn parse_statement(payload: &[u8]) -> Result<PassportStatement, PassportRefusal> {
     let not = |why: String| PassportRefusal::NotAPassport(why);
-    let value: serde_json::Value = serde_json::from_slice(payload).map_err(|error| not(error.to_string()))?;
-    if value["_type"] != STATEMENT_TYPE || value["predicateType"] != PREDICATE_TYPE {
+    let kind: StatementKind = serde_json::from_slice(payload).map_err(|error| not(error.to_string()))?;
+    if kind.statement_type.as_deref() != Some(STATEMENT_TYPE) || kind.predicate_type.as_deref() != Some(PREDICATE_TYPE)
+    {
         return Err(not("it signs a statement of another kind".to_owned()));
     }
-    let version = value["predicate"]["passport_version"].as_u64().and_then(|version| u32::try_from(version).ok());
+    let version = kind.predicate.and_then(|predicate| serde_json::from_str(predicate.get()).ok());
     match version {
-        Some(version) if version > PASSPORT_VERSION => return Err(PassportRefusal::NewerFormat(version)),
+        Some(PredicateVersion { passport_version }) if passport_version > PASSPORT_VERSION => {
+            return Err(PassportRefusal::NewerFormat(passport_version));
+        }
         Some(_) => {}
         None => return Err(not("it has no format version".to_owned())),
     }

@@ -7,12 +7,14 @@ use crate::support::{
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use copresence_validate::passport::{
-    PassportProblem, PassportRefusal, PassportSigningKey, PassportVerification, passport_schema, sign_passport,
+    MAX_PASSPORT_BYTES, PassportProblem, PassportRefusal, PassportSigningKey, PassportVerification, passport_schema,
+    sign_passport,
 };
 use copresence_validate::{Level, Report};
 use jiff::Timestamp;
 use serde_json::Value;
 use std::path::Path;
+use std::time::Duration;
 
 /// A run at a sandbox that caches redeems, and everything that its passport states.
 struct Signed {
@@ -152,6 +154,37 @@ async fn each_reason_to_distrust_a_passport_is_told_apart() {
     assert!(matches!(other.expect_err("another kind"), PassportRefusal::NotAPassport(_)));
 }
 
+/// Judging is given up after a time, so that no evidence keeps the program busy for hours.
+#[tokio::test]
+async fn evidence_that_takes_too_long_to_judge_is_refused() {
+    let signed = sign_passport_of_sandbox(false).await;
+    let refused = PassportVerification::verify_passport_within(signed.text.as_bytes(), Duration::ZERO);
+    assert_eq!(refused.expect_err("given up"), PassportRefusal::TooSlow(Duration::ZERO));
+}
+
+/// A passport may have verdicts and content that no run has. It is never larger than a run's can be.
+#[tokio::test]
+async fn made_up_verdicts_differ_and_a_huge_passport_is_refused() {
+    let signed = sign_passport_of_sandbox(false).await;
+    let many = 3_000;
+    let verified = signed.change_and_sign(|statement| {
+        let checks = statement["predicate"]["checks"].as_array_mut().expect("a list");
+        let mut one = checks[0].clone();
+        (one["title"], one["detail"]) = ("".into(), "".into());
+        checks.extend((0..many).map(|number| {
+            let mut check = one.clone();
+            check["id"] = format!("made-up.{number}").into();
+            check
+        }));
+    });
+    assert_eq!(verified.expect("signed").verdict_differences.len(), many);
+    let junk = signed.change_and_sign(|statement| statement["junk"] = vec![Value::Array(Vec::new()); many].into());
+    assert_eq!(junk.expect("signed").verdict_differences, Vec::new());
+    let too_large = vec![b' '; MAX_PASSPORT_BYTES + 1];
+    let refused = PassportVerification::verify_passport(&too_large).expect_err("too large");
+    assert!(refused.to_string().contains("larger than 32 MiB"), "{refused}");
+}
+
 /// A stranger may sign any evidence: it is judged or refused, and never ends the program.
 #[tokio::test]
 async fn made_up_evidence_is_refused_or_judged() {
@@ -162,7 +195,13 @@ async fn made_up_evidence_is_refused_or_judged() {
             renew_evidence_digest(statement);
         })
     };
-    let refused: [fn(&mut Value); 5] = [
+    let refused: [fn(&mut Value); 6] = [
+        // Each act judges the checks again.
+        |evidence| {
+            let acts = evidence["acts"].as_array_mut().expect("a list");
+            let last = acts.iter().rfind(|act| !act["steps_so_far"].is_null()).cloned();
+            acts.extend(last);
+        },
         |evidence| evidence["steps"][3]["number"] = 4_000_000_000_u64.into(),
         |evidence| evidence["acts"][0]["steps_so_far"] = 4_000_000_000_u64.into(),
         |evidence| evidence["acts"][1]["steps_so_far"] = 0.into(),
