@@ -4,11 +4,12 @@
 //! |---|---|
 //! | the WAL is damaged in its middle | all changes are recovered if each damaged page was written again later; otherwise the rows that can be read are kept |
 //! | a power cut lost writes of the WAL that were not flushed | nothing is missing that was flushed: `SQLite` reads what is before them |
+//! | the header of the WAL is damaged, and `SQLite` would drop all of it | as damage in its middle |
 //! | the end of the WAL, or all of it, is missing or damaged | set aside; what is before the end is kept. Noticed by the shared-memory file; after a power cut it may be older than the WAL, and without it nothing is noticed |
 //! | the same, and its changes are in the database already | nothing is missing |
 //! | the shared-memory file is of another machine, or damaged | `SQLite` builds it again |
 //! | the database is empty, and there is no WAL | a new one is started; the log has a warning |
-//! | the database is empty, and there is a WAL | set aside; what the WAL has is kept |
+//! | the database is empty or missing, and there is a WAL | set aside; what the WAL has is kept |
 //! | the database is damaged or not a database | set aside; the rows that can be read are kept |
 //!
 //! Where changes may be missing, the token of an unfinished visit may be spent: a redeem and its response may be among
@@ -68,7 +69,7 @@ pub(super) fn open_or_repair_database(
     {
         match damage {
             DamageMissedBySqlite::WalOfEmptyDatabase => {
-                return rebuild_damaged_journal(path, "its database file is empty");
+                return rebuild_damaged_journal(path, "its database file is empty or missing");
             }
             // Not an error of the log: a power cut during the first start leaves the same.
             DamageMissedBySqlite::EmptyDatabase => tracing::warn!(
@@ -109,7 +110,7 @@ pub(super) fn open_or_repair_database(
 
 /// Damage that `SQLite` would not report.
 enum DamageMissedBySqlite {
-    /// The database has no byte, and there is a WAL, which `SQLite` would delete.
+    /// The database has no byte or is missing, and there is a WAL, which `SQLite` would delete.
     WalOfEmptyDatabase,
     /// The database has no byte. A crash during the first start leaves the same.
     EmptyDatabase,
@@ -134,16 +135,21 @@ fn find_damage_before_opening(path: &Path) -> Option<DamageMissedBySqlite> {
 
 /// Finds damage in the database and its WAL that `SQLite` would not report.
 fn find_damage_in_files(path: &Path) -> Option<DamageMissedBySqlite> {
-    let database = std::fs::metadata(path).ok()?;
     let wal = std::fs::metadata(wal_path(path)).map_or(0, |wal| wal.len());
-    if database.len() == 0 {
+    let database = match std::fs::metadata(path) {
+        Ok(database) => database.len(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && wal > 0 => 0,
+        // At the first start there are no files.
+        Err(_) => return None,
+    };
+    if database == 0 {
         return Some(if wal > 0 {
             DamageMissedBySqlite::WalOfEmptyDatabase
         } else {
             DamageMissedBySqlite::EmptyDatabase
         });
     }
-    if wal > MAX_EXAMINED_SIZE || database.len() > MAX_EXAMINED_SIZE {
+    if wal > MAX_EXAMINED_SIZE || database > MAX_EXAMINED_SIZE {
         return None;
     }
     let files = JournalFileContents::read_journal_files(path).ok()?;
@@ -216,15 +222,19 @@ fn write_readable_rows_to_draft(repair: &JournalRepair<'_>, files: &JournalFileC
     // What `SQLite` would have read is consistent. What lies behind the damage is newer.
     let consistent = files.database_with_frames_before_damage();
     let newest = files.database_with_valid_frames();
+    let (visits, others) = TABLES_WITH_PRIMARY_KEYS.split_at(1);
     let mut copied = 0;
-    for (image, tables) in [
-        (&consistent, &TABLES_WITH_PRIMARY_KEYS[..1]),
-        (&newest, &TABLES_WITH_PRIMARY_KEYS[..]),
-        (&consistent, &TABLES_WITH_PRIMARY_KEYS[1..]),
+    for (image, tables, condition) in [
+        // A visit without a token may have got one behind the damage.
+        (&consistent, visits, "issued_at IS NOT NULL"),
+        (&newest, visits, "true"),
+        (&consistent, visits, "true"),
+        (&newest, others, "true"),
+        (&consistent, others, "true"),
     ] {
         for image in [image.clone(), with_first_page_of_new_journal(image, draft)] {
-            copied +=
-                repair.read_with_temporary_database(&image, |copy| copy_readable_rows(copy, tables, &mut database))?;
+            let copy_rows = |copy: &Path| copy_readable_rows(copy, (tables, condition), &mut database);
+            copied += repair.read_with_temporary_database(&image, copy_rows)?;
         }
     }
     database.run_write_transaction(CommitCrashPoints(CrashPoint::BeginWriting, CrashPoint::BeginWritten), |tx| {
@@ -282,14 +292,14 @@ fn with_first_page_of_new_journal(image: &[u8], path: &Path) -> Vec<u8> {
     image
 }
 
-/// Copies the rows of these tables that can be read from the database `damaged`, and that are not there yet. Returns their
-/// number.
+/// Copies the rows of these tables that can be read from the database `damaged`, satisfy this SQL condition, and are not
+/// there yet. Returns their number.
 ///
 /// # Errors
 /// The new database cannot be written, or the damaged one cannot be opened. What cannot be read is no error.
 fn copy_readable_rows(
     damaged: &Path,
-    tables: &[(&str, &str)],
+    (tables, condition): (&[(&str, &str)], &str),
     database: &mut JournalDatabase,
 ) -> Result<usize, StoreError> {
     // Not attached to the new one: damage in one table would undo the transaction with the rows of all.
@@ -305,7 +315,7 @@ fn copy_readable_rows(
         if columns.is_empty() {
             continue;
         }
-        let rows = read_rows_from_both_ends(&damaged, table, key, &columns);
+        let rows = read_rows_from_both_ends(&damaged, (table, condition), key, &columns);
         let (list, places) = (columns.join(", "), vec!["?"; columns.len()].join(", "));
         let insert = format!("INSERT OR IGNORE INTO {table} ({list}) VALUES ({places})");
         let points = CommitCrashPoints(CrashPoint::BeginWriting, CrashPoint::BeginWritten);
@@ -343,14 +353,20 @@ fn column_names(damaged: &Connection, table: &str) -> Vec<String> {
     names().unwrap_or_default()
 }
 
-/// Reads all rows of a table that can be read, some of them twice: a damaged page ends a scan, and the rows behind it are
-/// read from the other end.
-fn read_rows_from_both_ends(damaged: &Connection, table: &str, key: &str, columns: &[String]) -> Vec<Vec<Value>> {
+/// Reads all rows of a table that can be read and satisfy an SQL condition, some of them twice: a damaged page ends a scan,
+/// and the rows behind it are read from the other end.
+fn read_rows_from_both_ends(
+    damaged: &Connection,
+    (table, condition): (&str, &str),
+    key: &str,
+    columns: &[String],
+) -> Vec<Vec<Value>> {
     let list = columns.join(", ");
     let backwards = key.split(", ").map(|column| format!("{column} DESC")).collect::<Vec<_>>().join(", ");
     let mut all = Vec::new();
     for order in [key, &backwards] {
-        let Ok(mut select) = damaged.prepare(&format!("SELECT {list} FROM {table} ORDER BY {order}")) else { continue };
+        let sql = format!("SELECT {list} FROM {table} WHERE {condition} ORDER BY {order}");
+        let Ok(mut select) = damaged.prepare(&sql) else { continue };
         let Ok(mut rows) = select.query([]) else { continue };
         while let Ok(Some(row)) = rows.next() {
             let values: rusqlite::Result<Vec<Value>> = (0..columns.len()).map(|index| row.get(index)).collect();
@@ -371,8 +387,8 @@ fn is_open_in_another_connection(path: &Path) -> bool {
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
     };
     let busy = [rusqlite::ErrorCode::DatabaseBusy, rusqlite::ErrorCode::DatabaseLocked];
-    // `SQLite` deletes the WAL of an empty database when it opens it.
-    let is_empty = std::fs::metadata(path).is_ok_and(|file| file.len() == 0);
+    // `SQLite` deletes the WAL of an empty or missing database when it opens it.
+    let is_empty = std::fs::metadata(path).map_or(0, |file| file.len()) == 0;
     !is_empty && open().is_err_and(|error| error.sqlite_error_code().is_some_and(|code| busy.contains(&code)))
 }
 

@@ -41,7 +41,7 @@ impl JournalFileContents {
 
     /// The frames of the WAL; `None` if it has none.
     pub(super) fn wal_frames(&self) -> Option<WalFrames<'_>> {
-        WalFrames::parse_wal_frames(&self.wal, page_size_of_database(&self.database))
+        WalFrames::parse_wal_frames(&self.wal, page_size_of_database(&self.database), self.index.as_ref())
     }
 
     /// The frames of the WAL; `None` if the database already has all of its changes.
@@ -79,7 +79,7 @@ pub(super) fn wal_path(path: &Path) -> PathBuf {
     sqlite_file_path_with_suffix(path, "-wal")
 }
 
-/// The path of a file that SQLite keeps beside a database, such as `-wal` or `-shm`: `path` with this suffix.
+/// The path of a file that `SQLite` keeps beside a database, such as `-wal` or `-shm`: `path` with this suffix.
 pub(super) fn sqlite_file_path_with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut path = path.to_owned().into_os_string();
     path.push(suffix);

@@ -77,7 +77,7 @@ impl<'a> JournalRepair<'a> {
     }
 
     /// Replaces the journal by the draft, which no connection has open, and sets the damaged files aside. Returns the new
-    /// path of the damaged database.
+    /// path of the damaged database, or of its WAL if there is no database.
     ///
     /// # Errors
     /// An I/O failure. The next start continues.
@@ -108,8 +108,8 @@ pub(super) fn has_unfinished_repair_draft(path: &Path) -> bool {
     path.with_file_name(DRAFT_NAME).exists()
 }
 
-/// Ends a repair that was interrupted after its draft was complete. Returns the path of the damaged database, or `None` if
-/// there is no such repair.
+/// Ends a repair that was interrupted after its draft was complete. Returns the path of the damaged database, or of its WAL
+/// if there is no database; `None` if there is no such repair.
 ///
 /// Call it before anything opens the journal at `path`.
 ///
@@ -127,7 +127,7 @@ pub(super) fn finish_interrupted_repair(path: &Path) -> Result<Option<PathBuf>, 
 }
 
 /// Sets the damaged files aside under this number, those that are not yet, and renames the repaired journal to `path`.
-/// Returns the new path of the damaged database.
+/// Returns the new path of the damaged database, or of its WAL if there is no database.
 fn replace_journal_by_repaired(path: &Path, number: u32) -> Result<PathBuf, StoreError> {
     let mut target = damaged_path(path, number);
     if target.exists() && path.exists() {
@@ -152,7 +152,7 @@ fn replace_journal_by_repaired(path: &Path, number: u32) -> Result<PathBuf, Stor
     std::fs::rename(&repaired, path).io_context("rename", &repaired)?;
     sync_folder_of(path)?;
     reach_crash_point(CrashPoint::RepairedJournalRenamed);
-    Ok(target)
+    Ok(if target.exists() { target } else { wal_path(&target) })
 }
 
 /// The first number under which nothing is set aside.

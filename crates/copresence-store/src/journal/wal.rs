@@ -4,7 +4,7 @@
 //! message. A checksum continues that of the frame before it, and each frame stores it, so every later frame can be
 //! checked on its own. The format is described in <https://www.sqlite.org/fileformat2.html#the_write_ahead_log>.
 
-use super::wal_checksum::add_to_checksum;
+use super::wal_checksum::{Checksum, add_to_checksum};
 use super::wal_index::WalIndex;
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ const MAGIC_BIG_ENDIAN: u32 = 0x377f_0683;
 
 /// The frames of a write-ahead log.
 pub(super) struct WalFrames<'a> {
-    /// Those of its header, or of its first frame if the header is damaged.
+    /// Salts of the frames that belong to this log. The others are of an earlier log, whose file this one uses again.
     salts: &'a [u8],
     has_valid_header: bool,
     page_size: usize,
@@ -35,35 +35,55 @@ struct WalFrame<'a> {
 }
 
 impl<'a> WalFrames<'a> {
-    /// Parses the bytes of a WAL. `database_page_size` is used if its header is damaged. `None` if it has no frame.
-    pub(super) fn parse_wal_frames(log: &'a [u8], database_page_size: usize) -> Option<Self> {
+    /// Parses the bytes of a WAL. If its header is damaged, the page size is `database_page_size`, and the salts are those of
+    /// `index` if a frame has them, or else those of the first frame that continues the checksum of the frame before it.
+    /// `None` if the log has no frame.
+    pub(super) fn parse_wal_frames(
+        log: &'a [u8],
+        database_page_size: usize,
+        index: Option<&'a WalIndex>,
+    ) -> Option<Self> {
         let header = log.get(..HEADER_SIZE)?;
-        let is_big_endian = read_u32_big_endian(header, 0) == MAGIC_BIG_ENDIAN;
-        let stored = (read_u32_big_endian(header, 24), read_u32_big_endian(header, 28));
-        let has_valid_header = (is_big_endian || read_u32_big_endian(header, 0) == MAGIC_LITTLE_ENDIAN)
-            && add_to_checksum((0, 0), &header[..24], is_big_endian) == stored;
+        let magic = read_u32_big_endian(header, 0);
+        let is_known_magic = [MAGIC_LITTLE_ENDIAN, MAGIC_BIG_ENDIAN].contains(&magic);
+        // Without its header, the log is taken for one of this machine.
+        let is_big_endian = if is_known_magic { magic == MAGIC_BIG_ENDIAN } else { cfg!(target_endian = "big") };
+        let stored = read_stored_checksum(header, 24);
+        let has_valid_header = is_known_magic && add_to_checksum((0, 0), &header[..24], is_big_endian) == stored;
         let page_size = if has_valid_header { read_u32_big_endian(header, 8) as usize } else { database_page_size };
         if !(512..=65_536).contains(&page_size) {
             return None;
         }
         let blocks: Vec<&[u8]> = log[HEADER_SIZE..].chunks_exact(FRAME_HEADER_SIZE + page_size).collect();
-        let salts = if has_valid_header { &header[16..24] } else { &blocks.first()?[8..16] };
         let mut before = stored;
-        let mut frames = Vec::with_capacity(blocks.len());
-        for block in &blocks {
+        let has_right_checksum = |block: &[u8]| {
             let (head, page) = block.split_at(FRAME_HEADER_SIZE);
-            let stored = (read_u32_big_endian(head, 16), read_u32_big_endian(head, 20));
             let sum = add_to_checksum(add_to_checksum(before, &head[..8], is_big_endian), page, is_big_endian);
+            before = read_stored_checksum(head, 16);
+            // Zeros continue the checksum of zeros.
+            read_u32_big_endian(head, 0) > 0 && sum == before
+        };
+        let are_right: Vec<bool> = blocks.iter().copied().map(has_right_checksum).collect();
+        let index_salts = index.map(|index| &index.salts[..]);
+        let salts = if has_valid_header {
+            &header[16..24]
+        } else if let Some(salts) = index_salts.filter(|salts| blocks.iter().any(|block| &block[8..16] == *salts)) {
+            salts
+        } else {
+            are_right.iter().position(|is_right| *is_right).map_or(&[][..], |first| &blocks[first][8..16])
+        };
+        let frame_of_block = |(block, is_right): (&&'a [u8], bool)| {
+            let (head, page) = block.split_at(FRAME_HEADER_SIZE);
             let belongs_to_log = &head[8..16] == salts;
-            frames.push(WalFrame {
+            WalFrame {
                 page_number: read_u32_big_endian(head, 0),
                 commit_size: read_u32_big_endian(head, 4),
                 page,
                 belongs_to_log,
-                is_valid: belongs_to_log && read_u32_big_endian(head, 0) > 0 && sum == stored,
-            });
-            before = stored;
-        }
+                is_valid: belongs_to_log && is_right,
+            }
+        };
+        let frames: Vec<WalFrame<'a>> = blocks.iter().zip(are_right).map(frame_of_block).collect();
         let valid = if has_valid_header { frames.iter().take_while(|frame| frame.is_valid).count() } else { 0 };
         let applied = frames[..valid].iter().rposition(|frame| frame.commit_size > 0).map_or(0, |last| last + 1);
         (!frames.is_empty()).then_some(Self { salts, has_valid_header, page_size, frames, applied })
@@ -75,9 +95,11 @@ impl<'a> WalFrames<'a> {
         self.frames.iter().rposition(is_commit).map_or(0, |last| last + 1)
     }
 
-    /// Whether transactions are missing that `index` knows: the end of the log is damaged, or was cut off.
+    /// Whether `SQLite` would not apply transactions that `index` knows: the end of the log is damaged or was cut off, or
+    /// its header is damaged.
     pub(super) fn is_end_of_log_missing(&self, index: &WalIndex) -> bool {
-        self.salts == index.salts && self.applied < index.frames
+        // Without a header, nothing says that the index is of another log.
+        (!self.has_valid_header || self.salts == index.salts) && self.applied < index.frames
     }
 
     /// Whether transactions follow a damaged frame, so that `SQLite` would drop them.
@@ -139,6 +161,11 @@ pub(super) fn page_size_of_database(database: &[u8]) -> usize {
         }
         _ => 4096,
     }
+}
+
+/// Reads the checksum that is stored at an offset of a header.
+fn read_stored_checksum(header: &[u8], offset: usize) -> Checksum {
+    (read_u32_big_endian(header, offset), read_u32_big_endian(header, offset + 4))
 }
 
 /// Reads the big-endian 32-bit number at an offset; 0 behind the end.
