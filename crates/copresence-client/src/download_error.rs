@@ -48,11 +48,13 @@ impl DownloadError {
     }
 
     /// Whether the response states a code of its own, as file servers and applications do (`AccessDenied`, `NoSuchKey`,
-    /// 101). A page or an empty response may come from anything on the way: a proxy, a firewall, or a load balancer
+    /// 101). The status, repeated in the body as gateways do (`404`, `Not Found`), is none. A page or an empty response may come from anything on the way: a proxy, a firewall, or a load balancer
     /// while the application starts.
     pub fn has_any_file_server_error_code(&self) -> bool {
         match &self.kind {
-            DownloadErrorKind::ErrorStatus { reason: Some(reason), .. } => reason.code.is_some(),
+            DownloadErrorKind::ErrorStatus { status, reason: Some(reason), .. } => {
+                reason.code.as_ref().is_some_and(|code| !is_repeated_status(code, *status))
+            }
             _ => false,
         }
     }
@@ -63,7 +65,7 @@ impl DownloadError {
     pub fn is_refusal_final(&self) -> bool {
         match &self.kind {
             DownloadErrorKind::ErrorStatus { reason: Some(reason), .. } => {
-                reason.code.is_some() && reason.cause.is_final()
+                self.has_any_file_server_error_code() && reason.cause.is_final()
             }
             _ => false,
         }
@@ -76,6 +78,12 @@ impl DownloadError {
             DownloadErrorKind::NeverSent(_) | DownloadErrorKind::TargetNotAllowed { after_redirect: false, .. }
         )
     }
+}
+
+/// Whether a code in the body of a response is only its status: the number, or its words.
+fn is_repeated_status(code: &str, status: u16) -> bool {
+    let words = http::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
+    code == status.to_string() || words.is_some_and(|words| words.eq_ignore_ascii_case(code))
 }
 
 impl fmt::Display for DownloadError {

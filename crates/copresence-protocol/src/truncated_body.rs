@@ -52,10 +52,31 @@ impl DeliveredExports {
         if exports.is_empty() {
             return None;
         }
-        let found = format!("only a beginning with {} exports", exports.len());
-        unusable.push(SpecViolation::new("", "a complete JSON object", found));
+        unusable.push(truncation_violation(exports.len()));
         Some(Self { exports, unusable_entries: unusable, contradiction: None })
     }
+
+    /// Adds the exports of this truncated delivery to those of an earlier truncated response for the same Export Token. The
+    /// earlier ones come first, and each URL is there once. Returns `earlier` itself if this delivery names no other URL.
+    #[must_use]
+    pub fn merged_behind_earlier_truncated_delivery(mut self, earlier: &Self) -> Self {
+        let is_new =
+            |export: &DownloadableExport| earlier.exports.iter().all(|known| known.download_url != export.download_url);
+        self.exports.retain(is_new);
+        if self.exports.is_empty() {
+            return earlier.clone();
+        }
+        let exports = [earlier.exports.as_slice(), &self.exports].concat();
+        // The last entry of a truncated delivery says so.
+        self.unusable_entries.pop();
+        self.unusable_entries.push(truncation_violation(exports.len()));
+        Self { exports, ..self }
+    }
+}
+
+/// The violation that marks a delivery as truncated, of which `count` exports were received.
+fn truncation_violation(count: usize) -> SpecViolation {
+    SpecViolation::new("", "a complete JSON object", format!("only a beginning with {count} exports"))
 }
 
 /// Parses a complete entry, whose URL may be relative to `base`.
@@ -174,6 +195,22 @@ mod tests {
         }
         let broken = r#"{"payload_complete": [{"download_URL": "https://a.test/1"}, nonsense]}"#;
         assert_eq!(DeliveredExports::parse_complete_list_in_broken_body(broken.as_bytes()), None);
+    }
+
+    #[test]
+    fn a_later_truncated_delivery_adds_its_urls_to_those_of_an_earlier_one() {
+        let cut = |end: &str| {
+            let body = &BODY.as_bytes()[..BODY.find(end).expect("in the body")];
+            DeliveredExports::delivery_from_truncated_body(body, None).expect("exports")
+        };
+        let (longer, shorter) = (cut("7,"), cut(r#"{"download_URL": "https://a.test/2"}"#));
+        assert_eq!(shorter.clone().merged_behind_earlier_truncated_delivery(&longer), longer);
+        assert_eq!(longer.clone().merged_behind_earlier_truncated_delivery(&shorter), longer);
+        let other = br#"{"payload_complete": [{"download_URL": "https://a.test/9"}"#;
+        let other = DeliveredExports::delivery_from_truncated_body(other, None).expect("one");
+        let merged = other.merged_behind_earlier_truncated_delivery(&longer);
+        assert_eq!(urls(&merged), ["https://a.test/1", "https://a.test/2", "https://a.test/9"]);
+        assert!(merged.unusable_entries[0].to_string().contains("3 exports"), "{:?}", merged.unusable_entries);
     }
 
     #[test]

@@ -18,6 +18,7 @@ use crate::digest::Sha256Digest;
 use crate::disk;
 use crate::error::{IoContext, StoreError};
 use crate::file_names::{self, AssignedFileNames};
+use crate::file_sources::{read_file_sources, remove_file_sources, write_file_sources};
 use crate::manifest::{MANIFEST_NAME, Manifest};
 use crate::partial_file::{
     CompleteFile, PART_SUFFIX, PartialFile, read_and_inspect_complete_file, remove_encoded_file, set_aside_damaged_file,
@@ -98,11 +99,61 @@ impl PartialAvatarFolder {
 
     /// Assigns a file name to the export at `index` in the response. Returns the same name for the same index.
     ///
-    /// Names depend only on the types and the order of the calls, so a later run with the same order gets the same
-    /// names.
+    /// Unless names were assigned otherwise, they depend only on the types and the order of the calls.
     pub fn assign_file_name(&mut self, index: usize, export_type: &ExportType) -> String {
         let names = &mut self.names;
         self.assigned_names.entry(index).or_insert_with(|| names.assign_free_name_for_type(export_type)).clone()
+    }
+
+    /// Assigns the names that an earlier run gave to the files of a delivery, by index.
+    pub fn keep_recorded_file_names<'a>(&mut self, recorded: impl IntoIterator<Item = (usize, &'a str)>) {
+        for (index, name) in recorded {
+            self.names.reserve_name(name);
+            self.assigned_names.insert(index, name.to_owned());
+        }
+    }
+
+    /// Assigns names to the files of a delivery that the journal does not know yet; `exports` are their types and the digests
+    /// of their URLs. A file in the folder keeps its name if the delivery has the URL from which it comes. Other files of an
+    /// avatar are removed, because a truncated response before this delivery named them. Files of which the folder does not
+    /// know the URL are kept by their names.
+    ///
+    /// `records_sources` says that the folder is to know the URLs from now on.
+    ///
+    /// # Errors
+    /// An I/O failure.
+    pub fn assign_file_names_by_source(
+        &mut self,
+        exports: &[(&ExportType, Sha256Digest)],
+        records_sources: bool,
+    ) -> Result<Vec<String>, StoreError> {
+        let known = read_file_sources(&self.dir, &self.partial_folder_path)?;
+        let records_sources = records_sources || known.is_some();
+        let mut others = known.unwrap_or_default();
+        for (index, (_, source)) in exports.iter().enumerate() {
+            let found = others.iter().find(|(_, known)| *known == source).map(|(name, _)| name.clone());
+            if let Some(name) = found {
+                others.remove(&name);
+                self.keep_recorded_file_names([(index, name.as_str())]);
+            }
+        }
+        let names: Vec<String> = exports
+            .iter()
+            .enumerate()
+            .map(|(index, (export_type, _))| self.assign_file_name(index, export_type))
+            .collect();
+        for found in disk::entry_names(&self.dir, &self.partial_folder_path)? {
+            let name = found.strip_suffix(PART_SUFFIX).unwrap_or(&found);
+            let is_other = others.contains_key(name) || !names.iter().any(|assigned| assigned == name);
+            if file_names::is_avatar_file_name(name) && is_other {
+                disk::remove_file_if_exists(&self.dir, &found, &self.partial_folder_path.join(&found))?;
+            }
+        }
+        if records_sources {
+            let sources = names.iter().cloned().zip(exports.iter().map(|(_, source)| *source)).collect();
+            write_file_sources(&self.dir, &self.partial_folder_path, &sources)?;
+        }
+        Ok(names)
     }
 
     /// Opens a partial file for appending. All bytes of an existing partial file are kept and hashed again.
@@ -142,21 +193,6 @@ impl PartialAvatarFolder {
             usable,
             (flushed, digest),
         )
-    }
-
-    /// Removes the files of an avatar that have none of these names, complete and partial: an earlier response named them,
-    /// and the delivery does not.
-    ///
-    /// # Errors
-    /// An I/O failure.
-    pub fn remove_files_with_other_names(&self, names: &[String]) -> Result<(), StoreError> {
-        for found in disk::entry_names(&self.dir, &self.partial_folder_path)? {
-            let name = found.strip_suffix(PART_SUFFIX).unwrap_or(&found);
-            if file_names::is_avatar_file_name(name) && !names.iter().any(|known| known == name) {
-                disk::remove_file_if_exists(&self.dir, &found, &self.partial_folder_path.join(&found))?;
-            }
-        }
-        Ok(())
     }
 
     /// Sets a complete file aside as `<name>.damaged`, because the disk has changed it. Returns its new name.
@@ -352,6 +388,7 @@ impl PartialAvatarFolder {
                 return Err(self.manifest_mismatch_error(format!("{name} is not listed")));
             }
         }
+        remove_file_sources(&self.dir, &self.partial_folder_path)?;
         let path = self.partial_folder_path.join(MANIFEST_NAME);
         disk::write_file_atomically(&self.dir, MANIFEST_NAME, &manifest.to_json(), &path, || {
             crash_point::reach_crash_point(CrashPoint::ManifestFlushed);

@@ -28,6 +28,11 @@ pub struct AssignedFileNames {
 }
 
 impl AssignedFileNames {
+    /// Takes a name, so that it is assigned to no other file.
+    pub(crate) fn reserve_name(&mut self, name: &str) {
+        self.taken.insert(name.to_owned());
+    }
+
     /// Assigns a free name for a type.
     pub fn assign_free_name_for_type(&mut self, export_type: &ExportType) -> String {
         let (stem, extension) = name_parts_for_export_type(export_type);

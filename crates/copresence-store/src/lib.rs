@@ -22,6 +22,7 @@ mod disk_space;
 mod error;
 mod file_names;
 mod file_note;
+mod file_sources;
 mod folder_check;
 mod format;
 mod integrity;

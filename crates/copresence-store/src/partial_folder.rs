@@ -4,6 +4,7 @@ use crate::crash_point::{self, CrashPoint};
 use crate::disk;
 use crate::error::StoreError;
 use crate::file_names;
+use crate::file_sources::SOURCES_NAME;
 use crate::manifest::MANIFEST_NAME;
 use crate::partial_file::{DAMAGED_SUFFIX, DECODED_SUFFIX, PART_SUFFIX};
 use crate::visit_id::VisitId;
@@ -50,7 +51,7 @@ pub fn find_partial_folders_with_files(out: &Path) -> Result<Vec<FoundPartialFol
         // Another program may remove it meanwhile, and a link is not followed.
         let Ok(dir) = disk::open_subfolder(&parent, &name, &path) else { continue };
         let mut files = disk::entry_names(&dir, &path)?;
-        files.retain(|file| is_avatar_or_manifest_file(file) && file != MANIFEST_NAME);
+        files.retain(|file| is_avatar_or_manifest_file(file) && file != MANIFEST_NAME && file != SOURCES_NAME);
         files.sort();
         if !files.is_empty() {
             found.push(FoundPartialFolder { visit, path, files });
@@ -84,11 +85,14 @@ pub(crate) fn is_avatar_or_manifest_file(name: &str) -> bool {
 }
 
 /// Whether a file name is one that this program gives only to files that are no part of the finished avatar: partial,
-/// decoded or set aside. No person gives it to a file beside a saved avatar.
+/// decoded or set aside, or the record of their URLs. No person gives it to a file beside a saved avatar.
 pub(crate) fn is_temporary_or_damaged_file(name: &str) -> bool {
     let whole = [PART_SUFFIX, DECODED_SUFFIX].iter().find_map(|suffix| name.strip_suffix(suffix));
     is_damaged_avatar_file(name)
-        || whole.is_some_and(|whole| whole == MANIFEST_NAME || file_names::is_avatar_file_name(whole))
+        || name == SOURCES_NAME
+        || whole.is_some_and(|whole| {
+            [MANIFEST_NAME, SOURCES_NAME].contains(&whole) || file_names::is_avatar_file_name(whole)
+        })
 }
 
 /// Whether a file name is that of an avatar's file that was set aside because the disk has changed it.

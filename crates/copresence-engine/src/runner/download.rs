@@ -2,10 +2,10 @@
 //! file is complete, certainly lost, or the visit's patience is over.
 //!
 //! A file is lost for certain if the server refuses its URL several times, with pauses in between unless it says that this is
-//! final (and where that redirected, see [`FileUrls`]), also for the whole file if it is resumed by range, or if
-//! [`keep_trying`](copresence_store::VisitDownloadLimits::keep_trying) is over. Every other response and failure proves
-//! nothing, however often it comes: something in between may have sent it. Received bytes are discarded only when a
-//! response arrives that can be the file. A URL that may not be requested
+//! final (and where that redirected, see [`FileUrls`]). If it is resumed by range, each refusal is one of the range and of the
+//! whole file. A file is also lost if [`keep_trying`](copresence_store::VisitDownloadLimits::keep_trying) is over. Every other
+//! response and failure proves nothing, however often it comes: something in between may have sent it. Received bytes are
+//! discarded only when a response arrives that can be the file. A URL that may not be requested
 //! ([`DownloadErrorKind::TargetNotAllowed`]) is left to a later run, because the profile can allow it.
 
 use super::download_coordinator::RetryDecision;
@@ -169,6 +169,13 @@ struct RetryableFailure {
 }
 
 impl RetryableFailure {
+    /// The pause before the next request: `usual`, or longer if the server asks for it or refused the URL. The pause after a
+    /// refusal is not shortened at the end of the patience, because refusals without it prove nothing.
+    fn pause_length(&self, usual: Duration, after_refusal: Duration) -> Duration {
+        // Many servers send `Retry-After: 0` with an error that lasts.
+        usual.max(after_refusal).max(self.requested_pause.unwrap_or_default()).min(self.longest_pause)
+    }
+
     /// Builds the failure of a request that a server responded to, so that it is retried only after the whole
     /// pause.
     fn build_failure_retried_after_full_pause(why: String) -> Self {
@@ -224,19 +231,21 @@ impl FileDownload<'_> {
             };
             let has_progress = self.furthest > furthest;
             fruitless = if has_progress { 1 } else { fruitless + 1 };
-            let mut refusal_pause = Duration::ZERO;
+            let (mut refusal_pause, mut is_only_range_refused) = (Duration::ZERO, false);
             match &failure {
                 AttemptError::Disk(_) => {}
+                // The server may refuse ranges only, or the whole file only: both are requested, and count as one.
+                AttemptError::Download(refused) if refused.is_refusal_of_url() && has_bytes && !skipped_range => {
+                    (self.skips_range, is_only_range_refused) = (true, true);
+                }
                 AttemptError::Download(refused) if refused.is_refusal_of_url() => {
-                    // The server may refuse ranges only, or the whole file only: each is requested in turn.
-                    self.skips_range = has_bytes && !skipped_range;
                     let is_proof = self
                         .urls
                         .count_refusal_and_check_if_url_is_lost(choice, refused.has_any_file_server_error_code());
-                    if is_proof && (!has_bytes || skipped_range) {
+                    if is_proof {
                         self.record_refusal(choice, refused).await?;
                     }
-                    if !self.skips_range && !refused.is_refusal_final() {
+                    if !refused.is_refusal_final() {
                         refusal_pause = pause_length_after_refusal(self.file.pause, coordinator.transfer_patience());
                     }
                 }
@@ -262,9 +271,11 @@ impl FileDownload<'_> {
             let is_unchanged_in_this_run = failure.would_fail_until_settings_change()
                 && (choice == FileUrlKind::OneTime || !self.urls.has_alternative_to(choice));
             let failure = RetryableFailure::from(&failure);
-            let why = failure.why;
+            let why = failure.why.clone();
             let (index, has_response) = (self.file.index, failure.has_response);
-            let decision = if is_unchanged_in_this_run {
+            let decision = if is_only_range_refused {
+                RetryDecision::Retry { patience_left: Duration::ZERO }
+            } else if is_unchanged_in_this_run {
                 coordinator.decide_if_later_run_retries(index, has_response)
             } else {
                 let what = format!("{}: {why}", self.file.name);
@@ -279,11 +290,8 @@ impl FileDownload<'_> {
                     )));
                 }
             };
-            // Many servers send `Retry-After: 0` with an error that lasts.
-            let pause = pause_length_after_failures(self.file.pause, fruitless, patience_left)
-                .max(refusal_pause.min(patience_left))
-                .max(failure.requested_pause.unwrap_or_default())
-                .min(failure.longest_pause);
+            let pause = failure
+                .pause_length(pause_length_after_failures(self.file.pause, fruitless, patience_left), refusal_pause);
             tracing::info!(file = self.file.name, %why, "retrying the download");
             self.emit_retry(&why, fruitless, pause);
             coordinator.wait_before_retry(pause, (!failure.has_response).then_some(self.file.pause)).await;
@@ -421,6 +429,16 @@ mod tests {
         assert_eq!(pause_length_after_failures(tenth, 3, second), 4 * tenth);
         assert_eq!(pause_length_after_failures(tenth, 40, second), second);
         assert_eq!(pause_length_after_failures(tenth, 1, tenth / 5), tenth);
+    }
+
+    /// The downloads of a recovery have a patience of 15 s, or of 1 s after another one failed.
+    #[test]
+    fn the_pause_after_a_refusal_is_not_shortened_at_the_end_of_the_patience() {
+        let failure = RetryableFailure::build_failure_retried_after_full_pause("refused".to_owned());
+        let [second, ten_seconds] = [Duration::from_secs(1), Duration::from_secs(10)];
+        let usual = pause_length_after_failures(crate::runner::DEFAULT_DOWNLOAD_PAUSE, 5, second);
+        assert_eq!(failure.pause_length(usual, ten_seconds), ten_seconds);
+        assert_eq!(failure.pause_length(usual, Duration::ZERO), second);
     }
 
     #[test]

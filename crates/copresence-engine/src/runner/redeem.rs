@@ -101,7 +101,7 @@ fn may_contain_download_url(body: &[u8]) -> bool {
 }
 
 /// Redeems once, if there is space for what the response may deliver. `before` is what is still to be journalled of the
-/// previous redeem.
+/// previous redeem, and `earlier` names the files of truncated responses so far: a further truncated response adds its own.
 ///
 /// If the future is dropped, the journal gets the redeem as unanswered (or as never sent, if it was not sent yet).
 pub(crate) async fn redeem_if_space_and_journal(
@@ -109,6 +109,7 @@ pub(crate) async fn redeem_if_space_and_journal(
     id: VisitId,
     token: &ExportToken,
     before: Option<PendingJournalWrite>,
+    earlier: Option<&DeliveredExports>,
     space: RequiredDiskSpace<'_>,
 ) -> RedeemResultAndPendingWrite {
     let unsent =
@@ -136,7 +137,12 @@ pub(crate) async fn redeem_if_space_and_journal(
     intent.is_open = false;
     drop(intent);
     let at = context.clock.wall_clock_time();
-    let result = interpret_redeem_call(&response, no.redeem_number_as_u32(), &context.api);
+    let mut result = interpret_redeem_call(&response, no.redeem_number_as_u32(), &context.api);
+    if let (RedeemResult::Truncated(_, TruncatedResponseFiles { delivery, .. }), Some(earlier)) = (&mut result, earlier)
+    {
+        // The journal keeps the body of the latest truncated response only, so that one names all files.
+        *delivery = delivery.clone().merged_behind_earlier_truncated_delivery(earlier);
+    }
     let response = match response {
         Ok(response) => {
             let body = mask_body_keeping_urls(&context.api, Some(response.status), &response.body, &result);

@@ -10,8 +10,8 @@ use crate::events::SavedFile;
 use copresence_protocol::{DeliveredExports, DownloadableExport};
 use copresence_store::{
     CompleteFile, DownloadSpaceReservations, FileRecord, FileState, Manifest, ManifestCompleteFile, MissingFile,
-    PartialAvatarFolder, PhaseTimestamps, PlannedFile, SavedAvatarOperations, StoreError, VisitDownloadLimits,
-    VisitPhase, VisitStart,
+    PartialAvatarFolder, PhaseTimestamps, PlannedFile, SavedAvatarOperations, Sha256Digest, StoreError,
+    VisitDownloadLimits, VisitPhase, VisitStart,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -129,15 +129,8 @@ async fn try_download_and_publish_delivery(
     }
     let mut folder =
         PartialAvatarFolder::create_or_reopen_folder(&start.out_dir, &start.id, folder_date(start.started_at))?;
-    let names: Vec<String> = delivery
-        .exports
-        .iter()
-        .enumerate()
-        .map(|(index, export)| folder.assign_file_name(index, &export.export_type))
-        .collect();
+    let names = assign_file_names(job, &mut folder, &delivery.exports)?;
     if job.known_files.is_empty() {
-        // A truncated response before this delivery may have named others.
-        block_in_place(|| folder.remove_files_with_other_names(&names))?;
         job.journal.add_planned_files(plan_files(&delivery.exports, &names)).await;
     }
     let write_delivery = async {
@@ -223,6 +216,26 @@ async fn try_download_and_publish_delivery(
         }
     }
     publish_or_set_aside_avatar(context, job, folder, files, missing).await
+}
+
+/// Assigns the names of a delivery's files: those in the journal, or else names by which each file in the folder stays with
+/// the URL from which it comes.
+fn assign_file_names(
+    job: &SaveJob,
+    folder: &mut PartialAvatarFolder,
+    exports: &[DownloadableExport],
+) -> Result<Vec<String>, StoreError> {
+    if job.known_files.is_empty() {
+        let source =
+            |export: &DownloadableExport| Sha256Digest::sha256_of_bytes(export.download_url.expose_url().as_bytes());
+        let sources: Vec<_> = exports.iter().map(|export| (&export.export_type, source(export))).collect();
+        // The files of a truncated response are not in the journal before it is used.
+        let is_truncated = !job.is_used.is_cancelled();
+        return block_in_place(|| folder.assign_file_names_by_source(&sources, is_truncated));
+    }
+    folder.keep_recorded_file_names(job.known_files.iter().map(|file| (file.index, file.name.as_str())));
+    let name = |(index, export): (usize, &DownloadableExport)| folder.assign_file_name(index, &export.export_type);
+    Ok(exports.iter().enumerate().map(name).collect())
 }
 
 /// The files of a delivery, for the journal.

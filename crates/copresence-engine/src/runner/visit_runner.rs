@@ -247,16 +247,19 @@ impl VisitRunner {
                 MachineEffect::Redeem { token } => {
                     let (context, start, min_free) = self.clone_inputs_for_new_task();
                     let before = self.pending_write.take();
+                    let earlier = self.visit.delivery_of_truncated_responses().cloned();
                     self.in_flight = Some(Box::pin(async move {
                         let space = RequiredDiskSpace { out_dir: &start.out_dir, min_free };
-                        let redeemed = redeem_if_space_and_journal(&context, start.id, &token, before, space).await;
+                        let redeemed =
+                            redeem_if_space_and_journal(&context, start.id, &token, before, earlier.as_ref(), space)
+                                .await;
                         TaskOutput::Redeemed(Box::new(redeemed))
                     }));
                 }
                 MachineEffect::UsePartial { redeem } => self.journal_truncated_response_as_delivery(redeem).await,
                 MachineEffect::FetchPartial { delivery } => self.start_truncated_response_download(delivery),
                 MachineEffect::Save { delivery } => {
-                    // What it received stays on the disk, where the download of the same file finds it.
+                    // What it received stays on the disk, where the download from the same URL finds it.
                     self.partial_fetch = None;
                     self.start_saving(delivery);
                 }

@@ -25,6 +25,7 @@ mod restart;
 mod resumed_downloads;
 mod secrets;
 mod several_files;
+mod several_truncated_responses;
 mod stated_digests;
 mod token_retention;
 mod unusual_deliveries;

@@ -16,7 +16,7 @@ async fn a_spent_url_is_not_retried_and_received_bytes_are_kept() {
     .await;
     let (directory, _) = incomplete(&fixture, &ended);
     assert_eq!(std::fs::read(directory.join("avatar.glb.part")).expect("kept"), glb(1000)[..400]);
-    assert_eq!(range_starts(&fixture), [0, 400, 0, 400, 0]);
+    assert_eq!(range_starts(&fixture), [0, 400, 0, 400, 0, 400, 0], "a range and the whole file count as one");
     assert!(fixture.data_store.journal.load_recoverable_visits().await.expect("reads").is_empty());
 }
 
@@ -64,6 +64,57 @@ async fn refusals_of_a_few_seconds_lose_no_file() {
         };
         let (_fixture, ended) = visit("glb", answer).await;
         assert_eq!(ended.outcome, Outcome::Saved, "{status} {body}");
+    }
+}
+
+/// The same after a break in the middle of a file, where each time the range and the whole file are requested: a file server
+/// or its gateway that starts again.
+#[tokio::test]
+async fn refusals_of_a_few_seconds_lose_no_interrupted_file() {
+    const DENIED: &str = "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>";
+    for (status, body) in [
+        (403, DENIED),
+        (404, "{\"statusCode\":404,\"message\":\"Resource not found\"}"),
+        (404, "{\"statusCode\":404,\"message\":\"Cannot GET /f/1\",\"error\":\"Not Found\"}"),
+        (404, "{\"error\":{\"code\":404,\"message\":\"Not found\"}}"),
+        (404, "404 page not found"),
+    ] {
+        for is_redirected in [false, true] {
+            let refused_since = std::sync::OnceLock::new();
+            let fixture = Fixture::new(move |nth, ask| match (ask.path.as_str(), nth) {
+                (REDEEM_PATH, _) => ask.ready_response(&[("glb", "one")]),
+                ("/files/one", 1) if is_redirected => Response::status(302).with_header("location", "/storage"),
+                ("/files/one", _) if is_redirected => {
+                    Response::json(&serde_json::json!({"code": 101, "error": "this URL has been used"}))
+                        .with_status(410)
+                }
+                ("/files/one" | "/storage", 1) => Response::file(&glb(1000)).breaking_at(400),
+                ("/files/one" | "/storage", _) => match refused_since.get_or_init(std::time::Instant::now).elapsed() {
+                    elapsed if elapsed < Duration::from_millis(20) => {
+                        Response::file(body.as_bytes()).with_status(status)
+                    }
+                    _ => Response::range_response(&glb(1000), ask.range_start()),
+                },
+                _ => Response::default(),
+            })
+            .await;
+            let ended = fixture.run_visit().await;
+            assert_eq!(saved(&ended, "avatar.glb"), glb(1000), "{status} {body}, redirected: {is_redirected}");
+        }
+    }
+}
+
+/// A gateway's JSON repeats the status; that is no code of a file server.
+#[tokio::test]
+async fn a_status_in_the_body_is_no_code_of_the_file_server() {
+    for body in [
+        "{\"statusCode\":404,\"message\":\"Resource not found\"}",
+        "{\"status\":404,\"error\":\"Not Found\",\"message\":\"No static resource\"}",
+        "{\"code\":\"404\",\"message\":\"no route\"}",
+    ] {
+        let (fixture, ended) = visit("glb", move |_, _| Response::file(body.as_bytes()).with_status(404)).await;
+        incomplete(&fixture, &ended);
+        assert_eq!(asked(&fixture).len(), 3, "{body}");
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{DAY, entry_names, folder_with_glb, manifest};
 use crate::common::temp_folder;
+use copresence_protocol::ExportType;
 use copresence_store::{DecodeContentError, FileFormat, PartialAvatarFolder, Sha256Digest, StoreError, VisitId};
 use proptest::prelude::*;
 
@@ -150,4 +151,32 @@ fn a_crash_while_a_file_is_decoded_leaves_the_encoded_bytes() {
     std::fs::write(&path, b"v 0 0 0\n").expect("written");
     let whole = folder.sync_and_rehash_complete_file("avatar.obj").expect("read").expect("complete");
     assert_eq!((whole.bytes, entry_names(folder.partial_folder_path())), (8, vec!["avatar.obj".into()]));
+}
+
+/// A truncated response named two files; the delivery names the second one first, and another one in place of the first.
+#[test]
+fn a_file_keeps_its_name_only_for_the_url_from_which_it_comes() {
+    let root = temp_folder();
+    let (out, visit) = (root.path().join("out"), VisitId::new());
+    let open = || PartialAvatarFolder::create_or_reopen_folder(&out, &visit, DAY).expect("a folder");
+    let glb = ExportType::new("glb");
+    let source = |url: &str| (&glb, Sha256Digest::sha256_of_bytes(url.as_bytes()));
+    let mut folder = open();
+    let path = folder.partial_folder_path().to_owned();
+    let names = folder.assign_file_names_by_source(&[source("old"), source("a")], true).expect("assigned");
+    assert_eq!(names, ["avatar.glb", "avatar-2.glb"]);
+    for name in &names {
+        folder.open_partial_file_keeping_all(name).expect("opens").append_bytes(name.as_bytes()).expect("written");
+    }
+    drop(folder);
+    let delivery = [source("b"), source("a"), source("c")];
+    let expected = ["avatar.glb", "avatar-2.glb", "avatar-3.glb"];
+    assert_eq!(open().assign_file_names_by_source(&delivery, false).expect("assigned"), expected);
+    assert_eq!(entry_names(&path), ["avatar-2.glb.part", "sources.json"], "nobody needs the old file");
+    assert_eq!(open().assign_file_names_by_source(&delivery, false).expect("assigned"), expected, "as before");
+    // Nothing is recorded of a delivery without a truncated response before it.
+    let other = PartialAvatarFolder::create_or_reopen_folder(&out, &VisitId::new(), DAY);
+    let mut other = other.expect("a folder");
+    other.assign_file_names_by_source(&delivery, false).expect("assigned");
+    assert!(entry_names(other.partial_folder_path()).is_empty());
 }

@@ -184,6 +184,16 @@ impl Visit {
         &self.state
     }
 
+    /// The files that truncated responses named so far, unless a later response showed the token active.
+    pub fn delivery_of_truncated_responses(&self) -> Option<&DeliveredExports> {
+        match &self.state {
+            VisitState::Waiting(token, _) | VisitState::Redeeming(token, _) => {
+                token.partial.as_ref().map(|partial| &partial.known.delivery)
+            }
+            _ => None,
+        }
+    }
+
     /// The end state, if the visit has ended.
     pub fn end_state_if_ended(&self) -> Option<&VisitEndState> {
         match &self.state {
