@@ -12,6 +12,7 @@ pub(crate) enum Reply {
     /// Status 200 with download URLs for every file. Spends the token.
     Urls,
     /// Like `Urls`, but sent after this time. Spends the token.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "for tests of signals"))]
     UrlsAfter(std::time::Duration),
     /// Like `Urls`, but only the first half of the body is sent. Spends the token.
     UrlsTruncated,
