@@ -3,7 +3,7 @@
 
 use crate::file_names::first_known_export_type_word;
 use crate::file_note::SavedFileNote;
-use crate::format::{FileFormat, HEAD_BYTES};
+use crate::format::{FileFormat, HEAD_BYTES, is_text};
 use crate::partial_file::CompleteFile;
 use copresence_protocol::ExportType;
 
@@ -73,6 +73,13 @@ pub fn check_and_annotate_content(export_type: &ExportType, mut file: CompleteFi
     }
     let word = first_known_export_type_word(export_type);
     let expected = EXPECTED.iter().find(|(words, ..)| word.is_some_and(|word| words.contains(&word)));
+    if file.doubt.is_none()
+        && expected.is_some_and(|(_, formats, is_binary)| *is_binary && !formats.contains(&file.format))
+        && matches!(file.format, FileFormat::Json | FileFormat::Xml | FileFormat::Unknown)
+        && is_text(&file.head)
+    {
+        file.doubt = Some(format!("its content is a text, which {export_type} is not"));
+    }
     if let Some((_, formats, _)) = expected
         && !formats.contains(&file.format)
     {
@@ -119,11 +126,6 @@ fn is_json_error(content: &[u8]) -> bool {
         ["error", "errors", "Error", "code", "message", "Message", "fault", "detail", "statusCode"];
     serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(content)
         .is_ok_and(|object| NAMES.iter().any(|name| object.contains_key(*name)) && !object.contains_key("asset"))
-}
-
-/// Whether the content is a text.
-fn is_text(content: &[u8]) -> bool {
-    std::str::from_utf8(content).is_ok_and(|text| text.chars().all(|c| !c.is_control() || c.is_ascii_whitespace()))
 }
 
 #[cfg(test)]
@@ -216,6 +218,14 @@ mod tests {
             assert_eq!(doubt(raw, content), None, "{raw}");
         }
         assert_eq!(doubt("custom", "text ".repeat(200).as_bytes()), None, "longer than a message");
+        // However long, it is no model of a binary type.
+        let umlauts = "ü".repeat(HEAD_BYTES);
+        for long in [format!("{{\"portal\": \"{umlauts}\"}}"), umlauts.clone(), format!("x{umlauts}")] {
+            assert!(doubt("glb", long.as_bytes()).is_some() && doubt("png", long.as_bytes()).is_some());
+            assert_eq!(doubt("fbx", long.as_bytes()), None, "it may be one in text");
+        }
+        let scene = format!("{{\"asset\": {{\"version\": \"2.0\"}}, \"extras\": \"{umlauts}\"}}");
+        assert_eq!(doubt("glb", scene.as_bytes()), None, "a model");
     }
 
     #[test]

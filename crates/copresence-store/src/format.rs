@@ -114,6 +114,18 @@ pub fn glb_stated_length(head: &[u8]) -> Option<u64> {
     Some(u64::from(u32::from_le_bytes(length.try_into().ok()?)))
 }
 
+/// Whether a content, or the beginning of one, is a text in UTF-8. Its last character may be cut off.
+pub fn is_text(content: &[u8]) -> bool {
+    let text = match std::str::from_utf8(content) {
+        Ok(text) => text,
+        Err(error) if error.error_len().is_none() => {
+            std::str::from_utf8(&content[..error.valid_up_to()]).unwrap_or_default()
+        }
+        Err(_) => return false,
+    };
+    text.chars().all(|c| !c.is_control() || c.is_ascii_whitespace())
+}
+
 /// Whether a content is the start of a signature, and too short to be more.
 pub(crate) fn is_start_of_signature(content: &[u8]) -> bool {
     let signatures = MAGIC_BYTES.iter().map(|(magic, _)| *magic).chain([b"RIFF".as_slice()]);

@@ -50,7 +50,7 @@ pub use error::StoreError;
 pub use file_names::{AssignedFileNames, MAX_FILE_NAME, is_avatar_file_name};
 pub use file_note::SavedFileNote;
 pub use folder_check::ensure_files_can_be_made;
-pub use format::{FileFormat, HEAD_BYTES, glb_stated_length};
+pub use format::{FileFormat, HEAD_BYTES, glb_stated_length, is_text};
 #[cfg(feature = "simulation")]
 pub use journal::simulation;
 pub use journal::{

@@ -255,6 +255,11 @@ impl PartialFile {
         FileFormat::detect_file_format(&self.head)
     }
 
+    /// The first [`HEAD_BYTES`] of the written bytes, or all of them if there are fewer.
+    pub fn written_head(&self) -> &[u8] {
+        &self.head
+    }
+
     /// Returns a reader of all written bytes that shares its position with this file, so nothing may be appended
     /// until [`Self::replace_with_decoded_content`] has returned.
     ///

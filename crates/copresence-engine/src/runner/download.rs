@@ -16,7 +16,7 @@ use super::finish_file::{ContentDefect, FinishError, check_received_file_content
 use super::{VisitContext, block_in_place};
 use crate::events::EventKind;
 use copresence_client::{DownloadError, DownloadErrorKind, RedirectCookies};
-use copresence_store::{CompleteFile, FileProgress, FileState, PartialAvatarFolder, PartialFile, StoreError};
+use copresence_store::{CompleteFile, FileProgress, FileState, PartialAvatarFolder, PartialFile, StoreError, is_text};
 use std::time::Duration;
 
 /// The longest pause between two requests, and the longest `Retry-After` that is honoured. Spec: "The provided URLs are
@@ -258,9 +258,12 @@ impl FileDownload<'_> {
                         self.urls.reset_refusal_count(choice);
                     }
                 }
-                AttemptError::Unusable { skips_range, .. } => {
+                AttemptError::Unusable { skips_range, may_be_message, .. } => {
                     self.skips_range =
                         *skips_range || has_bytes && !skipped_range && fruitless >= MAX_FRUITLESS_RANGE_FAILURES;
+                    if *may_be_message {
+                        refusal_pause = pause_length_after_refusal(self.file.pause, coordinator.transfer_patience());
+                    }
                     self.urls.reset_refusal_count(choice);
                 }
             }
@@ -383,6 +386,9 @@ impl FileDownload<'_> {
                 Err(FinishError::Content { why, defect }) => (why, defect),
             };
             partial = open_and_truncate_partial_file(self.folder, self.file, u64::MAX, &self.known)?;
+            let may_be_message = matches!(defect, ContentDefect::Doubtful(_))
+                && self.known.content_encoding.is_none()
+                && is_text(partial.written_head());
             let skips_range = match defect {
                 // A server that stated the size of a truncated file has no more of it.
                 ContentDefect::Truncated => self.is_total_stated,
@@ -403,7 +409,7 @@ impl FileDownload<'_> {
             };
             self.known.total = None;
             *kept = (partial.resume_offset() > 0).then_some(partial);
-            return Err(AttemptError::Unusable { why, skips_range });
+            return Err(AttemptError::Unusable { why, skips_range, may_be_message });
         }
     }
 

@@ -20,16 +20,6 @@ impl<'a> ErrorPageDetector<'a> {
         Self { export_type, content_encoding, received: Vec::new(), is_decided: false }
     }
 
-    /// Whether the check is decided: more bytes change nothing.
-    pub(super) fn is_decided(&self) -> bool {
-        self.is_decided
-    }
-
-    /// Number of received bytes that were checked so far.
-    pub(super) fn byte_count_checked_so_far(&self) -> usize {
-        self.received.len()
-    }
-
     /// Checks one more chunk. Returns what was sent in place of the file, as in `an HTML page`.
     pub(super) fn detect_page_in_chunk(&mut self, chunk: &[u8]) -> Option<&'static str> {
         if self.is_decided {
@@ -66,7 +56,7 @@ impl<'a> ErrorPageDetector<'a> {
 
 /// The start of the content without its encoding, of the bytes received so far: at most one byte more than
 /// [`HEAD_BYTES`].
-fn decoded_start(received: &[u8], content_encoding: Option<&str>) -> Vec<u8> {
+pub(super) fn decoded_start(received: &[u8], content_encoding: Option<&str>) -> Vec<u8> {
     let mut start = Vec::new();
     let limit = HEAD_BYTES as u64 + 1;
     let words = content_encoding.map(split_content_encodings).unwrap_or_default();

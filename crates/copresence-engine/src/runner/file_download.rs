@@ -27,6 +27,8 @@ pub(super) enum AttemptError {
         why: String,
         /// Whether the whole file is requested next, although bytes are on disk.
         skips_range: bool,
+        /// Whether it may be a message in place of the file, which something in between may send for some seconds.
+        may_be_message: bool,
     },
 }
 
@@ -122,7 +124,8 @@ impl FileDownload<'_> {
 
     /// The error for a response that is not the file, or not the rest of it.
     pub(super) fn unusable_response_error(&self, what: &str, skips_range: bool) -> AttemptError {
-        AttemptError::Unusable { why: format!("{}: {what}", self.file.url.url_origin()), skips_range }
+        let why = format!("{}: {what}", self.file.url.url_origin());
+        AttemptError::Unusable { why, skips_range, may_be_message: false }
     }
 
     /// Checks a whole received file against the digest that the server states. A wrong digest is noted once the file

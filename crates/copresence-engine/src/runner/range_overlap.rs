@@ -36,6 +36,11 @@ impl RangeOverlap {
         self.byte_count
     }
 
+    /// Whether a response begins with all bytes that are to be compared. False if there are none.
+    pub(super) fn is_beginning_of(&self, response: &[u8]) -> bool {
+        !self.remaining.is_empty() && response.starts_with(&self.remaining)
+    }
+
     /// Whether all bytes were compared.
     pub(super) fn is_compared(&self) -> bool {
         self.remaining.is_empty()
@@ -71,6 +76,9 @@ mod tests {
         assert_eq!(chunk, "ef");
         let mut chunk = Bytes::from_static(b"gh");
         assert!(overlap.compare_and_remove_known_bytes(&mut chunk), "nothing is left to compare");
+        let overlap = RangeOverlap { remaining: Bytes::from_static(b"abcd"), byte_count: 4 };
+        assert!(overlap.is_beginning_of(b"abcdef") && !overlap.is_beginning_of(b"abc"));
+        assert!(!RangeOverlap::default().is_beginning_of(b"abcd"), "nothing shows that it is the rest");
         let mut other = RangeOverlap { remaining: Bytes::from_static(b"abcd"), byte_count: 4 };
         assert!(!other.compare_and_remove_known_bytes(&mut Bytes::from_static(b"abXd")));
     }

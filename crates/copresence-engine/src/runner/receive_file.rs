@@ -71,20 +71,22 @@ impl FileDownload<'_> {
             }
         };
         crash_point::reach_crash_point(CrashPoint::HeadReceived);
-        self.receive_response(download, partial, overlap, choice).await
+        self.receive_response(download, partial, (is_range, overlap), choice).await
     }
 
-    /// Checks the head of a response, and writes its body to the partial file. A range begins with `overlap`.
+    /// Checks the head of a response, and writes its body to the partial file. `is_range` says whether a range was requested,
+    /// which begins with `overlap`.
     async fn receive_response(
         &mut self,
         mut download: OpenedDownload,
         partial: &mut PartialFile,
-        overlap: RangeOverlap,
+        (is_range, overlap): (bool, RangeOverlap),
         choice: FileUrlKind,
     ) -> Result<(), AttemptError> {
-        let overlap = if download.offset == 0 { RangeOverlap::default() } else { overlap };
         let is_same_version = self.known.validator.is_some() && self.known.validator == download.validator;
-        self.refuse_changed_file_or_error_page(&mut download, partial.resume_offset() > 0, is_same_version).await?;
+        self.refuse_changed_file_or_other_content(&mut download, partial, (is_range, &overlap), is_same_version)
+            .await?;
+        let overlap = if download.offset == 0 { RangeOverlap::default() } else { overlap };
         // Also if the connection breaks before the end: refusals count in a row.
         self.urls.reset_refusal_count(choice);
         if let Some(target) = download.redirected_to.take() {

@@ -4,6 +4,7 @@ mod backend;
 mod changed_files;
 mod complete_visit;
 mod continued_downloads;
+mod contradicted_ranges;
 mod earlier_visits;
 mod failing_journal;
 mod file_contents;
