@@ -17,6 +17,7 @@
 
 use crate::crash_point::{self, CrashPoint};
 use crate::disk;
+use crate::disk_space::DownloadSpaceReservations;
 use crate::error::{IoContext, StoreError};
 use crate::journal::Journal;
 use crate::partial_folder::{parse_partial_name, remove_partial_folder};
@@ -33,6 +34,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone)]
 pub struct DataDir {
     path: PathBuf,
+    download_space: DownloadSpaceReservations,
 }
 
 const LOCK_FOLDER: &str = "live";
@@ -50,7 +52,7 @@ impl DataDir {
         for folder in [path.clone(), path.join(LOCK_FOLDER), path.join(INCOMPLETE_FOLDER)] {
             disk::create_durable_private_folder(&folder)?;
         }
-        let data = Self { path };
+        let data = Self { path, download_space: DownloadSpaceReservations::default() };
         data.check_by_writing_test_file()?;
         data.remove_crash_leftovers()?;
         Ok(data)
@@ -59,6 +61,11 @@ impl DataDir {
     /// The folder, as an absolute path.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The disk space that the downloads of all visits still need, of this value and its clones.
+    pub fn download_space(&self) -> &DownloadSpaceReservations {
+        &self.download_space
     }
 
     /// The folder of incomplete avatars.

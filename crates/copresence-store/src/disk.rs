@@ -15,6 +15,27 @@ pub fn free_disk_bytes(path: &Path) -> Option<u64> {
     absolute.ancestors().find_map(|there| fs4::available_space(there).ok())
 }
 
+/// What tells disks apart: the number of the device on Unix, the drive on Windows.
+#[cfg(unix)]
+pub(crate) type DiskId = u64;
+#[cfg(not(unix))]
+pub(crate) type DiskId = PathBuf;
+
+/// The disk that a path is on, or would be on if it was created. `None` if the system does not say it.
+pub(crate) fn find_disk_id(path: &Path) -> Option<DiskId> {
+    let absolute = std::path::absolute(path).ok()?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        absolute.ancestors().find_map(|ancestor| std::fs::metadata(ancestor).ok()).map(|found| found.dev())
+    }
+    #[cfg(not(unix))]
+    {
+        let existing = absolute.ancestors().find_map(|ancestor| ancestor.canonicalize().ok())?;
+        existing.ancestors().last().map(Path::to_owned)
+    }
+}
+
 /// Creates a private folder and its missing parents. Each new folder is durable: its parent is fsynced.
 pub(crate) fn create_durable_private_folder(path: &Path) -> Result<(), StoreError> {
     let absolute = std::path::absolute(path).io_context("find", path)?;

@@ -1,59 +1,114 @@
 //! Free disk space: checked and reserved before a download needs it.
 
-use crate::disk::free_disk_bytes;
+use crate::disk::{DiskId, find_disk_id, free_disk_bytes};
 use crate::error::StoreError;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The disk space that the downloads into one folder still need.
+/// The disk space that the downloads of all visits of this process still need. Clones share the reservations.
 ///
 /// A reservation contains only the bytes that are not written yet, because written bytes already reduce the free space.
-#[derive(Debug)]
+#[derive(Debug, Clone, Default)]
 pub struct DownloadSpaceReservations {
-    path: PathBuf,
-    reserved: Mutex<BTreeMap<usize, u64>>,
+    files: Arc<Mutex<ReservedFiles>>,
+}
+
+/// The reservations of files by number.
+#[derive(Debug, Default)]
+struct ReservedFiles {
+    last_number: u64,
+    by_number: BTreeMap<u64, ReservedSpace>,
+}
+
+/// What one file still needs.
+#[derive(Debug)]
+struct ReservedSpace {
+    /// `None` if the system does not say which disk it is.
+    disk: Option<DiskId>,
+    bytes: u64,
 }
 
 /// Additional free space for manifests and the journal, in bytes.
 const SAFETY_MARGIN: u64 = 256 * 1024;
 
 impl DownloadSpaceReservations {
-    /// Creates reservations, still empty, on the disk of a folder.
-    pub fn new_reservations_for_folder(path: &Path) -> Self {
-        Self { path: path.to_owned(), reserved: Mutex::default() }
+    /// Returns the reservation of one file, still of zero bytes, on the disk of a folder. Dropping it releases the space.
+    pub fn reservation_for_file(&self, folder: &Path) -> FileSpaceReservation {
+        let disk = find_disk_id(folder);
+        let mut files = self.lock_files();
+        files.last_number += 1;
+        let number = files.last_number;
+        files.by_number.insert(number, ReservedSpace { disk, bytes: 0 });
+        FileSpaceReservation { reservations: self.clone(), number, folder: folder.to_owned() }
     }
 
-    /// Reserves bytes for a file and replaces its earlier reservation.
+    /// Checks that the disk of a folder, which need not exist, has a number of free bytes beside those that are reserved.
     ///
     /// # Errors
-    /// [`StoreError::NotEnoughSpace`] if all reservations together exceed the free space. The file has no reservation
-    /// then. If the system does not report the free space, the call succeeds.
-    pub fn set_file_space_reservation(&self, file: usize, bytes: u64) -> Result<(), StoreError> {
-        let mut promised = self.reserved.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = promised.insert(file, bytes).unwrap_or(0);
+    /// [`StoreError::NotEnoughSpace`]. If the system does not report the free space, the call succeeds.
+    pub fn ensure_unreserved_space(&self, path: &Path, needs: u64) -> Result<(), StoreError> {
+        let reserved = if needs > 0 { self.lock_files().reserved_bytes(find_disk_id(path).as_ref()) } else { 0 };
+        ensure_free_space(path, needs.saturating_add(reserved))
+    }
+
+    fn lock_files(&self) -> MutexGuard<'_, ReservedFiles> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ReservedFiles {
+    /// The sum of all reservations on a disk, in bytes.
+    fn reserved_bytes(&self, disk: Option<&DiskId>) -> u64 {
+        let on_disk = self.by_number.values().filter(|space| space.disk.as_ref() == disk);
+        on_disk.fold(0, |sum: u64, space| sum.saturating_add(space.bytes))
+    }
+}
+
+/// The disk space that one file still needs. Dropping it releases the space, so that a visit that is abandoned leaves no
+/// reservation.
+#[derive(Debug)]
+pub struct FileSpaceReservation {
+    reservations: DownloadSpaceReservations,
+    number: u64,
+    folder: PathBuf,
+}
+
+impl FileSpaceReservation {
+    /// Reserves bytes, in place of those that were reserved before.
+    ///
+    /// # Errors
+    /// [`StoreError::NotEnoughSpace`] if all reservations on this disk together exceed its free space. Nothing is reserved
+    /// for the file then. If the system does not report the free space, the call succeeds.
+    pub fn set_reserved_bytes(&self, bytes: u64) -> Result<(), StoreError> {
+        let mut files = self.reservations.lock_files();
+        let Some(space) = files.by_number.get_mut(&self.number) else { return Ok(()) };
+        let before = std::mem::replace(&mut space.bytes, bytes);
         if bytes <= before {
             return Ok(());
         }
-        let needs = promised.values().fold(0, |sum: u64, bytes| sum.saturating_add(*bytes));
-        let refused = ensure_free_space(&self.path, needs.saturating_add(SAFETY_MARGIN));
-        if refused.is_err() {
-            promised.remove(&file);
+        let disk = space.disk.clone();
+        let needs = files.reserved_bytes(disk.as_ref());
+        let checked = ensure_free_space(&self.folder, needs.saturating_add(SAFETY_MARGIN));
+        if checked.is_err()
+            && let Some(space) = files.by_number.get_mut(&self.number)
+        {
+            space.bytes = 0;
         }
-        refused
+        checked
     }
 
-    /// Reduces the reservation of a file to the bytes that are not written yet.
-    pub fn reduce_reservation_to_remaining(&self, file: usize, bytes: u64) {
-        let mut promised = self.reserved.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(before) = promised.get_mut(&file) {
-            *before = bytes.min(*before);
+    /// Reduces the reservation to the bytes that are not written yet.
+    pub fn reduce_to_remaining_bytes(&self, bytes: u64) {
+        if let Some(space) = self.reservations.lock_files().by_number.get_mut(&self.number) {
+            space.bytes = space.bytes.min(bytes);
         }
     }
+}
 
-    /// Releases the reservation of a file that is complete or failed.
-    pub fn release_reservation(&self, file: usize) {
-        self.reserved.lock().unwrap_or_else(PoisonError::into_inner).remove(&file);
+impl Drop for FileSpaceReservation {
+    fn drop(&mut self) {
+        self.reservations.lock_files().by_number.remove(&self.number);
     }
 }
 
@@ -76,20 +131,47 @@ mod tests {
     fn reservations_are_added_and_released() {
         let folder = tempfile::tempdir().expect("a folder");
         let half = free_disk_bytes(folder.path()).expect("reported") / 10 * 6;
-        let room = DownloadSpaceReservations::new_reservations_for_folder(folder.path());
-        room.set_file_space_reservation(0, half).expect("it fits");
-        let error = room.set_file_space_reservation(1, half).expect_err("both do not");
+        let reservations = DownloadSpaceReservations::default();
+        let reserve = || reservations.clone().reservation_for_file(folder.path());
+        let (first, second, third) = (reserve(), reserve(), reserve());
+        first.set_reserved_bytes(half).expect("it fits");
+        let error = second.set_reserved_bytes(half).expect_err("both do not");
         assert_eq!(error.error_code(), "disk_full");
-        room.set_file_space_reservation(2, 1).expect("a failed reservation takes no space");
-        room.reduce_reservation_to_remaining(0, half + 1);
-        room.set_file_space_reservation(1, half).expect_err("a larger value does not reduce the reservation");
-        room.reduce_reservation_to_remaining(7, 1);
-        room.set_file_space_reservation(0, half / 10).expect("a smaller reservation always succeeds");
-        room.set_file_space_reservation(1, half).expect("now it fits");
-        room.release_reservation(1);
-        room.set_file_space_reservation(3, half).expect("the space was released");
-        let error = room.set_file_space_reservation(4, u64::MAX).expect_err("no disk is that large");
+        third.set_reserved_bytes(1).expect("a failed reservation takes no space");
+        first.reduce_to_remaining_bytes(half + 1);
+        second.set_reserved_bytes(half).expect_err("a larger value does not reduce the reservation");
+        reservations.ensure_unreserved_space(folder.path(), half).expect_err("the space is reserved");
+        reservations.ensure_unreserved_space(folder.path(), 0).expect("nothing is needed");
+        first.set_reserved_bytes(half / 10).expect("a smaller reservation always succeeds");
+        second.set_reserved_bytes(half).expect("now it fits");
+        drop(second);
+        third.set_reserved_bytes(half).expect("the space was released");
+        let error = first.set_reserved_bytes(u64::MAX).expect_err("no disk is that large");
         let words = error.to_string();
         assert!(words.contains("disk full: needs") && words.contains(&*folder.path().to_string_lossy()), "{words}");
+    }
+
+    /// The memory of the system is another disk than that of temporary folders, on many machines.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn each_disk_has_its_own_reservations() {
+        let (disk, Ok(memory)) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir_in("/dev/shm")) else {
+            return;
+        };
+        if find_disk_id(disk.path()) == find_disk_id(memory.path()) {
+            return;
+        }
+        let reservations = DownloadSpaceReservations::default();
+        let most_of = |folder: &Path| free_disk_bytes(folder).expect("reported") / 10 * 9;
+        // A subfolder that does not exist yet.
+        let files = [disk.path().join("out"), memory.path().join("out")].map(|folder| {
+            let file = reservations.reservation_for_file(&folder);
+            file.set_reserved_bytes(most_of(&folder)).expect("the other disk does not count");
+            file
+        });
+        let another = reservations.reservation_for_file(memory.path());
+        another.set_reserved_bytes(most_of(memory.path())).expect_err("it is reserved for another folder");
+        drop(files);
+        another.set_reserved_bytes(most_of(memory.path())).expect("released");
     }
 }

@@ -45,7 +45,7 @@ pub use data_dir::DataDir;
 pub use diagnostics_folder::DiagnosticsFolderKind;
 pub use digest::{ParseSha256Error, Sha256Digest};
 pub use disk::free_disk_bytes;
-pub use disk_space::{DownloadSpaceReservations, ensure_free_space};
+pub use disk_space::{DownloadSpaceReservations, FileSpaceReservation, ensure_free_space};
 pub use error::StoreError;
 pub use file_names::{AssignedFileNames, MAX_FILE_NAME, is_avatar_file_name};
 pub use file_note::SavedFileNote;

@@ -176,7 +176,7 @@ impl FileDownload<'_> {
         self.known.bytes = block_in_place(|| partial.sync_and_get_durable_length())?;
         self.known.sha256 = (self.known.bytes > 0).then(|| partial.digest_written_bytes());
         if let Some(total) = self.known.total {
-            self.file.room.reduce_reservation_to_remaining(self.file.index, total.saturating_sub(self.known.bytes));
+            self.file.room.reduce_to_remaining_bytes(total.saturating_sub(self.known.bytes));
         }
         self.file.journal.record_file_progress(self.file.index, &self.known).await;
         Ok(())

@@ -3,7 +3,7 @@
 use super::delivery_journal::DeliveryJournal;
 use super::download_coordinator::DownloadCoordinator;
 use copresence_protocol::{DownloadUrl, ExportType};
-use copresence_store::{DownloadSpaceReservations, FileRecord, StoreError, VisitDownloadLimits, VisitId};
+use copresence_store::{FileRecord, FileSpaceReservation, StoreError, VisitDownloadLimits, VisitId};
 use std::time::Duration;
 
 /// Why a file was not saved.
@@ -49,8 +49,8 @@ pub(crate) struct DownloadRequest<'a> {
     pub(crate) export_type: &'a ExportType,
     pub(crate) url: &'a DownloadUrl,
     pub(crate) limits: VisitDownloadLimits,
-    /// Space that all files in flight still need.
-    pub(crate) room: &'a DownloadSpaceReservations,
+    /// Space that the file still needs.
+    pub(crate) room: &'a FileSpaceReservation,
     /// Journals the state of the file.
     pub(crate) journal: &'a DeliveryJournal,
     /// Shared by all files of the visit.

@@ -128,7 +128,7 @@ impl FileDownload<'_> {
                 return Err(partial.too_large_error(max).into());
             }
             let remaining = total.saturating_sub(partial.resume_offset());
-            if let Err(full) = self.file.room.set_file_space_reservation(self.file.index, remaining) {
+            if let Err(full) = self.file.room.set_reserved_bytes(remaining) {
                 self.save_first_bytes_despite_full_disk(&mut download, partial).await;
                 return Err(full.into());
             }

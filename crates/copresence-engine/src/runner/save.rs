@@ -9,9 +9,9 @@ use super::{VisitContext, block_in_place, folder_date};
 use crate::events::SavedFile;
 use copresence_protocol::{DeliveredExports, DownloadableExport};
 use copresence_store::{
-    CompleteFile, DownloadSpaceReservations, FileRecord, FileState, Manifest, ManifestCompleteFile, MissingFile,
-    PartialAvatarFolder, PhaseTimestamps, PlannedFile, SavedAvatarOperations, Sha256Digest, StoreError,
-    VisitDownloadLimits, VisitPhase, VisitStart,
+    CompleteFile, FileRecord, FileState, Manifest, ManifestCompleteFile, MissingFile, PartialAvatarFolder,
+    PhaseTimestamps, PlannedFile, SavedAvatarOperations, Sha256Digest, StoreError, VisitDownloadLimits, VisitPhase,
+    VisitStart,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -261,10 +261,10 @@ async fn download_all_files(
     exports: &[DownloadableExport],
     names: &[String],
 ) -> Vec<Result<CompleteFile, FileFailure>> {
-    let room = DownloadSpaceReservations::new_reservations_for_folder(&job.start.out_dir);
-    let downloads = exports.iter().zip(names).enumerate().map(|(index, (export, name))| {
-        download_or_verify_journaled_file(context, job, (folder, &room), index, export, name)
-    });
+    let downloads =
+        exports.iter().zip(names).enumerate().map(|(index, (export, name))| {
+            download_or_verify_journaled_file(context, job, folder, index, export, name)
+        });
     futures_util::future::join_all(downloads).await
 }
 
@@ -305,7 +305,7 @@ async fn copy_files_of_repeated_urls(
 async fn download_or_verify_journaled_file(
     context: &VisitContext,
     job: &SaveJob,
-    (folder, room): (&PartialAvatarFolder, &DownloadSpaceReservations),
+    folder: &PartialAvatarFolder,
     index: usize,
     export: &DownloadableExport,
     name: &str,
@@ -325,6 +325,7 @@ async fn download_or_verify_journaled_file(
         let kept_as = block_in_place(|| folder.set_aside_damaged_file(name))?;
         tracing::error!(file = name, kept_as, "the disk has changed a complete file: it is requested again");
     }
+    let room = context.data.download_space().reservation_for_file(&job.start.out_dir);
     let request = DownloadRequest {
         id,
         index,
@@ -332,14 +333,14 @@ async fn download_or_verify_journaled_file(
         export_type: &export.export_type,
         url: &export.download_url,
         limits: job.limits,
-        room,
+        room: &room,
         journal: &job.journal,
         coordinator: &job.coordinator,
         pause: job.pause,
         earlier,
     };
     let mut result = download_file(context, folder, &request).await;
-    room.release_reservation(index);
+    drop(room);
     if known.is_some() {
         // Its journal entry stays: the file is complete, and may be on a disk that is not mounted.
         if let Err(failure) = &mut result

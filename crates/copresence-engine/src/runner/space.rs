@@ -21,14 +21,15 @@ const JOURNAL_BYTES: u64 = 2 << 20;
 const AVATAR_FILES: u64 = 16;
 
 impl RequiredDiskSpace<'_> {
-    /// Checks that the space is free, and that files can be made in the folder.
+    /// Checks that the space is free beside what downloads of this process still need, and that files can be made in the folder.
     ///
     /// # Errors
     /// The failure of the visit if too little is free, or if the folder cannot be used.
     pub(crate) fn check_free_writable_space(self, context: &VisitContext) -> Result<(), VisitStepFailure> {
-        let data = context.data.path();
-        copresence_store::ensure_free_space(self.out_dir, self.min_free)
-            .and_then(|()| copresence_store::ensure_free_space(data, JOURNAL_BYTES.min(self.min_free)))
+        let (data, download_space) = (context.data.path(), context.data.download_space());
+        download_space
+            .ensure_unreserved_space(self.out_dir, self.min_free)
+            .and_then(|()| download_space.ensure_unreserved_space(data, JOURNAL_BYTES.min(self.min_free)))
             .and_then(|()| copresence_store::ensure_files_can_be_made(self.out_dir, AVATAR_FILES))
             .map_err(|error| failure::failure_of_store_error(&error))
     }

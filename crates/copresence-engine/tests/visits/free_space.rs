@@ -97,3 +97,30 @@ async fn an_announced_size_over_the_limit_is_not_received_and_kept_for_later() {
     let all = super::earlier_visits::recover_fixture_visits(&fixture).await;
     assert_eq!(all[0].outcome.exit_code(), 0, "the second response states the true size: {all:?}");
 }
+
+/// Two visits are recovered at once, and the disk has space for the file of one of them.
+#[tokio::test]
+async fn files_of_two_visits_that_do_not_fit_together_are_not_both_received() {
+    let root = tempfile::tempdir().expect("a folder");
+    let most = copresence_store::free_disk_bytes(root.path()).expect("reported") / 10 * 6;
+    let file = move || Response::file(&glb(60_000)).with_content_length(most).stalling_at(50_000);
+    let fixture = Fixture::with_one_file("glb", move |_, _| file()).await;
+    for _ in 0..2 {
+        super::earlier_visits::journal_planned_visit(&fixture, true).await;
+    }
+    let context = |_: &UnfinishedVisit| {
+        let mut context = fixture.visit_context();
+        context.limits.max_file_size = u64::MAX;
+        Ok(context)
+    };
+    let mut events = fixture.watch_event_names();
+    let is_ended = events.wait_for(|names| names.contains(&"ended"));
+    tokio::select! {
+        all = recover_all_visits(&fixture.data_store, &context) => panic!("the other visit waits for its file: {all:?}"),
+        ended = tokio::time::timeout(Duration::from_secs(10), is_ended) => drop(ended.expect("in time")),
+    }
+    let words = last_message(&fixture);
+    assert!(words.contains("avatar.glb: disk full: needs"), "{words}");
+    let download_space = fixture.data_store.data.download_space();
+    download_space.ensure_unreserved_space(&fixture.out_dir(), most).expect("an abandoned visit reserves nothing");
+}
