@@ -9,6 +9,9 @@ use tauri::{
 pub(crate) const PHONE_WINDOW: &str = "phone";
 /// Width and height of the phone's window, in logical pixels.
 const PHONE_SIZE: (f64, f64) = (430.0, 880.0);
+/// Blocks the browser features of the web view from inside the page. The settings that do so by the web view's own means
+/// are those of Linux only.
+const GUARD_SCRIPT: &str = include_str!("phone-guard.js");
 /// Distance of the phone's window from the right edge of the screen, in logical pixels.
 const PHONE_MARGIN: f64 = 48.0;
 
@@ -25,6 +28,7 @@ pub(crate) fn open_phone_window<R: Runtime>(app: &AppHandle<R>, link: url::Url, 
     let height = screen.map_or(PHONE_SIZE.1, |screen| PHONE_SIZE.1.min(screen.height));
     let phone = WebviewWindowBuilder::new(app, PHONE_WINDOW, WebviewUrl::External(link))
         .title("Phone (sandbox)")
+        .initialization_script(GUARD_SCRIPT)
         // Before the page is drawn, as dark as the page: no white flash over the code.
         .background_color(STAGE_BACKGROUND)
         .inner_size(PHONE_SIZE.0, height)
