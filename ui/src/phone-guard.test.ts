@@ -29,7 +29,7 @@ it.each(['Tab', 'Enter', ' ', 'ArrowDown', 'F', 'a'])('leaves the key %s to the 
   expect(isPrevented(press(key))).toBe(false),
 );
 
-it.each(['contextmenu', 'dragover', 'drop', 'auxclick'])('blocks %s', (kind) =>
+it.each(['contextmenu', 'selectstart', 'dragover', 'drop', 'auxclick'])('blocks %s', (kind) =>
   expect(isPrevented(new Event(kind, bubbling))).toBe(true),
 );
 

@@ -78,7 +78,7 @@ impl ContentCoding {
     }
 
     /// Whether a stream with this coding may start with these bytes: by the signature of gzip and zstd, otherwise
-    /// if the bytes are no known content.
+    /// if the bytes are no known content. Brotli with a window that RFC 7932 does not have is none.
     fn is_plausible_for_first_bytes(self, head: &[u8], is_known_content: &dyn Fn(&[u8]) -> bool) -> bool {
         match self {
             Self::Gzip => head.starts_with(b"\x1f\x8b\x08"),
@@ -87,7 +87,8 @@ impl ContentCoding {
                 head.starts_with(b"\x28\xb5\x2f\xfd")
                     || matches!(head, [first, b'\x2a', b'\x4d', b'\x18', ..] if first & 0xf0 == 0x50)
             }
-            Self::Deflate | Self::Brotli => !is_known_content(head),
+            Self::Deflate => !is_known_content(head),
+            Self::Brotli => !has_large_brotli_window(head) && !is_known_content(head),
         }
     }
 
@@ -302,6 +303,12 @@ impl MultiFrameDecoder {
     }
 }
 
+/// Whether a stream starts as "large window brotli", an extension with windows of up to 1 GiB, which the decoder allocates
+/// for a few bytes. RFC 7932 has windows of at most 16 MiB, and excludes these first 7 bits.
+fn has_large_brotli_window(head: &[u8]) -> bool {
+    head.first().is_some_and(|first| first & 0x7f == 0x11)
+}
+
 /// Whether a body has a zlib header (RFC 1950): the method is deflate, and the first two bytes are a multiple of 31.
 fn has_zlib_header(body: &[u8]) -> bool {
     matches!(body, [first, second, ..] if first & 0x0f == 8 && u16::from_be_bytes([*first, *second]) % 31 == 0)
@@ -408,6 +415,25 @@ mod tests {
         let decoded = open("gzip, gzip", encode("gzip", &content()));
         assert_eq!((decoded.removed.len(), decoded.ignored.len()), (1, 1));
         assert_eq!(read(decoded), content());
+    }
+
+    /// A few bytes with a window of up to 1 GiB took the memory of the program.
+    #[test]
+    fn brotli_with_a_window_that_the_standard_does_not_have_is_not_decoded() {
+        let with_window = |large_window: bool, lgwin: i32| {
+            let params = brotli::enc::BrotliEncoderParams { quality: 4, large_window, lgwin, ..Default::default() };
+            let mut encoded = Vec::new();
+            brotli::BrotliCompress(&mut &content()[..], &mut encoded, &params).expect("in memory");
+            encoded
+        };
+        for encoded in [with_window(true, 25), with_window(true, 16)] {
+            let decoded = open("br", encoded.clone());
+            assert_eq!((decoded.removed.len(), decoded.ignored.clone()), (0, vec!["br".to_owned()]));
+            assert_eq!(read(decoded), encoded);
+        }
+        for window in 10..=24 {
+            assert_eq!(read(open("br", with_window(false, window))), content(), "{window}");
+        }
     }
 
     /// A gzip member that stores its content.

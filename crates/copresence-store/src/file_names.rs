@@ -16,7 +16,7 @@
 //! file systems that ignore case.
 
 use copresence_protocol::ExportType;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// Maximum length of a file name, in bytes.
 pub const MAX_FILE_NAME: usize = 64;
@@ -24,25 +24,30 @@ pub const MAX_FILE_NAME: usize = 64;
 /// The assigned file names in the folder of one avatar.
 #[derive(Debug, Default, Clone)]
 pub struct AssignedFileNames {
-    taken: HashSet<String>,
+    /// How many files have each name without a number. A number is behind a `-`, which no such name contains.
+    counts: HashMap<String, u32>,
+    /// Names that are assigned to no file.
+    reserved: HashSet<String>,
 }
 
 impl AssignedFileNames {
     /// Takes a name, so that it is assigned to no other file.
     pub(crate) fn reserve_name(&mut self, name: &str) {
-        self.taken.insert(name.to_owned());
+        self.reserved.insert(name.to_owned());
     }
 
     /// Assigns a free name for a type.
     pub fn assign_free_name_for_type(&mut self, export_type: &ExportType) -> String {
         let (stem, extension) = name_parts_for_export_type(export_type);
-        let mut name = format!("{stem}.{extension}");
-        let mut count = 1_u32;
-        while !self.taken.insert(name.clone()) {
-            count += 1;
-            name = format!("{stem}-{count}.{extension}");
+        let name = format!("{stem}.{extension}");
+        let count = self.counts.entry(name.clone()).or_default();
+        loop {
+            *count += 1;
+            let numbered = if *count == 1 { name.clone() } else { format!("{stem}-{count}.{extension}") };
+            if !self.reserved.contains(&numbered) {
+                return numbered;
+            }
         }
-        name
     }
 }
 
@@ -133,6 +138,7 @@ pub(crate) fn first_known_export_type_word(export_type: &ExportType) -> Option<&
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::collections::HashSet;
 
     fn name(raw: &str) -> String {
         AssignedFileNames::default().assign_free_name_for_type(&ExportType::new(raw))
@@ -169,6 +175,17 @@ mod tests {
             .map(|raw| names.assign_free_name_for_type(&ExportType::new(*raw)))
             .collect();
         assert_eq!(given, ["avatar.glb", "avatar-2.glb", "avatar_fbx.zip", "avatar-3.glb", "avatar_fbx-2.zip"]);
+    }
+
+    /// A response of 1 MiB has 20,000 entries. Their names are assigned on a thread that others wait for.
+    #[test]
+    fn names_of_many_equal_types_are_assigned_at_once() {
+        let mut names = AssignedFileNames::default();
+        let began = std::time::Instant::now();
+        let last = (0..20_000).map(|_| names.assign_free_name_for_type(&ExportType::new("x"))).last();
+        assert_eq!(last.as_deref(), Some("avatar_x-20000.bin"));
+        // Minutes if every number is tried from 2 on.
+        assert!(began.elapsed() < std::time::Duration::from_secs(20), "{:?}", began.elapsed());
     }
 
     proptest! {

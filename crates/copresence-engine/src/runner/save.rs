@@ -13,6 +13,7 @@ use copresence_store::{
     PhaseTimestamps, PlannedFile, SavedAvatarOperations, Sha256Digest, StoreError, VisitDownloadLimits, VisitPhase,
     VisitStart,
 };
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -277,15 +278,18 @@ async fn copy_files_of_repeated_urls(
     names: &[String],
     results: &mut [Result<CompleteFile, FileFailure>],
 ) {
+    // The first complete file of each URL. A delivery may have thousands of files.
+    let mut complete_by_url = HashMap::new();
+    for (export, result) in exports.iter().zip(&*results) {
+        if let Ok(file) = result {
+            complete_by_url.entry(export.download_url.expose_url()).or_insert_with(|| file.clone());
+        }
+    }
     for (index, name) in names.iter().enumerate() {
         if !matches!(&results[index], Err(failure) if failure.kind == FileFailureKind::Lost) {
             continue;
         }
-        let is_same = |other: &usize| exports[*other].download_url == exports[index].download_url;
-        let Some(same) = (0..results.len()).filter(is_same).find_map(|other| results[other].as_ref().ok().cloned())
-        else {
-            continue;
-        };
+        let Some(same) = complete_by_url.get(exports[index].download_url.expose_url()).cloned() else { continue };
         match block_in_place(|| folder.copy_file_for_duplicate_export(&same.name, name)) {
             Ok(whole) => {
                 let whole = CompleteFile { notes: same.notes, ..whole };
