@@ -82,8 +82,8 @@ mod tests {
         bytes.into_inner()
     }
 
-    fn webp(chunk: &[u8; 4], content: &[u8]) -> Vec<u8> {
-        [b"RIFF\0\0\0\0WEBP", chunk.as_slice(), b"\0\0\0\0", content].concat()
+    fn webp(chunk: &[u8], content: &[u8]) -> Vec<u8> {
+        [b"RIFF\0\0\0\0WEBP", chunk, b"\0\0\0\0", content].concat()
     }
 
     #[test]
@@ -95,7 +95,7 @@ mod tests {
         let padded = [&jpeg[..2], &[0xff, 0xff, 0x01, 0, 7], &jpeg[2..]].concat();
         assert_eq!(read_picture_size(&padded), Some((300, 20)));
         assert_eq!(read_picture_size(&webp(b"VP8X", &[0, 0, 0, 0, 43, 1, 0, 19, 0, 0])), Some((300, 20)));
-        let bits = (299_u32 | (19 << 14)).to_le_bytes();
+        let bits = (299_u32 + (19 << 14)).to_le_bytes();
         assert_eq!(read_picture_size(&webp(b"VP8L", &[&[0x2f], bits.as_slice()].concat())), Some((300, 20)));
         let lossy = [0, 0, 0, 0x9d, 0x01, 0x2a, 0x2c, 0x01, 20, 0];
         assert_eq!(read_picture_size(&webp(b"VP8 ", &lossy)), Some((300, 20)));

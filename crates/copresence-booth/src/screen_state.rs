@@ -26,6 +26,9 @@ pub(crate) struct ScreenDataFromHost {
     pub(crate) next_visitor: Option<NextVisitorOffer>,
 }
 
+/// Maximum number of files that the screen lists while they are downloaded. An avatar has about ten.
+const MAX_LISTED_DOWNLOADS: usize = 100;
+
 /// Screen state of one visit, updated by [`apply_event`](Self::apply_event).
 #[derive(Debug, Clone)]
 pub(crate) struct VisitScreenState {
@@ -234,7 +237,7 @@ impl VisitScreenState {
             return Screen::Ended { visit, problem: problem.clone(), of_somebody: self.is_code_possibly_scanned() };
         }
         if let Some(files) = &self.downloads {
-            return Screen::Saving { visit, files: files.clone(), trouble: self.trouble.clone() };
+            return Screen::Saving { visit, files: list_downloads_for_screen(files), trouble: self.trouble.clone() };
         }
         let trouble = self.trouble.clone();
         let Some(invite) = &self.shown_code else {
@@ -332,9 +335,25 @@ impl VisitScreenState {
     }
 }
 
+/// The downloads as the screen has them: the first [`MAX_LISTED_DOWNLOADS`], and the others together. Every change of one
+/// is sent to the page with all of them, and a delivery may have thousands.
+fn list_downloads_for_screen(files: &[FileDownloadView]) -> Vec<FileDownloadView> {
+    let (listed, others) = files.split_at(files.len().min(MAX_LISTED_DOWNLOADS));
+    let mut views = listed.to_vec();
+    if !others.is_empty() {
+        views.push(FileDownloadView {
+            file: format!("{} more", others.len()),
+            bytes: others.iter().map(|file| file.bytes).fold(0, u64::saturating_add),
+            total: others.iter().try_fold(0_u64, |sum, file| Some(sum.saturating_add(file.total?))),
+            whole: others.iter().all(|file| file.whole),
+        });
+    }
+    views
+}
+
 /// The picture that the screen shows if there is nothing in 3D.
 fn find_portrait(files: &[SavedFile]) -> Option<&SavedFile> {
-    files.iter().find(|file| file.path.ends_with(".png"))
+    files.iter().find(|file| Path::new(&file.path).extension().is_some_and(|extension| extension == "png"))
 }
 
 /// The file that the screen shows in 3D: the first of the formats of glTF. A zip archive may contain one, unless its type
@@ -540,6 +559,25 @@ mod tests {
         assert_eq!(model(&state), (false, false), "neither is shown again");
         state.record_file_request("avatar.png");
         assert_eq!(state.withhold_requested_file(), None, "once");
+    }
+
+    #[test]
+    fn of_thousands_of_downloads_the_screen_lists_a_few_and_the_sum_of_the_others() {
+        let mut state = VisitScreenState::new("v".into());
+        for number in 0..1_000 {
+            state.update_file_download_progress(&format!("avatar_x-{number}.bin"), 7, Some(7));
+        }
+        let shown = |state: &VisitScreenState| match state.to_screen(&facts(), Timestamp::UNIX_EPOCH) {
+            Screen::Saving { files, .. } => files,
+            other => panic!("{other:?}"),
+        };
+        let files = shown(&state);
+        assert_eq!((files.len(), files[0].file.as_str()), (MAX_LISTED_DOWNLOADS + 1, "avatar_x-0.bin"));
+        let others = FileDownloadView { file: "900 more".into(), bytes: 6_300, total: Some(6_300), whole: true };
+        assert_eq!(files.last(), Some(&others));
+        state.update_file_download_progress("avatar_x-999.bin", 3, None);
+        let others = FileDownloadView { bytes: 6_296, total: None, whole: false, ..others };
+        assert_eq!(shown(&state).last(), Some(&others));
     }
 
     #[test]

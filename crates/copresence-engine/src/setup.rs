@@ -92,6 +92,18 @@ impl ProfileOrSandboxBackend {
         Ok(Self { api_url, link: link_template.parse()?, credentials, is_embedded_sandbox: true })
     }
 
+    /// Whether a URL from the journal leads to this backend. A slash at the end of the path and a fragment do not count,
+    /// because endpoints are joined without them. `false` if it is no URL.
+    pub fn is_same_backend(&self, api_url: &str) -> bool {
+        let without_end = |mut url: Url| {
+            let path = url.path().trim_end_matches('/').to_owned();
+            url.set_path(&path);
+            url.set_fragment(None);
+            url
+        };
+        api_url.parse().is_ok_and(|url| without_end(url) == without_end(self.api_url.clone()))
+    }
+
     /// Host and port, for people and manifests.
     pub fn host_and_port(&self) -> String {
         let host = self.api_url.host_str().unwrap_or_default();

@@ -16,10 +16,8 @@ pub fn free_disk_bytes(path: &Path) -> Option<u64> {
 }
 
 /// What tells disks apart: the number of the device on Unix, the drive on Windows.
-#[cfg(unix)]
-pub(crate) type DiskId = u64;
-#[cfg(not(unix))]
-pub(crate) type DiskId = PathBuf;
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DiskId(#[cfg(unix)] u64, #[cfg(not(unix))] PathBuf);
 
 /// The disk that a path is on, or would be on if it was created. `None` if the system does not say it.
 pub(crate) fn find_disk_id(path: &Path) -> Option<DiskId> {
@@ -27,12 +25,12 @@ pub(crate) fn find_disk_id(path: &Path) -> Option<DiskId> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt as _;
-        absolute.ancestors().find_map(|ancestor| std::fs::metadata(ancestor).ok()).map(|found| found.dev())
+        absolute.ancestors().find_map(|ancestor| std::fs::metadata(ancestor).ok()).map(|found| DiskId(found.dev()))
     }
     #[cfg(not(unix))]
     {
         let existing = absolute.ancestors().find_map(|ancestor| ancestor.canonicalize().ok())?;
-        existing.ancestors().last().map(Path::to_owned)
+        existing.ancestors().last().map(|drive| DiskId(drive.to_owned()))
     }
 }
 

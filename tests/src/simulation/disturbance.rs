@@ -49,6 +49,8 @@ pub(crate) enum Disturbance {
     FileOddEncoding,
     /// Bytes follow the stated end of a GLB.
     FileTrailingBytes,
+    /// A range is answered with status 200 and the rest of the file, if the URL also sends the whole file.
+    FileRestAs200,
     /// A known export type has content that is not recognised.
     FileUnknownContent,
     /// An outage of the API, the file server or both begins at a drawn moment and ends.
@@ -66,7 +68,7 @@ pub(crate) enum Disturbance {
 }
 
 impl Disturbance {
-    const ALL: [Self; 27] = [
+    const ALL: [Self; 28] = [
         Self::ApiNotSent,
         Self::ApiAnswerLost,
         Self::ApiRequestLate,
@@ -87,6 +89,7 @@ impl Disturbance {
         Self::FileGzip,
         Self::FileOddEncoding,
         Self::FileTrailingBytes,
+        Self::FileRestAs200,
         Self::FileUnknownContent,
         Self::Outage,
         Self::Crash,

@@ -1,6 +1,6 @@
 //! The simulated file server: one-time URLs, ranges, expiry, connections that fail in the middle.
 
-use crate::disturbance::OutageStart;
+use crate::disturbance::{Disturbance, OutageStart};
 use crate::response::{Arrival, GATE_PAGE, SILENCE, draw_retry_after, lost, respond, whole_body};
 use crate::truth::World;
 use crate::way::Way;
@@ -17,6 +17,9 @@ pub(crate) fn answer_download(world: &World, process: u32, request: &http::Reque
     let path = request.uri().path().to_owned();
     let mut truth = world.lock();
     let now = truth.now();
+    // A client cannot tell the rest of content that repeats itself.
+    let sends_rest_as_200 =
+        truth.weather.has(Disturbance::FileRestAs200) && !truth.weather.has(Disturbance::FileUnknownContent);
     truth.weather.begin_outages(OutageStart::AtDownload, now);
     match way {
         Way::LostBefore { silent } => {
@@ -66,7 +69,8 @@ pub(crate) fn answer_download(world: &World, process: u32, request: &http::Reque
     let mut headers = vec![("content-type", "application/octet-stream".to_owned())];
     headers.extend(file.validator.map(|(name, value)| (name, value.to_owned())));
     headers.extend(file.content_encoding.map(|coding| ("content-encoding", coding.to_owned())));
-    if from.is_some() {
+    let is_stated_as_range = from.is_some() && (file.is_one_time || !sends_rest_as_200);
+    if is_stated_as_range {
         headers.push(("content-range", format!("bytes {start}-{}/{total}", total - 1)));
     }
     let length = (file.states_length || from.is_some()).then_some((total - start) as u64);
@@ -85,7 +89,7 @@ pub(crate) fn answer_download(world: &World, process: u32, request: &http::Reque
     let sending = Sending { world: world.clone(), path, rest, at: 0, end, start, chunk_bytes, pause, way };
     let body = SimulatedBody::new(length, stream::unfold(sending, Sending::send_chunk));
     let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    Arrival { delay, ..respond(if from.is_some() { 206 } else { 200 }, &headers, body) }
+    Arrival { delay, ..respond(if is_stated_as_range { 206 } else { 200 }, &headers, body) }
 }
 
 /// A file while it is sent.

@@ -148,9 +148,9 @@ impl Kiosk {
             let api_url = start.api_url.parse().map_err(|error| format!("its backend's URL: {error}"))?;
             let own_target = ProfileOrSandboxBackend { api_url, ..target.clone() };
             let own_profile =
-                (start.profile == profile.name && start.api_url == target.api_url.as_str()).then_some(profile);
+                (start.profile == profile.name && target.is_same_backend(&start.api_url)).then_some(profile);
             own_target.build_download_only_client(own_profile)
-        } else if start.api_url == target.api_url.as_str() {
+        } else if target.is_same_backend(&start.api_url) {
             in_use.get_or_build_api_client()
         } else {
             return Err("it was made at another backend; `copresence recover` finishes it".to_owned());

@@ -1,7 +1,7 @@
 //! The application behind a window.
 
 use super::backend::{Response, glb};
-use super::earlier_visits::{delivery_body, journal_unread_answer};
+use super::earlier_visits::{delivery_body, journal_issued_visit, journal_unread_answer};
 use super::fixture::{API_KEY, Fixture, GENERATE_PATH, REDEEM_PATH, SESSION_TOKEN, file_names};
 use copresence_booth::app::{Kiosk, KioskSetup};
 use copresence_booth::view::{Screen, Snapshot};
@@ -338,6 +338,25 @@ async fn what_a_crash_left_is_finished_unseen() {
     assert_eq!(kiosk.current_snapshot().screen, Screen::Attract);
     kiosk.stop_visits().await;
     assert_eq!(file_names(&fixture.out_dir()).len(), 1);
+}
+
+/// The profile got a slash at the end of its `api_url` meanwhile.
+#[tokio::test]
+async fn a_kept_token_is_redeemed_at_another_spelling_of_the_same_url() {
+    let mut fixture = Fixture::new(|_, ask| match ask.path.as_str() {
+        "/1/redeemExportToken" => ask.ready_response(&[("glb", "one")]),
+        "/files/one" => Response::file(&glb(500)),
+        _ => Response::status(500),
+    })
+    .await;
+    fixture.backend.url.set_path("/1");
+    fixture.target.api_url.set_path("/1/");
+    journal_issued_visit(&fixture, false).await;
+    let kiosk = kiosk(&fixture);
+    kiosk.spawn_recovery_of_earlier_visits();
+    tokio::time::timeout(Duration::from_secs(20), until_ended(&fixture, 1)).await.expect("it is redeemed");
+    assert_eq!(exits(&fixture).await, [Some(0)]);
+    kiosk.stop_visits().await;
 }
 
 #[tokio::test]
