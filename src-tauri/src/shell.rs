@@ -42,7 +42,7 @@ pub(crate) fn run_window_until_closed(args: &Args, environment: EnvironmentCrede
         credential_store: CredentialStore::keychain_backed_store(),
         env: Arc::new({
             let environment = environment.clone();
-            move |name| environment.read_variable(name)
+            move |name| environment.read_credential_or_env_variable(name)
         }),
         simulator: simulator.clone(),
     };
@@ -105,7 +105,7 @@ pub(crate) fn run_window_until_closed(args: &Args, environment: EnvironmentCrede
         RunEvent::Exit => {
             let (kiosk, simulator) = (kiosk.clone(), simulator.clone());
             tauri::async_runtime::block_on(async move {
-                if tokio::time::timeout(SHUTDOWN_TIMEOUT, kiosk.stop_visits()).await.is_err() {
+                if tokio::time::timeout(SHUTDOWN_TIMEOUT, kiosk.stop_visits_for_shutdown()).await.is_err() {
                     tracing::warn!("a visit did not end in time; `copresence recover` finishes it");
                 }
                 simulator.stop_sandbox().await;

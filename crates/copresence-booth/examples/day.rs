@@ -60,7 +60,7 @@ async fn main() -> Result<(), BoxError> {
         }
         println!("{}", json!({ "visit": visit, "ended": ended, "holds": process_usage() }));
     }
-    kiosk.stop_visits().await;
+    kiosk.stop_visits_for_shutdown().await;
     forget_finished_visits(&data_store).await?;
     data_store.journal.load_all_visits().await?.iter().for_each(print_past_visit);
     println!("{}", json!({ "over": true, "holds": process_usage() }));

@@ -64,7 +64,7 @@ async fn main() -> Result<(), BoxError> {
         served = serve_visitors(&kiosk) => served?,
         read = end_of_input => drop(read?),
     }
-    kiosk.stop_visits().await;
+    kiosk.stop_visits_for_shutdown().await;
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use crate::pin::PinHash;
 use crate::view::panel::AppearanceAndLanguageSettings;
 use crate::view::{LaneSettings, LocalizedTextView};
 use copresence_engine::settings_toml::{
-    self, LANGUAGES, LoadedSettingsFile, LocalizedText, SettingsToml, UsableSettings,
+    self, LANGUAGES, LoadedSettingsFile, LocalizedText, SettingsToml, UsableSettingsValues,
 };
 use copresence_store::{DataDir, SettingsOrLogoFile, StoreError};
 use std::net::SocketAddr;
@@ -196,7 +196,7 @@ fn read_settings_state(data: &DataDir) -> SettingsAndFileState {
 }
 
 /// Converts the usable values of the settings file to settings. Absent values have their defaults.
-fn convert_file_values_to_settings(values: UsableSettings) -> OperatorSettings {
+fn convert_file_values_to_settings(values: UsableSettingsValues) -> OperatorSettings {
     let defaults = OperatorSettings::default();
     let language = values.language;
     let texts = |texts| convert_settings_texts_to_view(texts, language.as_deref());
@@ -230,9 +230,9 @@ fn convert_file_values_to_settings(values: UsableSettings) -> OperatorSettings {
 }
 
 /// The settings as the values of the TOML file.
-fn settings_to_toml_values(settings: &OperatorSettings) -> UsableSettings {
+fn settings_to_toml_values(settings: &OperatorSettings) -> UsableSettingsValues {
     let display = &settings.display;
-    UsableSettings {
+    UsableSettingsValues {
         pin_hash: settings.pin.as_ref().map(|pin| pin.as_str().to_owned()),
         failed_pin_attempts: Some(settings.failed_pin_attempts),
         profile: settings.profile.clone(),

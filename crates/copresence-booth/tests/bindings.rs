@@ -14,7 +14,7 @@ use copresence_booth::view::panel::{
 };
 use copresence_booth::view::{
     AvatarStatusChange, BackendView, FileDownloadView, ForgettingState, LaneSettings, LanesPanelView,
-    LocalizedTextView, NextVisitorOffer, OperatorTicketView, PastTicketView, PickupEntryView,
+    LocalizedTextView, NextVisitorOffer, OperatorTicketView, PastTicketView, PickupCodeEntryView,
     ProblemTypescriptDeclaration, SavedFileView, Screen, Snapshot, TicketClosing, TicketColour, TicketName,
     TicketState, TicketSymbol, TicketView, TokenCountsView, TokenUse, VisitorScreenSettingsView,
 };
@@ -40,7 +40,7 @@ fn declarations() -> String {
         TicketSymbol::decl(&config),
         TicketState::decl(&config),
         NextVisitorOffer::decl(&config),
-        PickupEntryView::decl(&config),
+        PickupCodeEntryView::decl(&config),
         LanesPanelView::decl(&config),
         OperatorTicketView::decl(&config),
         TokenCountsView::decl(&config),

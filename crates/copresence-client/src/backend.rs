@@ -216,11 +216,11 @@ pub struct Credentials {
 impl Credentials {
     /// Whether other credentials contain the same secrets; the remedy is not compared.
     pub fn has_same_secrets(&self, other: &Self) -> bool {
-        self.exposed_secrets() == other.exposed_secrets()
+        self.expose_all_secrets() == other.expose_all_secrets()
     }
 
-    /// Every secret; `None` for those that are absent.
-    pub(crate) fn exposed_secrets(&self) -> [Option<&str>; 5] {
+    /// Every secret, to mask and to compare them; `None` for those that are absent.
+    pub(crate) fn expose_all_secrets(&self) -> [Option<&str>; 5] {
         let Self { api_key, session_token, login, partner_key, .. } = self;
         [
             api_key.as_ref().map(ApiKey::expose),

@@ -60,7 +60,7 @@ impl NetworkGate {
     /// Recognises a gate. Returns `None` for a response that may come from the API.
     pub(crate) fn detect_gate(evidence: &NetworkGateEvidence<'_>) -> Option<Self> {
         let NetworkGateEvidence { status, body, redactor, .. } = evidence;
-        let text = || body_start_as_trimmed_text(body, TITLE_SEARCH_BYTES);
+        let text = || decode_trimmed_body_start(body, TITLE_SEARCH_BYTES);
         let masked = |title: Option<String>| title.map(|title| redactor.redact_secrets_and_urls(&title));
         let kind = match (status, evidence.foreign_redirect_host) {
             (407, _) => NetworkGateKind::ProxyLogin,
@@ -133,8 +133,9 @@ fn is_forbidden_text_from_gate(text: &str) -> bool {
         && !text.contains(char::REPLACEMENT_CHARACTER)
 }
 
-/// The beginning of a body as text, without a byte order mark and leading white space.
-fn body_start_as_trimmed_text(body: &[u8], limit: usize) -> String {
+/// The beginning of a body as text, without a byte order mark and leading white space, to see whether it is a page of a
+/// gate.
+fn decode_trimmed_body_start(body: &[u8], limit: usize) -> String {
     let text = String::from_utf8_lossy(&body[..body.len().min(limit)]);
     text.trim_start_matches('\u{feff}').trim_start().to_owned()
 }

@@ -80,7 +80,7 @@ impl PreparedBackendRoutes {
         let source = match source {
             TokenSource::Direct => {
                 let login = plan_login(&base_url, login, api_key, credentials.login)?;
-                plan_business_account_requests(&base_url, api_key, credentials.session_token, login)?
+                plan_business_account_token_requests(&base_url, api_key, credentials.session_token, login)?
             }
 
             TokenSource::Partner(partner) => TokenRoute::Partner {
@@ -113,7 +113,7 @@ pub(crate) fn secret_header_value(value: &str, what: &str) -> Result<HeaderValue
 }
 
 /// Prepares the token requests of a business account, with a session token or a login.
-fn plan_business_account_requests(
+fn plan_business_account_token_requests(
     base_url: &Url,
     api_key: Option<&ApiKey>,
     session: Option<SessionToken>,
@@ -159,7 +159,7 @@ fn plan_login(
 
 /// A redactor for all credentials.
 fn credentials_redactor(credentials: &Credentials) -> Redactor {
-    Redactor::new(credentials.exposed_secrets().into_iter().flatten())
+    Redactor::new(credentials.expose_all_secrets().into_iter().flatten())
 }
 
 /// Headers that contain only the API key.

@@ -63,7 +63,7 @@ impl EnvironmentCredentials {
     }
 
     /// The value of a variable: of a credential, or of any other variable of the environment.
-    pub fn read_variable(&self, name: &str) -> Option<String> {
+    pub fn read_credential_or_env_variable(&self, name: &str) -> Option<String> {
         let credential = self.values.get(name).map(|value| value.expose_secret().to_owned());
         credential.or_else(|| std::env::var(name).ok())
     }

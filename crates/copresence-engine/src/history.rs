@@ -107,7 +107,7 @@ async fn remove_visit_files_and_record(
     let id = record.start.id;
     let (data, kept) = (data_store.data.clone(), record.clone());
     // Files first: after a crash in between, the journal still knows the visit.
-    let removed = tokio::task::spawn_blocking(move || lock_and_remove_files(&data, &kept, policy)).await;
+    let removed = tokio::task::spawn_blocking(move || lock_visit_and_remove_files(&data, &kept, policy)).await;
     let removed = match removed.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic())) {
         Ok(removed) => removed,
         Err(StoreError::VisitLocked { .. }) => {
@@ -139,7 +139,7 @@ struct LockedVisitAndKeptFolders {
 }
 
 /// Locks a visit and removes its files. Blocks on the disk.
-fn lock_and_remove_files(
+fn lock_visit_and_remove_files(
     data: &DataDir,
     record: &VisitRecord,
     policy: MissingDiskPolicy,

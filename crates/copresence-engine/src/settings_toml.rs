@@ -16,16 +16,16 @@ use toml::{Table, Value};
 /// Languages of the screens, as BCP 47 tags: those of `locales/`.
 pub const LANGUAGES: [&str; 6] = ["de", "en", "es", "fr", "ja", "zh-Hans"];
 
-/// Allowed values of [`UsableSettings::idle_seconds`].
+/// Allowed values of [`UsableSettingsValues::idle_seconds`].
 pub const IDLE_SECONDS_RANGE: RangeInclusive<u32> = 15..=3600;
 
-/// Allowed values of [`UsableSettings::lane_count`]; 0 means no lanes.
+/// Allowed values of [`UsableSettingsValues::lane_count`]; 0 means no lanes.
 pub const LANE_COUNT_RANGE: RangeInclusive<u32> = 0..=8;
 
-/// Allowed values of [`UsableSettings::automatic_hand_over_seconds`].
+/// Allowed values of [`UsableSettingsValues::automatic_hand_over_seconds`].
 pub const AUTOMATIC_HAND_OVER_SECONDS_RANGE: RangeInclusive<u32> = 5..=300;
 
-/// Allowed values of [`UsableSettings::ticket_minutes`].
+/// Allowed values of [`UsableSettingsValues::ticket_minutes`].
 pub const TICKET_MINUTES_RANGE: RangeInclusive<u32> = 1..=1440;
 
 /// The usable values of the file.
@@ -33,7 +33,7 @@ pub const TICKET_MINUTES_RANGE: RangeInclusive<u32> = 1..=1440;
 /// # Defaults
 /// Every value is absent. The reader chooses what an absent value means.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct UsableSettings {
+pub struct UsableSettingsValues {
     /// Hash of the PIN: argon2id as a PHC string.
     pub pin_hash: Option<String>,
     /// Wrong PINs since the last correct one.
@@ -91,7 +91,7 @@ pub struct LoadedSettingsFile {
     /// The file, including unknown keys; empty if there is none or it cannot be used.
     pub file: SettingsToml,
     /// Its usable values.
-    pub values: UsableSettings,
+    pub values: UsableSettingsValues,
     /// What is wrong with the file, and what was done about it.
     pub load_error: Option<String>,
     /// Whether the file exists, and it is unknown whether it has a PIN: it could not be read, it is not TOML, or its PIN
@@ -348,7 +348,7 @@ impl SettingsToml {
     }
 
     /// The usable values. Appends one message to `flaws` for each value that cannot be used.
-    pub fn usable_values_and_report_flaws(&self, flaws: &mut Vec<String>) -> UsableSettings {
+    pub fn usable_values_and_report_flaws(&self, flaws: &mut Vec<String>) -> UsableSettingsValues {
         let pin = self.pin.usable_value_or_report_flaw("`pin`", flaws).unwrap_or_default();
         let mut pin_hash = pin.hash.usable_value_or_report_flaw("[pin] `hash`", flaws);
         if pin_hash.take_if(|hash| !is_argon2id_hash(hash)).is_some() {
@@ -383,7 +383,7 @@ impl SettingsToml {
             parsed.map_err(|error| flaws.push(format!("[machine] `opening_hours` cannot be used ({error})"))).ok()
         });
         let metrics = self.metrics.usable_value_or_report_flaw("`metrics`", flaws).unwrap_or_default();
-        UsableSettings {
+        UsableSettingsValues {
             pin_hash,
             failed_pin_attempts: pin.wrong.usable_value_or_report_flaw("[pin] `wrong`", flaws),
             profile: self.profile.usable_value_or_report_flaw("`profile`", flaws),
@@ -413,7 +413,7 @@ impl SettingsToml {
     }
 
     /// Sets every known key. Unknown keys stay.
-    pub fn set_known_keys(&mut self, values: UsableSettings) {
+    pub fn set_known_keys(&mut self, values: UsableSettingsValues) {
         self.profile = values.profile.into();
         self.phones = values.phone_access.into();
         self.keep_hours = values.keep_hours.into();

@@ -15,7 +15,7 @@ impl Percent {
     }
 
     /// The percentage, `0..=100`.
-    pub fn percentage(self) -> u8 {
+    pub fn percent_as_u8(self) -> u8 {
         self.0
     }
 }
@@ -56,7 +56,7 @@ impl Progress {
 
     /// `completion_progress` as on the wire: −1, or `0..=100`.
     pub fn completion_wire_value(&self) -> i64 {
-        self.completion.map_or(-1, |percent| i64::from(percent.percentage()))
+        self.completion.map_or(-1, |percent| i64::from(percent.percent_as_u8()))
     }
 
     /// `queue_position` as on the wire: −1, or the position.
@@ -102,7 +102,7 @@ fn parse_integer_field(
 ) -> Result<Option<u32>, SpecViolation> {
     let value = object.get(field);
     // JSON has one number type (RFC 8259), so 42.0 is accepted as an integer.
-    match value.and_then(|v| v.as_i64().or_else(|| v.as_f64().and_then(to_whole_number))) {
+    match value.and_then(|v| v.as_i64().or_else(|| v.as_f64().and_then(convert_whole_float_to_integer))) {
         None => Err(field_violation(at, field, expected, value)),
         Some(-1) => Ok(None),
         Some(n) => match u32::try_from(n) {
@@ -113,7 +113,7 @@ fn parse_integer_field(
 }
 
 /// Converts a number to an integer if it is whole. Returns `None` for other numbers and from 10^15 on.
-fn to_whole_number(value: f64) -> Option<i64> {
+fn convert_whole_float_to_integer(value: f64) -> Option<i64> {
     #[expect(clippy::cast_possible_truncation, reason = "the range is checked first")]
     (value.fract() == 0.0 && value.abs() < 1e15).then_some(value as i64)
 }

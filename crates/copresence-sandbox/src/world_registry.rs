@@ -73,13 +73,13 @@ impl<W> WorldRegistry<W> {
     }
 
     /// The world with this id, which counts as a use of it; `None` if there is none, or it has ended.
-    pub(crate) fn use_world_by_id(&self, id: &str) -> Option<Arc<W>> {
+    pub(crate) fn find_and_renew_world_by_id(&self, id: &str) -> Option<Arc<W>> {
         let worlds = self.lock_worlds_for_reading();
         worlds.by_id.get(id).and_then(RegisteredWorld::record_use_and_share_state)
     }
 
     /// The world with this API key, which counts as a use of it; `None` if there is none, or it has ended.
-    pub(crate) fn use_world_by_api_key(&self, api_key: &str) -> Option<Arc<W>> {
+    pub(crate) fn find_and_renew_world_by_api_key(&self, api_key: &str) -> Option<Arc<W>> {
         let worlds = self.lock_worlds_for_reading();
         worlds.by_id.get(worlds.id_by_api_key.get(api_key)?).and_then(RegisteredWorld::record_use_and_share_state)
     }
@@ -167,11 +167,14 @@ mod tests {
         let registry = WorldRegistry::default();
         registry.drop_unused_and_add_world("a", "key-a", HOUR, Arc::new(1)).expect("room");
         registry.drop_unused_and_add_world("b", "key-b", HOUR, Arc::new(2)).expect("room");
-        assert_eq!(registry.use_world_by_id("a").as_deref(), Some(&1));
-        assert_eq!(registry.use_world_by_api_key("key-b").as_deref(), Some(&2));
-        assert!(registry.use_world_by_id("key-a").is_none() && registry.use_world_by_api_key("a").is_none());
+        assert_eq!(registry.find_and_renew_world_by_id("a").as_deref(), Some(&1));
+        assert_eq!(registry.find_and_renew_world_by_api_key("key-b").as_deref(), Some(&2));
+        assert!(
+            registry.find_and_renew_world_by_id("key-a").is_none()
+                && registry.find_and_renew_world_by_api_key("a").is_none()
+        );
         assert!(registry.remove_world("a") && !registry.remove_world("a"));
-        assert!(registry.use_world_by_api_key("key-a").is_none());
+        assert!(registry.find_and_renew_world_by_api_key("key-a").is_none());
         assert_eq!(registry.list_worlds().len(), 1);
     }
 
@@ -181,9 +184,9 @@ mod tests {
         let handle = Arc::new(());
         registry.drop_unused_and_add_world("used", "key-used", Duration::ZERO, handle.clone()).expect("room");
         registry.drop_unused_and_add_world("unused", "key-unused", Duration::ZERO, Arc::new(())).expect("room");
-        assert!(registry.use_world_by_api_key("key-unused").is_none());
+        assert!(registry.find_and_renew_world_by_api_key("key-unused").is_none());
         registry.drop_unused_worlds();
-        assert!(registry.use_world_by_id("used").is_some());
+        assert!(registry.find_and_renew_world_by_id("used").is_some());
         drop(handle);
         registry.drop_unused_worlds();
         assert!(registry.find_world("used").is_none());

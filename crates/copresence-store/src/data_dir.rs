@@ -104,7 +104,7 @@ impl DataDir {
     #[cfg(feature = "simulation")]
     pub fn open_journal_for_simulation(
         &self,
-        database: &crate::journal::simulation::SimulatedJournalDatabase,
+        database: &crate::journal::simulation::InMemoryJournalDatabase,
         end: crate::journal::simulation::SimulatedProcessEndSignal,
     ) -> Journal {
         Journal::open_journal_for_simulation(&self.journal_path(), database, end)

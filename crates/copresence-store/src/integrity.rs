@@ -66,7 +66,7 @@ pub(crate) fn inspect_file_structure(
     };
     Ok(match FileFormat::detect_file_format(head) {
         FileFormat::Png => {
-            let end = find_last_accepted_record(file, bytes, PNG_END.len(), |at, record| {
+            let end = find_last_file_end_marker(file, bytes, PNG_END.len(), |at, record| {
                 (record == PNG_END).then_some(at + PNG_END.len() as u64)
             })?;
             ended_at(end, "its last chunk (IEND) is missing")
@@ -74,7 +74,7 @@ pub(crate) fn inspect_file_structure(
         FileFormat::Zip => ended_at(find_end_offset_of_zip(file, bytes)?, "the end of its directory is missing"),
         FileFormat::Blend => {
             // The length of the last block depends on the version, so bytes behind it are not counted.
-            let end = find_last_accepted_record(file, bytes, BLEND_END.len(), |_, record| {
+            let end = find_last_file_end_marker(file, bytes, BLEND_END.len(), |_, record| {
                 (record == BLEND_END).then_some(bytes)
             })?;
             ended_at(end, "its last block (ENDB) is missing")
@@ -93,7 +93,7 @@ pub(crate) fn inspect_file_structure(
         FileFormat::Unknown if is_start_of_signature(head) => has_doubt(Some("it ends in its first bytes")),
         FileFormat::Jpeg => {
             let scan = find_jpeg_scan(file, bytes)?;
-            let end = find_last_accepted_record(file, bytes, JPEG_END_MARKER.len(), |at, record| {
+            let end = find_last_file_end_marker(file, bytes, JPEG_END_MARKER.len(), |at, record| {
                 (record == JPEG_END_MARKER).then_some(at)
             })?;
             has_doubt((end < scan || end.is_none()).then_some("its end marker (EOI) is missing"))
@@ -151,7 +151,7 @@ fn find_jpeg_scan(file: &mut (impl Read + Seek), bytes: u64) -> io::Result<Optio
 
 /// The offset behind the end of a zip archive with its comment.
 fn find_end_offset_of_zip(file: &mut (impl Read + Seek), bytes: u64) -> io::Result<Option<u64>> {
-    find_last_accepted_record(file, bytes, ZIP_END, |at, record| {
+    find_last_file_end_marker(file, bytes, ZIP_END, |at, record| {
         let number =
             |from: usize| u32::from_le_bytes([record[from], record[from + 1], record[from + 2], record[from + 3]]);
         let comment = u64::from(u16::from_le_bytes([record[20], record[21]]));
@@ -165,9 +165,10 @@ fn find_end_offset_of_zip(file: &mut (impl Read + Seek), bytes: u64) -> io::Resu
     })
 }
 
-/// Finds the last record of `length` bytes that `check` accepts. Searches the file backwards. `check` gets the
+/// Finds the marker that ends a file of a known format, such as the end record of a zip archive: the last `length` bytes that
+/// `check` accepts. Searches the file backwards. `check` gets the
 /// offset and the bytes.
-fn find_last_accepted_record(
+fn find_last_file_end_marker(
     file: &mut (impl Read + Seek),
     bytes: u64,
     length: usize,

@@ -123,7 +123,7 @@ impl PartialFile {
         if kept > flushed && partial.file.sync_data().is_err() {
             kept = flushed;
         }
-        let found = partial.truncate_and_rehash_with_prefix(kept, flushed)?;
+        let found = partial.truncate_and_rehash_returning_prefix_digest(kept, flushed)?;
         if digest.is_some() && found.is_some() && found != digest {
             let kept_as = set_aside_damaged_file(&partial.dir, &partial.folder, &part, name)?;
             tracing::error!(file = %path.display(), kept_as, "the disk has changed received bytes: they are received again");
@@ -132,7 +132,7 @@ impl PartialFile {
                 .open_with(&part, disk::private_file_options().create_new(true))
                 .io_context("make", &path)?;
             disk::sync_folder(&partial.dir, &partial.folder)?;
-            partial.truncate_and_rehash_with_prefix(0, 0)?;
+            partial.truncate_and_rehash_returning_prefix_digest(0, 0)?;
         }
         partial.flushed = partial.resume_offset;
         Ok(partial)
@@ -229,7 +229,7 @@ impl PartialFile {
     /// # Errors
     /// An I/O failure.
     pub fn discard_bytes_behind(&mut self, keep: u64) -> Result<(), StoreError> {
-        self.truncate_and_rehash_with_prefix(keep, 0)?;
+        self.truncate_and_rehash_returning_prefix_digest(keep, 0)?;
         self.flushed = self.flushed.min(self.resume_offset);
         Ok(())
     }
@@ -422,9 +422,13 @@ impl PartialFile {
         self.resume_offset += bytes.len() as u64;
     }
 
-    /// Truncates the file to at most `keep` bytes and hashes them again. Returns the digest of the first `prefix` bytes
+    /// Truncates the file to at most `keep` bytes and hashes them again. Returns, to see whether the disk has changed them, the digest of the first `prefix` bytes
     /// if there are so many, and not none.
-    fn truncate_and_rehash_with_prefix(&mut self, keep: u64, prefix: u64) -> Result<Option<Sha256Digest>, StoreError> {
+    fn truncate_and_rehash_returning_prefix_digest(
+        &mut self,
+        keep: u64,
+        prefix: u64,
+    ) -> Result<Option<Sha256Digest>, StoreError> {
         let path = self.partial_file_path();
         let there = self.file.metadata().io_context("look at", &path)?.len();
         if there > keep {

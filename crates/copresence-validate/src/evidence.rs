@@ -152,7 +152,7 @@ pub struct KnownSecretAlias {
 /// The evidence contradicts itself, so that it cannot be judged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the recorded evidence is inconsistent: {0}")]
-pub struct InconsistentEvidence(String);
+pub struct InconsistentRunEvidence(String);
 
 impl RunEvidence {
     /// Builds the evidence of a run, with aliases in place of secrets.
@@ -181,7 +181,7 @@ impl RunEvidence {
     ///
     /// # Errors
     /// The numbers of steps contradict each other.
-    pub fn judge_evidence(&self) -> Result<Vec<(&'static Check, CheckResult)>, InconsistentEvidence> {
+    pub fn judge_evidence(&self) -> Result<Vec<(&'static Check, CheckResult)>, InconsistentRunEvidence> {
         self.check_step_numbers()?;
         let mut judge = CheckJudge::default();
         let mut observations = self.observations_before_first_act();
@@ -219,8 +219,8 @@ impl RunEvidence {
 
     /// Fails if the steps are not numbered from 1, an act is listed twice, or an act ends before an earlier one or after
     /// the last step.
-    fn check_step_numbers(&self) -> Result<(), InconsistentEvidence> {
-        let inconsistent = |what: String| Err(InconsistentEvidence(what));
+    fn check_step_numbers(&self) -> Result<(), InconsistentRunEvidence> {
+        let inconsistent = |what: String| Err(InconsistentRunEvidence(what));
         if let Some((index, step)) = self.steps.iter().enumerate().find(|(index, step)| step.number != index + 1) {
             return inconsistent(format!("step {} has the number {}", index + 1, step.number));
         }
@@ -341,7 +341,7 @@ fn mask_json_strings(value: &mut Value, redactor: &Redactor) {
 }
 
 /// Restores a recorded step from its evidence. Aliases stay in place of secrets.
-fn restore_step(step: &StepEvidence) -> Result<RecordedStep, InconsistentEvidence> {
+fn restore_step(step: &StepEvidence) -> Result<RecordedStep, InconsistentRunEvidence> {
     let pair = |header: &Header| (header.name.clone(), header.value.clone());
     let reply = step.response.as_ref().map(|response| restore_response(response, step.number)).transpose()?;
     Ok(RecordedStep {
@@ -372,16 +372,16 @@ fn restore_step(step: &StepEvidence) -> Result<RecordedStep, InconsistentEvidenc
 }
 
 /// Restores the response of the step with the number `step`. Fails if a header is not valid.
-fn restore_response(response: &ResponseEvidence, step: usize) -> Result<ProbeResponse, InconsistentEvidence> {
+fn restore_response(response: &ResponseEvidence, step: usize) -> Result<ProbeResponse, InconsistentRunEvidence> {
     let mut headers = HeaderMap::new();
     for header in &response.headers {
         let name = HeaderName::from_bytes(header.name.as_bytes());
         let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(&header.value)) else {
-            return Err(InconsistentEvidence(format!("step {step} has a header that is not valid")));
+            return Err(InconsistentRunEvidence(format!("step {step} has a header that is not valid")));
         };
         headers
             .try_append(name, value)
-            .map_err(|_| InconsistentEvidence(format!("step {step} has too many headers")))?;
+            .map_err(|_| InconsistentRunEvidence(format!("step {step} has too many headers")))?;
     }
     Ok(ProbeResponse { status: response.status, headers, body: response.body.clone().into() })
 }

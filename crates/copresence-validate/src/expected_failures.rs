@@ -5,7 +5,7 @@
 use crate::check::Verdict;
 use crate::checks::CHECKS;
 use crate::requirement::Level;
-use crate::verdict_effect::VerdictEffect;
+use crate::verdict_effect::VerdictEffectOnRun;
 use std::collections::BTreeMap;
 
 /// The first lines of a new list.
@@ -34,8 +34,8 @@ impl Default for FailurePolicy {
 
 impl FailurePolicy {
     /// How the verdict of a check counts for the result of the run.
-    pub fn effect_of_verdict(&self, check: &str, level: Level, verdict: Verdict) -> VerdictEffect {
-        VerdictEffect::compute_verdict_effect(verdict, level, self.fail_on, self.expected.is_listed(check))
+    pub fn effect_of_verdict(&self, check: &str, level: Level, verdict: Verdict) -> VerdictEffectOnRun {
+        VerdictEffectOnRun::compute_verdict_effect(verdict, level, self.fail_on, self.expected.is_listed(check))
     }
 }
 
@@ -226,7 +226,7 @@ mod tests {
 
     #[test]
     fn only_unlisted_failures_of_the_level_and_stale_entries_fail_the_run() {
-        use VerdictEffect::{Failure, KnownFailure, Neutral, Stale, Warning};
+        use VerdictEffectOnRun::{Failure, KnownFailure, Neutral, Stale, Warning};
         let expected = parse("http.cors\nredeem.json").expect("a list");
         let lenient = FailurePolicy { fail_on: Level::Must, expected: expected.clone() };
         let strict = FailurePolicy { fail_on: Level::Should, expected };

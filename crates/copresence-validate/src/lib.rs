@@ -47,7 +47,7 @@ pub use run_error::RunError;
 pub use run_plan::RunPlanWithCosts;
 pub use sandbox_control::SandboxControl;
 pub use target::{CheckTarget, RunOptions, is_loopback_url};
-pub use verdict_effect::VerdictEffect;
+pub use verdict_effect::VerdictEffectOnRun;
 
 pub use copresence_client::{
     BackendWithRoutes, Credentials, Exchange, LoginRoute, RedeemEndpoint, Timeouts, TokenSource,

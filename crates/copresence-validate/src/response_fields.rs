@@ -181,7 +181,7 @@ pub(crate) fn judge_status_report_absent(body: &Value) -> FieldResult {
 }
 
 /// Judges a number in `payload_incomplete`.
-fn judge_payload_incomplete_number(
+fn judge_status_report_number(
     progress: &Map<String, Value>,
     field: &str,
     good: impl Fn(Option<i64>) -> bool,
@@ -206,18 +206,18 @@ pub(crate) fn judge_completion_status_word(progress: &Map<String, Value>) -> Fie
 pub(crate) fn judge_progress_percent(progress: &Map<String, Value>) -> FieldResult {
     let expected = "`completion_progress`: an integer from 0 to 100".to_owned();
     let good = |number: Option<i64>| number.is_some_and(|n| (0..=100).contains(&n));
-    judge_payload_incomplete_number(progress, "completion_progress", good, expected)
+    judge_status_report_number(progress, "completion_progress", good, expected)
 }
 
 /// Judges a field that has to be -1. `because` continues the sentence of what was expected.
 pub(crate) fn judge_field_minus_one(progress: &Map<String, Value>, field: &str, because: &str) -> FieldResult {
-    judge_payload_incomplete_number(progress, field, |number| number == Some(-1), format!("`{field}`: -1{because}"))
+    judge_status_report_number(progress, field, |number| number == Some(-1), format!("`{field}`: -1{because}"))
 }
 
 /// Judges `queue_position` of a queued avatar: an integer from 0.
 pub(crate) fn judge_queued_avatar_position(progress: &Map<String, Value>) -> FieldResult {
     let expected = "`queue_position`: an integer from 0, because the status is in_queue".to_owned();
-    judge_payload_incomplete_number(progress, "queue_position", |number| number.is_some_and(|n| n >= 0), expected)
+    judge_status_report_number(progress, "queue_position", |number| number.is_some_and(|n| n >= 0), expected)
 }
 
 /// Why `queue_position` has to be -1.

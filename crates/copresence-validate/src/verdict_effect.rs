@@ -5,7 +5,7 @@ use crate::requirement::Level;
 
 /// How the verdict of a check counts for the result of the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum VerdictEffect {
+pub enum VerdictEffectOnRun {
     /// Not at all: the check passed, or has no verdict of pass or fail.
     Neutral,
     /// The check failed, and is too lenient to fail the run.
@@ -18,7 +18,7 @@ pub enum VerdictEffect {
     Failure,
 }
 
-impl VerdictEffect {
+impl VerdictEffectOnRun {
     /// The effect of a verdict on a run that fails from this level on.
     pub(crate) fn compute_verdict_effect(
         verdict: Verdict,

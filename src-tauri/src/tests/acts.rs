@@ -146,7 +146,7 @@ async fn the_sandbox_can_be_changed_while_it_runs() {
     ] {
         assert_eq!(booth.act_error_code(act).await, "not_the_sandbox");
     }
-    booth.kiosk.stop_visits().await;
+    booth.kiosk.stop_visits_for_shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -214,7 +214,7 @@ async fn the_sandbox_is_closed_to_phones_while_another_backend_is_used() {
 
     let again = port(booth.act_and_view(use_profile("sandbox")).await);
     tokio::net::TcpStream::connect(("127.0.0.1", again)).await.expect("as it was left");
-    booth.kiosk.stop_visits().await;
+    booth.kiosk.stop_visits_for_shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -224,7 +224,7 @@ async fn phones_are_not_let_in_if_the_setting_cannot_be_saved() {
     assert_eq!(booth.act_error_code(PanelAction::LetPhonesIn { on: true }).await, "settings_failed");
     let view = booth.panel_view().await;
     assert_eq!((view.backend.phones_at, view.sandbox.and_then(|sandbox| sandbox.phones_at)), (None, None));
-    booth.kiosk.stop_visits().await;
+    booth.kiosk.stop_visits_for_shutdown().await;
 }
 
 /// The hours are those of the day after tomorrow, so the booth is closed now.
@@ -250,7 +250,7 @@ async fn outside_of_its_opening_hours_the_booth_is_dark_and_no_visit_begins() {
     set_hours(None).await.expect("set");
     assert_eq!((booth.closed_code(), booth.panel.is_within_opening_hours()), (None, true));
     booth.show_code().await;
-    booth.kiosk.stop_visits().await;
+    booth.kiosk.stop_visits_for_shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

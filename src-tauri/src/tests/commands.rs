@@ -156,7 +156,7 @@ async fn a_visitors_command_names_the_screen_that_it_acts_on() {
     assert_eq!(booth.kiosk.current_snapshot().screen, Screen::Attract);
     call_command(&window, "start_visit", json!({})).await.expect("as before");
     assert!(booth.kiosk.current_snapshot().screen.visit_id().is_some());
-    booth.kiosk.stop_visits().await;
+    booth.kiosk.stop_visits_for_shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -169,5 +169,5 @@ async fn the_sandbox_records_an_avatar_for_the_code_on_the_screen() {
     let again = call_command(&window, "record_with_sandbox", json!({})).await;
     booth.wait_for_snapshot(|snapshot| matches!(snapshot.screen, Screen::Reveal { .. })).await;
     assert!(again.is_err(), "a second avatar for the same code");
-    booth.kiosk.stop_visits().await;
+    booth.kiosk.stop_visits_for_shutdown().await;
 }

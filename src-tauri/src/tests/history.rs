@@ -71,7 +71,7 @@ async fn visits_are_deleted_except_those_in_progress() {
     assert_eq!(booth.act_error_code(forget(&live)).await, "visit_goes_on");
     let view = booth.act_and_view(PanelAction::WipeNow).await;
     assert_eq!((view.visits_kept, view.visits_live, count_avatar_folders(&booth)), (1, 1, 0));
-    booth.kiosk.stop_visits().await;
+    booth.kiosk.stop_visits_for_shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -98,7 +98,7 @@ async fn a_plan_is_shown_and_no_visit_is_disturbed_without_consent() {
     let all_the_same = CheckRunOptions { despite_visits: true, ..ALL };
     checks.start_run(&backend_config, &all_the_same, visits).await.expect("as was wanted");
     checks.stop_run();
-    booth.kiosk.stop_visits().await;
+    booth.kiosk.stop_visits_for_shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -164,7 +164,7 @@ async fn the_inspector_judges_exchanges_by_the_requirements() {
         }
     };
     tokio::time::timeout(PATIENCE, judged).await.expect("in time");
-    booth.kiosk.stop_visits().await;
+    booth.kiosk.stop_visits_for_shutdown().await;
     let shown = booth
         .kiosk
         .inspector()

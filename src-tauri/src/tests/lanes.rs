@@ -71,7 +71,7 @@ async fn a_ticket_is_on_the_phone_until_its_code_is_entered() {
     let history = booth.panel.load_visit_history().await.expect("reads");
     let past = history[0].ticket.expect("it had a ticket");
     assert_eq!((past.closed, history[0].token), (Some(TicketClosing::PickedUp), Some(TokenUse::Spent)));
-    booth.kiosk.stop_visits().await;
+    booth.kiosk.stop_visits_for_shutdown().await;
     showing.abort();
 }
 
@@ -135,7 +135,7 @@ async fn the_strip_and_the_phone_pages_have_no_code_and_no_face() {
         }
         assert!(faces.iter().all(|face| !bytes.windows(face.len()).any(|window| window == face)), "a face: {text}");
     }
-    booth.kiosk.stop_visits().await;
+    booth.kiosk.stop_visits_for_shutdown().await;
     showing.abort();
 }
 
@@ -164,7 +164,7 @@ async fn the_panel_lists_opens_and_forgets_tickets_and_counts_tokens() {
     assert_eq!((opened.tickets.len(), opened.tokens.spent, opened.tokens.abandoned), (0, 1, 1));
     let shown = booth.kiosk.current_snapshot().screen;
     assert!(matches!(&shown, Screen::Reveal { visit, .. } if *visit == second), "{shown:?}");
-    booth.kiosk.stop_visits().await;
+    booth.kiosk.stop_visits_for_shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -184,5 +184,5 @@ async fn lanes_are_set_for_the_next_start_too() {
     }
     let booth = booth.restart().await;
     assert_eq!(booth.kiosk.current_snapshot().booth.lanes, lanes);
-    booth.kiosk.stop_visits().await;
+    booth.kiosk.stop_visits_for_shutdown().await;
 }

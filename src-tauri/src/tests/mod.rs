@@ -79,7 +79,7 @@ impl Booth {
 
     /// Restarts the booth in the same folder with the same keychain.
     pub(crate) async fn restart(self) -> Self {
-        self.kiosk.stop_visits().await;
+        self.kiosk.stop_visits_for_shutdown().await;
         self.simulator.stop_sandbox().await;
         Self::at(self.root, self.credential_store)
     }

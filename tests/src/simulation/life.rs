@@ -6,7 +6,7 @@ use crate::process::{Crash, Errand, Folder, PlannedVisit, run_process};
 use crate::truth::{Truth, Violation, World};
 use copresence_engine::clock::simulation::{set_simulated_thread_clock, simulated_thread_time};
 use copresence_engine::setup::DataStore;
-use copresence_store::simulation::{SimulatedJournalDatabase, SimulatedProcessEndSignal};
+use copresence_store::simulation::{InMemoryJournalDatabase, SimulatedProcessEndSignal};
 use copresence_store::{FileState, StoreError, VisitId};
 use jiff::{SignedDuration, Timestamp};
 use rand::{RngExt as _, SeedableRng as _};
@@ -38,7 +38,7 @@ pub(crate) fn disturbances_of_seed(seed: u64) -> BTreeSet<Disturbance> {
 pub(crate) fn run_world(
     seed: u64,
     parent: &Path,
-    journal: &SimulatedJournalDatabase,
+    journal: &InMemoryJournalDatabase,
     with_trace: bool,
 ) -> Result<WorldResult, StoreError> {
     journal.remove_all_visits()?;
@@ -276,13 +276,13 @@ impl Life {
 #[cfg(test)]
 mod tests {
     use super::run_world;
-    use copresence_store::simulation::SimulatedJournalDatabase;
+    use copresence_store::simulation::InMemoryJournalDatabase;
 
     #[test]
     fn a_seed_gives_the_same_world_each_time() {
         copresence_engine::install_crypto_provider();
         let parent = tempfile::tempdir().expect("a folder");
-        let journal = SimulatedJournalDatabase::new().expect("a journal");
+        let journal = InMemoryJournalDatabase::new().expect("a journal");
         let mut disturbed = 0;
         for seed in 1..=40 {
             let first = run_world(seed, parent.path(), &journal, true).expect("runs");

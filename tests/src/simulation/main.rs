@@ -18,7 +18,7 @@ mod truth;
 mod way;
 
 use clap::Parser;
-use copresence_store::simulation::SimulatedJournalDatabase;
+use copresence_store::simulation::InMemoryJournalDatabase;
 use disturbance::Disturbance;
 use life::{WorldResult, disturbances_of_seed, run_world};
 use std::collections::BTreeMap;
@@ -92,7 +92,7 @@ fn main() -> ExitCode {
 
 /// Runs the world of a seed with a journal of its own, and traces it.
 fn trace_world(seed: u64, parent: &Path) -> Result<WorldResult, copresence_store::StoreError> {
-    run_world(seed, parent, &SimulatedJournalDatabase::new()?, true)
+    run_world(seed, parent, &InMemoryJournalDatabase::new()?, true)
 }
 
 fn run_one_seed(seed: u64, parent: &Path) -> ExitCode {
@@ -125,7 +125,7 @@ fn run_many_seeds(options: &Options, parent: &Path) -> ExitCode {
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
-                let journal = SimulatedJournalDatabase::new().expect("a database in memory");
+                let journal = InMemoryJournalDatabase::new().expect("a database in memory");
                 let mut reported = 0;
                 while !is_over() {
                     let seed = next.fetch_add(1, Ordering::Relaxed);

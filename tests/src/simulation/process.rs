@@ -14,7 +14,7 @@ use copresence_engine::runner::{
 };
 use copresence_engine::setup::DataStore;
 use copresence_protocol::{ApiKey, Password, Username};
-use copresence_store::simulation::{SimulatedJournalDatabase, SimulatedProcessEndSignal};
+use copresence_store::simulation::{InMemoryJournalDatabase, SimulatedProcessEndSignal};
 use copresence_store::{DataDir, Journal, StoreError, VisitDownloadLimits, VisitId};
 use copresence_visit::PollingConfig;
 use std::path::{Path, PathBuf};
@@ -63,7 +63,7 @@ pub(crate) enum Crash {
 #[derive(Clone)]
 pub(crate) struct Folder {
     pub(crate) root: PathBuf,
-    pub(crate) journal: SimulatedJournalDatabase,
+    pub(crate) journal: InMemoryJournalDatabase,
 }
 
 impl Folder {

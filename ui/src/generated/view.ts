@@ -236,7 +236,7 @@ ticket: TicketView,
 /**
  * State of the entry.
  */
-entry: PickupEntryView, } | { "kind": "forgetting", 
+entry: PickupCodeEntryView, } | { "kind": "forgetting", 
 /**
  * Visit id.
  */
@@ -376,7 +376,7 @@ has_free_lane: boolean,
  */
 automatic_seconds: number | null, };
 
-export type PickupEntryView = { 
+export type PickupCodeEntryView = { 
 /**
  * Whether an entered code is being checked. Other entries are ignored meanwhile.
  */

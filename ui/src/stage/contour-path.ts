@@ -127,7 +127,7 @@ const FACE_AREAS: readonly (readonly FacePoint[])[] = [-1, 1].flatMap((side) => 
 ]);
 
 /** Whether a point of the front is within an eye, where no contour lines are. */
-function isWithinEye(x: number, y: number): boolean {
+function isFacePointWithinEye(x: number, y: number): boolean {
   const across = (Math.abs(x) - EYE.x) / EYE.width;
   if (Math.abs(across) >= 1) return false;
   const [upper, lower] = lidHeights(across);
@@ -385,7 +385,7 @@ function appendContourLinePath(
     let z = (ahead > 0 ? front : back) * Math.sign(ahead) * Math.abs(ahead) ** FLATNESS;
     const isFace = ahead > 0;
     if (isFace) z += facialFeatureDepth(x, y);
-    const isLeftOut = (isFace && isWithinEye(x, y)) || isUnderHair(turned, y);
+    const isLeftOut = (isFace && isFacePointWithinEye(x, y)) || isUnderHair(turned, y);
     const [right, down] = projectHeadPoint(x, y, z, yaw, pitch);
     const column = Math.round(((right - CONTOUR_FRAME.x) / CONTOUR_FRAME.width) * (HORIZON_COLUMNS - 1));
     const visible = column >= 0 && column < HORIZON_COLUMNS && down > (horizon[column] ?? 0) - 0.004;

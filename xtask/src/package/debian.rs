@@ -22,7 +22,7 @@ const COMPLETIONS: [(&str, &str); 3] = [
 ];
 
 /// Adds the steps that build the Debian package and the archive from the release builds of the programs.
-pub(super) fn add_debian_package_steps(plan: &mut StepPlan<'_>) {
+pub(super) fn add_debian_and_archive_steps(plan: &mut StepPlan<'_>) {
     plan.add_function_step("documents", || {
         recreate_folder(&generated_files_dir())?;
         recreate_folder(&package_dir())?;

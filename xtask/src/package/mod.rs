@@ -27,7 +27,7 @@ pub(crate) fn build_packages(options: &Options) -> Result<(), StepFailure> {
     let cli = cargo_command(&["build", "--locked", "--release", "--package", "copresence-cli"]);
     plan.add_program_step("the command line, optimised", cli, "fix what the compiler says above");
     if cfg!(target_os = "linux") {
-        debian::add_debian_package_steps(&mut plan);
+        debian::add_debian_and_archive_steps(&mut plan);
     } else {
         bundles::add_bundle_steps(&mut plan);
     }

@@ -153,7 +153,7 @@ impl Kiosk {
             entry.was_wrong = ticket.accepts_code;
             return;
         }
-        if !ticket.accept_and_count_attempt(now) {
+        if !ticket.count_pickup_attempt_if_allowed(now) {
             return;
         }
         let Some(code_hash) = ticket.code_hash.clone() else { return };

@@ -223,7 +223,7 @@ impl Kiosk {
     }
 
     /// Starts a visit and shows it, or first shows the consent text if the operator set one. Does nothing while a visit
-    /// that has not ended is shown or the booth is closed, and after [`stop_visits`](Self::stop_visits). Needs a tokio
+    /// that has not ended is shown or the booth is closed, and after [`stop_visits_for_shutdown`](Self::stop_visits_for_shutdown). Needs a tokio
     /// runtime.
     pub fn start_visit_or_show_consent(&self) {
         self.run_command_if_still_current(VisitorCommand::Start, &ExpectedScreen::default());
@@ -377,8 +377,8 @@ impl Kiosk {
         }
     }
 
-    /// Interrupts every visit and waits until each has written its end.
-    pub async fn stop_visits(&self) {
+    /// Interrupts every visit and waits until each has written its end, because the program stops. No visit begins afterwards.
+    pub async fn stop_visits_for_shutdown(&self) {
         {
             let mut state = self.lock_kiosk_state();
             // An avatar that is shown is saved, also if the end of its visit is still being written.

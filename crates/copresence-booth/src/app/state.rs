@@ -6,8 +6,8 @@ use super::retention::RetentionClock;
 use super::tickets::{Ticket, TicketList};
 use crate::screen_state::{ScreenDataFromHost, VisitScreenState};
 use crate::view::{
-    ForgettingState, LocalizedTextView, NextVisitorOffer, PickupEntryView, Problem, Screen, TicketName, TicketState,
-    TicketView, VisitorScreenSettingsView,
+    ForgettingState, LocalizedTextView, NextVisitorOffer, PickupCodeEntryView, Problem, Screen, TicketName,
+    TicketState, TicketView, VisitorScreenSettingsView,
 };
 use copresence_engine::SecretString;
 use copresence_engine::events::{EventKind, VisitEvent, format_rfc3339};
@@ -292,12 +292,12 @@ impl KioskState {
     }
 
     /// Builds the screen on which the pickup code of a ticket is entered.
-    fn build_pickup_screen(&self, entry: &PickupCodeEntry, times: &ClockReadings) -> Screen {
+    fn build_pickup_code_screen(&self, entry: &PickupCodeEntry, times: &ClockReadings) -> Screen {
         let ticket = self.tickets.find_by_visit(&entry.visit);
         Screen::PickUp {
             visit: entry.visit.to_string(),
             ticket: self.build_view_of_live_or_closed_ticket(&entry.visit, entry.name),
-            entry: PickupEntryView {
+            entry: PickupCodeEntryView {
                 checking: entry.is_checking,
                 wrong: entry.was_wrong && !entry.is_checking,
                 tries_left: ticket.map_or(1, Ticket::count_attempts_before_wait),
@@ -326,7 +326,7 @@ impl KioskState {
                 ticket: self.build_view_of_live_or_closed_ticket(visit, *name),
                 pickup_code: code.expose_secret().to_owned(),
             },
-            ShownScreenKind::PickUp(entry) => self.build_pickup_screen(entry, times),
+            ShownScreenKind::PickUp(entry) => self.build_pickup_code_screen(entry, times),
             ShownScreenKind::Visit(id) => self.visits.get(id).map_or(Screen::Attract, |active_visit| {
                 let facts = ScreenDataFromHost {
                     asset_base: asset_base.to_owned(),

@@ -44,7 +44,7 @@ impl Ticket {
 
     /// Counts an attempt at the pickup code as wrong until it proves right, so that neither parallel attempts nor a
     /// crash give more of them. Returns `false` if no attempt is accepted at `now`.
-    pub(super) fn accept_and_count_attempt(&mut self, now: Timestamp) -> bool {
+    pub(super) fn count_pickup_attempt_if_allowed(&mut self, now: Timestamp) -> bool {
         if self.code_hash.is_none() || !self.accepts_code || self.entry_blocked_until(now).is_some() {
             return false;
         }
@@ -161,21 +161,24 @@ mod tests {
     #[test]
     fn the_first_three_codes_are_free_and_then_each_waits_longer() {
         let mut ticket = ticket(&TicketList::default(), 0);
-        assert!(!ticket.accept_and_count_attempt(at(0)), "the avatar is still being made");
+        assert!(!ticket.count_pickup_attempt_if_allowed(at(0)), "the avatar is still being made");
         ticket.accepts_code = true;
         let mut now = 0;
         let mut waits = Vec::new();
         for _ in 0..6 {
-            assert!(ticket.accept_and_count_attempt(at(now)));
+            assert!(ticket.count_pickup_attempt_if_allowed(at(now)));
             let until = ticket.entry_blocked_until(at(now)).unwrap_or(at(now));
             let wait = until.duration_since(at(now)).as_secs();
-            assert!(wait == 0 || !ticket.accept_and_count_attempt(at(now + wait - 1)), "not before the wait is over");
+            assert!(
+                wait == 0 || !ticket.count_pickup_attempt_if_allowed(at(now + wait - 1)),
+                "not before the wait is over"
+            );
             now += wait;
             waits.push((ticket.count_attempts_before_wait(), wait));
         }
         assert_eq!(waits, [(2, 0), (1, 0), (1, 5), (1, 10), (1, 20), (1, 40)]);
         ticket.block_after_wrong_codes(at(500));
-        assert!(!ticket.accept_and_count_attempt(at(500)), "also after a restart");
+        assert!(!ticket.count_pickup_attempt_if_allowed(at(500)), "also after a restart");
     }
 
     #[test]
@@ -253,7 +256,7 @@ mod tests {
             let (mut now, mut accepted_at) = (0, Vec::new());
             for pause in pauses {
                 now += pause;
-                if ticket.accept_and_count_attempt(at(now)) {
+                if ticket.count_pickup_attempt_if_allowed(at(now)) {
                     accepted_at.push(now);
                 }
             }

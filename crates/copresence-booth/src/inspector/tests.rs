@@ -35,7 +35,7 @@ fn record_new_visit(inspector: &Inspector) -> (VisitId, VisitExchangeRecorder) {
     (visit, VisitExchangeRecorder { inspector: inspector.clone(), metrics: BoothMetrics::new(), visit })
 }
 
-fn judge_no_requirements(_: &Exchange, _: &BackendWithRoutes) -> Vec<RequirementView> {
+fn judge_exchange_without_requirements(_: &Exchange, _: &BackendWithRoutes) -> Vec<RequirementView> {
     Vec::new()
 }
 
@@ -61,7 +61,7 @@ fn the_token_of_a_link_is_masked_in_every_event() {
     };
     inspector.record_event(&visit_event(visit, said("it is tok/en-1234")));
     inspector.record_event(&visit_event(visit, said("it is tok%2fen-1234")));
-    let view = inspector.build_inspector_view_of_visit_or_newest(None, &judge_no_requirements);
+    let view = inspector.build_inspector_view_of_visit_or_newest(None, &judge_exchange_without_requirements);
     let text = serde_json::to_string(&view).expect("plain data");
     assert!(!text.contains("en-1234") && text.contains("exportToken=…"), "{text}");
     let entries = view.shown.expect("the newest").entries;
@@ -79,7 +79,7 @@ fn only_the_last_progress_of_a_file_is_kept() {
         inspector.record_event(&visit_event(visit, progress_event(file, bytes)));
     }
     let entries = inspector
-        .build_inspector_view_of_visit_or_newest(None, &judge_no_requirements)
+        .build_inspector_view_of_visit_or_newest(None, &judge_exchange_without_requirements)
         .shown
         .expect("the newest")
         .entries;
@@ -93,7 +93,7 @@ fn an_event_that_is_too_long_is_replaced() {
     let exports = vec!["x".repeat(MAX_EVENT_BYTES)];
     inspector.record_event(&visit_event(visit, EventKind::Redeemed { exports }));
     let entries = inspector
-        .build_inspector_view_of_visit_or_newest(None, &judge_no_requirements)
+        .build_inspector_view_of_visit_or_newest(None, &judge_exchange_without_requirements)
         .shown
         .expect("the newest")
         .entries;
@@ -142,7 +142,9 @@ fn a_late_response_does_not_restore_a_deleted_visit() {
     recorder.record_exchange(sample_exchange(CallKind::Redeem));
     inspector.forget_recordings_of_visit(visit);
     recorder.record_exchange(sample_exchange(CallKind::Redeem));
-    assert!(inspector.build_inspector_view_of_visit_or_newest(None, &judge_no_requirements).visits.is_empty());
+    assert!(
+        inspector.build_inspector_view_of_visit_or_newest(None, &judge_exchange_without_requirements).visits.is_empty()
+    );
 }
 
 #[tokio::test]
@@ -151,7 +153,7 @@ async fn views_are_sent_at_once_and_on_change_at_a_limited_rate() {
     let (_, recorder) = record_new_visit(&inspector);
     let (stop, stopped) = oneshot::channel::<()>();
     let told = Arc::new(AtomicUsize::new(0));
-    let (count, rules): (_, Arc<RequirementJudge>) = (told.clone(), Arc::new(judge_no_requirements));
+    let (count, rules): (_, Arc<RequirementJudge>) = (told.clone(), Arc::new(judge_exchange_without_requirements));
     let (heard, mut views) = tokio::sync::mpsc::unbounded_channel();
     let telling = inspector.clone();
     let task = tokio::spawn(async move {

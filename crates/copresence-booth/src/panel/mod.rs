@@ -326,7 +326,7 @@ impl Panel {
             let digest = copresence_store::Sha256Digest::sha256_of_bytes(&png).to_string();
             format!("{}/booth/{}?v={}", self.0.asset_base, SettingsOrLogoFile::Logo.file_name(), &digest[..12])
         });
-        let outside_hours = self.find_closure_now();
+        let outside_hours = self.find_opening_hours_closure_now();
         self.0.is_outside_hours.store(outside_hours.is_some(), Ordering::Relaxed);
         let closed_until = outside_hours.as_ref().map(|outside| outside.until.to_string());
         let closed_by_hours = outside_hours.map(|outside| outside.problem);

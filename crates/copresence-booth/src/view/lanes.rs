@@ -80,7 +80,7 @@ pub struct NextVisitorOffer {
 
 /// State of the pickup code entry of a ticket, as the screen shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
-pub struct PickupEntryView {
+pub struct PickupCodeEntryView {
     /// Whether an entered code is being checked. Other entries are ignored meanwhile.
     pub checking: bool,
     /// Whether the code that was entered last is wrong.

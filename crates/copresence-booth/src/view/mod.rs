@@ -13,8 +13,8 @@ mod texts;
 
 pub use booth::VisitorScreenSettingsView;
 pub use lanes::{
-    LaneSettings, LanesPanelView, NextVisitorOffer, OperatorTicketView, PastTicketView, PickupEntryView, TicketClosing,
-    TicketColour, TicketName, TicketState, TicketSymbol, TicketView, TokenCountsView, TokenUse,
+    LaneSettings, LanesPanelView, NextVisitorOffer, OperatorTicketView, PastTicketView, PickupCodeEntryView,
+    TicketClosing, TicketColour, TicketName, TicketState, TicketSymbol, TicketView, TokenCountsView, TokenUse,
 };
 pub use problem::{Problem, ProblemTypescriptDeclaration};
 pub use texts::LocalizedTextView;
@@ -156,7 +156,7 @@ pub enum Screen {
         /// The ticket.
         ticket: TicketView,
         /// State of the entry.
-        entry: PickupEntryView,
+        entry: PickupCodeEntryView,
     },
     /// The visitor asked to delete the visit: files, history and journal.
     Forgetting {

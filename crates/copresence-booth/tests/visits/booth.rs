@@ -66,7 +66,7 @@ async fn what_visitors_agree_to_stands_before_the_code() {
     kiosk.start_visit_or_show_consent();
     kiosk.accept_consent_and_start_visit(DE);
     until(&kiosk, is_invite).await;
-    kiosk.stop_visits().await;
+    kiosk.stop_visits_for_shutdown().await;
 }
 
 #[tokio::test]
@@ -84,7 +84,7 @@ async fn a_consent_in_any_language_has_everybody_asked() {
     kiosk.leave_shown_visit();
     kiosk.start_visit_or_show_consent();
     until(&kiosk, is_invite).await;
-    kiosk.stop_visits().await;
+    kiosk.stop_visits_for_shutdown().await;
 }
 
 #[tokio::test]
@@ -106,7 +106,7 @@ async fn nobody_agrees_to_words_that_they_were_not_told() {
     assert!(matches!(kiosk.current_snapshot().screen, Screen::Consent { .. }), "the page was behind");
     kiosk.accept_consent_and_start_visit("We keep your avatar for a year.");
     until(&kiosk, is_invite).await;
-    kiosk.stop_visits().await;
+    kiosk.stop_visits_for_shutdown().await;
 }
 
 #[tokio::test]
@@ -123,7 +123,7 @@ async fn a_closed_booth_begins_nothing() {
     assert_eq!((snapshot.screen, snapshot.booth.closed), (Screen::Attract, closed));
     kiosk.apply_visitor_screen_settings(VisitorScreenSettingsView::default(), LocalizedTextView::default());
     revealed(&kiosk).await;
-    kiosk.stop_visits().await;
+    kiosk.stop_visits_for_shutdown().await;
 }
 
 #[tokio::test]
@@ -139,7 +139,7 @@ async fn a_visitor_is_forgotten_on_disk_too() {
     assert_eq!(kept(&fixture).await, (0, 0));
     kiosk.return_to_start();
     assert_eq!(kiosk.current_snapshot().screen, Screen::Attract);
-    kiosk.stop_visits().await;
+    kiosk.stop_visits_for_shutdown().await;
 }
 
 #[tokio::test]
@@ -157,7 +157,7 @@ async fn a_visit_that_goes_on_can_be_forgotten() {
     until(&kiosk, done).await;
     assert_eq!(kept(&fixture).await, (0, 0));
     assert!(kiosk.running_visits().is_empty());
-    kiosk.stop_visits().await;
+    kiosk.stop_visits_for_shutdown().await;
 }
 
 /// Nothing of any visit: no folder among the avatars, none of an incomplete one, no line in the history.
@@ -193,7 +193,7 @@ async fn a_visit_whose_files_are_on_their_way_can_be_forgotten() {
     // Nor does a later start find anything to go on with.
     kiosk.return_to_start();
     kiosk.spawn_recovery_of_earlier_visits();
-    kiosk.stop_visits().await;
+    kiosk.stop_visits_for_shutdown().await;
     assert_nothing_is_kept(&fixture).await;
     assert_eq!(fixture.backend.count_requests("/files/two"), 1, "a one-time URL of somebody who is forgotten");
 }
@@ -217,7 +217,7 @@ async fn an_avatar_that_comes_at_the_moment_of_being_forgotten_is_not_fetched() 
     until(&kiosk, done).await;
     kiosk.return_to_start();
     kiosk.spawn_recovery_of_earlier_visits();
-    kiosk.stop_visits().await;
+    kiosk.stop_visits_for_shutdown().await;
     assert_nothing_is_kept(&fixture).await;
     assert_eq!(fixture.backend.count_requests("/files/one"), 0);
 }
@@ -239,7 +239,7 @@ async fn what_cannot_be_removed_is_said() {
     assert!(problem.operator.contains("holiday.jpg"), "{}", problem.operator);
     assert_eq!(kiosk.last_problem_and_time().map(|(_, last)| last), Some(problem));
     assert!(folder.join("holiday.jpg").exists() && !folder.join("avatar.glb").exists());
-    kiosk.stop_visits().await;
+    kiosk.stop_visits_for_shutdown().await;
 }
 
 #[tokio::test]
@@ -250,7 +250,7 @@ async fn files_that_are_kept_until_the_visitor_leaves_go_then() {
     revealed(&kiosk).await;
     assert_eq!(kept(&fixture).await, (1, 1));
     kiosk.return_to_start();
-    kiosk.stop_visits().await;
+    kiosk.stop_visits_for_shutdown().await;
     assert_eq!(kept(&fixture).await, (0, 0));
 }
 
@@ -260,7 +260,7 @@ async fn whoever_stands_there_at_the_stop_leaves_with_it() {
     let kiosk = kiosk(&fixture);
     kiosk.apply_visitor_screen_settings(keeping(Some(0)), LocalizedTextView::default());
     revealed(&kiosk).await;
-    kiosk.stop_visits().await;
+    kiosk.stop_visits_for_shutdown().await;
     assert_eq!(kept(&fixture).await, (0, 0));
 }
 
@@ -269,7 +269,7 @@ async fn a_sweep_takes_what_is_too_old_and_nothing_else() {
     let fixture = ready().await;
     let first = kiosk(&fixture);
     revealed(&first).await;
-    first.stop_visits().await;
+    first.stop_visits_for_shutdown().await;
 
     let kiosk = kiosk(&fixture);
     for hours in [None, Some(1)] {
@@ -287,7 +287,7 @@ async fn a_sweep_takes_what_is_too_old_and_nothing_else() {
     tokio::time::timeout(Duration::from_secs(20), one_left).await.expect("the earlier run's visitor has left");
     assert!(matches!(kiosk.current_snapshot().screen, Screen::Reveal { .. }), "this one stands there");
     kiosk.apply_visitor_screen_settings(keeping(None), LocalizedTextView::default());
-    kiosk.stop_visits().await;
+    kiosk.stop_visits_for_shutdown().await;
     assert_eq!(kept(&fixture).await, (1, 1));
 }
 
@@ -307,7 +307,7 @@ async fn another_backend_is_for_the_next_visitor() {
     kiosk.start_visit_or_show_consent();
     until(&kiosk, is_invite).await;
     assert_eq!((first.backend.count_requests(GENERATE_PATH), second.backend.count_requests(GENERATE_PATH)), (1, 1));
-    kiosk.stop_visits().await;
+    kiosk.stop_visits_for_shutdown().await;
 }
 
 #[tokio::test]
@@ -320,7 +320,7 @@ async fn a_code_runs_out_on_the_screen_by_itself() {
     let Screen::Invite { expires_at: Some(at), .. } = expired.screen else { panic!("a moment") };
     let at: Timestamp = at.parse().expect("RFC 3339");
     assert!(Timestamp::now().duration_since(at) > SignedDuration::ZERO);
-    kiosk.stop_visits().await;
+    kiosk.stop_visits_for_shutdown().await;
 }
 
 #[tokio::test]
@@ -364,7 +364,7 @@ async fn a_command_for_another_screen_is_ignored() {
     kiosk.run_command_if_still_current(VisitorCommand::Again, &right);
     kiosk.run_command_if_still_current(VisitorCommand::Start, &ExpectedScreen { visit: None, revision: Some(attract) });
     assert_eq!(kiosk.current_snapshot().screen, Screen::Attract, "it was another attract screen");
-    kiosk.stop_visits().await;
+    kiosk.stop_visits_for_shutdown().await;
 }
 
 #[tokio::test]
@@ -383,7 +383,7 @@ async fn a_button_counts_as_long_as_its_screen_stays() {
     let target = ExpectedScreen { visit: queued.screen.visit_id().map(str::to_owned), revision: Some(queued.revision) };
     kiosk.run_command_if_still_current(VisitorCommand::Cancel, &target);
     assert_eq!(kiosk.current_snapshot().screen, Screen::Attract);
-    kiosk.stop_visits().await;
+    kiosk.stop_visits_for_shutdown().await;
 }
 
 #[tokio::test]
@@ -405,7 +405,7 @@ async fn keeping_until_the_visitor_leaves_covers_those_who_left_before() {
     };
     tokio::time::timeout(Duration::from_secs(20), gone).await.expect("in the same run");
     assert_eq!(kiosk.current_snapshot().screen.visit_id(), Some(here.as_str()));
-    kiosk.stop_visits().await;
+    kiosk.stop_visits_for_shutdown().await;
     assert_eq!(kept(&fixture).await, (0, 0));
 }
 
@@ -432,7 +432,7 @@ async fn a_visit_that_is_locked_is_forgotten_once_it_is_free_and_not_recovered_b
     let before = fixture.backend.count_requests(REDEEM_PATH);
     drop(lock);
     kiosk.spawn_recovery_of_earlier_visits();
-    kiosk.stop_visits().await;
+    kiosk.stop_visits_for_shutdown().await;
     assert_eq!(fixture.backend.count_requests(REDEEM_PATH), before, "the token of a person who left is not used");
     assert_eq!(kept(&fixture).await, (0, 0));
     assert_eq!(kiosk.last_problem_and_time(), None);
@@ -483,5 +483,5 @@ async fn recovery_behind_the_visitors_is_bounded_and_leaves_no_trace_at_the_boot
     assert_eq!(kiosk.last_problem_and_time(), None);
     let rules = |_: &copresence_client::Exchange, _: &copresence_client::BackendWithRoutes| Vec::new();
     assert!(kiosk.inspector().build_inspector_view_of_visit_or_newest(None, &rules).visits.is_empty());
-    kiosk.stop_visits().await;
+    kiosk.stop_visits_for_shutdown().await;
 }

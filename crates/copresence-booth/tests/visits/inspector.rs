@@ -134,7 +134,7 @@ async fn concurrent_visits_have_their_own_exchanges_without_secrets() {
     };
     let view = wait_for_view(&fixture, |view| is_over(&first, view)).await;
     assert_eq!(view.visits.iter().map(|v| v.visit.as_str()).collect::<Vec<_>>(), [&second, &first]);
-    fixture.kiosk.stop_visits().await;
+    fixture.kiosk.stop_visits_for_shutdown().await;
 
     let (of_first, of_second) = (fixture.exchanges(&first), fixture.exchanges(&second));
     for (exchanges, token) in [(&of_first, &one), (&of_second, &two)] {

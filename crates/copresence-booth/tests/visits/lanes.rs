@@ -190,7 +190,7 @@ async fn eight_visitors_get_their_own_avatars_in_any_order() {
         assert_eq!(kiosk.shown_visit_file_path(&visit, "avatar.glb"), None);
     }
     assert_eq!(kiosk.current_snapshot().tickets, []);
-    kiosk.stop_visits().await;
+    kiosk.stop_visits_for_shutdown().await;
     let closed = fixture.data_store.journal.load_tickets().await.expect("reads");
     assert!(closed.iter().all(|ticket| ticket.code_hash.is_none()
         && ticket.closure.as_ref().is_some_and(|closure| closure.how == "picked_up")));
@@ -231,7 +231,7 @@ async fn a_wrong_code_opens_nothing_and_after_three_there_is_a_wait() {
     until(&kiosk, |screen| matches!(screen, Screen::PickUp { entry, .. } if entry.blocked_until.is_none())).await;
     let Screen::Reveal { visit, .. } = enter(&kiosk, &mine.code).await else { panic!("after the wait it opens") };
     assert_eq!(visit, mine.view.visit);
-    kiosk.stop_visits().await;
+    kiosk.stop_visits_for_shutdown().await;
 }
 
 #[tokio::test]
@@ -244,7 +244,7 @@ async fn without_lanes_nothing_is_offered_and_nothing_handed_over() {
     run(&kiosk, VisitorCommand::HandOver);
     states.set(1, AvatarState::Ready);
     until(&kiosk, |screen| matches!(screen, Screen::Reveal { .. })).await;
-    kiosk.stop_visits().await;
+    kiosk.stop_visits_for_shutdown().await;
     assert_eq!(fixture.data_store.journal.load_tickets().await.expect("reads"), []);
 }
 
@@ -264,7 +264,7 @@ async fn the_visit_is_handed_over_by_itself_if_the_operator_wants_it() {
     hand_over(&kiosk).await;
     let taken = NextVisitorOffer { has_free_lane: false, automatic_seconds: None };
     assert_eq!(offer(&start_making(&kiosk).await), Some(taken));
-    kiosk.stop_visits().await;
+    kiosk.stop_visits_for_shutdown().await;
     assert_eq!(fixture.data_store.journal.load_tickets().await.expect("reads").len(), 1);
 }
 
@@ -311,7 +311,7 @@ async fn a_visitor_who_scanned_the_code_makes_room_before_recording() {
     kiosk.close_due_tickets();
     let left: Vec<_> = kiosk.current_snapshot().tickets.into_iter().map(|one| one.visit).collect();
     assert_eq!(left, [scanned.view.visit]);
-    kiosk.stop_visits().await;
+    kiosk.stop_visits_for_shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -337,7 +337,7 @@ async fn an_expired_ticket_is_closed_and_its_visit_kept_or_deleted() {
         assert_eq!((shown.state, shown.name), (TicketState::Closed, ticket.view.name));
         let after = enter(&kiosk, &ticket.code).await;
         assert!(matches!(after, Screen::PickUp { .. }), "its code opens nothing any more: {after:?}");
-        kiosk.stop_visits().await;
+        kiosk.stop_visits_for_shutdown().await;
         assert_eq!(file_names(&fixture.out_dir()).len(), kept);
         let journal = &fixture.data_store.journal;
         let how: Vec<_> = journal.load_tickets().await.expect("reads");
@@ -369,7 +369,7 @@ async fn a_failed_avatar_is_recorded_again_and_gets_another_ticket() {
     run(&kiosk, VisitorCommand::ChooseTicket { visit: &second.view.visit });
     assert!(matches!(enter(&kiosk, &second.code).await, Screen::Reveal { .. }));
     assert_eq!(fixture.backend.count_requests(GENERATE_PATH), 1);
-    kiosk.stop_visits().await;
+    kiosk.stop_visits_for_shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -404,7 +404,7 @@ async fn the_operator_opens_orders_and_forgets_tickets() {
     assert_eq!(expires, [None, None], "those are still being made");
     let tokens = fixture.data_store.journal.count_tokens().await.expect("reads");
     assert_eq!((tokens.active, tokens.spent, tokens.abandoned), (2, 1, 1));
-    kiosk.stop_visits().await;
+    kiosk.stop_visits_for_shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -419,6 +419,6 @@ async fn a_ticket_outlives_the_retention_of_its_visit_and_wiping() {
     run(&kiosk, VisitorCommand::ChooseTicket { visit: &ticket.view.visit });
     assert!(matches!(enter(&kiosk, &ticket.code).await, Screen::Reveal { .. }));
     kiosk.return_to_start();
-    kiosk.stop_visits().await;
+    kiosk.stop_visits_for_shutdown().await;
     assert_eq!(file_names(&fixture.out_dir()), Vec::<String>::new(), "deleted once its visitor left");
 }

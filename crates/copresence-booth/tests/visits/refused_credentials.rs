@@ -129,7 +129,7 @@ async fn a_wrong_password_at_a_booth_closes_it_after_one_login() {
     }
     assert_eq!(booth.kiosk.current_snapshot().screen, Screen::Attract, "no visit begins");
     assert_eq!((booth.logins(), booth.is_closed()), (1, true));
-    booth.kiosk.stop_visits().await;
+    booth.kiosk.stop_visits_for_shutdown().await;
 }
 
 #[tokio::test]
@@ -149,7 +149,7 @@ async fn other_credentials_open_the_booth_wherever_they_were_set() {
     booth.kiosk.start_visit_or_show_consent();
     until(&booth.kiosk, is_invite).await;
     assert_eq!((booth.logins(), booth.fixture.backend.count_requests(GENERATE_PATH)), (3, 1));
-    booth.kiosk.stop_visits().await;
+    booth.kiosk.stop_visits_for_shutdown().await;
 }
 
 #[tokio::test]
@@ -165,5 +165,5 @@ async fn the_operator_may_try_the_same_credentials_again() {
     booth.kiosk.start_visit_or_show_consent();
     until(&booth.kiosk, is_invite).await;
     assert_eq!(booth.logins(), 2);
-    booth.kiosk.stop_visits().await;
+    booth.kiosk.stop_visits_for_shutdown().await;
 }

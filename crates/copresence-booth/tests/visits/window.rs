@@ -103,7 +103,7 @@ async fn a_visit_walks_over_the_screen_and_only_its_own_files_are_shown() {
         None,
         "the next visitor never sees the last one's face"
     );
-    kiosk.stop_visits().await;
+    kiosk.stop_visits_for_shutdown().await;
     assert_eq!(exits(&fixture).await, [Some(0)]);
 }
 
@@ -124,7 +124,7 @@ async fn leaving_before_anybody_scanned_ends_the_visit() {
     assert!(kiosk.shown_qr_link().is_some_and(|link| link.ends_with("export-token-2")));
     kiosk.leave_shown_visit();
     assert_eq!(kiosk.current_snapshot().screen, Screen::Attract);
-    kiosk.stop_visits().await;
+    kiosk.stop_visits_for_shutdown().await;
     assert_eq!(exits(&fixture).await, [Some(130), Some(130)]);
 }
 
@@ -145,7 +145,7 @@ async fn a_code_after_many_unused_ones_waits() {
     }
     assert!(matches!(kiosk.current_snapshot().screen, Screen::Preparing { .. }));
     kiosk.leave_shown_visit();
-    kiosk.stop_visits().await;
+    kiosk.stop_visits_for_shutdown().await;
     assert_eq!(fixture.backend.count_requests(GENERATE_PATH), 5, "the sixth code was not requested");
 }
 
@@ -164,7 +164,7 @@ async fn the_token_of_a_visitor_who_leaves_before_the_code_is_kept() {
     kiosk.leave_shown_visit();
     assert_eq!(kiosk.current_snapshot().screen, Screen::Attract, "nobody waits at the screen");
     open.send(()).expect("it waits");
-    kiosk.stop_visits().await;
+    kiosk.stop_visits_for_shutdown().await;
     assert_eq!(exits(&fixture).await, [Some(130)]);
     let visits = fixture.data_store.journal.load_all_visits().await.expect("reads");
     let unfinished = fixture.data_store.journal.load_unfinished_visit(&visits[0].start.id).await.expect("reads");
@@ -191,7 +191,7 @@ async fn leaving_before_the_code_counts_as_an_unused_code() {
         open.send(()).expect("it waits");
     }
     kiosk.leave_shown_visit();
-    kiosk.stop_visits().await;
+    kiosk.stop_visits_for_shutdown().await;
     assert_eq!(fixture.backend.count_requests(GENERATE_PATH), 5, "the sixth code was not requested");
 }
 
@@ -209,7 +209,7 @@ async fn leaving_without_an_issued_token_is_no_unused_code() {
         fixture.backend.wait_for_requests(GENERATE_PATH, requested).await;
         kiosk.leave_shown_visit();
     }
-    kiosk.stop_visits().await;
+    kiosk.stop_visits_for_shutdown().await;
     assert_eq!(fixture.backend.count_requests(GENERATE_PATH), 7, "no code waited");
 }
 
@@ -237,7 +237,7 @@ async fn an_avatar_on_its_way_is_saved_behind_the_next_visitors_back() {
     ready.store(true, Ordering::SeqCst);
     until_ended(&fixture, 1).await;
     assert!(is_invite(&kiosk.current_snapshot().screen), "the second visitor sees nothing of it");
-    kiosk.stop_visits().await;
+    kiosk.stop_visits_for_shutdown().await;
     assert_eq!(exits(&fixture).await, [Some(130), Some(0)]);
     assert_eq!(file_names(&fixture.out_dir()).len(), 1);
 }
@@ -284,18 +284,18 @@ async fn a_second_press_on_new_code_makes_no_second_token() {
     open.send(()).expect("it waits");
     until(&kiosk, is_invite).await;
     assert_eq!(fixture.backend.count_requests(GENERATE_PATH), 1);
-    kiosk.stop_visits().await;
+    kiosk.stop_visits_for_shutdown().await;
 }
 
 #[tokio::test]
 async fn nothing_begins_after_the_stop() {
     let fixture = Fixture::new(|_, _| Response::default()).await;
     let kiosk = kiosk(&fixture);
-    kiosk.stop_visits().await;
+    kiosk.stop_visits_for_shutdown().await;
     kiosk.start_visit_or_show_consent();
     kiosk.restart_visit_with_new_token();
     assert_eq!(kiosk.current_snapshot().screen, Screen::Attract);
-    kiosk.stop_visits().await;
+    kiosk.stop_visits_for_shutdown().await;
     assert!(fixture.backend.requests().is_empty() && exits(&fixture).await.is_empty());
 }
 
@@ -319,7 +319,7 @@ async fn many_visits_log_in_once() {
         kiosk.return_to_start();
     }
     assert_eq!((fixture.backend.count_requests("/login"), fixture.backend.count_requests(GENERATE_PATH)), (1, 3));
-    kiosk.stop_visits().await;
+    kiosk.stop_visits_for_shutdown().await;
 }
 
 #[tokio::test]
@@ -336,7 +336,7 @@ async fn what_a_crash_left_is_finished_unseen() {
     until_ended(&fixture, 1).await;
     assert_eq!(exits(&fixture).await, [Some(0)]);
     assert_eq!(kiosk.current_snapshot().screen, Screen::Attract);
-    kiosk.stop_visits().await;
+    kiosk.stop_visits_for_shutdown().await;
     assert_eq!(file_names(&fixture.out_dir()).len(), 1);
 }
 
@@ -356,7 +356,7 @@ async fn a_kept_token_is_redeemed_at_another_spelling_of_the_same_url() {
     kiosk.spawn_recovery_of_earlier_visits();
     tokio::time::timeout(Duration::from_secs(20), until_ended(&fixture, 1)).await.expect("it is redeemed");
     assert_eq!(exits(&fixture).await, [Some(0)]);
-    kiosk.stop_visits().await;
+    kiosk.stop_visits_for_shutdown().await;
 }
 
 #[tokio::test]
@@ -385,7 +385,7 @@ async fn what_a_failing_backend_left_is_finished_behind_the_next_visitor() {
         }
     };
     tokio::time::timeout(Duration::from_secs(20), both).await.expect("the first visitor's avatar too");
-    kiosk.stop_visits().await;
+    kiosk.stop_visits_for_shutdown().await;
     assert_eq!(file_names(&fixture.out_dir()).len(), 2);
 }
 
@@ -416,7 +416,7 @@ async fn an_interrupted_download_is_finished_without_a_new_visitor_when_the_file
         }
     };
     tokio::time::timeout(Duration::from_mins(1), saved).await.expect("saved without a further visitor");
-    kiosk.stop_visits().await;
+    kiosk.stop_visits_for_shutdown().await;
     assert_eq!(file_names(&fixture.out_dir()).len(), 1);
     assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 1);
 }
@@ -456,7 +456,7 @@ async fn an_avatar_whose_folder_was_unusable_is_saved_without_a_new_visitor() {
         }
     };
     tokio::time::timeout(Duration::from_mins(1), saved).await.expect("saved without a further visitor");
-    kiosk.stop_visits().await;
+    kiosk.stop_visits_for_shutdown().await;
     assert_eq!(file_names(&fixture.out_dir()).len(), 1);
     assert_eq!((fixture.backend.count_requests(REDEEM_PATH), fixture.backend.count_requests("/files/one")), (1, 1));
 }
@@ -474,7 +474,7 @@ async fn a_stop_does_not_wait_for_what_is_finished_unseen() {
     let kiosk = kiosk(&fixture);
     kiosk.spawn_recovery_of_earlier_visits();
     fixture.backend.wait_for_requests("/files/one", 1).await;
-    kiosk.stop_visits().await;
+    kiosk.stop_visits_for_shutdown().await;
     assert_eq!(
         fixture.data_store.journal.load_recoverable_visits().await.expect("reads").len(),
         1,
@@ -530,7 +530,7 @@ async fn no_screen_shows_a_credential_that_the_backend_repeats() {
         })
         .await;
     }
-    kiosk.stop_visits().await;
+    kiosk.stop_visits_for_shutdown().await;
     for line in fixture.events() {
         assert!(!format!("{line:?}").contains(API_KEY), "{line:?}");
     }

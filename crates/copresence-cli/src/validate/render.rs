@@ -12,7 +12,9 @@ use copresence_validate::check::{Check, CheckResult};
 use copresence_validate::report::change::VerdictChange;
 use copresence_validate::requirement::strictest_level_of_check;
 use copresence_validate::run_plan::count_with_noun;
-use copresence_validate::{CheckTarget, FailurePolicy, Report, RunEvent, RunPlanWithCosts, Verdict, VerdictEffect};
+use copresence_validate::{
+    CheckTarget, FailurePolicy, Report, RunEvent, RunPlanWithCosts, Verdict, VerdictEffectOnRun,
+};
 
 /// Width of the verdict column: its longest word.
 const WORD: usize = "inconclusive".len();
@@ -98,10 +100,10 @@ impl ValidateRenderer {
         }
         let effect = self.policy.effect_of_verdict(check.id, level, verdict);
         let colour = match (effect, verdict) {
-            (VerdictEffect::Failure | VerdictEffect::Stale, _) => "1;31",
-            (VerdictEffect::Warning, _) => "33",
-            (VerdictEffect::Neutral, Verdict::Pass) => "32",
-            (VerdictEffect::Neutral | VerdictEffect::KnownFailure, _) => "36",
+            (VerdictEffectOnRun::Failure | VerdictEffectOnRun::Stale, _) => "1;31",
+            (VerdictEffectOnRun::Warning, _) => "33",
+            (VerdictEffectOnRun::Neutral, Verdict::Pass) => "32",
+            (VerdictEffectOnRun::Neutral | VerdictEffectOnRun::KnownFailure, _) => "36",
         };
         if verdict == Verdict::Skipped {
             let mark = self.wrap_in_ansi_color(&format!("{:<WORD$}", verdict.as_str()), "2");
@@ -127,7 +129,7 @@ impl ValidateRenderer {
                     &self.wrap_in_ansi_color(&format!("        check     {}", check.id), "2"),
                 );
             }
-            _ if effect == VerdictEffect::Stale => {
+            _ if effect == VerdictEffectOnRun::Stale => {
                 self.print_human_line_stderr_if_json("        to do     remove it from the list of known failures");
                 self.print_human_line_stderr_if_json(
                     &self.wrap_in_ansi_color(&format!("        check     {}", check.id), "2"),
@@ -152,8 +154,8 @@ impl ValidateRenderer {
                 "event": "ended", "exit": report.exit, "code": report.error_code, "message": report.summary(),
                 "remedy": remedy, "score": report.score,
                 "coverage": report.coverage, "budget": report.budget,
-                "fail_on": report.fail_on, "known_failures": ids(VerdictEffect::KnownFailure),
-                "stale": ids(VerdictEffect::Stale),
+                "fail_on": report.fail_on, "known_failures": ids(VerdictEffectOnRun::KnownFailure),
+                "stale": ids(VerdictEffectOnRun::Stale),
             }));
         }
         let skipped = std::mem::take(&mut *self.skipped_lines.lock().unwrap_or_else(PoisonError::into_inner));

@@ -255,7 +255,7 @@ impl FileDownload<'_> {
                     self.skips_range |=
                         skipped_range && self.mismatched_size.is_some() && !is_caused_by_response(failure);
                     if is_caused_by_response(failure) {
-                        self.urls.reset_refusal_count(choice);
+                        self.urls.reset_url_refusal_count(choice);
                     }
                 }
                 AttemptError::Unusable { skips_range, may_be_message, .. } => {
@@ -264,7 +264,7 @@ impl FileDownload<'_> {
                     if *may_be_message {
                         refusal_pause = pause_length_after_refusal(self.file.pause, coordinator.transfer_patience());
                     }
-                    self.urls.reset_refusal_count(choice);
+                    self.urls.reset_url_refusal_count(choice);
                 }
             }
             // The whole file is requested where the range was, once.

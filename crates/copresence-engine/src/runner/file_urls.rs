@@ -86,8 +86,8 @@ impl<'a> FileUrls<'a> {
         *count >= if states_code { REFUSALS_WITH_CODE_AS_PROOF } else { REFUSALS_WITHOUT_CODE_AS_PROOF }
     }
 
-    /// Starts the count of refusals again, after another response of the URL.
-    pub(super) fn reset_refusal_count(&mut self, choice: FileUrlKind) {
+    /// Counts the refusals of this URL from zero again, after another response of it.
+    pub(super) fn reset_url_refusal_count(&mut self, choice: FileUrlKind) {
         self.refusals[choice as usize] = 0;
     }
 
@@ -101,7 +101,7 @@ impl<'a> FileUrls<'a> {
             FileUrlKind::OneTime => Some(why),
             FileUrlKind::RedirectTarget => {
                 self.redirect_target = None;
-                self.reset_refusal_count(choice);
+                self.reset_url_refusal_count(choice);
                 self.one_time_refusal.take().map(|refusal| format!("{refusal}; {why}"))
             }
         }
@@ -154,7 +154,7 @@ mod tests {
             "each URL has its own count"
         );
         assert!(urls.count_refusal_and_check_if_url_is_lost(FileUrlKind::OneTime, true));
-        urls.reset_refusal_count(FileUrlKind::OneTime);
+        urls.reset_url_refusal_count(FileUrlKind::OneTime);
         let proofs = [(); 3].map(|()| urls.count_refusal_and_check_if_url_is_lost(FileUrlKind::OneTime, false));
         assert_eq!(proofs, [false, false, true]);
     }

@@ -88,7 +88,7 @@ impl FileDownload<'_> {
             .await?;
         let overlap = if download.offset == 0 { RangeOverlap::default() } else { overlap };
         // Also if the connection breaks before the end: refusals count in a row.
-        self.urls.reset_refusal_count(choice);
+        self.urls.reset_url_refusal_count(choice);
         if let Some(target) = download.redirected_to.take() {
             self.remember_redirect_target(target).await;
         }

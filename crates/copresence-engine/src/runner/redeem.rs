@@ -155,7 +155,7 @@ pub(crate) async fn redeem_if_space_and_journal(
         }
         Err(CallError::NeverSent(cause)) => RedeemResponseToJournal::NeverSent { why: cause.to_string() },
         Err(error) => {
-            let (status, received) = extract_received_response(&error);
+            let (status, received) = extract_broken_response_from_error(&error);
             let is_delivered = matches!(result, RedeemResult::Delivered(_));
             let received = if is_delivered || is_success_status(status) { received } else { Bytes::new() };
             let mut received = mask_body_keeping_urls(&context.api, None, &received, &result);
@@ -199,7 +199,7 @@ pub fn interpret_redeem_call(call: &Result<ApiResponse, CallError>, number: u32,
     let result = match call {
         Ok(response) => parse_redeem_response(response, no, Some(api.redeem_url())),
         Err(error) => {
-            let (status, received) = extract_received_response(error);
+            let (status, received) = extract_broken_response_from_error(error);
             let failure = failure::to_visit_step_failure(error);
             match parse_delivery_with_complete_list(&received, Some(api.redeem_url())) {
                 Some(delivery) => RedeemResult::Delivered(delivery),
@@ -215,7 +215,7 @@ pub fn interpret_redeem_call(call: &Result<ApiResponse, CallError>, number: u32,
 
 /// The status and the received bytes of a response that is not whole or cannot be decoded; 0 and none for every other
 /// error.
-fn extract_received_response(error: &CallError) -> (u16, Bytes) {
+fn extract_broken_response_from_error(error: &CallError) -> (u16, Bytes) {
     match error {
         CallError::ResponseLost(evidence) => (evidence.status.unwrap_or_default(), evidence.body.clone()),
         CallError::InvalidResponse(broken) => (broken.status, broken.body.clone()),

@@ -102,7 +102,7 @@ pub(crate) async fn download_and_publish_delivery(
 
 /// Checks that the output folder exists if bytes were received before. Its disk may not be mounted: a request now could
 /// spend a URL whose bytes are there.
-fn check_folder_of_received_bytes(job: &SaveJob) -> Result<(), StoreError> {
+fn ensure_received_bytes_folder_exists(job: &SaveJob) -> Result<(), StoreError> {
     let out_dir = &job.start.out_dir;
     let has_received_bytes = |file: &FileRecord| match &file.state {
         FileState::Planned => false,
@@ -124,7 +124,7 @@ async fn try_download_and_publish_delivery(
     delivery: DeliveredExports,
 ) -> Result<SaveResult, StoreError> {
     let start = &job.start;
-    check_folder_of_received_bytes(job)?;
+    ensure_received_bytes_folder_exists(job)?;
     if let Err(error) = block_in_place(|| context.data.record_output_disk(&start.out_dir)) {
         tracing::warn!(%error, "a later deletion cannot tell whether the disk of the avatar's folder is mounted");
     }

@@ -120,7 +120,7 @@ pub struct ReportRunDetails {
 
 impl ReportStage {
     /// Whether the rate changes within the stage.
-    pub fn is_ramp(&self) -> bool {
+    pub fn has_changing_arrival_rate(&self) -> bool {
         (self.from_per_second - self.to_per_second).abs() > f64::EPSILON
     }
 }

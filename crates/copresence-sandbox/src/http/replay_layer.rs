@@ -85,7 +85,8 @@ fn has_valid_credentials(sandbox: &Sandbox, endpoint: Endpoint, headers: &Header
         Endpoint::Login | Endpoint::Redeem => check_api_key(sandbox, headers).is_ok(),
         Endpoint::Generate => {
             check_api_key(sandbox, headers).is_ok()
-                && header_text(headers, SESSION_TOKEN_NAME).is_some_and(|session| sandbox.is_valid_session(session))
+                && header_text(headers, SESSION_TOKEN_NAME)
+                    .is_some_and(|session| sandbox.is_known_session_token(session))
         }
     }
 }

@@ -84,7 +84,7 @@ async fn generate_export_token(
 ) -> Result<NoStoreJson<GenerateBody>, ErrorResponse> {
     check_api_key(&sandbox, &headers)?;
     let session = header_text(&headers, SESSION_TOKEN_NAME).ok_or_else(ErrorResponse::invalid_session_error)?;
-    if !sandbox.is_valid_session(session) {
+    if !sandbox.is_known_session_token(session) {
         return Err(ErrorResponse::invalid_session_error());
     }
     Ok(NoStoreJson(GenerateBody { token: generate_token(&sandbox)? }))

@@ -18,7 +18,9 @@ pub(super) fn select_world(main: &Sandbox, request: &mut Request) -> Result<Sand
     };
     let respond = |response: Response| Err(Box::new(response));
     let (id, path_in_world) = rest.split_once('/').map_or((rest, None), |(id, path)| (id, Some(path)));
-    let Some(world) = main.use_world_by_id(id) else { return respond(build_unknown_world_error().into_response()) };
+    let Some(world) = main.find_and_renew_world_by_id(id) else {
+        return respond(build_unknown_world_error().into_response());
+    };
     let Some(path_in_world) = path_in_world else {
         // A relative link on a page needs the slash. Only the id of a world is part of the address: anything else may
         // lead to another host.
@@ -34,7 +36,7 @@ pub(super) fn select_world(main: &Sandbox, request: &mut Request) -> Result<Sand
 
 /// The world with the API key of a request.
 fn find_world_by_api_key(main: &Sandbox, headers: &HeaderMap) -> Option<Sandbox> {
-    main.use_world_by_api_key(headers.get(API_KEY_NAME)?.to_str().ok()?)
+    main.find_and_renew_world_by_api_key(headers.get(API_KEY_NAME)?.to_str().ok()?)
 }
 
 /// 404: no world has this id, or it has ended.

@@ -29,7 +29,7 @@ impl Sandbox {
     }
 
     /// Whether a session token was issued here; compares in constant time.
-    pub(crate) fn is_valid_session(&self, session: &str) -> bool {
+    pub(crate) fn is_known_session_token(&self, session: &str) -> bool {
         self.lock_protected_state().sessions.iter().fold(false, |known, valid| known | constant_time_eq(session, valid))
     }
 

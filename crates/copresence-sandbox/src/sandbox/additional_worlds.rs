@@ -124,15 +124,15 @@ impl Sandbox {
         self.world.id.as_deref()
     }
 
-    /// The world with this id; `None` if there is none, or it has ended.
-    pub(crate) fn use_world_by_id(&self, id: &str) -> Option<Self> {
-        let world = self.shared.worlds.use_world_by_id(id)?;
+    /// The world with this id, whose life is prolonged by this use; `None` if there is none, or it has ended.
+    pub(crate) fn find_and_renew_world_by_id(&self, id: &str) -> Option<Self> {
+        let world = self.shared.worlds.find_and_renew_world_by_id(id)?;
         Some(Self { world, shared: self.shared.clone() })
     }
 
-    /// The world with this API key; `None` for the key of the main world, and for an unknown key.
-    pub(crate) fn use_world_by_api_key(&self, api_key: &str) -> Option<Self> {
-        let world = self.shared.worlds.use_world_by_api_key(api_key)?;
+    /// The world with this API key, whose life is prolonged by this use; `None` for the key of the main world, and for an unknown key.
+    pub(crate) fn find_and_renew_world_by_api_key(&self, api_key: &str) -> Option<Self> {
+        let world = self.shared.worlds.find_and_renew_world_by_api_key(api_key)?;
         Some(Self { world, shared: self.shared.clone() })
     }
 }

@@ -208,7 +208,7 @@ impl PhoneView {
             completion_progress: progress
                 .as_ref()
                 .and_then(|p| p.completion)
-                .map(copresence_protocol::Percent::percentage),
+                .map(copresence_protocol::Percent::percent_as_u8),
             ticket: None,
         }
     }

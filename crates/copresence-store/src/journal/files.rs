@@ -2,7 +2,7 @@
 
 use super::database::{JournalTransaction, TransactionError};
 use super::file_record::{FileProgress, PlannedFile};
-use super::visit_row::{VisitRowState, refuse_step_unless};
+use super::visit_row::{VisitStateForStepGuards, refuse_step_unless};
 use super::{Journal, column};
 use crate::boot_id::current_boot_id;
 use crate::crash_point::{CommitCrashPoints, CrashPoint};
@@ -23,7 +23,7 @@ impl Journal {
     pub async fn record_planned_files(&self, id: &VisitId, files: &[PlannedFile]) -> Result<(), StoreError> {
         let (id, files) = (*id, files.to_vec());
         self.queue_write_transaction(CommitCrashPoints(CrashPoint::PlanWriting, CrashPoint::PlanWritten), move |tx| {
-            let visit = VisitRowState::load_row_state(tx, &id)?;
+            let visit = VisitStateForStepGuards::load_row_state(tx, &id)?;
             visit.refuse_step_if_visit_ended()?;
             refuse_step_unless(visit.has_delivery, id, "no answer with URLs was read")?;
             let planned = load_planned_files(tx, &id)?;
@@ -215,7 +215,7 @@ impl Journal {
         act: impl FnOnce(&JournalTransaction<'_>, &str, i64) -> rusqlite::Result<usize> + Send + 'static,
     ) -> Result<(), StoreError> {
         self.queue_write_transaction(step, move |tx| -> Result<(), TransactionError> {
-            VisitRowState::load_row_state(tx, &id)?.refuse_step_if_visit_ended()?;
+            VisitStateForStepGuards::load_row_state(tx, &id)?.refuse_step_if_visit_ended()?;
             let (visit, index) = (id.to_string(), column::size_to_integer(index as u64));
             let open: bool = tx.query_row(
                 "SELECT EXISTS (SELECT 1 FROM files WHERE visit = ?1 AND idx = ?2 AND state <> 'whole')",

@@ -135,7 +135,7 @@ impl Journal {
     #[cfg(feature = "simulation")]
     pub(crate) fn open_journal_for_simulation(
         path: &Path,
-        database: &simulation::SimulatedJournalDatabase,
+        database: &simulation::InMemoryJournalDatabase,
         end: simulation::SimulatedProcessEndSignal,
     ) -> Self {
         let thread = JournalThreadHandle::run_requests_on_queueing_thread(path, database.clone(), end);

@@ -123,7 +123,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`StoreError::UnknownVisit`]; failures of the disk or the database.
-    pub async fn load_phase_times(&self, id: &VisitId) -> Result<PhaseTimestamps, StoreError> {
+    pub async fn load_phase_timestamps(&self, id: &VisitId) -> Result<PhaseTimestamps, StoreError> {
         let id = *id;
         self.queue_read_transaction(move |tx| {
             Ok(load_visit_record(tx, &id)?.ok_or(StoreError::UnknownVisit { visit: id })?.times)

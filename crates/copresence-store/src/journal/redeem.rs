@@ -2,7 +2,7 @@
 
 use super::database::{JournalTransaction, TransactionError};
 use super::redeem_record::{AnswerKind, AnswerWithoutUrls, RedeemNumber};
-use super::visit_row::{VisitRowState, refuse_step_unless};
+use super::visit_row::{VisitStateForStepGuards, refuse_step_unless};
 use super::{Journal, column};
 use crate::crash_point::{CommitCrashPoints, CrashPoint};
 use crate::error::StoreError;
@@ -36,7 +36,7 @@ impl Journal {
         self.queue_write_transaction(
             CommitCrashPoints(CrashPoint::IntentWriting, CrashPoint::IntentWritten),
             move |tx| {
-                let visit = VisitRowState::load_row_state(tx, &id)?;
+                let visit = VisitStateForStepGuards::load_row_state(tx, &id)?;
                 visit.refuse_step_if_visit_ended()?;
                 refuse_step_unless(visit.has_token, id, "it has no token to redeem")?;
                 refuse_step_unless(!visit.has_delivery, id, "its token was spent on an answer with URLs")?;
@@ -236,7 +236,7 @@ impl Journal {
         self.queue_write_transaction(
             CommitCrashPoints(CrashPoint::ReadingWriting, CrashPoint::ReadingWritten),
             move |tx| {
-                VisitRowState::load_row_state(tx, &id)?;
+                VisitStateForStepGuards::load_row_state(tx, &id)?;
                 let read = tx.execute_statement(
                     "UPDATE redeems SET delivered = ?3, body = CASE WHEN ?4 THEN body END, answer_kind = ?5
                  WHERE visit = ?1 AND no = ?2 AND delivered IS NULL AND state IN ('answered', 'unanswered')
@@ -275,7 +275,7 @@ impl Journal {
         self.queue_write_transaction(
             CommitCrashPoints(CrashPoint::ReadingWriting, CrashPoint::ReadingWritten),
             move |tx| {
-                let visit = VisitRowState::load_row_state(tx, &id)?;
+                let visit = VisitStateForStepGuards::load_row_state(tx, &id)?;
                 visit.refuse_step_if_visit_ended()?;
                 if visit.has_delivery && is_truncated_response_used(tx, &id, no)? {
                     return Ok(());
@@ -491,7 +491,7 @@ fn require_redeem_in_flight(
     id: &VisitId,
     no: RedeemNumber,
 ) -> Result<(), TransactionError> {
-    let visit = VisitRowState::load_row_state(tx, id)?;
+    let visit = VisitStateForStepGuards::load_row_state(tx, id)?;
     refuse_step_unless(!visit.has_ended || visit.is_recoverable, *id, "it ended, and nothing of it is kept")?;
     refuse_step_unless(find_redeem_in_flight(tx, id)? == Some(no), *id, "that redeem is not open")
 }

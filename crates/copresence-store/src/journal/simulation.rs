@@ -16,9 +16,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 ///
 /// One database can serve many worlds one after another, which saves its schema and its parsed statements.
 #[derive(Clone)]
-pub struct SimulatedJournalDatabase(pub(super) Arc<Mutex<JournalDatabase>>);
+pub struct InMemoryJournalDatabase(pub(super) Arc<Mutex<JournalDatabase>>);
 
-impl SimulatedJournalDatabase {
+impl InMemoryJournalDatabase {
     /// Creates a database without visits.
     ///
     /// # Errors

@@ -31,7 +31,7 @@ impl TicketRecord {
     }
 }
 
-/// The English name of a ticket with these words, as in *Blue Comet*.
+/// The English name of a ticket with these words, as in *Blue Comet*, for operators and logs.
 pub fn format_ticket_name_in_english(colour: &str, symbol: &str) -> String {
     let capitalize = |word: &str| {
         let mut letters = word.chars();

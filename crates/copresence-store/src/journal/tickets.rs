@@ -22,7 +22,7 @@ impl Journal {
     pub async fn record_ticket(&self, ticket: &TicketRecord) -> Result<(), StoreError> {
         let ticket = ticket.clone();
         self.queue_write_transaction(TICKET_CRASH_POINTS, move |tx| {
-            super::visit_row::VisitRowState::load_row_state(tx, &ticket.visit)?;
+            super::visit_row::VisitStateForStepGuards::load_row_state(tx, &ticket.visit)?;
             tx.execute_statement(
                 "INSERT OR REPLACE INTO tickets (visit, colour, symbol, code_hash, place, handed_over_at, wrong_codes)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",

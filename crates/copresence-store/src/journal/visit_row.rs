@@ -6,9 +6,9 @@ use crate::error::StoreError;
 use crate::visit_id::VisitId;
 use rusqlite::OptionalExtension as _;
 
-/// The state of a visit's row, as far as the guards depend on it.
+/// The state of a visit's row, as far as the guards depend on it that refuse steps of the visit in a wrong order.
 #[expect(clippy::struct_excessive_bools, reason = "each is one fact of a row, and all combinations occur")]
-pub(super) struct VisitRowState {
+pub(super) struct VisitStateForStepGuards {
     id: VisitId,
     is_ephemeral: bool,
     pub(super) has_been_issued: bool,
@@ -20,7 +20,7 @@ pub(super) struct VisitRowState {
     pub(super) has_unread_answer: bool,
 }
 
-impl VisitRowState {
+impl VisitStateForStepGuards {
     /// Loads the state of a visit's row. An unknown visit is an error.
     pub(super) fn load_row_state(tx: &JournalTransaction<'_>, id: &VisitId) -> Result<Self, TransactionError> {
         let state = tx

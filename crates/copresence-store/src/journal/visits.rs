@@ -1,7 +1,7 @@
 //! The steps of a visit as a whole: its start, token, phases and end, and what recovery does with it.
 
 use super::visit_record::{DataRetainedForRecovery, VisitEnding, VisitPhase, VisitStart};
-use super::visit_row::{VisitRowState, refuse_step_unless};
+use super::visit_row::{VisitStateForStepGuards, refuse_step_unless};
 use super::{Journal, column, forget, polls};
 use crate::crash_point::{CommitCrashPoints, CrashPoint};
 use crate::error::StoreError;
@@ -63,7 +63,7 @@ impl Journal {
     ) -> Result<(), StoreError> {
         let (id, token, link) = (*id, token.clone(), link.to_owned());
         self.queue_write_transaction(CommitCrashPoints(CrashPoint::TokenWriting, CrashPoint::TokenWritten), move |tx| {
-            let visit = VisitRowState::load_row_state(tx, &id)?;
+            let visit = VisitStateForStepGuards::load_row_state(tx, &id)?;
             visit.refuse_step_if_visit_ended()?;
             let is_recorded: bool = tx.query_row(
                 "SELECT EXISTS (SELECT 1 FROM visits WHERE id = ?1 AND token = ?2 AND issued_at = ?3)",
@@ -104,7 +104,7 @@ impl Journal {
         };
         let id = *id;
         self.queue_write_transaction(CommitCrashPoints(CrashPoint::PhaseWriting, CrashPoint::PhaseWritten), move |tx| {
-            VisitRowState::load_row_state(tx, &id)?;
+            VisitStateForStepGuards::load_row_state(tx, &id)?;
             let sql = format!("UPDATE visits SET {column} = ?2 WHERE id = ?1 AND {column} IS NULL");
             tx.execute_statement(&sql, params![id.to_string(), column::timestamp_to_micros(at)])?;
             Ok(())
@@ -129,7 +129,7 @@ impl Journal {
         self.queue_write_and_truncate_wal(
             CommitCrashPoints(CrashPoint::EndWriting, CrashPoint::EndWritten),
             move |tx| {
-                let visit = VisitRowState::load_row_state(tx, &id)?;
+                let visit = VisitStateForStepGuards::load_row_state(tx, &id)?;
                 refuse_step_unless(!visit.has_ended, id, "it ended already")?;
                 let may_keep_token = matches!(ending.exit, 5 | 9);
                 let open = is_recoverable_ending(&ending) || may_keep_token && visit.may_token_be_active(tx, &id)?;
@@ -174,7 +174,7 @@ impl Journal {
         self.queue_write_transaction(
             CommitCrashPoints(CrashPoint::ReopenWriting, CrashPoint::ReopenWritten),
             move |tx| {
-                let visit = VisitRowState::load_row_state(tx, &id)?;
+                let visit = VisitStateForStepGuards::load_row_state(tx, &id)?;
                 refuse_step_unless(
                     !visit.has_ended || visit.is_recoverable,
                     id,
@@ -207,7 +207,7 @@ impl Journal {
         self.queue_write_transaction(
             CommitCrashPoints(CrashPoint::PostponeWriting, CrashPoint::PostponeWritten),
             move |tx| {
-                VisitRowState::load_row_state(tx, &id)?;
+                VisitStateForStepGuards::load_row_state(tx, &id)?;
                 tx.execute_statement(
                     "UPDATE visits SET recovery_attempts = ?2, recovery_next_attempt_at = ?3 WHERE id = ?1",
                     params![id.to_string(), attempts, column::timestamp_to_micros(next_attempt_at)],

@@ -57,7 +57,7 @@ impl JournalThreadHandle {
     #[cfg(feature = "simulation")]
     pub(super) fn run_requests_on_queueing_thread(
         path: &Path,
-        database: super::simulation::SimulatedJournalDatabase,
+        database: super::simulation::InMemoryJournalDatabase,
         end: super::simulation::SimulatedProcessEndSignal,
     ) -> Self {
         let inline = Some(InlineDatabase { database, end });
@@ -168,7 +168,7 @@ fn run_request_catching_panic(
 /// The open database of a simulated process, whose requests run on the thread that queues them.
 #[cfg(feature = "simulation")]
 struct InlineDatabase {
-    database: super::simulation::SimulatedJournalDatabase,
+    database: super::simulation::InMemoryJournalDatabase,
     end: super::simulation::SimulatedProcessEndSignal,
 }
 

@@ -17,7 +17,7 @@ mod hostile_file_tests;
 mod test_files;
 
 pub use gltf::GltfFacts;
-pub(crate) use timed_inspection::{INSPECTION_TIME_LIMIT, SequentialInspections};
+pub(crate) use timed_inspection::{INSPECTION_TIME_LIMIT, TimeLimitedInspections};
 pub use zip_archive::ZipFacts;
 
 use schemars::JsonSchema;

@@ -13,12 +13,12 @@ type InspectionResult = Result<FileContent, InspectionError>;
 
 /// The inspections of a run, one at a time.
 #[derive(Debug, Default)]
-pub(crate) struct SequentialInspections {
+pub(crate) struct TimeLimitedInspections {
     /// The last inspection, if it was given up. It cannot be cancelled.
     abandoned: Option<oneshot::Receiver<InspectionResult>>,
 }
 
-impl SequentialInspections {
+impl TimeLimitedInspections {
     /// Runs an inspection until `stop` resolves; then the result is `None`, at once. A panic and an exceeded time limit
     /// are [`InspectionError::NotExamined`].
     ///
@@ -83,7 +83,7 @@ mod tests {
 
     #[tokio::test]
     async fn panic_of_an_inspection_is_a_result() {
-        let mut inspections = SequentialInspections::default();
+        let mut inspections = TimeLimitedInspections::default();
         let ended = inspections
             .inspect_until_limit_or_stop(INSPECTION_TIME_LIMIT, pending(), || panic!("index out of bounds"))
             .await;
@@ -95,7 +95,7 @@ mod tests {
 
     #[tokio::test]
     async fn inspection_without_end_is_given_up_and_no_second_one_starts_beside_it() {
-        let mut inspections = SequentialInspections::default();
+        let mut inspections = TimeLimitedInspections::default();
         let (end, wait) = mpsc::channel::<()>();
         let endless = move || {
             _ = wait.recv();
@@ -130,11 +130,11 @@ mod tests {
                 Ok(FileContent::Blend)
             };
             let stop = async { _ = started.await };
-            let stopped = SequentialInspections::default()
+            let stopped = TimeLimitedInspections::default()
                 .inspect_until_limit_or_stop(INSPECTION_TIME_LIMIT, stop, endless)
                 .await;
             assert_eq!(stopped, None);
-            let mut inspections = SequentialInspections::default();
+            let mut inspections = TimeLimitedInspections::default();
             let stopped =
                 inspections.inspect_until_limit_or_stop(INSPECTION_TIME_LIMIT, ready(()), || Ok(FileContent::Blend));
             assert_eq!(stopped.await, None);

@@ -8,7 +8,7 @@ mod signing_key;
 mod verification;
 
 use crate::check::Verdict;
-use crate::evidence::{InconsistentEvidence, RunEvidence};
+use crate::evidence::{InconsistentRunEvidence, RunEvidence};
 use crate::observations::sha256_hex;
 use crate::report::{
     CheckReport, JudgedChecks, PlannedAndUsedTokensAndAvatars, Report, RequirementCoverage, Score, TargetReport, Tool,
@@ -128,7 +128,7 @@ pub enum NoPassportReason {
     RunEndedEarly,
     /// The evidence cannot be judged.
     #[error("{0}; please report this")]
-    Evidence(#[from] InconsistentEvidence),
+    Evidence(#[from] InconsistentRunEvidence),
     /// It would be larger than [`MAX_PASSPORT_BYTES`], so that no program would read it.
     #[error("it would have {0} bytes, and at most {MAX_PASSPORT_BYTES} are read")]
     TooLarge(usize),

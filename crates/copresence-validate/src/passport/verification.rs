@@ -6,7 +6,7 @@ use super::{
     STATEMENT_TYPE, VerdictDifference, list_verdict_differences,
 };
 use crate::check::{Check, CheckResult, Verdict};
-use crate::evidence::{InconsistentEvidence, RunEvidence};
+use crate::evidence::{InconsistentRunEvidence, RunEvidence};
 use crate::observations::sha256_hex;
 use crate::report::{CheckReport, JudgedChecks, RequirementCoverage, Score};
 use crate::requirement::Level;
@@ -174,7 +174,7 @@ fn judge_evidence_within(
         .spawn(judge)
         .map_err(|error| contradictory(format!("no thread could be started to judge it: {error}")))?;
     match receiver.recv_timeout(time_limit) {
-        Ok(judged) => judged.map_err(|error: InconsistentEvidence| contradictory(error.to_string())),
+        Ok(judged) => judged.map_err(|error: InconsistentRunEvidence| contradictory(error.to_string())),
         Err(mpsc::RecvTimeoutError::Timeout) => Err(PassportRefusal::TooSlow(time_limit)),
         Err(mpsc::RecvTimeoutError::Disconnected) => Err(contradictory("judging its evidence failed".to_owned())),
     }

@@ -5,7 +5,7 @@ use super::invisible_text::escape_invisible_characters;
 use super::{CheckReport, Report, RequirementReport, STALE_MESSAGE, StepReport};
 use crate::check::Verdict;
 use crate::requirement::Level;
-use crate::verdict_effect::VerdictEffect;
+use crate::verdict_effect::VerdictEffectOnRun;
 use askama::Template;
 
 /// Template of the report's HTML page.
@@ -73,12 +73,12 @@ impl HtmlReport<'_> {
 
     /// The known failures that pass.
     fn known_failures_that_pass(&self) -> Vec<&CheckReport> {
-        self.report.checks_with_effect(VerdictEffect::Stale)
+        self.report.checks_with_effect(VerdictEffectOnRun::Stale)
     }
 
     /// The failed checks that are listed as known failures.
     fn failures_listed_as_known(&self) -> Vec<&CheckReport> {
-        self.report.checks_with_effect(VerdictEffect::KnownFailure)
+        self.report.checks_with_effect(VerdictEffectOnRun::KnownFailure)
     }
 
     /// The headline of the report: the result of the run in one or two words, as on the banner.
@@ -95,10 +95,10 @@ impl HtmlReport<'_> {
     /// The CSS class of a check's verdict, by its effect on the run.
     fn css_class_of_check_verdict(&self, check: &CheckReport) -> &'static str {
         match self.report.effect_of_check(check) {
-            VerdictEffect::Failure | VerdictEffect::Stale => "fail",
-            VerdictEffect::Warning => "warn",
-            VerdictEffect::KnownFailure => "open",
-            VerdictEffect::Neutral => css_class_of_verdict(Some(check.verdict), check.level),
+            VerdictEffectOnRun::Failure | VerdictEffectOnRun::Stale => "fail",
+            VerdictEffectOnRun::Warning => "warn",
+            VerdictEffectOnRun::KnownFailure => "open",
+            VerdictEffectOnRun::Neutral => css_class_of_verdict(Some(check.verdict), check.level),
         }
     }
 
@@ -109,7 +109,7 @@ impl HtmlReport<'_> {
 
     /// Whether the check is a known failure that passes.
     fn is_known_failure_that_passes(&self, check: &CheckReport) -> bool {
-        self.report.effect_of_check(check) == VerdictEffect::Stale
+        self.report.effect_of_check(check) == VerdictEffectOnRun::Stale
     }
 
     /// CSS class of the verdict before or after a change; `none` if the check does not exist in that run.

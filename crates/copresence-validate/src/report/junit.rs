@@ -3,7 +3,7 @@
 use super::invisible_text::escape_invisible_characters;
 use super::{CheckReport, Report, STALE_MESSAGE};
 use crate::check::Verdict;
-use crate::verdict_effect::VerdictEffect;
+use crate::verdict_effect::VerdictEffectOnRun;
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 use std::time::Duration;
 
@@ -105,20 +105,20 @@ fn build_test_case(report: &Report, check: &CheckReport) -> TestCase {
         status
     };
     let status = match report.effect_of_check(check) {
-        VerdictEffect::Failure => failure(check.level.uppercase_level(), detail, describe()),
-        VerdictEffect::Stale => failure("STALE", STALE_MESSAGE.to_owned(), STALE_MESSAGE.to_owned()),
-        VerdictEffect::Warning => {
+        VerdictEffectOnRun::Failure => failure(check.level.uppercase_level(), detail, describe()),
+        VerdictEffectOnRun::Stale => failure("STALE", STALE_MESSAGE.to_owned(), STALE_MESSAGE.to_owned()),
+        VerdictEffectOnRun::Warning => {
             let mut status = skipped(format!("SHOULD: {detail}"));
             status.set_description(describe());
             status
         }
-        VerdictEffect::KnownFailure => {
+        VerdictEffectOnRun::KnownFailure => {
             let mut status = skipped(format!("KNOWN: {detail}"));
             status.set_description(describe());
             status
         }
-        VerdictEffect::Neutral if check.verdict == Verdict::Pass => TestCaseStatus::success(),
-        VerdictEffect::Neutral => skipped(format!("{}: {detail}", check.verdict.as_str())),
+        VerdictEffectOnRun::Neutral if check.verdict == Verdict::Pass => TestCaseStatus::success(),
+        VerdictEffectOnRun::Neutral => skipped(format!("{}: {detail}", check.verdict.as_str())),
     };
     let mut case = TestCase::new(format!("{}: {}", check.id, check.title), status);
     let duration = request_duration(report, &check.steps);

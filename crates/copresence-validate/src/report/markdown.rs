@@ -3,7 +3,7 @@
 use super::change::VerdictChange;
 use super::invisible_text::escape_invisible_characters;
 use super::{CheckReport, Report};
-use crate::verdict_effect::VerdictEffect;
+use crate::verdict_effect::VerdictEffectOnRun;
 use std::fmt::Write as _;
 
 /// Maximum number of characters of a text of the backend. GitHub accepts 1 MiB for one step.
@@ -38,10 +38,10 @@ fn write_summary(text: &mut String, report: &Report, changes: Option<&[VerdictCh
     let judgeable = coverage.judgeable_requirement_count();
     writeln!(text, "Coverage: {} of {judgeable} requirements judged ({percent} %).", coverage.judged)?;
     for (effect, heading) in [
-        (VerdictEffect::Failure, "To be fixed"),
-        (VerdictEffect::Warning, "Recommended"),
-        (VerdictEffect::Stale, "Stale: known failures that pass"),
-        (VerdictEffect::KnownFailure, "Known failures"),
+        (VerdictEffectOnRun::Failure, "To be fixed"),
+        (VerdictEffectOnRun::Warning, "Recommended"),
+        (VerdictEffectOnRun::Stale, "Stale: known failures that pass"),
+        (VerdictEffectOnRun::KnownFailure, "Known failures"),
     ] {
         let checks = report.checks_with_effect(effect);
         if !checks.is_empty() {
@@ -61,15 +61,15 @@ fn write_summary(text: &mut String, report: &Report, changes: Option<&[VerdictCh
 }
 
 /// Writes a check as a list item, with its findings as items below it.
-fn write_check(text: &mut String, check: &CheckReport, effect: VerdictEffect) -> std::fmt::Result {
+fn write_check(text: &mut String, check: &CheckReport, effect: VerdictEffectOnRun) -> std::fmt::Result {
     writeln!(text, "- {}: {} ({})", code_span(&check.id), check.title, check.level.uppercase_level())?;
-    if effect == VerdictEffect::Stale {
+    if effect == VerdictEffectOnRun::Stale {
         return writeln!(text, "  - Remove it from the list of `--expected-failures`.");
     }
     for finding in &check.findings {
         writeln!(text, "  - expected {}, received {}", code_span(&finding.expected), code_span(&finding.came))?;
     }
-    match check.remedy.as_ref().filter(|_| effect != VerdictEffect::KnownFailure) {
+    match check.remedy.as_ref().filter(|_| effect != VerdictEffectOnRun::KnownFailure) {
         Some(remedy) => writeln!(text, "  - What to do: {remedy}"),
         None => Ok(()),
     }

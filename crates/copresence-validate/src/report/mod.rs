@@ -16,7 +16,7 @@ use crate::check::Verdict;
 use crate::expected_failures::{ExpectedFailures, FailurePolicy};
 use crate::requirement::Level;
 use crate::run_error::EXIT_STOPPED;
-use crate::verdict_effect::VerdictEffect;
+use crate::verdict_effect::VerdictEffectOnRun;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -388,12 +388,12 @@ impl Report {
     }
 
     /// How the verdict of one of the checks counts for the result of the run.
-    pub fn effect_of_check(&self, check: &CheckReport) -> VerdictEffect {
-        VerdictEffect::compute_verdict_effect(check.verdict, check.level, self.fail_on, check.expected_to_fail)
+    pub fn effect_of_check(&self, check: &CheckReport) -> VerdictEffectOnRun {
+        VerdictEffectOnRun::compute_verdict_effect(check.verdict, check.level, self.fail_on, check.expected_to_fail)
     }
 
     /// The checks with this effect on the result of the run, MUST before SHOULD.
-    pub fn checks_with_effect(&self, effect: VerdictEffect) -> Vec<&CheckReport> {
+    pub fn checks_with_effect(&self, effect: VerdictEffectOnRun) -> Vec<&CheckReport> {
         let mut found: Vec<_> = self.checks.iter().filter(|check| self.effect_of_check(check) == effect).collect();
         found.sort_by_key(|check| check.level);
         found
@@ -403,7 +403,7 @@ impl Report {
     #[must_use]
     pub fn renew_expected_failures(&self, list: &ExpectedFailures) -> ExpectedFailures {
         let passed = |id: &str| self.checks.iter().any(|check| check.id == id && check.verdict == Verdict::Pass);
-        let failed = self.checks_with_effect(VerdictEffect::Failure);
+        let failed = self.checks_with_effect(VerdictEffectOnRun::Failure);
         list.renew_list(passed, failed.into_iter().map(|check| (check.id.as_str(), check.title.as_str())))
     }
 
@@ -470,10 +470,14 @@ impl Report {
     fn summarize_against_known_failures(&self) -> String {
         let count = |effect| self.checks_with_effect(effect).len();
         let parts = [
-            (count(VerdictEffect::Failure), "check that is not listed failed", "checks that are not listed failed"),
-            (count(VerdictEffect::Stale), "known failure passes (stale)", "known failures pass (stale)"),
-            (count(VerdictEffect::KnownFailure), "check failed as listed", "checks failed as listed"),
-            (count(VerdictEffect::Warning), "recommended check failed", "recommended checks failed"),
+            (
+                count(VerdictEffectOnRun::Failure),
+                "check that is not listed failed",
+                "checks that are not listed failed",
+            ),
+            (count(VerdictEffectOnRun::Stale), "known failure passes (stale)", "known failures pass (stale)"),
+            (count(VerdictEffectOnRun::KnownFailure), "check failed as listed", "checks failed as listed"),
+            (count(VerdictEffectOnRun::Warning), "recommended check failed", "recommended checks failed"),
         ];
         let parts = parts.into_iter().filter(|(count, ..)| *count > 0);
         let parts: Vec<_> =

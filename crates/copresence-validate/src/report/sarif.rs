@@ -5,7 +5,7 @@ use super::invisible_text::escape_invisible_characters;
 use super::{CheckReport, Report, STALE_MESSAGE, StepReport};
 use crate::checks::CHECKS;
 use crate::requirement::Level;
-use crate::verdict_effect::VerdictEffect;
+use crate::verdict_effect::VerdictEffectOnRun;
 use serde_json::{Value, json};
 use url::Url;
 
@@ -77,11 +77,11 @@ fn build_rules(report: &Report) -> Vec<Value> {
 fn build_failed_or_stale_result(report: &Report, check: &CheckReport) -> Option<Value> {
     let effect = report.effect_of_check(check);
     let (rule, level) = match effect {
-        VerdictEffect::Neutral => return None,
-        VerdictEffect::Failure => (check.id.as_str(), "error"),
-        VerdictEffect::Warning => (check.id.as_str(), "warning"),
-        VerdictEffect::KnownFailure => (check.id.as_str(), sarif_level(check.level)),
-        VerdictEffect::Stale => (STALE_RULE, "error"),
+        VerdictEffectOnRun::Neutral => return None,
+        VerdictEffectOnRun::Failure => (check.id.as_str(), "error"),
+        VerdictEffectOnRun::Warning => (check.id.as_str(), "warning"),
+        VerdictEffectOnRun::KnownFailure => (check.id.as_str(), sarif_level(check.level)),
+        VerdictEffectOnRun::Stale => (STALE_RULE, "error"),
     };
     let mut result = json!({
         "ruleId": rule,
@@ -91,7 +91,7 @@ fn build_failed_or_stale_result(report: &Report, check: &CheckReport) -> Option<
         // An alert stays the same one while the check fails at this backend.
         "partialFingerprints": {"primaryLocationLineHash": format!("{}/{}/{rule}:1", escaped_profile_name(report), check.id)},
     });
-    if effect == VerdictEffect::KnownFailure {
+    if effect == VerdictEffectOnRun::KnownFailure {
         let why = "Listed as a known failure (--expected-failures).";
         result["suppressions"] = json!([{"kind": "external", "status": "accepted", "justification": why}]);
     }
@@ -99,8 +99,8 @@ fn build_failed_or_stale_result(report: &Report, check: &CheckReport) -> Option<
 }
 
 /// What failed, with every finding, and what to do.
-fn result_message(check: &CheckReport, effect: VerdictEffect) -> String {
-    if effect == VerdictEffect::Stale {
+fn result_message(check: &CheckReport, effect: VerdictEffectOnRun) -> String {
+    if effect == VerdictEffectOnRun::Stale {
         return format!("{}: {}. {STALE_MESSAGE}", check.id, check.title);
     }
     let mut text = ensure_final_full_stop(&check.title);

@@ -78,7 +78,7 @@ impl CheckRun<'_> {
             self.session_token.as_ref(),
             None,
         )?;
-        let about = StepTokenAndFileIndexes::with_token_index_only(self.export_tokens.len());
+        let about = StepTokenAndFileIndexes::build_step_indexes_for_token(self.export_tokens.len());
         let index = self.send_and_record_request(act, StepRole::Generate, about, request).await?;
         if act == Act::Generate {
             self.ensure_valid_request_answered(index)?;

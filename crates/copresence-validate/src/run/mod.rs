@@ -10,7 +10,7 @@ mod visit;
 use crate::act::{Act, ActOutcome};
 use crate::check::{Check, CheckResult};
 use crate::check_judge::CheckJudge;
-use crate::file_content::SequentialInspections;
+use crate::file_content::TimeLimitedInspections;
 use crate::observations::{KnownSecret, Observations, RecordedStep, StepRole};
 use crate::phone_driver::{PhoneDriver, StopSignal};
 use crate::run_error::{NOT_JUDGED_MESSAGE, RunError, STOPPED_MESSAGE};
@@ -86,7 +86,7 @@ pub struct CheckRun<'a> {
     error: Option<RunError>,
     /// Download URLs of the race act, which does not use them.
     unused_urls: Vec<Url>,
-    inspections: SequentialInspections,
+    inspections: TimeLimitedInspections,
     check_judge: CheckJudge,
     /// Set when the run has to stop. No request starts afterwards.
     stop_signal: Arc<StopSignal>,
@@ -145,7 +145,7 @@ impl<'a> CheckRun<'a> {
             session_token: target.credentials.session_token.clone().filter(|session| !session.is_empty()),
             error: None,
             unused_urls: Vec::new(),
-            inspections: SequentialInspections::default(),
+            inspections: TimeLimitedInspections::default(),
             check_judge: CheckJudge::default(),
             stop_signal: Arc::default(),
         };
@@ -378,7 +378,7 @@ struct StepTokenAndFileIndexes {
 
 impl StepTokenAndFileIndexes {
     /// The indexes of a step that is about a token and no file.
-    fn with_token_index_only(index: usize) -> Self {
+    fn build_step_indexes_for_token(index: usize) -> Self {
         Self { token_index: Some(index), file_index: None }
     }
 }

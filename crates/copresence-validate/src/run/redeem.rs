@@ -91,7 +91,7 @@ impl CheckRun<'_> {
         }
         for (role, token, key, method) in cases {
             let about = if token == own {
-                StepTokenAndFileIndexes::with_token_index_only(0)
+                StepTokenAndFileIndexes::build_step_indexes_for_token(0)
             } else {
                 StepTokenAndFileIndexes::default()
             };
@@ -118,7 +118,7 @@ impl CheckRun<'_> {
         self.send_and_record_request(
             Act::Page,
             StepRole::RedeemCrossOrigin,
-            StepTokenAndFileIndexes::with_token_index_only(index),
+            StepTokenAndFileIndexes::build_step_indexes_for_token(index),
             redeem,
         )
         .await?;
@@ -127,7 +127,7 @@ impl CheckRun<'_> {
 
     /// Sends a redeem without credentials over plain HTTP.
     pub(super) async fn run_plain_http_act(&mut self) -> ActResult {
-        let request = self.request_builder().build_http_redeem_without_credentials()?;
+        let request = self.request_builder().build_plain_http_redeem_request()?;
         self.send_and_record_request(Act::Plain, StepRole::PlainHttp, StepTokenAndFileIndexes::default(), request)
             .await?;
         Ok(())
@@ -173,7 +173,8 @@ impl CheckRun<'_> {
         token: usize,
     ) -> Result<usize, super::ActAbort> {
         let request = self.build_valid_redeem_request(token)?;
-        self.send_and_record_request(act, role, StepTokenAndFileIndexes::with_token_index_only(token), request).await
+        self.send_and_record_request(act, role, StepTokenAndFileIndexes::build_step_indexes_for_token(token), request)
+            .await
     }
 }
 

@@ -179,7 +179,7 @@ impl RequestBuilder<'_> {
     }
 
     /// Builds a redeem over plain HTTP, without credentials.
-    pub(super) fn build_http_redeem_without_credentials(&self) -> Result<RequestWithCurl, SetupError> {
+    pub(super) fn build_plain_http_redeem_request(&self) -> Result<RequestWithCurl, SetupError> {
         let (mut url, _) = self.base_redeem_url_and_headers(CredentialMode::Missing)?;
         let wrong = SetupError::InvalidUrl { what: "redeem URL", why: "it has no plain HTTP form" };
         url.set_scheme("http").map_err(|()| wrong.clone())?;

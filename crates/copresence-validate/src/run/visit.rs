@@ -58,7 +58,7 @@ impl CheckRun<'_> {
             PollingOutcome::Delivered => {
                 for _ in 0..if self.options.allow_wrong_requests { 2 } else { 0 } {
                     let request = self.build_valid_redeem_request(token)?;
-                    let about = StepTokenAndFileIndexes::with_token_index_only(token);
+                    let about = StepTokenAndFileIndexes::build_step_indexes_for_token(token);
                     self.send_wrong_request_retrying_once(Act::Visit, StepRole::RedeemSpent, about, request).await?;
                 }
                 Ok(())
@@ -348,7 +348,7 @@ impl CheckRun<'_> {
             let index = self.record_exchange_as_step(
                 act,
                 role,
-                StepTokenAndFileIndexes::with_token_index_only(token),
+                StepTokenAndFileIndexes::build_step_indexes_for_token(token),
                 curl,
                 result?,
             );

@@ -213,7 +213,7 @@ impl Phase {
                 Self::Queued(queued)
             }
             CompletionStatus::Processing | CompletionStatus::Other(_) => {
-                let percent = progress.completion.map(Percent::percentage);
+                let percent = progress.completion.map(Percent::percent_as_u8);
                 let mut estimate = match self {
                     Self::Processing(estimate) => estimate,
                     Self::Unknown => ProcessingDurationEstimate::new(at, None, percent, usual_processing),

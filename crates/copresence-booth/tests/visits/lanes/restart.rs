@@ -60,7 +60,7 @@ async fn an_avatar_saved_in_spite_of_a_violation_is_opened_after_a_restart() {
     let ticket = hand_over(&first).await;
     states.set(1, AvatarState::ReadyWithWrongFlag);
     until_state(&first, &ticket.view.visit, TicketState::Ready).await;
-    first.stop_visits().await;
+    first.stop_visits_for_shutdown().await;
     assert_eq!(exits(&fixture).await, [Some(9)]);
 
     let restarted = kiosk(&fixture);
@@ -70,7 +70,7 @@ async fn an_avatar_saved_in_spite_of_a_violation_is_opened_after_a_restart() {
     run(&restarted, VisitorCommand::ChooseTicket { visit: &ticket.view.visit });
     let opened = enter(&restarted, &ticket.code).await;
     assert!(matches!(opened, Screen::Reveal { .. }), "{opened:?}");
-    restarted.stop_visits().await;
+    restarted.stop_visits_for_shutdown().await;
 }
 
 /// A booth in this folder, with the backend at this URL.
@@ -171,7 +171,7 @@ async fn tickets_survive_a_kill() {
     let failed = enter(&kiosk, &tickets[1].1).await;
     assert!(matches!(&failed, Screen::Making { status, .. } if status == "failed"), "{failed:?}");
     assert_eq!(backend.count_requests(GENERATE_PATH), 3);
-    kiosk.stop_visits().await;
+    kiosk.stop_visits_for_shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -256,12 +256,12 @@ async fn wrong_codes_are_counted_over_a_restart() {
     for _ in 0..3 {
         enter(&first, &wrong_code(&ticket.code)).await;
     }
-    first.stop_visits().await;
+    first.stop_visits_for_shutdown().await;
     let again = kiosk(&fixture);
     again.restore_live_tickets().await;
     run(&again, VisitorCommand::ChooseTicket { visit: &ticket.view.visit });
     let Screen::PickUp { entry, .. } = enter(&again, &ticket.code).await else { panic!("it must wait again") };
     assert!(entry.blocked_until.is_some());
     assert_eq!(again.build_operator_ticket_views()[0].wrong_codes, 3);
-    again.stop_visits().await;
+    again.stop_visits_for_shutdown().await;
 }

@@ -217,7 +217,7 @@ impl Accessor {
         let sparse = reader.read_object_property("sparse", |sparse| {
             SparseSubstitution::parse_sparse_substitution(sparse, extensions)
         })?;
-        extensions.read_all_extensions(reader, ExtensionOwner::Other)?;
+        extensions.read_object_extensions(reader, ExtensionOwner::Other)?;
         reader.read_text_property("name")?;
         Ok(Self { view, offset, format, count, min, max, sparse })
     }
@@ -290,7 +290,7 @@ impl SparseSubstitution {
                 part.require_property::<()>("componentType", None)?;
             }
             let component = part.read_known_integer("componentType", &INDEX_COMPONENT_CODES)?;
-            extensions.read_all_extensions(part, ExtensionOwner::Other)?;
+            extensions.read_object_extensions(part, ExtensionOwner::Other)?;
             let offset = part.read_unsigned_at_least("byteOffset", 0)?.unwrap_or(0);
             Ok((
                 part.read_required_index("bufferView")?,
@@ -299,10 +299,10 @@ impl SparseSubstitution {
             ))
         })?;
         let values = reader.read_object_property("values", |part| {
-            extensions.read_all_extensions(part, ExtensionOwner::Other)?;
+            extensions.read_object_extensions(part, ExtensionOwner::Other)?;
             Ok((part.read_required_index("bufferView")?, part.read_unsigned_at_least("byteOffset", 0)?.unwrap_or(0)))
         })?;
-        extensions.read_all_extensions(reader, ExtensionOwner::Other)?;
+        extensions.read_object_extensions(reader, ExtensionOwner::Other)?;
         let (index_view, index_offset, index_component) = reader.require_property("indices", indices)?;
         let (value_view, value_offset) = reader.require_property("values", values)?;
         Ok(Self { count, index_view, index_offset, index_component, value_view, value_offset })

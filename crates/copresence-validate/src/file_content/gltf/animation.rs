@@ -37,10 +37,10 @@ impl Animation {
         extensions: &ExtensionReader,
     ) -> Result<Self, InspectionError> {
         let channels = reader.read_object_list("channels", |channel| {
-            extensions.read_all_extensions(channel, ExtensionOwner::Other)?;
+            extensions.read_object_extensions(channel, ExtensionOwner::Other)?;
             let target = channel.read_object_property("target", |target| {
                 let has_pointer =
-                    extensions.read_all_extensions(target, ExtensionOwner::AnimationTarget)?.has_animation_pointer;
+                    extensions.read_object_extensions(target, ExtensionOwner::AnimationTarget)?.has_animation_pointer;
                 let path = target.require_property("path", target.read_text_property("path")?)?.to_owned();
                 Ok((target.read_index_property("node")?, path, has_pointer))
             })?;
@@ -48,7 +48,7 @@ impl Animation {
             Ok(AnimationChannel { sampler: channel.read_required_index("sampler")?, node, path, has_pointer })
         })?;
         let samplers = reader.read_object_list("samplers", |sampler| {
-            extensions.read_all_extensions(sampler, ExtensionOwner::Other)?;
+            extensions.read_object_extensions(sampler, ExtensionOwner::Other)?;
             let interpolation = sampler.read_text_property("interpolation")?.unwrap_or("LINEAR");
             Ok(AnimationSampler {
                 input: sampler.read_required_index("input")?,
@@ -57,7 +57,7 @@ impl Animation {
             })
         })?;
         reader.read_text_property("name")?;
-        extensions.read_all_extensions(reader, ExtensionOwner::Other)?;
+        extensions.read_object_extensions(reader, ExtensionOwner::Other)?;
         let channels = reader.require_property("channels", channels)?;
         Ok(Self { channels, samplers: reader.require_property("samplers", samplers)? })
     }

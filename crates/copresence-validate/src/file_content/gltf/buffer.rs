@@ -89,7 +89,7 @@ impl Buffer {
                 .location_of_property("uri")
                 .invalid_value_error(format_args!("{media_type:?} is no media type of a buffer")));
         }
-        extensions.read_all_extensions(reader, ExtensionOwner::Other)?;
+        extensions.read_object_extensions(reader, ExtensionOwner::Other)?;
         reader.read_text_property("name")?;
         Ok(Self { length, uri })
     }
@@ -118,7 +118,7 @@ impl BufferView {
                 return Err(place.invalid_value_error("a buffer view of indices must not have it"));
             }
         }
-        extensions.read_all_extensions(reader, ExtensionOwner::Other)?;
+        extensions.read_object_extensions(reader, ExtensionOwner::Other)?;
         reader.read_text_property("name")?;
         let offset = reader.read_unsigned_at_least("byteOffset", 0)?.unwrap_or(0);
         Ok(Self { buffer: reader.read_required_index("buffer")?, offset, length, stride, target })

@@ -117,7 +117,7 @@ const OTHER_EXTENSIONS: &[(&str, &[ExtensionOwner])] = &[
 ];
 
 /// A texture as a material uses it.
-pub(super) struct TextureUse {
+pub(super) struct MaterialTextureUse {
     /// `None` if only the coordinates are replaced.
     pub(super) texture: Option<usize>,
     /// Number of the texture coordinates.
@@ -126,7 +126,7 @@ pub(super) struct TextureUse {
     pub(super) place: String,
 }
 
-impl TextureUse {
+impl MaterialTextureUse {
     /// Reads a texture if the property is there, and adds it. Returns whether it is there.
     pub(super) fn append_texture_use_if_present(
         reader: &ObjectReader<'_>,
@@ -135,7 +135,7 @@ impl TextureUse {
         textures: &mut Vec<Self>,
     ) -> Result<bool, InspectionError> {
         let read = reader.read_object_property(name, |info| {
-            let mut content = extensions.read_all_extensions(info, ExtensionOwner::TextureInfo)?;
+            let mut content = extensions.read_object_extensions(info, ExtensionOwner::TextureInfo)?;
             let texture = info.read_required_index("index")?;
             let coordinates = info.read_unsigned_at_least("texCoord", 0)?.unwrap_or(0);
             let place = info.location_of_property("index").to_string();
@@ -158,7 +158,7 @@ pub(super) struct ExtensionReader {
 pub(super) struct LinkedExtensionContent {
     /// Names of all extensions of the object.
     pub(super) names: Vec<String>,
-    pub(super) textures: Vec<TextureUse>,
+    pub(super) textures: Vec<MaterialTextureUse>,
     pub(super) needs_tangents: bool,
     /// Number of the lights that the document defines.
     pub(super) lights: Option<usize>,
@@ -211,7 +211,7 @@ impl ExtensionReader {
     }
 
     /// Reads all extensions of an object, and validates the type of its `extras`.
-    pub(super) fn read_all_extensions(
+    pub(super) fn read_object_extensions(
         &self,
         reader: &ObjectReader<'_>,
         owner: ExtensionOwner,
@@ -255,7 +255,7 @@ impl ExtensionReader {
             Some((_, properties)) => self.read_material_extension(reader, name, properties, content)?,
             None => self.read_other_extension(reader, name, owner, content)?,
         }
-        self.read_all_extensions(reader, ExtensionOwner::Other).map(drop)
+        self.read_object_extensions(reader, ExtensionOwner::Other).map(drop)
     }
 
     /// Reads a material extension by the rules of its `properties`, and adds its textures to `content`.
@@ -271,11 +271,11 @@ impl ExtensionReader {
                 Number(name, range) => drop(reader.read_number_property(name, *range)?),
                 Numbers(name, length, range) => drop(reader.read_number_list(name, Some(*length), *range)?),
                 Texture(name) => {
-                    TextureUse::append_texture_use_if_present(reader, name, self, &mut content.textures)?;
+                    MaterialTextureUse::append_texture_use_if_present(reader, name, self, &mut content.textures)?;
                 }
                 DirectionTexture(name) => {
                     content.needs_tangents |=
-                        TextureUse::append_texture_use_if_present(reader, name, self, &mut content.textures)?;
+                        MaterialTextureUse::append_texture_use_if_present(reader, name, self, &mut content.textures)?;
                     // The normal texture of the clearcoat has this property of core normal textures.
                     reader.read_object_property(name, |texture| texture.read_number_property("scale", ANY))?;
                 }
@@ -321,14 +321,14 @@ impl ExtensionReader {
             ("KHR_lights_punctual", _) => content.light = Some(reader.read_required_index("light")?),
             ("KHR_materials_variants", ExtensionOwner::Root) => {
                 let variants = reader.read_object_list("variants", |variant| {
-                    self.read_all_extensions(variant, ExtensionOwner::Other)?;
+                    self.read_object_extensions(variant, ExtensionOwner::Other)?;
                     variant.require_property("name", variant.read_text_property("name")?).map(drop)
                 })?;
                 content.variants = Some(reader.require_property("variants", variants)?.len());
             }
             ("KHR_materials_variants", _) => {
                 let mappings = reader.read_object_list("mappings", |mapping| {
-                    self.read_all_extensions(mapping, ExtensionOwner::Other)?;
+                    self.read_object_extensions(mapping, ExtensionOwner::Other)?;
                     mapping.read_text_property("name")?;
                     let variants = mapping.require_property("variants", mapping.read_distinct_indices("variants")?)?;
                     Ok(VariantMapping { variants, material: mapping.read_required_index("material")? })
@@ -341,7 +341,7 @@ impl ExtensionReader {
                 reader.read_number_list("scale", Some(2), ANY)?;
                 if let Some(coordinates) = reader.read_unsigned_at_least("texCoord", 0)? {
                     let place = reader.location_of_property("texCoord").to_string();
-                    content.textures.push(TextureUse { texture: None, coordinates, place });
+                    content.textures.push(MaterialTextureUse { texture: None, coordinates, place });
                 }
             }
             _ => {}
@@ -356,7 +356,7 @@ impl ExtensionReader {
         reader.read_number_property("range", NumberRange::POSITIVE)?;
         reader.read_text_property("name")?;
         let kind = reader.require_property("type", reader.read_text_property("type")?)?;
-        self.read_all_extensions(reader, ExtensionOwner::Other)?;
+        self.read_object_extensions(reader, ExtensionOwner::Other)?;
         if kind != "spot" {
             return Ok(());
         }
@@ -370,7 +370,7 @@ impl ExtensionReader {
                     spot.error_for_whole_object(format_args!("the outer angle {outer} is not larger than {inner}"))
                 );
             }
-            self.read_all_extensions(spot, ExtensionOwner::Other).map(drop)
+            self.read_object_extensions(spot, ExtensionOwner::Other).map(drop)
         })?;
         reader.require_property("spot", spot)
     }

@@ -1,7 +1,7 @@
 //! Materials, textures, samplers and images.
 
 use super::buffer::{BufferView, ViewUse, ViewUses};
-use super::extensions::{ExtensionOwner, ExtensionReader, LinkedExtensionContent, TextureUse};
+use super::extensions::{ExtensionOwner, ExtensionReader, LinkedExtensionContent, MaterialTextureUse};
 use super::image_header::{ImageFormat, recognize_image_format};
 use super::object_reader::{NumberRange, ObjectReader};
 use super::place::DocumentLocation;
@@ -10,7 +10,7 @@ use super::{InspectionError, unresolved_index_error};
 
 /// A glTF material: its textures, and what they need from the mesh.
 pub(super) struct Material {
-    pub(super) textures: Vec<TextureUse>,
+    pub(super) textures: Vec<MaterialTextureUse>,
     /// Whether a texture has directions, for which the mesh needs tangents.
     pub(super) needs_tangents: bool,
     /// Whether programs can compute missing tangents.
@@ -25,7 +25,7 @@ impl Material {
     ) -> Result<Self, InspectionError> {
         let mut textures = Vec::new();
         let mut read_texture = |reader: &ObjectReader<'_>, name: &'static str| {
-            TextureUse::append_texture_use_if_present(reader, name, extensions, &mut textures)
+            MaterialTextureUse::append_texture_use_if_present(reader, name, extensions, &mut textures)
         };
         reader.read_object_property("pbrMetallicRoughness", |reader| {
             reader.read_number_list("baseColorFactor", Some(4), NumberRange::UNIT)?;
@@ -33,7 +33,7 @@ impl Material {
             reader.read_number_property("metallicFactor", NumberRange::UNIT)?;
             reader.read_number_property("roughnessFactor", NumberRange::UNIT)?;
             read_texture(reader, "metallicRoughnessTexture")?;
-            extensions.read_all_extensions(reader, ExtensionOwner::Other).map(drop)
+            extensions.read_object_extensions(reader, ExtensionOwner::Other).map(drop)
         })?;
         let has_normal_texture = read_texture(reader, "normalTexture")?;
         reader
@@ -49,16 +49,16 @@ impl Material {
         reader.read_boolean_property("doubleSided")?;
         reader.read_text_property("name")?;
         let LinkedExtensionContent { textures: mut more, needs_tangents, .. } =
-            extensions.read_all_extensions(reader, ExtensionOwner::Material)?;
+            extensions.read_object_extensions(reader, ExtensionOwner::Material)?;
         textures.append(&mut more);
         Ok(Self { textures, needs_tangents: needs_tangents || has_normal_texture, has_normal_texture })
     }
 
     /// Validates that the textures to which the material refers exist.
     pub(super) fn validate_texture_references(&self, textures: &[Texture]) -> Result<(), InspectionError> {
-        let missing = |used: &&TextureUse| used.texture.is_some_and(|texture| texture >= textures.len());
+        let missing = |used: &&MaterialTextureUse| used.texture.is_some_and(|texture| texture >= textures.len());
         match self.textures.iter().find(missing) {
-            Some(TextureUse { texture, place, .. }) => {
+            Some(MaterialTextureUse { texture, place, .. }) => {
                 let texture = texture.unwrap_or_default();
                 Err(format!("{place}: refers to texture {texture}, which does not exist").into())
             }
@@ -80,7 +80,7 @@ impl Texture {
         reader: &ObjectReader<'_>,
         extensions: &ExtensionReader,
     ) -> Result<Self, InspectionError> {
-        let webp_source = extensions.read_all_extensions(reader, ExtensionOwner::Texture)?.webp_source;
+        let webp_source = extensions.read_object_extensions(reader, ExtensionOwner::Texture)?.webp_source;
         reader.read_text_property("name")?;
         Ok(Self {
             sampler: reader.read_index_property("sampler")?,
@@ -125,7 +125,7 @@ pub(super) fn validate_sampler(reader: &ObjectReader<'_>, extensions: &Extension
         reader.read_known_integer(name, &[])?;
     }
     reader.read_text_property("name")?;
-    extensions.read_all_extensions(reader, ExtensionOwner::Other).map(drop)
+    extensions.read_object_extensions(reader, ExtensionOwner::Other).map(drop)
 }
 
 /// A glTF image: its buffer view or URI, and its media type.
@@ -166,7 +166,7 @@ impl Image {
                 );
             }
         }
-        let has_extensions = !extensions.read_all_extensions(reader, ExtensionOwner::Other)?.names.is_empty();
+        let has_extensions = !extensions.read_object_extensions(reader, ExtensionOwner::Other)?.names.is_empty();
         reader.read_text_property("name")?;
         Ok(Self { view, uri, media_type, has_extensions })
     }

@@ -42,7 +42,7 @@ impl Mesh {
         })?;
         let primitives = reader.require_property("primitives", primitives)?;
         reader.read_text_property("name")?;
-        extensions.read_all_extensions(reader, ExtensionOwner::Other)?;
+        extensions.read_object_extensions(reader, ExtensionOwner::Other)?;
         let mesh = Self { primitives, weights, target_names };
         let targets = mesh.morph_target_count();
         if mesh.primitives.iter().any(|primitive| primitive.morph_target_count() != targets) {
@@ -164,7 +164,7 @@ impl Primitive {
         Ok(Self {
             indices: reader.read_index_property("indices")?,
             material: reader.read_index_property("material")?,
-            variants: extensions.read_all_extensions(reader, ExtensionOwner::Primitive)?.mappings,
+            variants: extensions.read_object_extensions(reader, ExtensionOwner::Primitive)?.mappings,
             joint_sets: joints.len(),
             texture_coordinates: coordinates.len() as u64,
             attributes,

@@ -32,7 +32,7 @@ use material::{Image, Material, Texture, validate_sampler};
 use mesh::Mesh;
 use object_reader::ObjectReader;
 use place::DocumentLocation;
-use scene_graph::{Node, NodeTree, Skin, read_scene, validate_camera_object};
+use scene_graph::{Node, NodeAncestryIndex, Skin, read_scene, validate_camera_object};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
@@ -208,7 +208,7 @@ impl GltfDocument {
                 )));
             }
         }
-        let content = extensions.read_all_extensions(root, ExtensionOwner::Root)?;
+        let content = extensions.read_object_extensions(root, ExtensionOwner::Root)?;
         let document = Self {
             accessors: root
                 .read_object_list("accessors", |item| Accessor::parse_accessor(item, known))?
@@ -253,7 +253,7 @@ impl GltfDocument {
 
     /// Validates that all parts exist and fit together. Returns what the data of the accessors must fulfil.
     fn validate_links_and_get_data_checks(&self) -> Result<AccessorDataRequirements, InspectionError> {
-        let tree = NodeTree::build_node_tree(&self.nodes)?;
+        let tree = NodeAncestryIndex::build_node_ancestry_index(&self.nodes)?;
         let mut links = AccessorAndViewUses {
             views: ViewUses::uses_from_declared_targets(&self.views),
             accessors: vec![None; self.accessors.len()],
@@ -410,7 +410,7 @@ impl GltfDocument {
 fn validate_asset_object(asset: &ObjectReader<'_>, extensions: &ExtensionReader) -> Result<(), InspectionError> {
     asset.read_text_property("copyright")?;
     asset.read_text_property("generator")?;
-    extensions.read_all_extensions(asset, ExtensionOwner::Other)?;
+    extensions.read_object_extensions(asset, ExtensionOwner::Other)?;
     let parse = |name: &'static str| match asset.read_text_property(name)? {
         None => Ok(None),
         Some(text) => match parse_version(text) {

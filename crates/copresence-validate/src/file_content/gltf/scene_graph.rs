@@ -63,7 +63,7 @@ impl Node {
         Ok(Self {
             camera: reader.read_index_property("camera")?,
             children: reader.read_distinct_indices("children")?.unwrap_or_default(),
-            light: extensions.read_all_extensions(reader, ExtensionOwner::Node)?.light,
+            light: extensions.read_object_extensions(reader, ExtensionOwner::Node)?.light,
             has_matrix: matrix.is_some(),
             skin,
             mesh,
@@ -113,7 +113,7 @@ impl Node {
 impl Skin {
     /// Parses the JSON object of a skin. Fails at the first property that the specification does not allow.
     pub(super) fn parse_skin(reader: &ObjectReader<'_>, extensions: &ExtensionReader) -> Result<Self, InspectionError> {
-        extensions.read_all_extensions(reader, ExtensionOwner::Other)?;
+        extensions.read_object_extensions(reader, ExtensionOwner::Other)?;
         reader.read_text_property("name")?;
         Ok(Self {
             inverse_bind_matrices: reader.read_index_property("inverseBindMatrices")?,
@@ -127,7 +127,7 @@ impl Skin {
         &self,
         document: &GltfDocument,
         links: &mut AccessorAndViewUses,
-        tree: &NodeTree,
+        tree: &NodeAncestryIndex,
         place: &DocumentLocation<'_>,
     ) -> Result<(), InspectionError> {
         let list = place.child_property_location("joints");
@@ -183,7 +183,7 @@ pub(super) fn read_scene(
     reader: &ObjectReader<'_>,
     extensions: &ExtensionReader,
 ) -> Result<Vec<usize>, InspectionError> {
-    extensions.read_all_extensions(reader, ExtensionOwner::Other)?;
+    extensions.read_object_extensions(reader, ExtensionOwner::Other)?;
     reader.read_text_property("name")?;
     Ok(reader.read_distinct_indices("nodes")?.unwrap_or_default())
 }
@@ -197,7 +197,7 @@ pub(super) fn validate_camera_object(
         return Err(reader.error_for_whole_object("a camera must be either orthographic or perspective"));
     }
     let kind = reader.require_property("type", reader.read_text_property("type")?)?;
-    extensions.read_all_extensions(reader, ExtensionOwner::Other)?;
+    extensions.read_object_extensions(reader, ExtensionOwner::Other)?;
     reader.read_text_property("name")?;
     match kind {
         "orthographic" => {
@@ -212,7 +212,7 @@ pub(super) fn validate_camera_object(
                 let near = camera
                     .require_property("znear", camera.read_number_property("znear", NumberRange::NOT_NEGATIVE)?)?;
                 validate_clipping_planes(camera, Some(far), near)?;
-                extensions.read_all_extensions(camera, ExtensionOwner::Other).map(drop)
+                extensions.read_object_extensions(camera, ExtensionOwner::Other).map(drop)
             })?;
             reader.require_property("orthographic", read)
         }
@@ -224,7 +224,7 @@ pub(super) fn validate_camera_object(
                     camera.require_property("znear", camera.read_number_property("znear", NumberRange::POSITIVE)?)?;
                 validate_clipping_planes(camera, far, near)?;
                 camera.read_number_property("aspectRatio", NumberRange::POSITIVE)?;
-                extensions.read_all_extensions(camera, ExtensionOwner::Other).map(drop)
+                extensions.read_object_extensions(camera, ExtensionOwner::Other).map(drop)
             })?;
             reader.require_property("perspective", read)
         }
@@ -243,15 +243,15 @@ fn validate_clipping_planes(camera: &ObjectReader<'_>, far: Option<f64>, near: f
 }
 
 /// Preorder interval and root of every node, to decide ancestry. Has no loops.
-pub(super) struct NodeTree {
+pub(super) struct NodeAncestryIndex {
     /// First and last number of the nodes in and below each node, in the order of a walk through the tree.
     intervals: Vec<(usize, usize)>,
     roots: Vec<usize>,
 }
 
-impl NodeTree {
+impl NodeAncestryIndex {
     /// Builds the tree. Fails if a node has more than one parent, or if there is a loop.
-    pub(super) fn build_node_tree(nodes: &[Node]) -> Result<Self, InspectionError> {
+    pub(super) fn build_node_ancestry_index(nodes: &[Node]) -> Result<Self, InspectionError> {
         let list = DocumentLocation::root_property_location("nodes");
         let mut parents = vec![None; nodes.len()];
         for (index, node) in nodes.iter().enumerate() {
