@@ -112,7 +112,13 @@ fn interrupt_repair_at_each_step(damaged: &Path, is_power_cut: bool) {
     let points = reached_crash_points(undisturbed.path());
     let expected = read_journal_rows(undisturbed.path());
     assert!(!expected.is_empty());
-    assert_eq!(files_of_repairs(undisturbed.path()), BOTH_FILES);
+    let originals: Vec<(&str, &str)> = BOTH_FILES
+        .into_iter()
+        .zip(["journal.sqlite", "journal.sqlite-wal"])
+        .filter(|(_, name)| damaged.join(name).exists())
+        .collect();
+    let set_aside: Vec<&str> = originals.iter().map(|(kept, _)| *kept).collect();
+    assert_eq!(files_of_repairs(undisturbed.path()), set_aside);
     for name in [
         "repair-begun",
         "repair-draft-flushed",
@@ -139,8 +145,8 @@ fn interrupt_repair_at_each_step(damaged: &Path, is_power_cut: bool) {
             let data = DataDir::open_data_dir_removing_leftovers(&folder).expect("opened");
             drop(data.open_or_repair_journal().expect("a journal opens"));
             assert_eq!(read_journal_rows(&folder), expected, "{step}");
-            assert_eq!(files_of_repairs(&folder), BOTH_FILES, "{step}");
-            for (kept, name) in BOTH_FILES.iter().zip(["journal.sqlite", "journal.sqlite-wal"]) {
+            assert_eq!(files_of_repairs(&folder), set_aside, "{step}");
+            for (kept, name) in &originals {
                 let [kept, before] =
                     [folder.join(kept), damaged.join(name)].map(|path| std::fs::read(path).expect("reads"));
                 assert!(kept == before, "{name} is kept as it was: {step}");
@@ -191,6 +197,14 @@ fn a_repair_of_a_wal_without_its_end_can_be_interrupted_at_each_step() {
     let path = damaged.path().join("journal.sqlite-wal");
     let wal = std::fs::read(&path).expect("reads");
     std::fs::write(&path, &wal[..WAL_HEADER + (pages_of_frames(&wal).len() - 2) * WAL_FRAME]).expect("written");
+    interrupt_repair_at_each_step(damaged.path(), false);
+    interrupt_repair_at_each_step(damaged.path(), true);
+}
+
+#[test]
+fn a_repair_of_a_wal_whose_database_is_missing_can_be_interrupted_at_each_step() {
+    let damaged = journal_of_killed_process();
+    std::fs::remove_file(damaged.path().join("journal.sqlite")).expect("removed");
     interrupt_repair_at_each_step(damaged.path(), false);
     interrupt_repair_at_each_step(damaged.path(), true);
 }

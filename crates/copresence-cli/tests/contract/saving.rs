@@ -124,7 +124,7 @@ fn avatar_is_saved_while_nobody_reads_the_output() {
     let mut program = command.spawn().expect("it starts");
     // The command holds the pipe open, too.
     drop(command);
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_mins(1);
     while home.saved_folders().is_empty() {
         assert!(std::time::Instant::now() < deadline, "the visit waits for its output to be read");
         std::thread::sleep(std::time::Duration::from_millis(20));

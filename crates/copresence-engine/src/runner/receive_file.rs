@@ -228,6 +228,11 @@ impl FileDownload<'_> {
                 self.unusable_response_error("the response ended before the end of the bytes on the disk", true)
             );
         }
+        // A rest with status 200 does not know the size of the file.
+        if self.known.total.is_some_and(|total| partial.resume_offset() < total) {
+            self.flush_and_journal(partial).await?;
+            return Err(self.unusable_response_error("the response ended before the end of the file", false));
+        }
         if download.has_unverifiable_end
             && self.known.total.is_none()
             && self.known.content_encoding.is_none()

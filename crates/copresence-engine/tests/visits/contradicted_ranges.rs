@@ -43,6 +43,20 @@ async fn the_rest_of_a_file_with_status_200_continues_it() {
     }
 }
 
+/// The end of the response is not that of the file, and the format does not show it.
+#[tokio::test]
+async fn the_rest_of_a_file_with_status_200_that_ends_early_is_continued() {
+    let file = || (0..SIZE).map(|at| u8::try_from(at % 251).expect("a byte") | 0x80).collect::<Vec<u8>>();
+    let (fixture, ended) = visit("custom", move |nth, ask| match nth {
+        1 => Response::file(&file()).breaking_at(RECEIVED),
+        2 => Response::file(&file()[ask.range_start()..SIZE - 1000]).chunked(),
+        _ => Response::range_response(&file(), ask.range_start()),
+    })
+    .await;
+    assert_eq!(saved(&ended, "avatar_custom.bin"), file());
+    assert_eq!(asked(&fixture).len(), 3);
+}
+
 /// Too little is on the disk to recognise the rest.
 #[tokio::test]
 async fn a_200_to_a_range_request_that_begins_otherwise_is_followed_by_a_request_for_the_whole_file() {
