@@ -80,10 +80,10 @@ impl DownloadError {
     }
 }
 
-/// Whether a code in the body of a response is only its status: the number, or its words.
+/// Whether a code in the body of a response is only its status: the number, or its words as gateways write them.
 fn is_repeated_status(code: &str, status: u16) -> bool {
     let words = http::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
-    code == status.to_string() || words.is_some_and(|words| words.eq_ignore_ascii_case(code))
+    code == status.to_string() || words == Some(code)
 }
 
 impl fmt::Display for DownloadError {

@@ -237,6 +237,7 @@ impl FileDownload<'_> {
                 // The server may refuse ranges only, or the whole file only: both are requested, and count as one.
                 AttemptError::Download(refused) if refused.is_refusal_of_url() && has_bytes && !skipped_range => {
                     (self.skips_range, is_only_range_refused) = (true, true);
+                    fruitless = fruitless.saturating_sub(1).max(1);
                 }
                 AttemptError::Download(refused) if refused.is_refusal_of_url() => {
                     let is_proof = self
