@@ -108,7 +108,9 @@ fn judge_files(
             if file.requests == 0 && ending.message.contains("cannot be asked again") {
                 untrue.push(format!("{path} was never asked for"));
             }
-            if file.was_refused_as_expired && !ending.message.contains("expired") {
+            // Refusals between other failures prove nothing; then the file is given up for its age, as the message says.
+            let is_given_up_for_age = ending.message.contains("`downloads.keep_trying`");
+            if file.was_refused_as_expired && !is_given_up_for_age && !ending.message.contains("expired") {
                 untrue.push(format!("{path}: the file server said that the request has expired"));
             }
         }

@@ -211,6 +211,8 @@ impl FileDownload<'_> {
         let coordinator = self.file.coordinator;
         let mut partial = Some(partial);
         let mut fruitless = 0;
+        // The range and the whole file are one refusal; either may state a code.
+        let mut range_refusal_has_code = false;
         loop {
             let furthest = self.furthest;
             let open = match partial.take() {
@@ -232,21 +234,25 @@ impl FileDownload<'_> {
             let has_progress = self.furthest > furthest;
             fruitless = if has_progress { 1 } else { fruitless + 1 };
             let (mut refusal_pause, mut is_only_range_refused) = (Duration::ZERO, false);
+            let range_refusal_had_code = std::mem::take(&mut range_refusal_has_code);
             match &failure {
                 AttemptError::Disk(_) => {}
                 // The server may refuse ranges only, or the whole file only: both are requested, and count as one.
                 AttemptError::Download(refused) if refused.is_refusal_of_url() && has_bytes && !skipped_range => {
                     (self.skips_range, is_only_range_refused) = (true, true);
+                    range_refusal_has_code = refused.has_any_file_server_error_code();
                     fruitless = fruitless.saturating_sub(1).max(1);
                 }
                 AttemptError::Download(refused) if refused.is_refusal_of_url() => {
-                    let is_proof = self
-                        .urls
-                        .count_refusal_and_check_if_url_is_lost(choice, refused.has_any_file_server_error_code());
+                    let has_code = refused.has_any_file_server_error_code() || range_refusal_had_code;
+                    let is_proof = self.urls.count_refusal_and_check_if_url_is_lost(choice, has_code);
                     if is_proof {
                         self.record_refusal(choice, refused).await?;
                     }
-                    if !refused.is_refusal_final() {
+                    if refused.is_refusal_final() {
+                        // The whole file is confirmed to be refused; its range need not be requested again.
+                        self.skips_range = has_bytes;
+                    } else {
                         refusal_pause = pause_length_after_refusal(self.file.pause, coordinator.transfer_patience());
                     }
                 }
