@@ -10,6 +10,9 @@ use std::time::Duration;
 /// The export types of an avatar, in the order of its delivery.
 const EXPORT_TYPES: [&str; 4] = ["glb", "png", "fbx", "obj"];
 
+/// Bytes behind the end of a model.
+pub(crate) const TRAILING_BYTES: &[u8] = b"\0\0trailing";
+
 /// Hosts the files of a delivery. Returns their export types and paths.
 pub(crate) fn host_files(truth: &mut Truth, token: &str, plan: &AvatarPlan) -> Vec<(&'static str, String)> {
     let count = truth.rng.random_range(1..=EXPORT_TYPES.len());
@@ -68,7 +71,7 @@ fn draw_content(truth: &mut Truth, export_type: &str) -> Bytes {
             file.extend(u32::try_from(size + 12).unwrap_or_default().to_le_bytes());
             file.append(&mut filling);
             if truth.weather.has(Disturbance::FileTrailingBytes) {
-                file.extend(b"\0\0trailing");
+                file.extend(TRAILING_BYTES);
             }
         }
         "png" => {

@@ -1,6 +1,7 @@
 //! Holds how a visit ended against the truth of its world.
 
 use crate::disturbance::Disturbance;
+use crate::files::TRAILING_BYTES;
 use crate::truth::{Effect, Received, TokenState, Truth};
 use copresence_protocol::MAX_REDEEM_DELAY;
 use copresence_store::{Manifest, SavedAvatarOperations, VisitId};
@@ -116,6 +117,10 @@ fn judge_files(
         }
         match saved {
             Some(saved) if saved == file.content => {}
+            // The model is whole, and the bytes behind it cannot be had any more.
+            Some(saved)
+                if !file.could_be_had(now)
+                    && file.content.strip_suffix(TRAILING_BYTES).is_some_and(|model| model == saved) => {}
             Some(saved) => wrong.push(format!("{path}: {} bytes saved, {} right", saved.len(), file.content.len())),
             None if is_kept_for_recovery || is_late => {}
             None if (was_delivered || file.requests > 0) && file.could_be_had(now) => lost.push(format!(
