@@ -212,7 +212,7 @@ impl FileDownload<'_> {
         let mut partial = Some(partial);
         let mut fruitless = 0;
         // The range and the whole file are one refusal; either may state a code.
-        let mut range_refusal_has_code = false;
+        let mut refused_range_states_code = false;
         loop {
             let furthest = self.furthest;
             let open = match partial.take() {
@@ -234,17 +234,17 @@ impl FileDownload<'_> {
             let has_progress = self.furthest > furthest;
             fruitless = if has_progress { 1 } else { fruitless + 1 };
             let (mut refusal_pause, mut is_only_range_refused) = (Duration::ZERO, false);
-            let range_refusal_had_code = std::mem::take(&mut range_refusal_has_code);
+            let has_code_for_range = std::mem::take(&mut refused_range_states_code);
             match &failure {
                 AttemptError::Disk(_) => {}
                 // The server may refuse ranges only, or the whole file only: both are requested, and count as one.
                 AttemptError::Download(refused) if refused.is_refusal_of_url() && has_bytes && !skipped_range => {
                     (self.skips_range, is_only_range_refused) = (true, true);
-                    range_refusal_has_code = refused.has_any_file_server_error_code();
+                    refused_range_states_code = refused.has_any_file_server_error_code();
                     fruitless = fruitless.saturating_sub(1).max(1);
                 }
                 AttemptError::Download(refused) if refused.is_refusal_of_url() => {
-                    let has_code = refused.has_any_file_server_error_code() || range_refusal_had_code;
+                    let has_code = refused.has_any_file_server_error_code() || has_code_for_range;
                     let is_proof = self.urls.count_refusal_and_check_if_url_is_lost(choice, has_code);
                     if is_proof {
                         self.record_refusal(choice, refused).await?;
