@@ -13,8 +13,8 @@ use std::fmt;
 use std::io::{IsTerminal, Write};
 use std::sync::{Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
 
-/// Number of unwritten lines beyond which the caller waits for the reader: thousands of visits' worth, as a sandbox or a
-/// load test prints.
+/// Number of unwritten lines beyond which the caller waits for the reader. One visit prints far fewer; a sandbox or a load
+/// test that prints each request may reach it.
 const MAX_WAITING_LINES: usize = 10_000;
 /// Number of unwritten lines beyond which the progress of downloads is left out: later lines have newer numbers.
 const MAX_WAITING_LINES_BEFORE_PROGRESS: usize = 1_000;

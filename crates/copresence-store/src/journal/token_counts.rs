@@ -22,7 +22,7 @@ impl TokenUse {
     }
 }
 
-/// Numbers of Export Tokens by what became of them, including those of visits that were deleted.
+/// Numbers of Export Tokens by their outcome, including those of visits that were deleted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TokenCounts {
     /// Tokens that may still deliver an avatar.
