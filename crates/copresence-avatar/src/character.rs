@@ -129,14 +129,14 @@ impl HeadTraits {
             collar_height: if between(0.0, 1.0) < 0.3 { 1.5 } else { 0.8 },
             age,
             skin_tone,
-            hair_tone: hair_tone.lerp(color_from_hex(0x00b4_b0ac), 0.9 * smoothstep(0.72, 1.0, age)),
+            hair_tone: hair_tone.lerp(color_from_24_bit_rgb(0x00b4_b0ac), 0.9 * smoothstep(0.72, 1.0, age)),
             iris_tone,
         }
     }
 }
 
 /// Converts a colour from its 24-bit notation `0xRRGGBB`.
-pub(super) fn color_from_hex(hex: u32) -> Color {
+pub(super) fn color_from_24_bit_rgb(hex: u32) -> Color {
     let part = |shift: u32| ((hex >> shift) & 0xff) as f32 / 255.0;
     Vec3::new(part(16), part(8), part(0))
 }
@@ -145,12 +145,12 @@ pub(super) fn color_from_hex(hex: u32) -> Color {
 fn interpolate_tone_gradient(tones: &[u32], at: f32) -> Color {
     let place = at.clamp(0.0, 1.0) * (tones.len() - 1) as f32;
     let index = (place as usize).min(tones.len() - 2);
-    color_from_hex(tones[index]).lerp(color_from_hex(tones[index + 1]), place - index as f32)
+    color_from_24_bit_rgb(tones[index]).lerp(color_from_24_bit_rgb(tones[index + 1]), place - index as f32)
 }
 
 /// One of the colours, chosen by `at` (0..=1).
 fn pick_tone_by_fraction(tones: &[u32], at: f32) -> Color {
-    color_from_hex(tones[((at * tones.len() as f32) as usize).min(tones.len() - 1)])
+    color_from_24_bit_rgb(tones[((at * tones.len() as f32) as usize).min(tones.len() - 1)])
 }
 
 const SKIN_TONES: [u32; 8] =

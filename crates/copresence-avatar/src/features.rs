@@ -46,7 +46,7 @@ pub(super) fn build_eyeball(sculpt: &HeadDistanceField, side: f32) -> Mesh {
 }
 
 /// The rotations of an eyeball that looks up, down, in or out as far as it can, by the names of their blendshapes.
-pub(super) fn eye_look_rotations(sculpt: &HeadDistanceField, side: f32) -> [(&'static str, Quat); 4] {
+pub(super) fn eye_look_blendshape_rotations(sculpt: &HeadDistanceField, side: f32) -> [(&'static str, Quat); 4] {
     let (high, wide) = (22.0_f32.to_radians() * sculpt.character.eye_size, 28.0_f32.to_radians());
     [
         ("eyeLookUp", Quat::from_rotation_x(-high)),
@@ -216,7 +216,7 @@ pub(super) fn build_tongue(sculpt: &HeadDistanceField) -> Mesh {
 }
 
 /// The displacement of a point of the tongue for each centimetre that the tip comes out.
-pub(super) fn tongue_displacement_per_centimeter(sculpt: &HeadDistanceField, rest: Vec3) -> Vec3 {
+pub(super) fn tongue_point_displacement_per_tip_centimeter(sculpt: &HeadDistanceField, rest: Vec3) -> Vec3 {
     let (root, tip) = tongue_endpoints(sculpt);
     let along = ((rest.z - root.z) / (tip.z - root.z)).clamp(0.0, 1.0);
     // Over the lower teeth and the lip, then down.
@@ -283,6 +283,6 @@ pub(super) fn build_ear(sculpt: &HeadDistanceField, side: f32) -> Mesh {
 pub(super) fn skin_normal(sculpt: &HeadDistanceField, p: Vec3) -> Vec3 {
     // Four samples at the corners of a tetrahedron.
     let corners = [vec3(1.0, -1.0, -1.0), vec3(-1.0, -1.0, 1.0), vec3(-1.0, 1.0, -1.0), Vec3::ONE];
-    let slope: Vec3 = corners.into_iter().map(|way| way * sculpt.signed_distance(p + way * 0.02)).sum();
+    let slope: Vec3 = corners.into_iter().map(|way| way * sculpt.signed_distance_to_skin(p + way * 0.02)).sum();
     slope.try_normalize().unwrap_or(Vec3::Z)
 }

@@ -52,7 +52,7 @@ pub(super) enum HeadVertexPart {
 }
 
 /// The mesh of the head, with the origin of each vertex.
-pub(super) struct HeadMesh {
+pub(super) struct HeadMeshWithVertexOrigins {
     pub(super) mesh: Mesh,
     pub(super) vertex_origins: Vec<HeadGridVertex>,
     /// Angles of the columns of the skin's grid, whose vertices are the first of the mesh.
@@ -61,7 +61,7 @@ pub(super) struct HeadMesh {
     pub(super) grid_rows: Vec<(f32, f32)>,
 }
 
-impl HeadMesh {
+impl HeadMeshWithVertexOrigins {
     pub(super) fn new(sculpt: &HeadDistanceField) -> Self {
         let mut it = Self {
             mesh: Mesh::default(),
@@ -122,7 +122,7 @@ impl HeadMesh {
                 .iter()
                 .map(|&theta| {
                     let source = HeadGridVertex { theta, row, edge_side: side, layer: HeadVertexPart::Skin };
-                    vertex_position_with_lids(sculpt, &source, RESTING_LIDS)
+                    vertex_position_at_lid_distances(sculpt, &source, RESTING_LIDS)
                 })
                 .collect();
             for (c, &theta) in columns.iter().enumerate() {
@@ -166,7 +166,7 @@ impl HeadMesh {
         for (layer, uv) in ordered {
             for &theta in angles {
                 let source = HeadGridVertex { theta, row, edge_side: side, layer: *layer };
-                self.mesh.add_vertex(vertex_position_with_lids(sculpt, &source, RESTING_LIDS), *uv);
+                self.mesh.add_vertex(vertex_position_at_lid_distances(sculpt, &source, RESTING_LIDS), *uv);
                 self.vertex_origins.push(source);
             }
         }
@@ -204,12 +204,12 @@ impl HeadMesh {
 }
 
 /// The position of a vertex when the lids have these distances. Both eyes have the same lids.
-pub(super) fn vertex_position_with_lids(
+pub(super) fn vertex_position_at_lid_distances(
     sculpt: &HeadDistanceField,
     source: &HeadGridVertex,
     lids: LidDistancesFromEyeRow,
 ) -> Vec3 {
-    let edge = sculpt.skin_point_at_angle_row(source.theta, vertex_height_with_lids(sculpt, source, lids));
+    let edge = sculpt.skin_point_at_angle_row(source.theta, vertex_height_at_lid_distances(sculpt, source, lids));
     let eye = vec3(sculpt.eye_centre.x.copysign(source.theta), sculpt.eye_centre.y, sculpt.eye_centre.z);
     let out = (edge - eye).normalize_or_zero();
     match source.layer {
@@ -252,7 +252,11 @@ pub(super) fn vertex_position_with_lids(
 
 /// The height on the head of a vertex when the lids have these distances. Also applies the tilt of the eyes and the
 /// gap between the lips.
-fn vertex_height_with_lids(sculpt: &HeadDistanceField, source: &HeadGridVertex, lids: LidDistancesFromEyeRow) -> f32 {
+fn vertex_height_at_lid_distances(
+    sculpt: &HeadDistanceField,
+    source: &HeadGridVertex,
+    lids: LidDistancesFromEyeRow,
+) -> f32 {
     let fall = |x: f32| (1.0 - x).max(0.0).powi(2);
     let mut row = source.row;
     let (middle, half) = sculpt.eye_middle_and_half_width_angles();

@@ -39,8 +39,8 @@ use glam::Vec3;
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder, RgbImage};
 
-use character::{HeadTraits, color_from_hex};
-use head::{HeadMesh, HeadVertexPart};
+use character::{HeadTraits, color_from_24_bit_rgb};
+use head::{HeadMeshWithVertexOrigins, HeadVertexPart};
 use mesh::Mesh;
 use portrait::SurfaceFinish;
 use sculpt::HeadDistanceField;
@@ -73,7 +73,7 @@ pub fn build_avatar(seed: u64, face: Option<&RgbImage>) -> AvatarFiles {
 /// All parts of an avatar before they are written. Lengths are in centimetres.
 struct Avatar {
     sculpt: HeadDistanceField,
-    head: HeadMesh,
+    head: HeadMeshWithVertexOrigins,
     eyes: [Mesh; 2],
     hair: Mesh,
     face_shapes: Vec<Blendshape>,
@@ -84,7 +84,7 @@ struct Avatar {
 impl Avatar {
     fn new(seed: u64, face: Option<&RgbImage>) -> Self {
         let sculpt = HeadDistanceField::new(HeadTraits::from_seed(seed));
-        let mut head = HeadMesh::new(&sculpt);
+        let mut head = HeadMeshWithVertexOrigins::new(&sculpt);
         for side in [1.0, -1.0] {
             head.append_part_mesh(&features::build_eyebrow(&sculpt, side), HeadVertexPart::OnSkin, 0.0);
             head.append_part_mesh(&features::build_ear(&sculpt, side), HeadVertexPart::OnSkin, 0.0);
@@ -142,14 +142,14 @@ impl Avatar {
         let wet = SurfaceFinish { gloss_strength: 0.5, gloss_exponent: 160.0, scatter_share: 0.2 };
         let locks = SurfaceFinish { gloss_strength: 0.13, gloss_exponent: 26.0, scatter_share: 0.25 };
         let parts = [(&face, skin), (&self.eyes[0], wet), (&self.eyes[1], wet), (&self.hair, locks)];
-        portrait::render_parts(&parts, &self.texture, self.backdrop_tone())
+        portrait::render_parts_on_backdrop(&parts, &self.texture, self.backdrop_tone())
     }
 
     /// A background colour that contrasts with the shirt.
     fn backdrop_tone(&self) -> Vec3 {
         let shirt = self.sculpt.character.shirt_tone;
         let warm = shirt.x > shirt.z;
-        shirt.lerp(if warm { color_from_hex(0x006f_9fb8) } else { color_from_hex(0x00d8_a878) }, 0.75)
+        shirt.lerp(if warm { color_from_24_bit_rgb(0x006f_9fb8) } else { color_from_24_bit_rgb(0x00d8_a878) }, 0.75)
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) struct SurfaceFinish {
 pub(super) type RenderedPart<'a> = (&'a Mesh, SurfaceFinish);
 
 /// Renders the parts in front of a background of the colour `backdrop`.
-pub(super) fn render_parts(parts: &[RenderedPart], texture: &RgbImage, backdrop: Vec3) -> RgbImage {
+pub(super) fn render_parts_on_backdrop(parts: &[RenderedPart], texture: &RgbImage, backdrop: Vec3) -> RgbImage {
     let (width, height) = (PORTRAIT_SIZE.0 * SAMPLES_PER_AXIS, PORTRAIT_SIZE.1 * SAMPLES_PER_AXIS);
     let camera = Camera::new(width, height);
     let light = KeyLight::new();

@@ -131,13 +131,13 @@ impl HeadDistanceField {
     pub(super) fn ambient_visibility(&self, p: Vec3, normal: Vec3) -> f32 {
         let mut hidden = 0.0;
         for (step, weight) in [(0.4, 0.55), (1.0, 0.32), (2.2, 0.17)] {
-            hidden += weight * (step - self.signed_distance(p + normal * step)).max(0.0) / step;
+            hidden += weight * (step - self.signed_distance_to_skin(p + normal * step)).max(0.0) / step;
         }
         (1.0 - hidden).clamp(0.0, 1.0)
     }
 
     /// Signed distance to the skin; negative inside.
-    pub(super) fn signed_distance(&self, p: Vec3) -> f32 {
+    pub(super) fn signed_distance_to_skin(&self, p: Vec3) -> f32 {
         self.distance_to_unshortened_head(p.with_y(height_on_unshortened_neck(p.y)))
     }
 
@@ -328,7 +328,10 @@ mod tests {
                 [(0.0, 6.0), (0.5, -3.0), (1.2, 2.0), (2.8, -9.0), (0.2, -19.0), (1.5, -24.0), (0.8, 12.0)]
             {
                 let p = it.skin_point_at_angle_row(theta, row);
-                assert!(it.signed_distance(p).abs() < 0.05, "seed {seed}: {p} at {theta} {row} is off the skin");
+                assert!(
+                    it.signed_distance_to_skin(p).abs() < 0.05,
+                    "seed {seed}: {p} at {theta} {row} is off the skin"
+                );
                 let q = it.skin_point_at_angle_row(-theta, row);
                 assert!((p - vec3(-q.x, q.y, q.z)).length() < 1e-3);
             }

@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 use glam::{Quat, Vec3, vec3};
 
 use super::features;
-use super::head::{HeadGridVertex, HeadMesh, HeadVertexPart, LidDistancesFromEyeRow, vertex_position_with_lids};
+use super::head::{
+    HeadGridVertex, HeadMeshWithVertexOrigins, HeadVertexPart, LidDistancesFromEyeRow, vertex_position_at_lid_distances,
+};
 use super::maths::{lerp, smoothstep};
 use super::mesh::{CoincidentVertexGroups, Mesh};
 use super::sculpt::{EYE_ROW, HeadDistanceField, MOUTH_ROW};
@@ -34,7 +36,7 @@ struct DisplaceableVertex {
 /// All blendshapes of the head's mesh (not of the eyeballs). Its normals must have been computed.
 pub(super) fn build_face_blendshapes(
     sculpt: &HeadDistanceField,
-    head: &HeadMesh,
+    head: &HeadMeshWithVertexOrigins,
     seams: &CoincidentVertexGroups,
 ) -> Vec<Blendshape> {
     let places: Vec<DisplaceableVertex> = head
@@ -81,7 +83,7 @@ pub(super) fn build_eye_blendshapes(sculpt: &HeadDistanceField, eyes: &[Mesh; 2]
     let mut first = 0;
     for (eye, (side, suffix)) in eyes.iter().zip([(1.0, "Left"), (-1.0, "Right")]) {
         let middle = vec3(sculpt.eye_centre.x * side, sculpt.eye_centre.y, sculpt.eye_centre.z);
-        for (name, turn) in features::eye_look_rotations(sculpt, side) {
+        for (name, turn) in features::eye_look_blendshape_rotations(sculpt, side) {
             let places = eye.positions.iter().zip(&eye.normals).enumerate();
             let changes =
                 places.map(|(i, (&p, &n))| (first + i, turn * (p - middle) + middle - p, turn * n - n)).collect();
@@ -95,7 +97,7 @@ pub(super) fn build_eye_blendshapes(sculpt: &HeadDistanceField, eyes: &[Mesh; 2]
 /// One blendshape; `side` is 1 (left), −1 (right) or 0 (both).
 fn build_face_blendshape(
     sculpt: &HeadDistanceField,
-    head: &HeadMesh,
+    head: &HeadMeshWithVertexOrigins,
     seams: &CoincidentVertexGroups,
     vertices: &[DisplaceableVertex],
     motion: &BlendshapeMotion,
@@ -108,7 +110,7 @@ fn build_face_blendshape(
     let mut positions = head.mesh.positions.clone();
     let mut moved = vec![false; positions.len()];
     for (i, vertex) in vertices.iter().enumerate() {
-        let by = vertex_displacement(sculpt, vertex, (motion, &places), side);
+        let by = vertex_displacement_by_motion(sculpt, vertex, (motion, &places), side);
         // Changes below a hundredth of a millimetre are invisible.
         if by.length_squared() > 1e-6 {
             positions[i] += by;
@@ -128,7 +130,7 @@ fn build_face_blendshape(
 }
 
 /// The change of a vertex by a motion; `places` are the centres of its pushes.
-fn vertex_displacement(
+fn vertex_displacement_by_motion(
     sculpt: &HeadDistanceField,
     vertex: &DisplaceableVertex,
     (motion, places): (&BlendshapeMotion, &[Vec3]),
@@ -152,7 +154,7 @@ fn vertex_displacement(
         by += turned - arm + motion.jaw_shift * jaw;
     }
     if source.layer == HeadVertexPart::Tongue {
-        by += features::tongue_displacement_per_centimeter(sculpt, rest) * motion.tongue_reach;
+        by += features::tongue_point_displacement_per_tip_centimeter(sculpt, rest) * motion.tongue_reach;
     }
     if soft == 0.0 {
         return by;
@@ -200,7 +202,7 @@ fn displacement_by_lid_motion(
         && (source.row - EYE_ROW).abs() < 3.3;
     match source.layer {
         HeadVertexPart::Skin | HeadVertexPart::LidRim(_) | HeadVertexPart::Lash(_) if near => {
-            vertex_position_with_lids(sculpt, source, lids) - rest
+            vertex_position_at_lid_distances(sculpt, source, lids) - rest
         }
         _ => Vec3::ZERO,
     }

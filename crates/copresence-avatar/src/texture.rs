@@ -4,16 +4,20 @@ use glam::{Vec2, Vec3, vec2, vec3};
 use image::{Rgb, RgbImage};
 
 use super::atlas;
-use super::character::{Color, HeadTraits, color_from_hex};
+use super::character::{Color, HeadTraits, color_from_24_bit_rgb};
 use super::features::{BROW_ANGLES, brow_half_height, brow_middle_row_at, height_above_shirt_edge};
 use super::hair::degrees_above_hairline;
-use super::head::HeadMesh;
+use super::head::HeadMeshWithVertexOrigins;
 use super::maths::{exp_of_negative_square, lerp, pixel_noise, smoothstep, value_noise, worley_noise};
 use super::photo::ProjectedPhoto;
 use super::sculpt::{HeadDistanceField, MOUTH_ROW};
 
 /// Paints the whole texture.
-pub(super) fn paint_texture(sculpt: &HeadDistanceField, head: &HeadMesh, face: Option<&RgbImage>) -> RgbImage {
+pub(super) fn paint_texture(
+    sculpt: &HeadDistanceField,
+    head: &HeadMeshWithVertexOrigins,
+    face: Option<&RgbImage>,
+) -> RgbImage {
     let mut image = RgbImage::new(atlas::TEXTURE_SIZE, atlas::TEXTURE_SIZE);
     let photo = face.and_then(ProjectedPhoto::new);
     let skin_tone = photo
@@ -43,7 +47,8 @@ impl SkinDerivedColors {
         Self {
             skin: skin_tone,
             blush: skin_tone * vec3(1.01, 0.8, 0.77),
-            lips: (skin_tone * vec3(0.9, 0.68, 0.67)).lerp(color_from_hex(0x00b0_4a58), rose * (1.0 - depth * 0.6)),
+            lips: (skin_tone * vec3(0.9, 0.68, 0.67))
+                .lerp(color_from_24_bit_rgb(0x00b0_4a58), rose * (1.0 - depth * 0.6)),
             shade: skin_tone * vec3(0.74, 0.58, 0.52),
         }
     }
@@ -66,7 +71,7 @@ struct VertexPaintValues {
 /// Computes, for each vertex of the skin's grid, the values from which pixels are painted.
 fn compute_vertex_paint_values(
     sculpt: &HeadDistanceField,
-    head: &HeadMesh,
+    head: &HeadMeshWithVertexOrigins,
     palette: &SkinDerivedColors,
 ) -> Vec<VertexPaintValues> {
     let who = &sculpt.character;
@@ -128,7 +133,7 @@ fn shirt_blend_weight(p: Vec3, lower: f32) -> f32 {
 fn paint_head_patch(
     image: &mut RgbImage,
     sculpt: &HeadDistanceField,
-    head: &HeadMesh,
+    head: &HeadMeshWithVertexOrigins,
     palette: &SkinDerivedColors,
     photo: Option<&ProjectedPhoto>,
 ) {
@@ -271,12 +276,12 @@ fn tone_with_age_lines(who: &HeadTraits, palette: &SkinDerivedColors, p: Vec3, t
 
 /// The colour of eyebrows.
 fn brow_tone(who: &HeadTraits) -> Color {
-    who.hair_tone.lerp(color_from_hex(0x0040_2e25), 0.5) * 0.95
+    who.hair_tone.lerp(color_from_24_bit_rgb(0x0040_2e25), 0.5) * 0.95
 }
 
 /// The colour of lashes.
 fn lash_tone(who: &HeadTraits) -> Color {
-    color_from_hex(0x0024_1a17).lerp(who.hair_tone * 0.5, 0.25)
+    color_from_24_bit_rgb(0x0024_1a17).lerp(who.hair_tone * 0.5, 0.25)
 }
 
 /// Adds lips and freckles to the colour of a pixel.
@@ -332,7 +337,8 @@ fn paint_shared_eyeball_patch(image: &mut RgbImage, iris: Color) {
         let turn = d.y.atan2(d.x);
         let (pupil, rim) = (0.095, 0.262);
         // The white is grey-blue towards the lids and pink in the corners.
-        let mut white = color_from_hex(0x00ee_eae6).lerp(color_from_hex(0x00d8_aaa0), smoothstep(0.36, 0.8, out));
+        let mut white =
+            color_from_24_bit_rgb(0x00ee_eae6).lerp(color_from_24_bit_rgb(0x00d8_aaa0), smoothstep(0.36, 0.8, out));
         white *= lerp(1.0, 0.62, smoothstep(0.02, -0.42, d.y)) * lerp(1.0, 0.86, smoothstep(0.15, 0.5, d.y));
         white *= lerp(1.0, 0.84, exp_of_negative_square((out - rim) / 0.06));
         let threads = 0.6 * value_noise(vec3(turn.cos() * 11.0, turn.sin() * 11.0, out * 4.0))
@@ -345,7 +351,7 @@ fn paint_shared_eyeball_patch(image: &mut RgbImage, iris: Color) {
             0.5 * exp_of_negative_square((out - pupil - 0.05) / 0.035) * lit,
         );
         coloured = coloured.lerp(iris * 0.18, smoothstep(rim - 0.075, rim - 0.01, out));
-        coloured = coloured.lerp(color_from_hex(0x000e_0a0a), smoothstep(pupil + 0.012, pupil - 0.012, out));
+        coloured = coloured.lerp(color_from_24_bit_rgb(0x000e_0a0a), smoothstep(pupil + 0.012, pupil - 0.012, out));
         let mut tone = coloured.lerp(white, smoothstep(rim - 0.014, rim + 0.02, out));
         tone *= lerp(1.0, 0.72, smoothstep(-0.1, -0.24, d.y));
         let shine = smoothstep(0.052, 0.034, ((d - vec2(0.08, -0.1)) * vec2(1.0, 0.85)).length());
@@ -383,17 +389,25 @@ fn paint_ears_mouth_and_lashes(image: &mut RgbImage, sculpt: &HeadDistanceField,
         image.put_pixel(x, y, color_to_rgb8(tone));
     }
     for (x, y, place) in atlas::MOUTH_PATCH.pixels_with_patch_position() {
-        let tone = (palette.lips * 0.86).lerp(color_from_hex(0x0042_1518), smoothstep(0.12, 0.5, place.y));
-        image.put_pixel(x, y, color_to_rgb8(tone.lerp(color_from_hex(0x001c_0809), smoothstep(0.55, 0.95, place.y))));
+        let tone = (palette.lips * 0.86).lerp(color_from_24_bit_rgb(0x0042_1518), smoothstep(0.12, 0.5, place.y));
+        image.put_pixel(
+            x,
+            y,
+            color_to_rgb8(tone.lerp(color_from_24_bit_rgb(0x001c_0809), smoothstep(0.55, 0.95, place.y))),
+        );
     }
     for (x, y, place) in atlas::TEETH_PATCH.pixels_with_patch_position() {
-        let enamel = color_from_hex(0x00ea_e3d6) * lerp(0.8, 1.0, smoothstep(0.1, 0.6, place.y));
-        image.put_pixel(x, y, color_to_rgb8(color_from_hex(0x00b8_6a66).lerp(enamel, smoothstep(0.08, 0.16, place.y))));
+        let enamel = color_from_24_bit_rgb(0x00ea_e3d6) * lerp(0.8, 1.0, smoothstep(0.1, 0.6, place.y));
+        image.put_pixel(
+            x,
+            y,
+            color_to_rgb8(color_from_24_bit_rgb(0x00b8_6a66).lerp(enamel, smoothstep(0.08, 0.16, place.y))),
+        );
     }
     for (x, y, place) in atlas::TONGUE_PATCH.pixels_with_patch_position() {
         let furrow = exp_of_negative_square((place.x - 0.5) / 0.06) * smoothstep(0.05, 0.3, place.y);
         let buds = value_noise(vec3(place.x * 40.0, place.y * 28.0, who.noise_offset)) - 0.5;
-        let tone = color_from_hex(0x00c9_6a6c) * (1.0 - 0.2 * furrow) * (1.0 + 0.12 * buds);
+        let tone = color_from_24_bit_rgb(0x00c9_6a6c) * (1.0 - 0.2 * furrow) * (1.0 + 0.12 * buds);
         image.put_pixel(x, y, color_to_rgb8(tone * lerp(1.0, 0.55, smoothstep(0.4, 1.0, place.y))));
     }
     let dark = brow_tone(who).lerp(palette.skin, 0.3);
