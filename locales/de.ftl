@@ -37,26 +37,29 @@ consent-agree = Einverstanden
 consent-more = Weiterlesen
 consent-not-now = Lieber nicht
 consent-onward = dann wählen
+consent-other-language = Diesen Text gibt es nicht auf Deutsch. Hier ist er auf { $language }.
 
 preparing-title = Einen Moment.
 preparing-line = Wir holen einen Code nur für dich.
 invite-title = Scann mit dem Handy.
 invite-demo-title = So funktioniert es.
+invite-demo-line = Dein eigenes Handy brauchst du für diese Demo nicht.
+invite-demo-step-1 = Das Handy scannt den Code.
+invite-demo-step-2 = Es nimmt ein Gesicht auf.
+invite-demo-step-3 = Der Avatar erscheint hier.
 invite-step-1 = Richte die Handykamera auf den Code.
 invite-step-2 = Nimm dein Gesicht auf oder wähl einen Avatar, den du schon hast.
 invite-step-3 = Schau wieder hierher: Gleich siehst du deinen Avatar.
 invite-qr = Der Code zum Scannen mit dem Handy
 invite-no-camera = Keine Kamera? Öffne das auf dem Handy:
 invite-time-left = Dieser Code gilt noch { $clock }
-invite-expired-title = Dieser Code ist abgelaufen.
-invite-expired-line = Kein Problem. Ein neuer ist sofort da.
 invite-new-code = Neuer Code
 invite-play-phone = Demo abspielen
-invite-open-phone = Handyseite
-invite-phones-cannot = Handys erreichen diese Demo noch nicht. Dieses hier springt für deins ein.
+invite-open-phone = Ohne Handy
 
 making-found-title = Da bist du!
 making-found-line = Dein Handy ist verbunden. Schau hierher.
+making-found-line-demo = Das Handy ist verbunden. Schau hierher.
 making-queue-title = Du stehst in der Schlange.
 making-queue-line = Deine Aufnahme ist da. Bleib in der Nähe.
 making-queue-next = Gleich bist du dran!
@@ -65,7 +68,7 @@ making-processing-title = Dein Avatar entsteht.
 making-processing-line = Zug um Zug wirst das du.
 making-failed-title = Mit der Aufnahme hat es nicht geklappt.
 making-failed-line = Das kommt vor. Scann den Code und versuch es noch einmal: Schau ins Licht und halt still.
-making-failed-line-demo = Das kommt vor. Probier es gleich noch einmal.
+making-failed-line-demo = Das kommt vor. Spiel die Demo noch einmal ab.
 making-unknown-title = Dein Avatar ist unterwegs.
 making-unknown-line = Bleib in der Nähe. Dein Avatar erscheint genau hier.
 making-left = Noch etwa { $time }
@@ -75,9 +78,9 @@ making-turn-soon = Du bist gleich dran
 making-stalled = Das dauert länger als sonst. Wir sind dran.
 making-queue-stalled = Die Schlange steht gerade. Dein Platz bleibt dir.
 
-lanes-next = Der Nächste, bitte
-lanes-next-line = Du musst hier nicht warten: Gib den Bildschirm frei und hol deinen Avatar mit einem Ticket ab.
-lanes-scanned = Ticket holen
+lanes-next = Ticket holen
+lanes-next-line = Du musst hier nicht warten. Hol dir ein Ticket und komm wieder, wenn dein Avatar fertig ist.
+lanes-next-automatic = Gleich bekommst du ein Ticket. Komm wieder, wenn dein Avatar fertig ist.
 lanes-full = Gerade sind alle Tickets vergeben. Dein Avatar bleibt auf diesem Bildschirm.
 ticket-name =
     { $colour ->
@@ -179,17 +182,17 @@ face-kiss = Kussmund
 face-frown = Böser Blick
 
 keep-for-ever = Dein Avatar bleibt auf dieser Konsole gespeichert.
-keep-while-here = Wird hier gelöscht, sobald du gehst.
-keep-until-finished = Wird hier gelöscht, sobald du fertig bist oder es noch einmal versuchst.
+keep-while-here = Dein Avatar wird hier gelöscht, sobald du gehst.
+keep-until-finished = Dein Avatar wird gelöscht, sobald du fertig bist oder neu beginnst.
 keep-hours =
     { $count ->
-        [one] Wird hier nach einer Stunde gelöscht.
-       *[other] Wird hier nach { $count } Stunden gelöscht.
+        [one] Dein Avatar wird hier nach einer Stunde gelöscht.
+       *[other] Dein Avatar wird hier nach { $count } Stunden gelöscht.
     }
 keep-days =
     { $count ->
-        [one] Wird hier nach einem Tag gelöscht.
-       *[other] Wird hier nach { $count } Tagen gelöscht.
+        [one] Dein Avatar wird hier nach einem Tag gelöscht.
+       *[other] Dein Avatar wird hier nach { $count } Tagen gelöscht.
     }
 forget-me = Meine Daten löschen
 forget-title = Alles löschen?

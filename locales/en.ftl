@@ -52,6 +52,8 @@ consent-more = Read on
 consent-not-now = Not now
 # After a symbol that points down, to the answers
 consent-onward = then choose
+# When the operator has written no text in the visitor’s language. $language: the name of the one that is shown
+consent-other-language = We don’t have this text in English, so here it is in { $language }.
 
 ## The QR code
 
@@ -59,24 +61,28 @@ preparing-title = One moment.
 preparing-line = We’re getting a code just for you.
 invite-title = Scan with your phone.
 invite-demo-title = See how it works.
+invite-demo-line = Your own phone isn’t needed for this demo.
+# What the drawn phone does, when no real one can reach the demo
+invite-demo-step-1 = The phone scans the code.
+invite-demo-step-2 = It records a face.
+invite-demo-step-3 = The avatar appears here.
 invite-step-1 = Point your phone’s camera at the code.
 invite-step-2 = Record your face, or pick an avatar you have.
-invite-step-3 = Look up here and meet your avatar.
+invite-step-3 = Look here and meet your avatar.
 invite-qr = The code to scan with your phone
 invite-no-camera = No camera? Open this on your phone:
 # $clock: minutes and seconds, as in 4:05
 invite-time-left = This code works for another { $clock }
-invite-expired-title = This code expired.
-invite-expired-line = No problem. A new one only takes a second.
 invite-new-code = New code
 invite-play-phone = Play the demo
-invite-open-phone = Phone page
-invite-phones-cannot = Phones can’t reach this demo yet, so this one stands in for yours.
+invite-open-phone = Without a phone
 
 ## The avatar is being made
 
 making-found-title = Found you!
-making-found-line = Your phone’s connected. Look up here.
+making-found-line = Your phone’s connected. Look at this screen.
+# The phone is the one that the screen draws.
+making-found-line-demo = The phone’s connected. Look at this screen.
 making-queue-title = You’re in line.
 making-queue-line = We’ve got your recording. Stay close.
 making-queue-next = You’re next!
@@ -86,7 +92,7 @@ making-processing-title = Shaping your avatar.
 making-processing-line = Feature by feature, this is becoming you.
 making-failed-title = We couldn’t use that recording.
 making-failed-line = It happens. Scan the code to try again: face the light and hold still.
-making-failed-line-demo = It happens. Try again for a new recording.
+making-failed-line-demo = It happens. Play the demo again.
 making-unknown-title = Your avatar’s on the way.
 making-unknown-line = Stay close. You’ll see your avatar right here.
 # $time: a range of seconds or minutes with its unit
@@ -99,9 +105,10 @@ making-queue-stalled = The line isn’t moving right now. You won’t lose your 
 
 ## Lanes: a visit goes on in the background, and its visitor has a ticket
 
-lanes-next = Next visitor
-lanes-next-line = You don’t have to wait here: free the screen, and pick your avatar up with a ticket.
-lanes-scanned = Get a ticket
+lanes-next = Get a ticket
+lanes-next-line = No need to wait here. Take a ticket and come back when your avatar’s ready.
+# Beside the seconds that are left, in a ring
+lanes-next-automatic = You’ll get a ticket in a moment. Come back when your avatar’s ready.
 lanes-full = All tickets are taken right now, so your avatar stays on this screen.
 # $colour and $symbol of a ticket: two words that a person remembers
 ticket-name =
@@ -187,8 +194,8 @@ reveal-title-card = Your avatar’s saved.
 # $device: for keys and gamepads it is among the hints
 reveal-turn =
     { $device ->
-        [touch] Swipe to look around.
-       *[pointer] Drag to look around.
+        [touch] Swipe to turn your avatar.
+       *[pointer] Drag to turn your avatar.
     }
 reveal-lighting = Lighting the stage…
 reveal-canvas = Your avatar, turning in the light
@@ -211,18 +218,18 @@ face-frown = Scowl
 ## Retention and deletion
 
 keep-for-ever = Your avatar stays saved on this console.
-keep-while-here = Deleted from this console when you leave.
+keep-while-here = Your avatar is deleted from this console when you leave.
 # On the reveal, next to the buttons “Finish” and “Try again”
-keep-until-finished = Deleted from this console when you finish or try again.
+keep-until-finished = Your avatar is deleted when you finish or try again.
 keep-hours =
     { $count ->
-        [one] Deleted from this console after one hour.
-       *[other] Deleted from this console after { $count } hours.
+        [one] Your avatar is deleted from this console after one hour.
+       *[other] Your avatar is deleted from this console after { $count } hours.
     }
 keep-days =
     { $count ->
-        [one] Deleted from this console after one day.
-       *[other] Deleted from this console after { $count } days.
+        [one] Your avatar is deleted from this console after one day.
+       *[other] Your avatar is deleted from this console after { $count } days.
     }
 forget-me = Delete my data
 forget-title = Delete everything?
@@ -289,7 +296,7 @@ problem-credentials-missing = This console isn’t set up yet.
     .do = Please tell the staff.
 problem-token-refused = This code didn’t work.
     .do = Let’s try a new one.
-problem-token-expired = This code expired.
+problem-token-expired = This code has expired.
     .do = A new one only takes a second.
 problem-avatar-failed = Your avatar didn’t work out this time.
     .do = Even light on your face helps. Give it another try.

@@ -37,26 +37,29 @@ consent-agree = Acepto
 consent-more = Seguir leyendo
 consent-not-now = Ahora no
 consent-onward = y luego elige
+consent-other-language = Este texto no está disponible en español. Aquí lo tienes en { $language }.
 
 preparing-title = Un momento.
 preparing-line = Estamos pidiendo un código solo para ti.
 invite-title = Escanea con tu móvil.
 invite-demo-title = Mira cómo funciona.
+invite-demo-line = Para esta demo no necesitas tu móvil.
+invite-demo-step-1 = El móvil escanea el código.
+invite-demo-step-2 = Graba una cara.
+invite-demo-step-3 = El avatar aparece aquí.
 invite-step-1 = Apunta al código con la cámara del móvil.
 invite-step-2 = Graba tu cara o elige un avatar que ya tengas.
 invite-step-3 = Vuelve a mirar aquí y conoce a tu avatar.
 invite-qr = El código para escanear con tu móvil
 invite-no-camera = ¿Sin cámara? Abre esto en tu móvil:
 invite-time-left = El código caduca en { $clock }
-invite-expired-title = Este código ha caducado.
-invite-expired-line = No pasa nada. Otro nuevo llega en un segundo.
 invite-new-code = Otro código
 invite-play-phone = Ver la demo
-invite-open-phone = Página del móvil
-invite-phones-cannot = Los móviles aún no llegan a esta demo. Este hace las veces del tuyo.
+invite-open-phone = Sin móvil
 
 making-found-title = ¡Te encontramos!
 making-found-line = Tu móvil está conectado. Mira aquí.
+making-found-line-demo = El móvil está conectado. Mira aquí.
 making-queue-title = Estás en la cola.
 making-queue-line = Ya tenemos tu grabación. No te alejes.
 making-queue-next = ¡El próximo turno es el tuyo!
@@ -65,7 +68,7 @@ making-processing-title = Tu avatar toma forma.
 making-processing-line = Rasgo a rasgo, va siendo tú.
 making-failed-title = Esa grabación no nos sirve.
 making-failed-line = A veces pasa. Escanea el código e inténtalo otra vez, de cara a la luz y sin moverte.
-making-failed-line-demo = A veces pasa. Prueba otra vez.
+making-failed-line-demo = A veces pasa. Vuelve a ver la demo.
 making-unknown-title = Tu avatar está en camino.
 making-unknown-line = No te alejes. Verás a tu avatar aquí mismo.
 making-left = Tiempo restante: { $time } aprox.
@@ -75,9 +78,9 @@ making-turn-soon = Te toca en un momento
 making-stalled = Tarda más de lo normal. Seguimos en ello.
 making-queue-stalled = La cola está parada un momento. No pierdes tu lugar.
 
-lanes-next = Siguiente visitante
-lanes-next-line = No hace falta que esperes: deja libre la pantalla y recoge tu avatar con un tique.
-lanes-scanned = Pedir un tique
+lanes-next = Pedir un tique
+lanes-next-line = No hace falta que esperes. Toma un tique y vuelve cuando tu avatar esté listo.
+lanes-next-automatic = En un momento recibirás un tique. Vuelve cuando tu avatar esté listo.
 lanes-full = Ahora mismo no quedan tiques. Tu avatar se queda en esta pantalla.
 ticket-name =
     { $symbol ->
@@ -187,17 +190,17 @@ face-kiss = Beso
 face-frown = Enfado
 
 keep-for-ever = Tu avatar se queda guardado en esta consola.
-keep-while-here = Se borrará de esta consola cuando te vayas.
-keep-until-finished = Se borrará de esta consola cuando termines o repitas.
+keep-while-here = Tu avatar se borrará de esta consola cuando te vayas.
+keep-until-finished = Tu avatar se borrará cuando termines o repitas.
 keep-hours =
     { $count ->
-        [one] Se borrará de esta consola al cabo de una hora.
-       *[other] Se borrará de esta consola al cabo de { $count } horas.
+        [one] Tu avatar se borrará de esta consola al cabo de una hora.
+       *[other] Tu avatar se borrará de esta consola al cabo de { $count } horas.
     }
 keep-days =
     { $count ->
-        [one] Se borrará de esta consola al cabo de un día.
-       *[other] Se borrará de esta consola al cabo de { $count } días.
+        [one] Tu avatar se borrará de esta consola al cabo de un día.
+       *[other] Tu avatar se borrará de esta consola al cabo de { $count } días.
     }
 forget-me = Borrar mis datos
 forget-title = ¿Borrarlo todo?

@@ -37,26 +37,29 @@ consent-agree = J’accepte
 consent-more = Lire la suite
 consent-not-now = Pas maintenant
 consent-onward = puis choisissez
+consent-other-language = Ce texte n’existe pas en français. Le voici en { $language }.
 
 preparing-title = Un instant.
 preparing-line = Nous demandons un code rien que pour vous.
 invite-title = Scannez avec votre téléphone.
 invite-demo-title = Voyez comment ça marche.
+invite-demo-line = Pas besoin de votre téléphone pour cette démo.
+invite-demo-step-1 = Le téléphone scanne le code.
+invite-demo-step-2 = Il filme un visage.
+invite-demo-step-3 = L’avatar apparaît ici.
 invite-step-1 = Visez le code avec l’appareil photo du téléphone.
 invite-step-2 = Filmez votre visage ou choisissez un avatar que vous avez déjà.
 invite-step-3 = Revenez à cet écran et rencontrez votre avatar.
 invite-qr = Le code à scanner avec votre téléphone
 invite-no-camera = Pas d’appareil photo ? Ouvrez ceci sur votre téléphone :
 invite-time-left = Ce code est encore valable { $clock }
-invite-expired-title = Ce code a expiré.
-invite-expired-line = Pas de souci. Un nouveau code arrive tout de suite.
 invite-new-code = Nouveau code
 invite-play-phone = Lancer la démo
-invite-open-phone = Page du téléphone
-invite-phones-cannot = Les téléphones n’ont pas encore accès à cette démo. Celui-ci remplace le vôtre.
+invite-open-phone = Sans téléphone
 
 making-found-title = Vous voilà !
 making-found-line = Votre téléphone est connecté. Regardez ici.
+making-found-line-demo = Le téléphone est connecté. Regardez ici.
 making-queue-title = Vous êtes dans la file.
 making-queue-line = Votre vidéo est arrivée. Restez dans les parages.
 making-queue-next = C’est bientôt à vous !
@@ -65,7 +68,7 @@ making-processing-title = Votre avatar prend forme.
 making-processing-line = Trait après trait, il vous ressemble.
 making-failed-title = Cette vidéo ne convient pas.
 making-failed-line = Ça arrive. Scannez le code et réessayez, face à la lumière et sans bouger.
-making-failed-line-demo = Ça arrive. Essayez encore une fois.
+making-failed-line-demo = Ça arrive. Relancez la démo.
 making-unknown-title = Votre avatar est en route.
 making-unknown-line = Restez dans les parages. Votre avatar apparaîtra ici.
 making-left = Encore { $time } environ
@@ -75,9 +78,9 @@ making-turn-soon = À vous dans un instant
 making-stalled = C’est plus long que d’habitude. On s’en occupe.
 making-queue-stalled = La file n’avance pas pour le moment. Vous gardez votre place.
 
-lanes-next = Visiteur suivant
-lanes-next-line = Inutile d’attendre ici : laissez la place et venez chercher votre avatar avec un ticket.
-lanes-scanned = Avoir un ticket
+lanes-next = Prendre un ticket
+lanes-next-line = Inutile d’attendre ici. Prenez un ticket et revenez quand votre avatar sera prêt.
+lanes-next-automatic = Vous aurez un ticket dans un instant. Revenez quand votre avatar sera prêt.
 lanes-full = Tous les tickets sont pris pour l’instant. Votre avatar reste sur cet écran.
 ticket-name =
     { $symbol ->
@@ -187,17 +190,17 @@ face-kiss = Bisou
 face-frown = Air fâché
 
 keep-for-ever = Votre avatar reste enregistré sur cette console.
-keep-while-here = Effacé de cette console à votre départ.
-keep-until-finished = Effacé de cette console dès que vous terminez ou recommencez.
+keep-while-here = Votre avatar sera effacé de cette console à votre départ.
+keep-until-finished = Votre avatar sera effacé dès que vous terminez ou recommencez.
 keep-hours =
     { $count ->
-        [one] Effacé de cette console au bout d’une heure.
-       *[other] Effacé de cette console au bout de { $count } heures.
+        [one] Votre avatar sera effacé de cette console au bout d’une heure.
+       *[other] Votre avatar sera effacé de cette console au bout de { $count } heures.
     }
 keep-days =
     { $count ->
-        [one] Effacé de cette console au bout d’un jour.
-       *[other] Effacé de cette console au bout de { $count } jours.
+        [one] Votre avatar sera effacé de cette console au bout d’un jour.
+       *[other] Votre avatar sera effacé de cette console au bout de { $count } jours.
     }
 forget-me = Supprimer mes données
 forget-title = Tout supprimer ?

@@ -3,7 +3,7 @@ import { svelteTesting } from '@testing-library/svelte/vite';
 import { defineConfig } from 'vitest/config';
 
 /** Leaves the Draco decoders out that three.js has for files other than glTF: a megabyte. */
-function gltfDracoDecoderOnly() {
+function omitNonGltfDracoDecoders() {
   return {
     name: 'gltf-draco-decoder-only',
     enforce: 'pre' as const,
@@ -17,7 +17,7 @@ function gltfDracoDecoderOnly() {
 // `--mode fake` builds the same screens with a scripted host for a plain browser. The product does not contain it.
 export default defineConfig(({ mode }) => ({
   base: './',
-  plugins: [gltfDracoDecoderOnly(), svelte(), ...(mode === 'test' ? [svelteTesting()] : [])],
+  plugins: [omitNonGltfDracoDecoders(), svelte(), ...(mode === 'test' ? [svelteTesting()] : [])],
   // The catalogues are outside this folder.
   server: { port: 5173, strictPort: true, fs: { allow: ['..'] } },
   build: {

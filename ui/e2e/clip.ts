@@ -91,10 +91,12 @@ site.close();
 
 /** How ffmpeg encodes the kinds of clips. */
 const ENCODINGS: Record<string, string[]> = {
-  // A quarter of a GIF, and played on a page as a picture.
-  '.webp': '-vf scale=960:-1:flags=lanczos -c:v libwebp_anim -quality 78 -compression_level 5 -loop 0'.split(
-    ' ',
-  ),
+  // Played on a page as a picture. Each frame is whole: `libwebp_anim` keeps blocks of earlier
+  // frames that are only similar, and they show on faces.
+  '.webp':
+    '-vf scale=960:-1:flags=lanczos -c:v libwebp -cr_threshold 0 -quality 72 -compression_level 5 -loop 0'.split(
+      ' ',
+    ),
   '.webm': '-crf 34 -b:v 0'.split(' '),
   '.gif': [
     '-filter_complex',

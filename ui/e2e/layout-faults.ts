@@ -61,13 +61,22 @@ export function layoutFaults(isLonger = false): string[] {
   const detail = document.querySelector('.detail');
   if (detail && detail.scrollHeight > detail.clientHeight + 1)
     faults.push('the operator’s detail is clipped');
+  // Staff look at it while visitors use the screen.
+  if (detail)
+    for (const button of document.querySelectorAll('.words .actions button')) {
+      const [a, b] = [detail.getBoundingClientRect(), button.getBoundingClientRect()];
+      if (shown(button) && a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom)
+        faults.push(`the operator’s detail covers ${name(button)}`);
+    }
   for (const el of texts) {
     const box = el.getBoundingClientRect();
     // A button without a border extends beyond the frame by its padding, so that its label is aligned.
     const quiet = el.matches('button.quiet') ? 2.4 * rem : 0;
+    // Of a large title only the blank beside its first letter is outside.
+    const blank = el.matches('h1.hero') ? 0.06 * Number.parseFloat(getComputedStyle(el).fontSize) : 0;
     if (
-      box.left < safe.x - quiet ||
-      box.right > innerWidth - safe.x + quiet ||
+      box.left < safe.x - quiet - blank ||
+      box.right > innerWidth - safe.x + quiet + blank ||
       // What has been scrolled out of sight is nowhere.
       (!el.closest('[data-scrolls]') &&
         (box.top < safe.y - quiet / 4 || box.bottom > innerHeight - safe.y + quiet / 4))
@@ -79,6 +88,22 @@ export function layoutFaults(isLonger = false): string[] {
       faults.push(`${name(el)} is clipped`);
     if (Number.parseFloat(getComputedStyle(el).fontSize) < rem * 1.75 - 0.1 && el.textContent?.trim())
       faults.push(`${name(el)} is too small`);
+  }
+  // A single sign on a line of its own is a torn word.
+  for (const title of isLonger ? [] : [...top.querySelectorAll('h1, h2')].filter(shown)) {
+    const node = title.firstChild;
+    if (!node) continue;
+    const lines = new Map<number, string>();
+    const range = document.createRange();
+    for (let at = 0; at < (node.textContent ?? '').length; at += 1) {
+      range.setStart(node, at);
+      range.setEnd(node, at + 1);
+      const line = Math.round(range.getBoundingClientRect().top);
+      lines.set(line, (lines.get(line) ?? '') + range.toString());
+    }
+    for (const line of lines.values())
+      if (lines.size > 1 && (line.match(/[\p{L}\p{N}]/gu) ?? []).length === 1)
+        faults.push(`${name(title)} has a line of one sign: “${line}”`);
   }
   const blocks = [
     ...top.querySelectorAll(

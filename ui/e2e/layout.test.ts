@@ -64,6 +64,25 @@ describe.each(SIZES)('at %i × %i', (width, height) => {
   });
 });
 
+it('the languages keep their places, whichever is chosen', async () => {
+  const { page } = await open({ screen: 'attract' });
+  const places = () =>
+    page.evaluate(async () => {
+      await document.fonts.ready;
+      return [...document.querySelectorAll('[data-testid=languages] button')].map((button) =>
+        Math.round(button.getBoundingClientRect().left),
+      );
+    });
+  const before = await places();
+  expect(before.length).toBeGreaterThan(3);
+  for (const locale of ['de', 'fr', 'es'] as const) {
+    await page.evaluate((which) => window.fake?.setLocale(which), locale);
+    await page.locator(`html[lang=${locale}]`).waitFor();
+    expect(await places()).toEqual(before);
+  }
+  await page.close();
+});
+
 it('draws the operator’s text with the glyphs of its own language', async () => {
   const { page } = await open({ screen: 'preparing' });
   const drawnBy = async (tag: string, locale: 'en' | 'ja') => {
@@ -129,7 +148,7 @@ describe('axe finds nothing', () => {
   });
 });
 
-it('what has the focus is brighter, and larger where it has the room, not only outlined', async () => {
+it('what has the focus is brighter and larger, not only outlined', async () => {
   const { page } = await open({ screen: 'invite-real' });
   for (const id of ['back', 'new-code', 'language']) {
     const button = page.getByTestId(id);
@@ -148,9 +167,48 @@ it('what has the focus is brighter, and larger where it has the room, not only o
       document.getAnimations().every(({ playState }) => playState !== 'running'),
     );
     const after = await look();
-    // Beside a neighbour a quiet button keeps its size, and does not cover it.
-    expect(after.width / before.width, id).toBeCloseTo(id === 'language' ? 1.05 : 1, 2);
+    expect(after.width / before.width, id).toBeCloseTo(1.05, 2);
     expect(after.backgroundColor, id).not.toBe(before.backgroundColor);
   }
+  await page.close();
+});
+
+it('the figures of the progress are as wide as they are drawn: no gap beside a 1', async () => {
+  const { page } = await open({ screen: 'making' });
+  const widthOf = (figures: string) =>
+    page.locator('[data-testid=progress] strong').evaluate((element, text) => {
+      const copy = element.cloneNode() as HTMLElement;
+      copy.textContent = text;
+      element.after(copy);
+      const { width } = copy.getBoundingClientRect();
+      copy.remove();
+      return width;
+    }, figures);
+  expect((await widthOf('11')) / (await widthOf('88'))).toBeLessThan(0.75);
+  await page.close();
+});
+
+it('the tickets are below the figure, each name on one line', async () => {
+  const { page } = await open({ screen: 'attract' });
+  await showScreen(page, 'attract-tickets-full');
+  const { strip, figure, lines } = await page.evaluate(() => {
+    const middleOf = (selector: string) => {
+      const { left, right } = document.querySelector(selector)?.getBoundingClientRect() ?? new DOMRect();
+      return (left + right) / 2;
+    };
+    const names = [...document.querySelectorAll('[data-testid=tickets] .name')];
+    return {
+      strip: middleOf('[data-testid=tickets]'),
+      figure: middleOf('.place'),
+      lines: names.map((name) => {
+        const range = document.createRange();
+        range.selectNodeContents(name);
+        return range.getClientRects().length;
+      }),
+    };
+  });
+  expect(Math.abs(strip - figure)).toBeLessThan(2);
+  expect(lines.length).toBeGreaterThan(6);
+  expect(lines.filter((count) => count > 1)).toEqual([]);
   await page.close();
 });

@@ -1,12 +1,27 @@
 // The reveal on a real (or simulated) graphics card: it releases its resources, and every failure has a fallback.
+import { Document, NodeIO } from '@gltf-transform/core';
 import { describe, expect, it } from 'vitest';
+import { createMannequin } from '../../tests/avatars/mannequin.mjs';
 import { generateGlb, SMALL_GLB } from './generated-glb';
 import { checkInEveryLocale } from './layout-faults';
-import { finishAnimations, showScreen } from './pages';
+import { clickTestId, finishAnimations, showScreen } from './pages';
 import { useBrowser } from './test-browser';
 
+/** The linear colour of the mannequin's skin, and the factors that make light and dark skins of it. */
+const MANNEQUIN_SKIN = [0.75, 0.46, 0.3] as const;
+const SKINS = { light: [1, 1, 1], dark: [0.23, 0.17, 0.14] } as const;
+
+/** A mannequin whose colours are multiplied by those of a skin. */
+async function buildMannequin(skin: readonly [number, number, number]): Promise<Buffer> {
+  const document = new Document();
+  createMannequin(document);
+  for (const material of document.getRoot().listMaterials()) material.setBaseColorFactor([...skin, 1]);
+  return Buffer.from(await new NodeIO().writeBinary(document));
+}
 const { open } = useBrowser(
   new Map([
+    ['light.glb', await buildMannequin(SKINS.light)],
+    ['dark.glb', await buildMannequin(SKINS.dark)],
     ['small.glb', generateGlb(SMALL_GLB)],
     ['fine.glb', generateGlb({ rows: 8, columns: 8, side: 2300, pictures: 1 })],
   ]),
@@ -66,12 +81,95 @@ describe('twenty reveals', () => {
   }, 200_000);
 });
 
-it('the faces and the buttons below them fit in every language', async () => {
-  const { page, faults } = await open({ size: [1280, 720], glb: 'small.glb' });
+it.each([
+  [1280, 720],
+  [540, 960],
+])(
+  'the faces, the buttons below them and the welcome fit in every language at %i × %i',
+  async (width, height) => {
+    const { page, faults } = await open({ size: [width, height], glb: 'small.glb' });
+    await showScreen(page, 'reveal');
+    await page.locator('.faces button').first().waitFor();
+    expect(await checkInEveryLocale(page, ['reveal'], true)).toEqual([]);
+    await clickTestId(page, 'this-is-me');
+    expect(await checkInEveryLocale(page, ['reveal'], true)).toEqual([]);
+    expect(faults).toEqual([]);
+    await page.close();
+  },
+);
+
+/** Runs in the page: the colour of the avatar at heights in the middle of its canvas (0 to 1 from the top). */
+function readColoursInMiddle(heights: readonly number[]): [r: number, g: number, b: number][] {
+  const canvas = document.querySelector<HTMLCanvasElement>('[data-testid=turntable] canvas');
+  const gl = canvas?.getContext('webgl2');
+  if (!canvas || !gl) throw new Error('there is no canvas');
+  return heights.map((height) => {
+    const pixel = new Uint8Array(4);
+    const [x, y] = [Math.round(canvas.width / 2), Math.round(canvas.height * (1 - height))];
+    gl.readPixels(x, y, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, pixel);
+    return [pixel[0] ?? 0, pixel[1] ?? 0, pixel[2] ?? 0];
+  });
+}
+
+/** Hue in degrees and saturation of a colour that is more red than green, and more green than blue. */
+const hueAndSaturation = ([r, g, b]: readonly [number, number, number]): [number, number] => [
+  (60 * (g - b)) / (r - b),
+  1 - b / r,
+];
+
+it('a dark skin stays dark, and keeps its hue and its saturation', async () => {
+  const toSrgb = (linear: number) => 255 * (1.055 * linear ** (1 / 2.4) - 0.055);
+  const foreheads: Record<string, number[]> = {};
+  for (const [name, skin] of Object.entries(SKINS)) {
+    const { page } = await open({ size: [640, 360], glb: `${name}.glb` });
+    await showScreen(page, 'reveal');
+    const [forehead] = await page.evaluate(readColoursInMiddle, [0.25]);
+    await page.close();
+    if (!forehead) throw new Error('there is a colour');
+    foreheads[name] = forehead;
+    const [r, g, b] = MANNEQUIN_SKIN;
+    const own = [toSrgb(r * skin[0]), toSrgb(g * skin[1]), toSrgb(b * skin[2])] as const;
+    const [hue, saturation] = hueAndSaturation(forehead);
+    const [ownHue, ownSaturation] = hueAndSaturation(own);
+    expect(Math.abs(hue - ownHue), `${name} ${forehead}`).toBeLessThan(8);
+    expect(Math.abs(saturation - ownSaturation), `${name} ${forehead}`).toBeLessThan(0.12);
+  }
+  const [light = 0, dark = 0] = ['light', 'dark'].map((name) => foreheads[name]?.[0]);
+  expect(dark / light).toBeLessThan(0.65);
+}, 60_000);
+
+it('on a slow machine the avatar is drawn sharply once nothing moves, and says so until it moves again', async () => {
+  const { page } = await open({ size: [640, 360], glb: 'light.glb', motion: true });
+  await page.evaluate(() => window.fake?.showScreen('reveal'));
+  const canvases = page.locator('[data-testid=turntable] canvas');
+  await page.locator('[data-testid=turntable][data-sharp]').waitFor(SOON);
+  // The still picture over the canvas: this machine has no graphics card.
+  expect(await canvases.count()).toBe(2);
+  await page.evaluate(() => {
+    const canvas = document.querySelector('[data-testid=turntable] canvas');
+    for (const [type, clientX] of [
+      ['pointerdown', 300],
+      ['pointermove', 360],
+    ] as const)
+      canvas?.dispatchEvent(new PointerEvent(type, { clientX, clientY: 100, pointerId: 1, bubbles: true }));
+  });
+  await page.locator('[data-testid=turntable]:not([data-sharp])').waitFor(SOON);
+  expect(await canvases.count()).toBe(1);
+  await page.close();
+}, 100_000);
+
+it('the throat is in the shade of the chin, and keeps its hue', async () => {
+  const { page } = await open({ size: [640, 360], glb: 'light.glb' });
   await showScreen(page, 'reveal');
-  await page.locator('.faces button').first().waitFor();
-  expect(await checkInEveryLocale(page, ['reveal'], true)).toEqual([]);
-  expect(faults).toEqual([]);
+  // The neck of the mannequin is flat, and lit alike from the chin down to the shoulders.
+  const [throat, neck] = await page.evaluate(readColoursInMiddle, [0.66, 0.73]);
+  if (!throat || !neck) throw new Error('there are two colours');
+  const lightness = (colour: readonly number[]) => Math.max(...colour);
+  expect(lightness(throat) / lightness(neck), `${throat} below ${neck}`).toBeLessThan(0.92);
+  const [hue, saturation] = hueAndSaturation(throat);
+  const [hueInLight, saturationInLight] = hueAndSaturation(neck);
+  expect(Math.abs(hue - hueInLight)).toBeLessThan(10);
+  expect(saturation).toBeGreaterThanOrEqual(saturationInLight - 0.02);
   await page.close();
 });
 

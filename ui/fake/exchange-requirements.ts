@@ -1,6 +1,6 @@
 // Judges a single exchange as `validate` does, for the scripted desk. A test compares the sentences with its table of
 // requirements.
-import type { ExchangeView, RequirementView } from '../src/generated/view';
+import type { ExchangeView, RequirementVerdictView } from '../src/generated/view';
 
 /** The requirements that apply to single exchanges. */
 export const REQUIREMENT_SENTENCES: Readonly<Record<string, [level: string, sentence: string]>> = {
@@ -58,8 +58,8 @@ const INCOMPLETE = '/payload_incomplete';
 export function judgeExchange(
   exchange: ExchangeView,
   came: Readonly<Record<string, string>> = {},
-): RequirementView[] {
-  const rules: RequirementView[] = [];
+): RequirementVerdictView[] {
+  const rules: RequirementVerdictView[] = [];
   const add = (at: string, requirement: string, wrong?: string) => {
     const [level = '', sentence = ''] = REQUIREMENT_SENTENCES[requirement] ?? [];
     const instead = wrong ?? came[at] ?? null;

@@ -36,7 +36,7 @@ renderer.toneMapping = ACESFilmicToneMapping;
 renderer.toneMappingExposure = 0.95;
 const light = loadStudioEnvironment();
 /** Light behind the head: dark hair and skin stand out, and the edges of the cells stay dark. */
-function createBackdrop(): CanvasTexture {
+function createBackdropLight(): CanvasTexture {
   const canvas = document.createElement('canvas');
   canvas.width = canvas.height = 256;
   const context = canvas.getContext('2d');
@@ -51,7 +51,7 @@ function createBackdrop(): CanvasTexture {
   texture.colorSpace = SRGBColorSpace;
   return texture;
 }
-const backdrop = createBackdrop();
+const backdrop = createBackdropLight();
 const known = new Map<string, Object3D>();
 
 /** Loads a GLB, centred and scaled to two units. Each file is loaded once. */

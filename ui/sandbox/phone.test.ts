@@ -5,7 +5,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { startBrowser } from '../e2e/start-browser';
 import { LANGUAGES, PHONES, type PhoneBrowserOptions, TestPhonePage } from './phone';
-import { fourColorJpeg, withExifOrientation } from './picture';
+import { fourColorJpeg, jpegWithExifOrientation } from './picture';
 import { SandboxProcess } from './sandbox';
 
 let browser: Browser;
@@ -110,7 +110,7 @@ test('every camera orientation is shown upright', async () => {
     8: ['green', 'white', 'red', 'blue'],
   };
   for (const [orientation, expected] of Object.entries(upright)) {
-    await phone.uploadPhoto(withExifOrientation(plain, Number(orientation)));
+    await phone.uploadPhoto(jpegWithExifOrientation(plain, Number(orientation)));
     await phone.waitForScreen('preview');
     expect(await quarterColours(phone), `orientation ${orientation}`).toEqual(expected);
     await phone.clickTestId('preview-back');

@@ -20,7 +20,7 @@ export async function fourColorJpeg(page: Page): Promise<Buffer> {
 }
 
 /** The same JPEG with an EXIF orientation (1 to 8). */
-export function withExifOrientation(jpeg: Buffer, orientation: number): Buffer {
+export function jpegWithExifOrientation(jpeg: Buffer, orientation: number): Buffer {
   const tiff = Buffer.from([
     ...Buffer.from('MM\0*\0\0\0\x08\0\x01', 'latin1'),
     ...[0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, orientation, 0, 0],

@@ -188,6 +188,15 @@ describe('a gamepad', () => {
   });
 });
 
+it('shows a symbol in the place of any face while it asks whether to delete', async () => {
+  await renderScreen(screens['reveal-portrait']);
+  const symbol = () => document.querySelector('.scenery [data-symbol]')?.getAttribute('data-symbol') ?? null;
+  expect(symbol()).toBeNull();
+  await fireEvent.click(byTestId('forget'));
+  await waitFor(() => expect(symbol()).toBe('portrait'));
+  expect(document.querySelector('.scenery')?.classList).toContain('asked');
+});
+
 it('has no inline styles, which the content security policy refuses', () => {
   const sources = import.meta.glob<string>('./**/*.svelte', {
     query: '?raw',

@@ -10,7 +10,7 @@ import PageBoundary from './PageBoundary.svelte';
  * The fake host in a plain browser during development, otherwise the program. A production build drops the fake
  * branch.
  */
-async function chooseHost(): Promise<{ host: Host; stopHeartbeat: () => void }> {
+async function chooseFakeOrTauriHost(): Promise<{ host: Host; stopHeartbeat: () => void }> {
   if (import.meta.env.MODE === 'fake' || (import.meta.env.DEV && !isInTauri())) {
     const { createFakeHostFromUrl: fakeHostFromAddress } = await import('../fake/host');
     return { host: await fakeHostFromAddress(window.location), stopHeartbeat: () => {} };
@@ -20,7 +20,7 @@ async function chooseHost(): Promise<{ host: Host; stopHeartbeat: () => void }> 
 
 const target = document.getElementById('app');
 if (!target) throw new Error('index.html has no #app');
-const { host, stopHeartbeat } = await chooseHost();
+const { host, stopHeartbeat } = await chooseFakeOrTauriHost();
 mount(PageBoundary, {
   target,
   props: { host, onfailure: stopHeartbeat, onreload: () => window.location.reload() },

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   overallProgressWhileMaking,
-  progressWhileSaving,
+  overallProgressWhileSaving,
   RING_LENGTH,
   ringDashOffset,
   secondsUntil,
@@ -14,12 +14,12 @@ describe('the whole', () => {
   it('is mostly the making, and never goes back when the files come', () => {
     expect(overallProgressWhileMaking(0)).toBe(0);
     expect(overallProgressWhileMaking(50)).toBeCloseTo(0.45);
-    expect(overallProgressWhileMaking(100)).toBeLessThanOrEqual(progressWhileSaving([file(0, 100)]));
-    expect(progressWhileSaving([file(50, 100)])).toBeCloseTo(0.95);
-    expect(progressWhileSaving([file(100, 100, true)])).toBeCloseTo(1);
+    expect(overallProgressWhileMaking(100)).toBeLessThanOrEqual(overallProgressWhileSaving([file(0, 100)]));
+    expect(overallProgressWhileSaving([file(50, 100)])).toBeCloseTo(0.95);
+    expect(overallProgressWhileSaving([file(100, 100, true)])).toBeCloseTo(1);
   });
   it('claims nothing of files of unknown size', () => {
-    expect(progressWhileSaving([file(50, null)])).toBeCloseTo(0.9);
+    expect(overallProgressWhileSaving([file(50, null)])).toBeCloseTo(0.9);
   });
   it('clamps what a service may say', () => {
     expect(overallProgressWhileMaking(700)).toBeCloseTo(0.9);

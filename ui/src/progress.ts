@@ -34,7 +34,7 @@ export function overallProgressWhileMaking(percent: number): number {
 }
 
 /** The progress of the whole, while the files arrive. Of files of unknown size only the beginning is known. */
-export function progressWhileSaving(files: readonly FileDownloadView[]): number {
+export function overallProgressWhileSaving(files: readonly FileDownloadView[]): number {
   return MAKING_SHARE + (1 - MAKING_SHARE) * (sumDownloadedBytesAndShare(files).share ?? 0);
 }
 

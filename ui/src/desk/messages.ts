@@ -358,6 +358,13 @@ export const messages = {
       spent: 'Export Token spent',
       abandoned: 'Export Token abandoned',
     },
+    /** Outcomes that an operator explains to a visitor, in other words than the program's. */
+    plainOutcomes: {
+      possibly_consumed: 'Unclear: the avatar may be lost. Offer a new try.',
+      saved_in_part: 'Saved in part: a file of the avatar is missing.',
+      token_expired: 'The code expired before an avatar arrived.',
+    } as Record<string, string>,
+    exactly: 'Exactly',
     token: 'Token',
     ticket: 'Ticket',
     ticketClosing: {

@@ -244,7 +244,7 @@ visit: string,
 /**
  * Progress of the deletion.
  */
-stand: ForgettingState, } | { "kind": "ended", 
+stand: ForgettingProgress, } | { "kind": "ended", 
 /**
  * Visit id.
  */
@@ -258,7 +258,7 @@ problem: Problem,
  */
 of_somebody: boolean, };
 
-export type ForgettingState = { "kind": "working" } | { "kind": "done" } | { "kind": "failed", 
+export type ForgettingProgress = { "kind": "working" } | { "kind": "done" } | { "kind": "failed", 
 /**
  * What could not be removed, and what to do.
  */
@@ -406,7 +406,7 @@ tickets: Array<OperatorTicketView>,
 /**
  * Export Tokens of the visits in the history, and of those that were deleted.
  */
-tokens: TokenCountsView, };
+tokens: ExportTokenOutcomeCountsView, };
 
 export type OperatorTicketView = { 
 /**
@@ -426,7 +426,7 @@ expires_at: string | null,
  */
 wrong_codes: number, };
 
-export type TokenCountsView = { 
+export type ExportTokenOutcomeCountsView = { 
 /**
  * Tokens issued; the sum of the others.
  */
@@ -444,7 +444,7 @@ spent: number,
  */
 abandoned: number, };
 
-export type TokenUse = "active" | "spent" | "abandoned";
+export type IssuedTokenOutcome = "active" | "spent" | "abandoned";
 
 export type PastTicketView = { 
 /**
@@ -555,7 +555,7 @@ display: AppearanceAndLanguageSettings,
 /**
  * Allowed values of `display.monitor`.
  */
-monitors: Array<MonitorView>, 
+monitors: Array<ConnectedMonitorView>, 
 /**
  * Allowed values of `display.language`.
  */
@@ -617,7 +617,7 @@ scenario: string,
 /**
  * Scenarios that can be chosen.
  */
-scenarios: Array<SandboxOptionView>, 
+scenarios: Array<OfferedScenarioOrFaultView>, 
 /**
  * Simulated seconds per real second.
  */
@@ -625,11 +625,11 @@ speed: number,
 /**
  * Active faults.
  */
-faults: Array<FaultView>, 
+faults: Array<ActiveFaultView>, 
 /**
  * Faults that can be added.
  */
-fault_kinds: Array<SandboxOptionView>, 
+fault_kinds: Array<OfferedScenarioOrFaultView>, 
 /**
  * Endpoints that a fault can be added to.
  */
@@ -639,7 +639,7 @@ endpoints: Array<string>,
  */
 phones_at: string | null, };
 
-export type SandboxOptionView = { 
+export type OfferedScenarioOrFaultView = { 
 /**
  * Stable name.
  */
@@ -653,7 +653,7 @@ about: string,
  */
 only_on: Array<string>, };
 
-export type FaultView = { 
+export type ActiveFaultView = { 
 /**
  * Endpoint.
  */
@@ -728,7 +728,7 @@ keep_awake: boolean,
  */
 logo: boolean, };
 
-export type MonitorView = { 
+export type ConnectedMonitorView = { 
 /**
  * Unique name.
  */
@@ -872,7 +872,7 @@ live: boolean,
 /**
  * The outcome of its Export Token; none if no token was issued.
  */
-token: TokenUse | null, 
+token: IssuedTokenOutcome | null, 
 /**
  * Its ticket, if it was handed over.
  */
@@ -1022,13 +1022,13 @@ error: string | null,
 /**
  * Requirements of the specification that the exchange meets or violates.
  */
-rules: Array<RequirementView>, 
+rules: Array<RequirementVerdictView>, 
 /**
  * The request as a `curl` command, with variable names in place of secrets.
  */
 curl: string, };
 
-export type RequirementView = { 
+export type RequirementVerdictView = { 
 /**
  * Position in the exchange: a JSON Pointer into the response body, a header name, or `status`.
  */
@@ -1076,7 +1076,7 @@ export type ChecksPlan = {
 /**
  * Every step in order, including those that are left out.
  */
-acts: Array<PlannedStep>, 
+acts: Array<PlannedCheckStep>, 
 /**
  * Minimum number of requests. Each poll while waiting for an avatar is one more.
  */
@@ -1110,7 +1110,7 @@ moves_clock: boolean,
  */
 disturbs: number, };
 
-export type PlannedStep = { 
+export type PlannedCheckStep = { 
 /**
  * What it does, as in `log in`.
  */
@@ -1144,7 +1144,7 @@ doing: string | null,
 /**
  * The code that a person with a phone has to scan.
  */
-invitation: ChecksInvitation | null, 
+invitation: PhoneScanRequestForChecks | null, 
 /**
  * Requests sent so far.
  */
@@ -1206,7 +1206,7 @@ remedy: string,
  */
 requirements: Array<string>, };
 
-export type ChecksInvitation = { 
+export type PhoneScanRequestForChecks = { 
 /**
  * The link in the code.
  */

@@ -11,12 +11,12 @@ afterEach(() => clearMocks());
 it.each<[HostActionWithoutArguments, string]>([
   ['startVisit', 'start_visit'],
   ['cancelVisit', 'cancel_visit'],
-  ['requestNewCode', 'new_code'],
+  ['requestNewCode', 'request_new_qr_code'],
   ['simulatePhone', 'open_sandbox_phone'],
-  ['recordWithSandbox', 'record_with_sandbox'],
+  ['recordWithSandbox', 'record_avatar_with_sandbox'],
   ['returnToAttract', 'return_to_attract'],
   ['forgetVisit', 'forget_visit'],
-  ['handOverVisit', 'hand_over_visit'],
+  ['handOverVisit', 'continue_visit_as_ticket'],
 ])('%s is the command %s', async (action, command) => {
   const called: unknown[] = [];
   mockIPC((name, args) => {
@@ -37,7 +37,7 @@ it('sends the text that was agreed to', async () => {
     called.push([name, args]);
   });
   await createTauriHost().agreeToConsent('We film.', { revision: 3 });
-  expect(called).toEqual([['agree', { to: 'We film.', revision: 3 }]]);
+  expect(called).toEqual([['agree_to_consent', { to: 'We film.', revision: 3 }]]);
 });
 
 it('sends the chosen ticket and its code', async () => {
@@ -49,7 +49,7 @@ it('sends the chosen ticket and its code', async () => {
   await host.chooseTicket('v', { revision: 3 });
   await host.enterPickupCode('0417', { visit: 'v', revision: 4 });
   expect(called).toEqual([
-    ['choose_ticket', { ticket: 'v', revision: 3 }],
+    ['show_ticket_code_entry', { ticket: 'v', revision: 3 }],
     ['enter_pickup_code', { code: '0417', visit: 'v', revision: 4 }],
   ]);
 });
@@ -73,14 +73,14 @@ const ask = { most_tokens: 2, wrong_requests: true, with_phone: false, despite_v
 
 describe('the desk', () => {
   it.each<[string, (desk: DeskHost) => Promise<unknown>, string, object]>([
-    ['readLock', (desk) => desk.readLock(), 'panel_gate', {}],
-    ['enterPin', (desk) => desk.enterPin('1234'), 'panel_enter', { pin: '1234' }],
+    ['readLock', (desk) => desk.readLock(), 'read_panel_pin_lock', {}],
+    ['enterPin', (desk) => desk.enterPin('1234'), 'try_panel_pin', { pin: '1234' }],
     ['setFirstPin', (desk) => desk.setFirstPin('1234'), 'panel_set_first_pin', { pin: '1234' }],
     ['readPanel', (desk) => desk.readPanel(), 'read_panel', {}],
     [
       'runPanelAction',
       (desk) => desk.runPanelAction({ kind: 'lock' }),
-      'panel_act',
+      'run_panel_action',
       { act: { kind: 'lock' } },
     ],
     ['checkHealth', (desk) => desk.checkHealth(), 'panel_health', {}],
@@ -89,7 +89,7 @@ describe('the desk', () => {
     ['planBackendChecks', (desk) => desk.planBackendChecks(ask), 'plan_backend_checks', { ask }],
     ['startBackendChecks', (desk) => desk.startBackendChecks(ask), 'start_backend_checks', { ask }],
     ['stopBackendChecks', (desk) => desk.stopBackendChecks(), 'stop_backend_checks', {}],
-    ['skipCheck', (desk) => desk.skipCheck(), 'skip_check', {}],
+    ['skipCheck', (desk) => desk.skipCheck(), 'skip_check_waiting_for_phone', {}],
     ['saveReport', (desk) => desk.saveReport(), 'save_report', {}],
   ])('%s is its command', async (_, call, command, args) => {
     const called: unknown[] = [];

@@ -15,15 +15,15 @@ export function createTauriHost(): Host {
   return {
     subscribe: (onSnapshot) => invokeAndSubscribeToMessages<Snapshot>('subscribe', {}, onSnapshot),
     startVisit: (target) => invoke('start_visit', { ...target }),
-    agreeToConsent: (to, target) => invoke('agree', { to, ...target }),
+    agreeToConsent: (to, target) => invoke('agree_to_consent', { to, ...target }),
     cancelVisit: (target) => invoke('cancel_visit', { ...target }),
-    requestNewCode: (target) => invoke('new_code', { ...target }),
+    requestNewCode: (target) => invoke('request_new_qr_code', { ...target }),
     simulatePhone: (target) => invoke('open_sandbox_phone', { ...target }),
-    recordWithSandbox: (target) => invoke('record_with_sandbox', { ...target }),
+    recordWithSandbox: (target) => invoke('record_avatar_with_sandbox', { ...target }),
     returnToAttract: (target) => invoke('return_to_attract', { ...target }),
     forgetVisit: (target) => invoke('forget_visit', { ...target }),
-    handOverVisit: (target) => invoke('hand_over_visit', { ...target }),
-    chooseTicket: (ticket, target) => invoke('choose_ticket', { ticket, ...target }),
+    handOverVisit: (target) => invoke('continue_visit_as_ticket', { ...target }),
+    chooseTicket: (ticket, target) => invoke('show_ticket_code_entry', { ticket, ...target }),
     enterPickupCode: (code, target) => invoke('enter_pickup_code', { code, ...target }),
     desk: createTauriDeskHost(),
   };
@@ -32,11 +32,11 @@ export function createTauriHost(): Host {
 /** The desk's access to the program, through Tauri commands. */
 function createTauriDeskHost(): DeskHost {
   return {
-    readLock: () => invoke('panel_gate'),
-    enterPin: (pin) => invoke('panel_enter', { pin }),
+    readLock: () => invoke('read_panel_pin_lock'),
+    enterPin: (pin) => invoke('try_panel_pin', { pin }),
     setFirstPin: (pin) => invoke('panel_set_first_pin', { pin }),
     readPanel: () => invoke('read_panel'),
-    runPanelAction: (act) => invoke('panel_act', { act }),
+    runPanelAction: (act) => invoke('run_panel_action', { act }),
     checkHealth: () => invoke('panel_health'),
     listPastVisits: () => invoke('panel_history'),
     followVisit: (visit, onView) =>
@@ -47,7 +47,7 @@ function createTauriDeskHost(): DeskHost {
     planBackendChecks: (ask) => invoke('plan_backend_checks', { ask }),
     startBackendChecks: (ask) => invoke('start_backend_checks', { ask }),
     stopBackendChecks: () => invoke('stop_backend_checks'),
-    skipCheck: () => invoke('skip_check'),
+    skipCheck: () => invoke('skip_check_waiting_for_phone'),
     saveReport: () => invoke('save_report'),
   };
 }

@@ -4,7 +4,7 @@
 export const HOLD_MS = 1000;
 
 /** Calls `onheld` when a finger or a mouse button stays down. The click at its end does nothing else. */
-export class BrandHold {
+export class BrandLongPressDetector {
   readonly #onheld: () => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isHeld = false;

@@ -9,7 +9,7 @@ import {
   StickActivityDetector,
   watchGamepadInput,
 } from './gamepad';
-import { showAsModal } from './modal-dialog';
+import { showModalAndReturnFocus } from './modal-dialog';
 import {
   focusPrimaryActionIfFocusLost,
   moveFocus,
@@ -51,7 +51,7 @@ describe('a modal dialog', () => {
     dialog.append(document.createElement('button'));
     document.body.append(opener, other, dialog);
     opener.focus();
-    const leave = showAsModal(dialog);
+    const leave = showModalAndReturnFocus(dialog);
     expect(dialog.contains(document.activeElement)).toBe(true);
     const close = () => {
       dialog.remove();

@@ -6,7 +6,7 @@ import { focusPrimaryActionOrFirst } from './spatial-focus';
  * Opens a `<dialog>` as a modal for as long as it is on the page. The focus goes to its primary action, and afterwards
  * back to the element that had it, unless it has been moved to another element since the dialog was closed.
  */
-export function showAsModal(dialog: HTMLDialogElement): () => void {
+export function showModalAndReturnFocus(dialog: HTMLDialogElement): () => void {
   const opener = document.activeElement;
   dialog.showModal();
   focusPrimaryActionOrFirst(dialog);

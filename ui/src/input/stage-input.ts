@@ -1,5 +1,5 @@
 // What keys, buttons and touches do on the visitor's screens.
-import { noteDirectionPress } from '../sound/stage-sounds';
+import { recordDirectionPress } from '../sound/stage-sounds';
 import type { DeskOverlay } from '../state/desk-overlay.svelte';
 import { inputDevice } from '../state/input-device.svelte';
 import { turnAvatar } from './avatar-turn';
@@ -99,7 +99,7 @@ export class StageInputListeners {
     else if (intent === 'language') this.#actions.toggleLanguages();
     else if (intent === 'confirm') this.#confirmFocused();
     else if (intent !== 'other' && intent !== 'back') {
-      noteDirectionPress();
+      recordDirectionPress();
       this.#moveFocusOrTurn(intent);
     } else this.#actions.continueOnAnyPress();
   };

@@ -9,9 +9,7 @@ export interface TicketDrawing {
 
 /** The drawing of each symbol. */
 export const TICKET_DRAWINGS: Record<TicketSymbol, TicketDrawing> = {
-  comet: {
-    area: 'M66 46a19 19 0 1 1-.01 0ZM47 57 12 12 61 42ZM43 68 8 40 45 56ZM69 42 44 8 74 43Z',
-  },
+  comet: { area: 'M68 46a22 22 0 1 1-.01 0Z', line: 'M12 12 43 43M44 12 62 30M12 44 30 62' },
   moon: { area: 'M58 12a39 39 0 1 0 29 58A33 33 0 0 1 58 12Z' },
   anchor: {
     line: 'M50 34v52M50 14a10 10 0 1 0 .01 0M33 48h34M16 58c2 17 16 28 34 28s32-11 34-28M16 58l-6 11M16 58l12 7M84 58l6 11M84 58l-12 7',

@@ -1,4 +1,4 @@
-// Formats numbers, sizes and times for a language, with the browser's own data.
+// Formats numbers, sizes, times and names of languages for a language, with the browser's own data.
 
 const BYTE_UNITS = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte'] as const;
 
@@ -76,6 +76,16 @@ export class AmountFormatter {
       minute: '2-digit',
     });
     return format.format(new Date(local));
+  }
+
+  /** The name of a language: `German`, `Deutsch`, `ドイツ語`. Its tag where the browser knows no name. */
+  formatLanguageName(tag: string): string {
+    try {
+      return new Intl.DisplayNames(this.#tag, { type: 'language', fallback: 'code' }).of(tag) ?? tag;
+    } catch {
+      // An operator's file may contain what is no tag.
+      return tag;
+    }
   }
 
   /** A range of seconds in one unit, rounded to its precision: `20–40 seconds`, `2–4 minutes`. */

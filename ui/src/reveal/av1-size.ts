@@ -3,7 +3,7 @@
 import type { ImageSize } from './image-size';
 
 /** Ranges of an AVIF in bytes from the start of the file, as its boxes locate them. */
-export interface CodedItems {
+export interface AvifItemByteRanges {
   /** The content of `iinf`: the types of the items. */
   types: DataView;
   /** The content of `iloc`: where the items are. */
@@ -21,18 +21,18 @@ const MAX_PARTS = 10_000;
  * The largest size of the pictures in an AVIF; null when it is unknown: no picture is found, or one is described in a way
  * that no encoder of images uses. Throws a `RangeError` where the file ends too early.
  */
-export function readLargestCodedSize(file: DataView, items: CodedItems): ImageSize | null {
-  const pictures = readPictureIds(items.types);
+export function readLargestCodedSize(file: DataView, items: AvifItemByteRanges): ImageSize | null {
+  const pictures = readAv1PictureItemIds(items.types);
   let largest: ImageSize | null = null;
   let left = MAX_PARTS;
-  for (const { id, range } of readItemPlaces(items, file)) {
+  for (const { id, range } of readAvifItemsWithBytes(items, file)) {
     if (!pictures.has(id)) continue;
     if (!range) return null;
     for (const { type, content } of codedParts(range)) {
       left -= 1;
       if (left < 0) return null;
       if (type !== SEQUENCE_HEADER) continue;
-      const size = readSequenceSize(content);
+      const size = readSequenceMaxFrameSize(content);
       if (!size) return null;
       if (!largest || size.width * size.height > largest.width * largest.height) largest = size;
     }
@@ -41,7 +41,7 @@ export function readLargestCodedSize(file: DataView, items: CodedItems): ImageSi
 }
 
 /** The ids of the items that are pictures in AV1. */
-function readPictureIds(types: DataView): Set<number> {
+function readAv1PictureItemIds(types: DataView): Set<number> {
   const found = new Set<number>();
   for (let at = types.getUint8(0) === 0 ? 6 : 8; at + 8 <= types.byteLength; ) {
     const size = types.getUint32(at);
@@ -55,13 +55,16 @@ function readPictureIds(types: DataView): Set<number> {
 }
 
 /** An item, and its bytes; null when they are not in one place of this file. */
-interface ItemPlace {
+interface AvifItemWithBytes {
   id: number;
   range: DataView | null;
 }
 
 /** The items with their bytes. */
-function* readItemPlaces({ places, data }: CodedItems, file: DataView): Generator<ItemPlace> {
+function* readAvifItemsWithBytes(
+  { places, data }: AvifItemByteRanges,
+  file: DataView,
+): Generator<AvifItemWithBytes> {
   const version = places.getUint8(0);
   let at = 4;
   const read = (bytes: number) => {
@@ -86,25 +89,25 @@ function* readItemPlaces({ places, data }: CodedItems, file: DataView): Generato
       const whole = method === 0 ? file : method === 1 ? data : null;
       const isPlain = extents === 1 && otherFile === 0 && whole !== null && offset <= whole.byteLength;
       // Without a length it reaches to the end.
-      if (isPlain) range = viewWithin(whole, offset, length || whole.byteLength - offset);
+      if (isPlain) range = viewClampedToEnd(whole, offset, length || whole.byteLength - offset);
     }
     yield { id, range };
   }
 }
 
 /** A part of bytes, as far as they reach. */
-function viewWithin(bytes: DataView, offset: number, length: number): DataView {
+function viewClampedToEnd(bytes: DataView, offset: number, length: number): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset + offset, Math.min(length, bytes.byteLength - offset));
 }
 
 /** A part of coded data (an OBU of AV1). */
-interface CodedPart {
+interface Av1Obu {
   type: number;
   content: DataView;
 }
 
 /** The parts of coded data, until one is not complete. */
-function* codedParts(bytes: DataView): Generator<CodedPart> {
+function* codedParts(bytes: DataView): Generator<Av1Obu> {
   for (let at = 0; at < bytes.byteLength; ) {
     const header = bytes.getUint8(at);
     at += header & 4 ? 2 : 1;
@@ -118,13 +121,13 @@ function* codedParts(bytes: DataView): Generator<CodedPart> {
       }
     }
     if (length < 0 || at + length > bytes.byteLength) return;
-    yield { type: (header >> 3) & 15, content: viewWithin(bytes, at, length) };
+    yield { type: (header >> 3) & 15, content: viewClampedToEnd(bytes, at, length) };
     at += length;
   }
 }
 
 /** The largest frame of a sequence; null for one with times, which only films have. */
-function readSequenceSize(content: DataView): ImageSize | null {
+function readSequenceMaxFrameSize(content: DataView): ImageSize | null {
   let at = 0;
   const read = (bits: number) => {
     let value = 0;

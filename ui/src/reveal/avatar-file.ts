@@ -3,7 +3,7 @@
 import type { Gltf } from './gltf';
 
 /** A glTF document with its bytes. */
-export interface AvatarFile {
+export interface GltfDocumentWithBytes {
   gltf: Gltf;
   /** The content of each buffer; null for one that is not in the file. */
   buffers: (Uint8Array<ArrayBuffer> | null)[];
@@ -22,12 +22,12 @@ export function assembleAvatarFile(
   gltf: Gltf,
   binary: Uint8Array<ArrayBuffer>,
   findFile: FileFinder = () => null,
-): AvatarFile {
+): GltfDocumentWithBytes {
   const read = (uri: string) => (uri.startsWith('data:') ? decodeDataUrl(uri) : findFile(uri));
   const buffers = (gltf.buffers ?? [{}]).map(({ uri }, i) =>
     uri === undefined ? (i === 0 ? binary : null) : read(uri),
   );
-  const images: AvatarFile['images'] = new Map();
+  const images: GltfDocumentWithBytes['images'] = new Map();
   gltf.images?.forEach((image, i) => {
     const bytes = image.uri === undefined ? null : read(image.uri);
     if (bytes) images.set(i, bytes);
@@ -46,14 +46,14 @@ export function assembleAvatarFile(
 }
 
 /** The bytes of a buffer view; null when they are not in the file. */
-export function bufferViewBytes(file: AvatarFile, index: number): Uint8Array<ArrayBuffer> | null {
+export function bufferViewBytes(file: GltfDocumentWithBytes, index: number): Uint8Array<ArrayBuffer> | null {
   const view = file.gltf.bufferViews?.[index];
   return view ? viewOfBufferRange(file, view) : null;
 }
 
 /** A range of a buffer's bytes; null when it is not in the file. */
 export function viewOfBufferRange(
-  { buffers }: AvatarFile,
+  { buffers }: GltfDocumentWithBytes,
   {
     buffer = 0,
     byteOffset = 0,
@@ -66,7 +66,7 @@ export function viewOfBufferRange(
 }
 
 /** The bytes of an image as it is stored; null when they are not in the file. */
-export function imageBytes(file: AvatarFile, index: number): Uint8Array<ArrayBuffer> | null {
+export function imageBytes(file: GltfDocumentWithBytes, index: number): Uint8Array<ArrayBuffer> | null {
   const view = file.gltf.images?.[index]?.bufferView;
   return view === undefined ? (file.images.get(index) ?? null) : bufferViewBytes(file, view);
 }

@@ -1,9 +1,9 @@
 // Opens an avatar's file off the main thread.
-import type { AvatarFile } from './avatar-file';
+import type { GltfDocumentWithBytes } from './avatar-file';
 import { unpackAvatar } from './unpack-avatar';
 
 /** The worker's response. */
-export type UnpackResponse = { file: AvatarFile } | { problem: string };
+export type UnpackResponse = { file: GltfDocumentWithBytes } | { problem: string };
 
 addEventListener('message', ({ data }: MessageEvent<ArrayBuffer>) => {
   let answer: UnpackResponse;

@@ -1,9 +1,9 @@
 // Shows the avatar in 3D. With the other files of this folder the only user of three.js; loaded for the reveal.
 import {
+  CustomToneMapping,
   Group,
   type Mesh,
   MeshBasicMaterial,
-  NeutralToneMapping,
   type Object3D,
   PerspectiveCamera,
   Scene,
@@ -25,19 +25,22 @@ import {
   smoothstep,
   supportedFaces,
 } from './expression';
-import { darknessOfFace, exposureForFace, METER_SIZE, measureFace } from './face-exposure';
+import { darknessOfFace, exposureForFace, METER_SIZE, measureFaceLuminance } from './face-exposure';
 import { poseAndFrameFigure } from './frame-figure';
 import { type LoadedAvatar, loadAvatar } from './load-avatar';
+import { makeHairMatt } from './matt-hair';
 import { measureFrameInterval } from './next-frame';
 import { type AvatarRotation, INITIAL_ORBIT, rotationAfterInput, rotationAfterTime } from './orbit';
 import { arkitNamesOfLoadedBlendshape } from './prepare-gltf';
 import { ResolutionGovernor } from './resolution-governor';
 import { releaseRendererForReuse, takeIdleOrCreateRenderer } from './shared-renderer';
-import { StillPicture } from './still-picture';
+import { markAvatarAsSharp, StillPicture } from './still-picture';
 import { loadStudioEnvironment } from './studio-environment';
 import { createContactShadow, createStudioLights } from './studio-lights';
+import { shadeThroat } from './throat-shade';
+import { installToneMapping } from './tone-mapping';
 import { compileShadersAndUploadTextures, waitForGpuCommands } from './upload-to-gpu';
-import { nodAngleAt, type WelcomeGesture, welcomeAfterTime } from './welcome-gesture';
+import { nodAngleAt, type WelcomeGesture, welcomeGestureAfterTime } from './welcome-gesture';
 
 /** The avatar that is shown, with its controls. */
 export interface ShownAvatarControls {
@@ -123,7 +126,7 @@ export async function loadAndShowAvatar(
 
 /** The intensity of the environment map, and what a dark face gets in addition: its highlights shape it. */
 const ENVIRONMENT = 0.55;
-const DARK_FACE_ENVIRONMENT = 0.3;
+const DARK_FACE_ENVIRONMENT = 0.08;
 
 /** Seconds after which the greeting is over, with a smile, and seconds since the last input, before a still is drawn. */
 const GREETING_SECONDS = 3.2;
@@ -140,10 +143,12 @@ async function startAvatarScene(
   light: Texture,
   { reducedMotion, signal, onContextLost: onLost }: Omit<ShownAvatarOptions, 'softwareRendering'>,
 ): Promise<Omit<ShownAvatarControls, 'statistics'>> {
-  const { size, standsOnFeet, face, eyes } = await poseAndFrameFigure(model, facesBack, signal);
+  const { size, standsOnFeet, face, eyes, chin } = await poseAndFrameFigure(model, facesBack, signal);
   disableCullingAndToneMapping(model);
-  // Keeps the hue of skin.
-  renderer.toneMapping = NeutralToneMapping;
+  makeHairMatt(model);
+  const throatShade = chin && shadeThroat(model, chin);
+  installToneMapping();
+  renderer.toneMapping = CustomToneMapping;
   renderer.toneMappingExposure = 1;
 
   const scene = new Scene();
@@ -195,16 +200,19 @@ async function startAvatarScene(
     const face = blendshapeWeightsAt(clock, asked, reducedMotion, gaze);
     for (const { weights, index, shapes } of morphs)
       weights[index] = Math.max(...shapes.map((shape) => face.get(shape) ?? 0));
+    throatShade?.update(turntable, camera);
     renderer.render(scene, camera);
   };
 
   /** Adapts light and exposure to the face. The canvas has the size for it. */
   const exposeForFace = async () => {
-    const measure = () => (face ? measureFace(renderer, camera, face, draw, signal) : null);
+    const measure = () => (face ? measureFaceLuminance(renderer, camera, face, draw, signal) : null);
     const asIs = await measure();
     if (asIs === null) return;
     const darkness = darknessOfFace(asIs);
     lights.setForDarkness(darkness);
+    // The stage lights a dark face from behind less: it would be as bright as the face.
+    renderer.domElement.parentElement?.toggleAttribute('data-dark-face', darkness > 0.5);
     scene.environmentIntensity += DARK_FACE_ENVIRONMENT * darkness;
     let measured = (await measure()) ?? asIs;
     // The tone mapping is not linear: the second step corrects the first.
@@ -259,7 +267,7 @@ async function startAvatarScene(
     orbit = rotationAfterTime(orbit, seconds, clock);
     if (asked) asked = { ...asked, since: asked.since + seconds };
     if (asked && isRequestedFaceOver(asked)) asked = null;
-    welcome = welcomeAfterTime(welcome, seconds);
+    welcome = welcomeGestureAfterTime(welcome, seconds);
     // Resizing clears the canvas: only directly before the next frame.
     if (isResized) resize();
     isResized = false;
@@ -271,6 +279,7 @@ async function startAvatarScene(
     }
     draw();
     drawn = now;
+    markAvatarAsSharp(canvas, isSmoothed && !pace.isReduced);
   };
 
   const run = () => {
@@ -284,8 +293,10 @@ async function startAvatarScene(
       draw();
     }
     if (document.hidden || isPaused) return;
-    if (reducedMotion) draw();
-    else frame = requestAnimationFrame(loop);
+    if (reducedMotion) {
+      draw();
+      markAvatarAsSharp(canvas, isSmoothed);
+    } else frame = requestAnimationFrame(loop);
   };
 
   const turn = (x: number, y: number, seconds = 0) => {

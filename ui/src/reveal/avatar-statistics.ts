@@ -1,5 +1,5 @@
 // Statistics of an avatar for the operator. Counted in the file as it was delivered, not in what was loaded of it.
-import { type AvatarFile, imageBytes } from './avatar-file';
+import { type GltfDocumentWithBytes, imageBytes } from './avatar-file';
 import { readBlendshapeNames, recognizeArkitName } from './blendshape-names';
 import type { Gltf, GltfMesh } from './gltf';
 import { type ImageSize, readImageSize } from './image-size';
@@ -29,7 +29,7 @@ export interface AvatarStatistics extends GlbStatistics {
 }
 
 /** Counts what a GLB contains. */
-export function countGlbContents(file: AvatarFile): GlbStatistics {
+export function countGlbContents(file: GltfDocumentWithBytes): GlbStatistics {
   const { gltf } = file;
   const primitives = (gltf.meshes ?? []).flatMap((mesh) => mesh.primitives);
   const countOf = (accessor: number | undefined) =>
@@ -68,7 +68,7 @@ function triangleCount(mode: number, corners: number): number {
 }
 
 /** The sizes of the embedded images. Images that cannot be read are left out. */
-function imageSizesOf(file: AvatarFile): ImageSize[] {
+function imageSizesOf(file: GltfDocumentWithBytes): ImageSize[] {
   return (file.gltf.images ?? []).flatMap((_, i) => {
     const bytes = imageBytes(file, i);
     const size = bytes && readImageSize(bytes);

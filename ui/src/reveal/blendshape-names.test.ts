@@ -30,7 +30,51 @@ describe('the name of a blendshape', () => {
   );
 });
 
+/** The milliseconds that a call takes. */
+function timeOf(call: () => void): number {
+  const begun = performance.now();
+  call();
+  return performance.now() - begun;
+}
+
+describe('a name without end takes no time', () => {
+  it.each([
+    ['of words', 'a '.repeat(400_000)],
+    ['of appended words', 'mesh '.repeat(400_000)],
+    ['of capitals', 'A'.repeat(800_000)],
+  ])('%s', (_, long) => {
+    expect(
+      timeOf(() => {
+        expect(recognizeArkitName(long)).toBeNull();
+        expect(recognizeArkitName(`${long} eyeBlinkLeft`)).toBe('eyeBlinkLeft');
+        expect(recognizeJointRole(`${long} head`)).toBe('head');
+      }),
+    ).toBeLessThan(1_000);
+  });
+});
+
 describe('the blendshapes of a mesh', () => {
+  it('take time in proportion to their number, however many parts and expressions there are', () => {
+    const primitives = Array.from({ length: 10_000 }, () => ({ targets: [{}] }));
+    const shapes = { targets: Array.from({ length: 200_000 }, () => ({})) };
+    const gltf = {
+      meshes: [
+        { primitives: [...primitives, shapes] },
+        ...Array(2_000).fill({ primitives: [{ targets: [{}] }] }),
+      ],
+      extensions: {
+        VRM: {
+          blendShapeMaster: { blendShapeGroups: Array(200_000).fill({ presetName: 'blink', binds: [] }) },
+        },
+      },
+    };
+    expect(
+      timeOf(() => {
+        for (const mesh of gltf.meshes.keys()) recognizeBlendshapes(gltf, mesh);
+      }),
+    ).toBeLessThan(3_000);
+  });
+
   const mesh = (targetNames: string[]) => ({
     primitives: [{ targets: targetNames.map((_, i) => ({ POSITION: i })) }],
     extras: { targetNames },

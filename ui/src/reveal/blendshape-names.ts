@@ -18,6 +18,13 @@ export const ARKIT_BLENDSHAPES: ReadonlySet<string> = new Set([
   ...['cheekPuff', 'cheekSquintLeft', 'cheekSquintRight', 'noseSneerLeft', 'noseSneerRight', 'tongueOut'],
 ]);
 
+/** The end of a name that is read. What is longer has a long prefix, or no meaning. */
+const MAX_NAME_LENGTH = 200;
+/** ARKit's names have at most four words. */
+const MAX_ARKIT_WORDS = 8;
+/** The most expressions of a VRM 0 file that are read. Files have some dozens. */
+const MAX_VRM_EXPRESSIONS = 1_000;
+
 /** ARKit's name by its comparable form: lower case, with the side as one letter at the end. */
 const ARKIT_BY_COMPARABLE_FORM: ReadonlyMap<string, string> = new Map(
   [...ARKIT_BLENDSHAPES].map((name) => [joinWordsWithSideLast(splitIntoWords(name)), name]),
@@ -28,10 +35,10 @@ const APPENDED_WORDS = new Set(['mesh', 'shape', 'geo', 'morph', 'bs', 'target']
 
 /** ARKit's name of a blendshape, whatever the spelling; null when it is none of ARKit's. */
 export function recognizeArkitName(name: string): string | null {
-  let words = splitIntoWords(name);
-  while (words.length > 1 && APPENDED_WORDS.has(words.at(-1) ?? '')) words = words.slice(0, -1);
+  const words = splitIntoWords(name);
+  while (words.length > 1 && APPENDED_WORDS.has(words.at(-1) ?? '')) words.pop();
   // What stands before it may be a prefix: of the mesh, of the rig, or a number.
-  for (let start = 0; start < words.length; start += 1) {
+  for (let start = Math.max(0, words.length - MAX_ARKIT_WORDS); start < words.length; start += 1) {
     const found = ARKIT_BY_COMPARABLE_FORM.get(joinWordsWithSideLast(words.slice(start)));
     if (found !== undefined) return found;
   }
@@ -41,6 +48,7 @@ export function recognizeArkitName(name: string): string | null {
 /** The words of a name in lower case: `head.eyeBlink_L` has the words head, eye, blink, l. */
 export function splitIntoWords(name: string): string[] {
   return name
+    .slice(-MAX_NAME_LENGTH)
     .replace(/([a-z\d])([A-Z])/g, '$1 $2')
     .replace(/([A-Z])([A-Z][a-z])/g, '$1 $2')
     .split(/[^A-Za-z\d]+/)
@@ -65,12 +73,15 @@ export function readBlendshapeNames(gltf: Gltf, mesh: GltfMesh): (string | undef
   const count = Math.max(0, ...mesh.primitives.map(({ targets }) => targets?.length ?? 0));
   const lists = [mesh, ...mesh.primitives].map(({ extras }) => extras?.targetNames).filter(Array.isArray);
   const names: unknown[] = lists.find(({ length }) => length === count) ?? lists[0] ?? [];
+  const positions: (number | undefined)[] = [];
+  for (const { targets } of mesh.primitives)
+    targets?.forEach((target, i) => {
+      positions[i] ??= target.POSITION;
+    });
   return Array.from({ length: count }, (_, i) => {
     const name = names[i];
     if (typeof name === 'string' && name !== '') return name;
-    const targets = mesh.primitives.map((primitive) => primitive.targets?.[i]);
-    const accessor = targets.find((target) => target?.POSITION !== undefined)?.POSITION;
-    return accessor === undefined ? undefined : gltf.accessors?.[accessor]?.name;
+    return gltf.accessors?.[positions[i] ?? -1]?.name;
   });
 }
 
@@ -82,6 +93,7 @@ export function recognizeBlendshapes(gltf: Gltf, mesh: number): string[][] {
   const definition = gltf.meshes?.[mesh];
   if (!definition) return [];
   const names = readBlendshapeNames(gltf, definition);
+  if (names.length === 0) return [];
   const found = names.map((name) => {
     const arkit = name === undefined ? null : recognizeArkitName(name);
     return arkit === null ? [] : [arkit];
@@ -129,14 +141,16 @@ function arkitNamesByVrmBoundBlendshape(gltf: Gltf, mesh: number): Map<number, r
   const vrm0 = gltf.extensions?.VRM as { blendShapeMaster?: { blendShapeGroups?: unknown } } | undefined;
   const groups = vrm0?.blendShapeMaster?.blendShapeGroups;
   if (Array.isArray(groups))
-    for (const { presetName, binds } of groups) add(presetName, binds, (bind) => bind.mesh === mesh);
+    for (const { presetName, binds } of groups.slice(0, MAX_VRM_EXPRESSIONS))
+      add(presetName, binds, (bind) => bind.mesh === mesh);
   const vrm1 = gltf.extensions?.VRMC_vrm as
     | { expressions?: { preset?: Record<string, unknown> } }
     | undefined;
-  for (const [name, expression] of Object.entries(vrm1?.expressions?.preset ?? {}))
+  for (const name of Object.keys(VRM_EXPRESSIONS))
     add(
       name,
-      (expression as { morphTargetBinds?: unknown } | null)?.morphTargetBinds,
+      (vrm1?.expressions?.preset?.[name] as { morphTargetBinds?: unknown } | null | undefined)
+        ?.morphTargetBinds,
       (bind) => gltf.nodes?.[Number(bind.node)]?.mesh === mesh,
     );
   return found;

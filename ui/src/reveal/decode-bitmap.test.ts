@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { BitmapBudget } from './bitmap-budget';
-import { fetchAndDecodeScaledBitmap } from './decode-bitmap';
+import { decodeScaledBitmap } from './decode-bitmap';
 import { readImageSize } from './image-size';
 
 afterEach(() => vi.unstubAllGlobals());
@@ -18,10 +18,8 @@ function pngHeader(width: number, height: number): Uint8Array<ArrayBuffer> {
 it('decodes an image at the size that is shown, and none that would fill the memory', async () => {
   const decode = vi.fn(async (_: Blob, options: ImageBitmapOptions) => options as unknown as ImageBitmap);
   vi.stubGlobal('createImageBitmap', decode);
-  const decodePng = (width: number, height: number) => {
-    vi.stubGlobal('fetch', async () => new Response(pngHeader(width, height)));
-    return fetchAndDecodeScaledBitmap('blob:picture', new BitmapBudget());
-  };
+  const decodePng = (width: number, height: number) =>
+    decodeScaledBitmap(pngHeader(width, height), new BitmapBudget());
   expect(await decodePng(1024, 512)).not.toHaveProperty('resizeWidth');
   expect(await decodePng(8192, 8192)).toMatchObject({ resizeWidth: 2048, resizeHeight: 2048 });
   expect(decode).toHaveBeenCalledTimes(2);
@@ -181,8 +179,7 @@ describe('an image that would fill the memory is refused', () => {
   ])('%s', async (_, bytes) => {
     const decode = vi.fn(async () => ({}) as ImageBitmap);
     vi.stubGlobal('createImageBitmap', decode);
-    vi.stubGlobal('fetch', async () => new Response(Uint8Array.from(bytes)));
-    await expect(fetchAndDecodeScaledBitmap('blob:picture', new BitmapBudget())).rejects.toThrow(
+    await expect(decodeScaledBitmap(Uint8Array.from(bytes), new BitmapBudget())).rejects.toThrow(
       /too large|size is unknown/,
     );
     expect(decode).not.toHaveBeenCalled();
@@ -211,8 +208,7 @@ it('decodes unusual images', async () => {
       ...createAvifHeader(4096, 1024).slice(12),
     ],
   ]) {
-    vi.stubGlobal('fetch', async () => new Response(Uint8Array.from(bytes)));
-    const options = await fetchAndDecodeScaledBitmap('blob:picture', new BitmapBudget());
+    const options = await decodeScaledBitmap(Uint8Array.from(bytes), new BitmapBudget());
     expect(options).toMatchObject({ resizeWidth: 2048, resizeHeight: 512 });
   }
 });
@@ -223,9 +219,8 @@ describe('the images of an avatar', () => {
     const running: (() => void)[] = [];
     const started = vi.fn(() => new Promise<void>((resolve) => running.push(resolve)));
     vi.stubGlobal('createImageBitmap', started);
-    vi.stubGlobal('fetch', async () => new Response(pngHeader(width, height)));
     const budget = new BitmapBudget();
-    const images = Array.from({ length: count }, () => fetchAndDecodeScaledBitmap('blob:picture', budget));
+    const images = Array.from({ length: count }, () => decodeScaledBitmap(pngHeader(width, height), budget));
     return { started, running, all: Promise.allSettled(images) };
   }
 

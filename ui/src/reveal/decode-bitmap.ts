@@ -6,9 +6,12 @@ import { removeExif } from './remove-exif';
 /** Maximum side of a texture in pixels. More is never visible and only fills the card's memory. */
 export const MAX_TEXTURE_SIZE = 2048;
 
-/** Fetches and decodes an image, scaled down to the maximum size. Rejects if it is too large, or its size is unknown. */
-export async function fetchAndDecodeScaledBitmap(url: string, budget: BitmapBudget): Promise<ImageBitmap> {
-  const bytes = removeExif(new Uint8Array(await (await fetch(url)).arrayBuffer()));
+/** Decodes an image, scaled down to the maximum size. Rejects if it is too large, or its size is unknown. */
+export async function decodeScaledBitmap(
+  image: Uint8Array<ArrayBuffer>,
+  budget: BitmapBudget,
+): Promise<ImageBitmap> {
+  const bytes = removeExif(image);
   const size = readImageSize(bytes);
   if (!size) throw new Error('an image is no PNG, JPEG, WebP or AVIF, or its size is unknown');
   const pixels = size.width * size.height;
@@ -27,10 +30,10 @@ export async function fetchAndDecodeScaledBitmap(url: string, budget: BitmapBudg
   );
 }
 
-/** A request to the worker to fetch and decode an image. */
+/** A request to the worker to decode an image. */
 export interface DecodeRequest {
   id: number;
-  url: string;
+  bytes: Uint8Array<ArrayBuffer>;
 }
 
 /** The worker's response. */

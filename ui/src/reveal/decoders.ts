@@ -41,7 +41,8 @@ export async function loadDecoders(
     ktx2: ktx2?.loader ?? null,
     meshopt,
     close() {
-      draco?.dispose();
+      // Without workers to start, what is still under way ends, too.
+      draco?.setWorkerLimit(0).dispose();
       ktx2?.close();
       meshopt?.useWorkers(0);
     },
@@ -63,22 +64,24 @@ async function requireWebAssembly(needed: string[]): Promise<void> {
 /** Creates the decoder of Draco meshes, which refuses meshes that unpack to too much. */
 async function createDracoDecoder(): Promise<DRACOLoader> {
   const { DRACOLoader, DRACO_GLTF_CONFIG } = await import('three/addons/loaders/DRACOLoader.js');
-  return limitDracoLoader(new DRACOLoader().setDecoderPath(DRACO_GLTF_CONFIG).setWorkerLimit(WORKER_COUNT));
+  return makeDracoLoaderRefuseLargeMeshes(
+    new DRACOLoader().setDecoderPath(DRACO_GLTF_CONFIG).setWorkerLimit(WORKER_COUNT),
+  );
 }
 
 /** The method of `DRACOLoader` that its type declarations leave out. */
 interface DracoGeometryDecoder {
-  decodeGeometry(file: ArrayBuffer, task: { attributeIDs: object }): Promise<BufferGeometry>;
+  decodeGeometry(file: ArrayBuffer, task: object): Promise<BufferGeometry>;
 }
 
 /** Lets the loader refuse meshes that unpack to too much. */
-function limitDracoLoader(loader: DRACOLoader): DRACOLoader {
+function makeDracoLoaderRefuseLargeMeshes(loader: DRACOLoader): DRACOLoader {
   const decoder = loader as unknown as DracoGeometryDecoder;
   const decode = decoder.decodeGeometry.bind(loader);
   const budget = new DracoBudget();
   decoder.decodeGeometry = async (file, task) => {
     // A file that is decoded already has been moved to the worker.
-    if (file.byteLength > 0) budget.countMesh(new Uint8Array(file), Object.keys(task.attributeIDs).length);
+    if (file.byteLength > 0) budget.countMesh(new Uint8Array(file));
     return decode(file, task);
   };
   return loader;
@@ -103,20 +106,20 @@ async function createKtx2Decoder(renderer: WebGLRenderer): Promise<{ loader: KTX
   const replaced = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
   const manager = new LoadingManager();
   manager.setURLModifier((url) => (/basis_transcoder[^/]*\.js$/.test(url) ? replaced : url));
-  const loader = limitKtx2Loader(
+  const loader = makeKtx2LoaderRefuseLargeTextures(
     new KTX2Loader(manager).detectSupport(renderer).setWorkerLimit(WORKER_COUNT),
   );
   return {
     loader,
     close() {
-      loader.dispose();
+      loader.setWorkerLimit(0).dispose();
       URL.revokeObjectURL(replaced);
     },
   };
 }
 
 /** Lets the loader refuse textures that unpack to too much. */
-function limitKtx2Loader(loader: KTX2Loader): KTX2Loader {
+function makeKtx2LoaderRefuseLargeTextures(loader: KTX2Loader): KTX2Loader {
   const parse = loader.parse.bind(loader);
   const budget = new Ktx2Budget();
   loader.parse = (file, onLoad, onError) => {

@@ -1,6 +1,6 @@
-import { type BufferAttribute, BufferGeometry, Group, InstancedMesh, Mesh } from 'three';
+import { type BufferAttribute, BufferGeometry, Group, Mesh } from 'three';
 import { describe, expect, it } from 'vitest';
-import { checkDocumentLimits, checkModelBlendshapeLimits, checkModelDrawingLimits } from './document-limits';
+import { checkDocumentLimits, checkImageLimits, checkLoadedModelBlendshapeLimits } from './document-limits';
 import type { Gltf } from './gltf';
 import { prepareGltf } from './prepare-gltf';
 
@@ -46,6 +46,9 @@ it('refuses a document of so many objects that they would block the screen', () 
     { meshes, nodes: Array(5_001).fill({ mesh: 0 }) },
     { meshes, nodes: Array(10_001).fill({}) },
     { meshes: [{ primitives: Array(10_000).fill(triangle) }], nodes: [{ mesh: 0 }] },
+    // Of these nothing is shown, and all is read.
+    { meshes: [...meshes, { primitives: Array(10_000).fill(triangle) }], nodes: [{ mesh: 0 }] },
+    { meshes: Array(10_001).fill({ primitives: [] }) },
     { meshes, skins: [{ joints: Array(10_001).fill(0) }] },
     { meshes, nodes: [{ children: Array(1_000_000).fill(1) }, {}] },
     // A node that shows its mesh many times.
@@ -56,8 +59,7 @@ it('refuses a document of so many objects that they would block the screen', () 
     },
   ])
     expect(() => prepareGltf(document, new Set())).toThrow(/more than 10000 nodes/);
-  // Only what is shown counts.
-  checkDocumentLimits({ meshes: [{ primitives: Array(10_000).fill(triangle) }], nodes: [{ mesh: 7 }] });
+  checkDocumentLimits({ meshes: [{ primitives: Array(9_999).fill(triangle) }], nodes: [{ mesh: 7 }] });
 });
 
 /** Overlapping ranges of one file. */
@@ -109,21 +111,41 @@ it('accepts a large file whose ranges do not overlap, or are not used', () => {
   });
 });
 
-it('refuses a model whose triangles would take seconds to draw, however few bytes they have', () => {
-  const geometry = new BufferGeometry();
-  geometry.index = { count: 3_000_000 } as BufferAttribute;
-  geometry.attributes.position = { count: 100 } as BufferAttribute;
-  const part = () => Object.assign(new Mesh(), { geometry });
-  const model = new Group().add(part(), part());
-  checkModelDrawingLimits(model);
-  // Shared bytes are drawn each time.
-  for (let i = 0; i < 9; i += 1) model.add(part());
-  expect(() => checkModelDrawingLimits(model)).toThrow(/more than 10000000 triangles/);
-  const crowd = Object.assign(new InstancedMesh(undefined, undefined, 100), { geometry });
-  expect(() => checkModelDrawingLimits(new Group().add(crowd))).toThrow(/more than 10000000 triangles/);
-  const unindexed = new BufferGeometry();
-  unindexed.attributes.position = { count: 30_000_003 } as BufferAttribute;
-  expect(() => checkModelDrawingLimits(Object.assign(new Mesh(), { geometry: unindexed }))).toThrow();
+it('refuses ranges whose elements are far from each other', () => {
+  const withStride = (byteStride: unknown) =>
+    ({ bufferViews: [{ byteLength: 36, byteStride }], meshes }) as Gltf;
+  for (const stride of [256, 200_000, 2, -4, 4.5, '200000'])
+    expect(() => prepareGltf(withStride(stride), new Set())).toThrow(/byteStride is not from 4 to 252/);
+  for (const stride of [undefined, null, 0, 4, 252]) checkDocumentLimits(withStride(stride));
+});
+
+it('counts interleaved values by the range that is uploaded, once for all that share it', () => {
+  const bufferViews = [{ byteLength: 190_000_000, byteStride: 200 }];
+  const part = (byteOffset: number, more = {}) => ({
+    ...{ bufferView: 0, componentType: 5126, type: 'VEC3', count: 500_001, byteOffset },
+    ...more,
+  });
+  checkDocumentLimits({ bufferViews, accessors: [part(0), part(12), part(24), part(36)] });
+  for (const other of [
+    part(0, { count: 500_002 }),
+    part(0, { componentType: 5125 }),
+    part(200),
+    part(0, { sparse: {} }),
+  ])
+    expect(() => checkDocumentLimits({ bufferViews, accessors: [part(0), other, part(12)] })).toThrow(
+      /unpack to more than 200000000 bytes/,
+    );
+});
+
+it('refuses a file whose images share bytes, and would be copied again and again', () => {
+  const picture = new Uint8Array(1_000_000);
+  const withImages = (count: number) => ({
+    gltf: { images: Array(count).fill({ uri: 'a.png' }) },
+    buffers: [],
+    images: new Map(byIndex(count, (i) => [i, picture])),
+  });
+  checkImageLimits(withImages(200));
+  expect(() => checkImageLimits(withImages(201))).toThrow(/images have more than 200000000 bytes/);
 });
 
 describe('blendshapes', () => {
@@ -181,9 +203,9 @@ describe('blendshapes', () => {
     };
     addFace(100_000, 52);
     addFace(100_000, 0);
-    checkModelBlendshapeLimits(model);
+    checkLoadedModelBlendshapeLimits(model);
     addFace(250_000, 52);
-    expect(() => checkModelBlendshapeLimits(model)).toThrow(
+    expect(() => checkLoadedModelBlendshapeLimits(model)).toThrow(
       /blendshapes unpack to more than 200000000 bytes/,
     );
   });

@@ -2,13 +2,19 @@
 // ranges, ranges that overlap, and accessors that have no bytes in the file. A few megabytes can state objects that take
 // minutes to draw. What Draco meshes and KTX2 textures state is in their own bytes; see `decoders.ts`.
 import type { BufferGeometry, Object3D } from 'three';
-import type { Gltf, GltfBufferView, GltfNode, GltfPrimitive } from './gltf';
+import { type GltfDocumentWithBytes, imageBytes } from './avatar-file';
+import {
+  bytesOfStripAndFanIndices,
+  checkDocumentTriangleLimit,
+  countTimesMeshesAreShown,
+} from './drawing-limits';
+import type { Gltf, GltfBufferView, GltfPrimitive } from './gltf';
 import { MAX_READ_BYTES } from './read-saved-file';
 
 /** The most nodes, joints and parts of meshes. Avatars have hundreds; each of these costs time in every frame. */
 const MAX_OBJECTS = 10_000;
-/** The most triangles of a frame. Avatars have a hundred thousand. */
-const MAX_DRAWN_TRIANGLES = 10_000_000;
+/** The distances in bytes that elements of a buffer view may have in glTF 2.0. */
+const [MIN_STRIDE, MAX_STRIDE] = [4, 252];
 /** Four numbers of four bytes. */
 const BLENDSHAPE_VERTEX_BYTES = 16;
 const COMPONENT_BYTES: Record<number, number> = { 5120: 1, 5121: 1, 5122: 2, 5123: 2, 5125: 4, 5126: 4 };
@@ -24,19 +30,34 @@ const COMPONENT_COUNTS: Record<string, number> = {
 
 /** Throws an error with the reason when the document would fill the page's memory or block the screen. */
 export function checkDocumentLimits(gltf: Gltf): void {
+  if (gltf.bufferViews?.some(hasInvalidStride))
+    throw new Error(`the file is no valid glTF: a byteStride is not from ${MIN_STRIDE} to ${MAX_STRIDE}`);
   if (decodedGeometryBytes(gltf) > MAX_READ_BYTES)
     throw new Error(`its meshes unpack to more than ${MAX_READ_BYTES} bytes`);
   if (bytesOfCopiedBufferViews(gltf) > MAX_READ_BYTES)
     throw new Error(`its overlapping ranges of bytes have more than ${MAX_READ_BYTES} bytes together`);
   if (countLoadedObjects(gltf) > MAX_OBJECTS)
     throw new Error(`it consists of more than ${MAX_OBJECTS} nodes, joints and parts of meshes`);
+  checkDocumentTriangleLimit(gltf);
+}
+
+/**
+ * Throws an error with the reason when the images of a file would fill the page's memory: each is copied when it is
+ * decoded, also if several have the same bytes.
+ */
+export function checkImageLimits(file: GltfDocumentWithBytes): void {
+  const bytes = (file.gltf.images ?? []).reduce(
+    (all, _, i) => all + (imageBytes(file, i)?.byteLength ?? 0),
+    0,
+  );
+  if (bytes > MAX_READ_BYTES) throw new Error(`its images have more than ${MAX_READ_BYTES} bytes together`);
 }
 
 /**
  * Throws an error with the reason when a document that `prepareGltf` has prepared has blendshapes that would fill the
  * page's memory. Those that are removed do not count.
  */
-export function checkBlendshapeLimits(gltf: Gltf): void {
+export function checkPreparedGltfBlendshapeLimits(gltf: Gltf): void {
   if (blendshapeTextureBytes(gltf) > MAX_READ_BYTES)
     throw new Error(`its blendshapes unpack to more than ${MAX_READ_BYTES} bytes`);
 }
@@ -45,7 +66,7 @@ export function checkBlendshapeLimits(gltf: Gltf): void {
  * Throws an error with the reason when a loaded model has blendshapes that would fill the page's memory: a Draco mesh may
  * have more vertices than its document says.
  */
-export function checkModelBlendshapeLimits(model: Object3D): void {
+export function checkLoadedModelBlendshapeLimits(model: Object3D): void {
   const geometries = new Set<BufferGeometry>();
   model.traverse((object) => {
     const { geometry } = object as { geometry?: BufferGeometry };
@@ -62,37 +83,39 @@ export function checkModelBlendshapeLimits(model: Object3D): void {
 }
 
 /**
- * Throws an error with the reason when a loaded model has so many triangles that one frame would block the screen. Nodes
- * and instances may share the bytes of a mesh; each is drawn.
+ * The size in bytes of the geometry that a glTF document decodes to. Accessors may share the bytes of the
+ * file; each is copied. Three.js makes lists of triangles of strips and fans.
  */
-export function checkModelDrawingLimits(model: Object3D): void {
-  let corners = 0;
-  model.traverse((object) => {
-    const { geometry, count = 1 } = object as { geometry?: BufferGeometry; count?: number };
-    const drawn = geometry?.index ?? geometry?.attributes.position;
-    corners += (drawn?.count ?? 0) * count;
-  });
-  if (corners > 3 * MAX_DRAWN_TRIANGLES)
-    throw new Error(`it consists of more than ${MAX_DRAWN_TRIANGLES} triangles`);
+function decodedGeometryBytes(gltf: Gltf): number {
+  const unpacked = (gltf.bufferViews ?? []).reduce((all, view) => all + meshoptDecompressedBytes(view), 0);
+  return Math.max(unpacked, bytesOfAccessors(gltf)) + bytesOfStripAndFanIndices(gltf);
 }
 
 /**
- * The size in bytes of the geometry that a glTF document decodes to. Accessors may share the bytes of the
- * file; each is copied.
+ * The bytes of the values of all accessors. Where values of several are interleaved, three.js uploads the whole range,
+ * once for accessors with the same one. The key is the one that it keeps them by.
  */
-function decodedGeometryBytes({ accessors, bufferViews }: Gltf): number {
-  const unpacked = (bufferViews ?? []).reduce((all, view) => all + meshoptDecompressedBytes(view), 0);
-  const copied = (accessors ?? []).reduce(
-    (all, { count, type, componentType }) =>
-      all +
-      productOfSizesOrZero(
-        count,
-        COMPONENT_COUNTS[type ?? ''] ?? 16,
-        COMPONENT_BYTES[componentType ?? 0] ?? 4,
-      ),
-    0,
-  );
-  return Math.max(unpacked, copied);
+function bytesOfAccessors({ accessors, bufferViews }: Gltf): number {
+  const ranges = new Set<string>();
+  let bytes = 0;
+  for (const { count, type, componentType, bufferView, byteOffset, sparse } of accessors ?? []) {
+    const element = (COMPONENT_COUNTS[type ?? ''] ?? 16) * (COMPONENT_BYTES[componentType ?? 0] ?? 4);
+    const stride = bufferViews?.[bufferView ?? -1]?.byteStride || element;
+    const range = [bufferView, componentType, Math.floor((byteOffset ?? 0) / stride), count].join();
+    // Where a sparse accessor replaces values, it does so in a copy of its own.
+    if (stride !== element && !sparse) {
+      if (ranges.has(range)) continue;
+      ranges.add(range);
+    }
+    bytes += productOfSizesOrZero(count, Math.max(stride, element));
+  }
+  return bytes;
+}
+
+/** Whether a view has a distance of its elements that glTF forbids. Some files have a zero in place of none. */
+function hasInvalidStride({ byteStride }: GltfBufferView): boolean {
+  if (!byteStride) return false;
+  return !Number.isInteger(byteStride) || byteStride < MIN_STRIDE || byteStride > MAX_STRIDE;
 }
 
 /**
@@ -135,21 +158,22 @@ function blendshapeTextureBytes({ accessors, meshes }: Gltf): number {
     .reduce((all, primitive) => all + bytes(primitive), 0);
 }
 
-/** The number of objects that are loaded: parts of a mesh once for each node or instance that shows it. */
-function countLoadedObjects({ accessors, nodes, skins, meshes }: Gltf): number {
-  const parts = ({ mesh, extensions }: GltfNode) => {
-    const instancing = extensions?.EXT_mesh_gpu_instancing as
-      | { attributes?: Record<string, number> }
-      | undefined;
-    const counts = Object.values(instancing?.attributes ?? {}).map((i) => Number(accessors?.[i]?.count ?? 0));
-    const instances = Math.max(1, ...counts);
-    return mesh === undefined ? 0 : (meshes?.[mesh]?.primitives?.length ?? 0) * instances;
-  };
-  const joints = (skins ?? []).reduce((all, skin) => all + (skin.joints?.length ?? 0), 0);
-  const shown = (nodes ?? []).reduce((all, node) => all + 1 + parts(node), joints);
+/**
+ * The number of objects that are loaded: parts of a mesh once for each node or instance that shows it. Meshes and their
+ * parts count, too, if nothing shows them.
+ */
+function countLoadedObjects(gltf: Gltf): number {
+  const { nodes, skins, meshes } = gltf;
+  const times = countTimesMeshesAreShown(gltf);
+  let [parts, shown] = [0, nodes?.length ?? 0];
+  meshes?.forEach(({ primitives }, mesh) => {
+    parts += 1 + primitives.length;
+    shown += primitives.length * (times.get(mesh) ?? 0);
+  });
+  for (const { joints } of skins ?? []) shown += joints?.length ?? 0;
   // A valid document has fewer children than nodes.
   const children = (nodes ?? []).reduce((all, node) => all + (node.children?.length ?? 0), 0);
-  return Math.max(shown, children);
+  return Math.max(parts, shown, children);
 }
 
 /** The size in bytes that a view has after decompression; 0 if it is not compressed. */

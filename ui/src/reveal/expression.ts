@@ -25,37 +25,38 @@ export type Face = (typeof FACES)[number];
  */
 const FACE_BLENDSHAPES: Record<Face, Record<string, number>> = {
   smile: {
-    ...leftAndRightWeights('mouthSmile', 1),
-    ...leftAndRightWeights('cheekSquint', 0.7),
-    ...leftAndRightWeights('eyeSquint', 0.35),
+    ...sameWeightLeftAndRight('mouthSmile', 1),
+    ...sameWeightLeftAndRight('cheekSquint', 0.7),
+    ...sameWeightLeftAndRight('eyeSquint', 0.45),
+    ...sameWeightLeftAndRight('mouthDimple', 0.2),
   },
   wink: { eyeBlinkLeft: 1, mouthSmileLeft: 1, cheekSquintLeft: 0.7, mouthSmileRight: 0.35 },
   surprise: {
     jawOpen: 1,
     browInnerUp: 0.9,
-    ...leftAndRightWeights('browOuterUp', 0.85),
-    ...leftAndRightWeights('eyeWide', 0.9),
+    ...sameWeightLeftAndRight('browOuterUp', 0.85),
+    ...sameWeightLeftAndRight('eyeWide', 0.9),
     mouthFunnel: 0.25,
   },
-  kiss: { mouthPucker: 1, mouthFunnel: 0.2, ...leftAndRightWeights('eyeSquint', 0.3) },
+  kiss: { mouthPucker: 1, mouthFunnel: 0.2, ...sameWeightLeftAndRight('eyeSquint', 0.3) },
   frown: {
-    ...leftAndRightWeights('mouthFrown', 1),
-    ...leftAndRightWeights('browDown', 0.85),
+    ...sameWeightLeftAndRight('mouthFrown', 1),
+    ...sameWeightLeftAndRight('browDown', 0.85),
     mouthShrugLower: 0.4,
   },
 };
-/** A surprised mouth is open, but not as for a yawn. */
-const MAX_WEIGHTS: Record<string, number> = { jawOpen: 0.42 };
+/** A surprised mouth is open, but not as for a yawn, and the corners of a smile do not make a V. */
+const MAX_WEIGHTS: Record<string, number> = { jawOpen: 0.42, ...sameWeightLeftAndRight('mouthSmile', 0.7) };
 
 /** Every blendshape that is ever animated. Others need not be loaded. */
 export const ANIMATED_BLENDSHAPES: ReadonlySet<string> = new Set(
   [
-    leftAndRightWeights('eyeBlink', 1),
-    leftAndRightWeights('mouthSmile', 1),
-    leftAndRightWeights('eyeLookIn', 1),
-    leftAndRightWeights('eyeLookOut', 1),
-    leftAndRightWeights('eyeLookUp', 1),
-    leftAndRightWeights('eyeLookDown', 1),
+    sameWeightLeftAndRight('eyeBlink', 1),
+    sameWeightLeftAndRight('mouthSmile', 1),
+    sameWeightLeftAndRight('eyeLookIn', 1),
+    sameWeightLeftAndRight('eyeLookOut', 1),
+    sameWeightLeftAndRight('eyeLookUp', 1),
+    sameWeightLeftAndRight('eyeLookDown', 1),
     ...Object.values(FACE_BLENDSHAPES),
   ].flatMap(Object.keys),
 );
@@ -91,10 +92,12 @@ export function blendshapeWeightsAt(
   const blink = rest.blink * (1 - made);
   const smile = rest.smile * (1 - made);
   for (const [shape, weight] of Object.entries({
-    ...leftAndRightWeights('eyeBlink', blink),
-    ...leftAndRightWeights('mouthSmile', smile),
-    ...leftAndRightWeights('cheekSquint', smile * 0.5),
+    ...sameWeightLeftAndRight('eyeBlink', blink),
+    ...sameWeightLeftAndRight('mouthSmile', smile),
+    ...sameWeightLeftAndRight('cheekSquint', smile * 0.5),
+    // Both ends of the brows: raised at their inner ends alone, they plead.
     browInnerUp: rest.brows * (1 - made),
+    ...sameWeightLeftAndRight('browOuterUp', rest.brows * 0.9 * (1 - made)),
     ...gazeWeights(gaze),
   }))
     weights.set(shape, weight);
@@ -118,15 +121,17 @@ function requestedFaceStrengthAt(since: number): number {
 }
 
 /** The same weight for the left and the right form of a blendshape. */
-function leftAndRightWeights(shape: string, weight: number): Record<string, number> {
+function sameWeightLeftAndRight(shape: string, weight: number): Record<string, number> {
   return { [`${shape}Left`]: weight, [`${shape}Right`]: weight };
 }
 
 /** The face at rest, without motion. */
-export const RESTING_EXPRESSION: FacialExpression = { blink: 0, smile: 0.45, brows: 0.12 };
+export const RESTING_EXPRESSION: FacialExpression = { blink: 0, smile: 0.3, brows: 0.12 };
 
 const BLINK_SECONDS = 0.22;
 const SMILE_INTERVAL_SECONDS = 9;
+/** The weight of an idle smile at its peak. */
+const SMILE_PEAK = 0.65;
 
 /** The idle expression at `seconds` after the avatar appeared. */
 export function idleExpressionAt(seconds: number): FacialExpression {
@@ -143,7 +148,7 @@ export function idleExpressionAt(seconds: number): FacialExpression {
  */
 function browWeightAt(seconds: number): number {
   const raised = smoothstep((seconds - 0.2) / 0.25) * (1 - smoothstep((seconds - 0.9) / 0.7));
-  return RESTING_EXPRESSION.brows + 0.5 * raised;
+  return RESTING_EXPRESSION.brows + 0.3 * raised;
 }
 
 const GREETING_BLINK_AT_SECONDS = 0.55;
@@ -193,8 +198,8 @@ function gazeWeights({ x, y }: GazeDirection): Record<string, number> {
     eyeLookInRight: part(x, 0.6),
     eyeLookInLeft: part(-x, 0.6),
     eyeLookOutRight: part(-x, 0.6),
-    ...leftAndRightWeights('eyeLookUp', part(y, 0.5)),
-    ...leftAndRightWeights('eyeLookDown', part(-y, 0.5)),
+    ...sameWeightLeftAndRight('eyeLookUp', part(y, 0.5)),
+    ...sameWeightLeftAndRight('eyeLookDown', part(-y, 0.5)),
   };
 }
 
@@ -221,7 +226,7 @@ function smileWeightAt(seconds: number): number {
   const t = (seconds + SMILE_INTERVAL_SECONDS - 0.6) % SMILE_INTERVAL_SECONDS;
   const rise = smoothstep(t / 0.9);
   const fall = smoothstep((t - 3.4) / 1.4);
-  return RESTING_EXPRESSION.smile + (0.85 - RESTING_EXPRESSION.smile) * rise * (1 - fall);
+  return RESTING_EXPRESSION.smile + (SMILE_PEAK - RESTING_EXPRESSION.smile) * rise * (1 - fall);
 }
 
 /** A smooth step: 0 up to `t` = 0, 1 from `t` = 1, without a corner. */

@@ -3,9 +3,11 @@
 import { type Box3, type PerspectiveCamera, Vector3, type WebGLRenderer } from 'three';
 import { readDrawnPixels } from './read-pixels';
 
-/** Linear luminances (0 to 1) of a face between which it is shown as it is: sRGB greys of about 104 and 182. */
-const DARKEST_FACE = 0.138;
-const BRIGHTEST_FACE = 0.468;
+/** Linear luminances (0 to 1) of a face between which it is shown as it is: sRGB greys of about 92 and 197. */
+const DARKEST_FACE = 0.108;
+const BRIGHTEST_FACE = 0.56;
+/** The share of the distance (in stops) beyond these luminances that stays: dark and light faces differ on the stage. */
+const REMAINING_DISTANCE = 0.5;
 const MIN_EXPOSURE = 0.7;
 const MAX_EXPOSURE = 2.1;
 /** Linear luminances at exposure 1 of a face that is lit as a dark one, and as a light one. */
@@ -16,7 +18,9 @@ export const METER_SIZE = 16;
 
 /** The exposure after which a face that had the luminance `measured` at `exposure` is neither too dark nor too bright. */
 export function exposureForFace(measured: number, exposure = 1): number {
-  const wanted = Math.min(BRIGHTEST_FACE, Math.max(DARKEST_FACE, measured));
+  const asIs = Math.max(measured, 1e-3) / exposure;
+  const nearest = Math.min(BRIGHTEST_FACE, Math.max(DARKEST_FACE, asIs));
+  const wanted = nearest * (asIs / nearest) ** REMAINING_DISTANCE;
   const corrected = exposure * (wanted / Math.max(measured, 1e-3));
   return Math.min(MAX_EXPOSURE, Math.max(MIN_EXPOSURE, corrected));
 }
@@ -31,7 +35,7 @@ export function medianLuminance(pixels: Uint8Array): number | null {
   const found: number[] = [];
   for (let at = 0; at < pixels.length; at += 4) {
     if ((pixels[at + 3] ?? 0) < 250) continue;
-    const [r = 0, g = 0, b = 0] = [...pixels.subarray(at, at + 3)].map(toLinear);
+    const [r = 0, g = 0, b = 0] = [...pixels.subarray(at, at + 3)].map(srgbByteToLinear);
     found.push(0.2126 * r + 0.7152 * g + 0.0722 * b);
   }
   if (found.length * 40 < pixels.length / 4) return null;
@@ -39,7 +43,7 @@ export function medianLuminance(pixels: Uint8Array): number | null {
 }
 
 /** A value of 8 bits in sRGB as a linear one, 0 to 1. */
-function toLinear(value: number): number {
+function srgbByteToLinear(value: number): number {
   const v = value / 255;
   return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
 }
@@ -48,14 +52,14 @@ function toLinear(value: number): number {
  * Draws only `face` (in the coordinates of the stage) on the canvas, which must be of `METER_SIZE`, and returns its
  * median luminance without waiting for the card; null when nothing is there.
  */
-export async function measureFace(
+export async function measureFaceLuminance(
   renderer: WebGLRenderer,
   camera: PerspectiveCamera,
   face: Box3,
   draw: () => void,
   signal: AbortSignal,
 ): Promise<number | null> {
-  const { left, top, width, height } = projectBox(face, camera);
+  const { left, top, width, height } = projectBoxToPictureRect(face, camera);
   camera.setViewOffset(1, 1, left, top, width, height);
   try {
     draw();
@@ -66,7 +70,7 @@ export async function measureFace(
 }
 
 /** The rectangle of a box in the picture, as shares of its width and height from the upper left. */
-function projectBox(
+function projectBoxToPictureRect(
   box: Box3,
   camera: PerspectiveCamera,
 ): { left: number; top: number; width: number; height: number } {

@@ -73,6 +73,27 @@ describe('a figure', () => {
     expect(top).toBeGreaterThan(size.y / 2 - 0.4);
   });
 
+  it.each<[what: string, options: MannequinOptions]>([
+    ['with a skeleton', {}],
+    ['without a skeleton', { withoutSkin: true }],
+    ['with a skeleton alone', { withoutBlendshapes: true }],
+    ['whose axis upwards is Z', { turned: toZUp }],
+    ['that looks away', { turned: facingBack }],
+  ])('%s has its chin above the neck, at the front', async (_, options) => {
+    const { chin, figure } = await place(options);
+    if (!chin) throw new Error('there is no chin');
+    const { point, headHeight } = chin;
+    // The neck begins at the lowest point of the head; the joint of the head is inside it.
+    const head = new Box3().setFromPoints(figure.points.filter((_, i) => figure.isOfHead[i]));
+    if (!head.isEmpty()) {
+      expect(point.y - head.min.y).toBeGreaterThan(-0.01);
+      expect(point.y - head.min.y).toBeLessThan(0.16 * headHeight);
+      expect(head.max.z - point.z).toBeLessThan(0.2 * headHeight);
+    }
+    expect(Math.abs(point.x)).toBeLessThan(0.02);
+    expect(headHeight).toBeGreaterThan(1);
+  });
+
   it('lowers the arms of a T-pose', async () => {
     const { model } = await place({});
     expect(armDrop(model)).toBeGreaterThan(0.5);

@@ -1,11 +1,12 @@
 // Places an avatar on the stage: upright, facing the viewer, and with its head large, whatever the axes, the scale and
 // the pose of the file.
 import { Box3, type Object3D, Quaternion, Vector3 } from 'three';
+import { type Chin, findChin } from './find-chin';
 import type { JointRole } from './joint-names';
 import { type SampledFigure, sampleModelGeometry } from './sample-figure';
 
 /** The size of the shown part of an avatar, and what it shows of the figure. */
-export interface FigurePlacement {
+export interface ShownFigurePart {
   /** The size of the part that the picture shows, the largest side two units; its middle is the origin. */
   size: Vector3;
   /** Whether more of the figure is below the picture. */
@@ -16,6 +17,8 @@ export interface FigurePlacement {
   face: Box3 | null;
   /** The point between the eyes, and the distance of their middles; null when nothing tells them. */
   eyes: { middle: Vector3; distance: number } | null;
+  /** The chin; null when there is no throat below it, or when nothing tells where it is. */
+  chin: Chin | null;
 }
 
 /** A figure taller than so many heads is shown from the shoulders up. */
@@ -33,7 +36,7 @@ export async function poseAndFrameFigure(
   model: Object3D,
   facesBack: boolean,
   signal: AbortSignal,
-): Promise<FigurePlacement> {
+): Promise<ShownFigurePart> {
   const figure = await sampleModelGeometry(model, signal);
   const whole = new Box3().setFromPoints(figure.points);
   const largest = Math.max(...whole.getSize(new Vector3()).toArray());
@@ -41,8 +44,8 @@ export async function poseAndFrameFigure(
     throw new Error('the file contains nothing to see');
   rotateModelAndSamples(figure, model, quarterTurnsToUpright(findUpDirection(figure, whole)));
   rotateModelAndSamples(figure, model, quarterTurnsToFaceViewer(findFrontDirection(figure), facesBack));
-  lowerArm(figure, 'left');
-  lowerArm(figure, 'right');
+  lowerStretchedOutArm(figure, 'left');
+  lowerStretchedOutArm(figure, 'right');
   const placed = findFramedRegion(figure);
   const size = placed.picture.getSize(new Vector3());
   const scale = 2 / Math.max(size.x, size.y, size.z);
@@ -50,6 +53,7 @@ export async function poseAndFrameFigure(
   const toStage = (point: Vector3) => point.clone().sub(centre).multiplyScalar(scale);
   const face = findFaceBounds(figure, placed.head);
   const eyes = findEyes(figure);
+  const chin = findChinOfFigure(figure, placed.head);
   model.scale.multiplyScalar(scale);
   model.position.copy(centre).multiplyScalar(-scale);
   const hasFeet = figure.joints.has('leftFoot') || figure.joints.has('rightFoot');
@@ -59,6 +63,7 @@ export async function poseAndFrameFigure(
     standsOnFeet: hasFeet && !placed.isCropped,
     face: face && new Box3(toStage(face.min), toStage(face.max)),
     eyes: eyes && { middle: toStage(eyes.middle), distance: eyes.distance * scale },
+    chin: chin && { point: toStage(chin.point), headHeight: chin.headHeight * scale },
   };
 }
 
@@ -137,7 +142,7 @@ function quarterTurnsToFaceViewer(front: Vector3 | null, facesBack: boolean): Qu
 }
 
 /** Lowers an arm that is stretched out, as in T-poses and A-poses. */
-function lowerArm({ joints }: SampledFigure, side: 'left' | 'right'): void {
+function lowerStretchedOutArm({ joints }: SampledFigure, side: 'left' | 'right'): void {
   const [upper, lower] = [joints.get(`${side}UpperArm`), joints.get(`${side}LowerArm`)];
   if (!upper?.parent || !lower) return;
   const [shoulder, elbow] = [upper.getWorldPosition(new Vector3()), lower.getWorldPosition(new Vector3())];
@@ -196,8 +201,19 @@ function findFaceBounds(figure: SampledFigure, head: Box3 | null): Box3 | null {
   );
 }
 
+/** The chin of a figure; null when there is no throat below it, or when neither its face nor its head is known. */
+function findChinOfFigure(figure: SampledFigure, head: Box3 | null): Chin | null {
+  const [eyes, mouth] = [middleOfEyes(figure), middleOfMouth(figure)];
+  const height = eyes && mouth ? estimateHeadHeight(figure, eyes) : null;
+  if (mouth && height) return findChin(figure.points, mouth, height);
+  if (!head) return null;
+  // The mouth is a fifth of the head above the chin.
+  const { x, y } = head.getSize(new Vector3());
+  return findChin(figure.points, head.min.clone().add(new Vector3(x / 2, 0.2 * y, 0)), y);
+}
+
 /** The eyes of a figure; null when they are not known. */
-function findEyes(figure: SampledFigure): FigurePlacement['eyes'] {
+function findEyes(figure: SampledFigure): ShownFigurePart['eyes'] {
   const [left, right] = [
     figure.face.get('eyeBlinkLeft') ?? jointWorldPosition(figure, 'leftEye'),
     figure.face.get('eyeBlinkRight') ?? jointWorldPosition(figure, 'rightEye'),

@@ -83,6 +83,7 @@ export interface GltfAccessor {
   type?: string;
   componentType?: number;
   bufferView?: number;
+  byteOffset?: number;
   /** Values that replace some of the others. */
   sparse?: { indices?: { bufferView?: number }; values?: { bufferView?: number } };
 }

@@ -1,6 +1,6 @@
 // Reads the size of an image from its first bytes: PNG, JPEG, WebP, AVIF and KTX2, the formats of glTF
 // and its extensions.
-import { type CodedItems, readLargestCodedSize } from './av1-size';
+import { type AvifItemByteRanges, readLargestCodedSize } from './av1-size';
 
 /** Width and height of an image, in pixels. */
 export interface ImageSize {
@@ -12,7 +12,7 @@ export interface ImageSize {
 export function readImageSize(bytes: Uint8Array): ImageSize | null {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   try {
-    const size = readStatedSize(view);
+    const size = readHeaderSizeBySignature(view);
     return size && size.width > 0 && size.height > 0 ? size : null;
   } catch (error) {
     if (error instanceof RangeError) return null;
@@ -21,7 +21,7 @@ export function readImageSize(bytes: Uint8Array): ImageSize | null {
 }
 
 /** The size in the header, by the signature of the format; null for other formats. */
-function readStatedSize(view: DataView): ImageSize | null {
+function readHeaderSizeBySignature(view: DataView): ImageSize | null {
   if (view.getUint32(0) === 0x89504e47) return readPngSize(view);
   if (view.getUint16(0) === 0xffd8) return readJpegSize(view);
   if (view.getUint32(0) === 0x52494646 && view.getUint32(8) === 0x57454250) return readWebpSize(view);
@@ -108,7 +108,7 @@ interface IsoBox {
  */
 function readAvifSize(view: DataView): ImageSize | null {
   const sizes: ImageSize[] = [];
-  const found: Partial<CodedItems> & { isFilm?: boolean } = {};
+  const found: Partial<AvifItemByteRanges> & { isFilm?: boolean } = {};
   const read = (from: number, until: number): void => {
     for (const { type, start, end } of isoBoxes(view, from, until)) {
       const content = () => new DataView(view.buffer, view.byteOffset + start, end - start);

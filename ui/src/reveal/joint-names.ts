@@ -11,7 +11,7 @@ export type JointRole =
 
 /** The roles of nodes, by their index: as a VRM file states them, the others by name. */
 export function recognizeJoints(gltf: Gltf): Map<number, JointRole> {
-  const found = readVrmHumanoid(gltf);
+  const found = readVrmJointRoles(gltf);
   const joints = new Set((gltf.skins ?? []).flatMap((skin) => skin.joints ?? []));
   const taken = new Set<JointRole>(found.values());
   gltf.nodes?.forEach(({ name, mesh }, i) => {
@@ -67,7 +67,7 @@ const VRM_ROLES: ReadonlySet<string> = new Set<JointRole>([
 ]);
 
 /** The roles that a VRM file (0 or 1) states. */
-function readVrmHumanoid({ extensions }: Gltf): Map<number, JointRole> {
+function readVrmJointRoles({ extensions }: Gltf): Map<number, JointRole> {
   const { VRM, VRMC_vrm: vrm1 } = (extensions ?? {}) as Record<
     string,
     { humanoid?: { humanBones?: unknown } } | undefined

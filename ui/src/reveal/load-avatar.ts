@@ -3,13 +3,18 @@
 // and `loadTexture` of plugins). `three` is pinned to that version; `load-avatar.test.ts` is the contract test.
 import type { CompressedTexture, ImageBitmapLoader, Object3D, Texture, WebGLRenderer } from 'three';
 import { GLTFLoader, type GLTFLoaderPlugin, type GLTFParser } from 'three/addons/loaders/GLTFLoader.js';
-import { type AvatarFile, bufferViewBytes, viewOfBufferRange } from './avatar-file';
+import type { KTX2Loader } from 'three/addons/loaders/KTX2Loader.js';
+import { rejectOnAbort } from './abort';
+import { bufferViewBytes, type GltfDocumentWithBytes, viewOfBufferRange } from './avatar-file';
 import { countGlbContents, type GlbStatistics } from './avatar-statistics';
 import { MAX_TEXTURE_SIZE } from './decode-bitmap';
 import { type Decoders, loadDecoders } from './decoders';
-import { checkModelBlendshapeLimits, checkModelDrawingLimits } from './document-limits';
+import { disposeModel, releaseBuffer } from './dispose-model';
+import { checkImageLimits, checkLoadedModelBlendshapeLimits } from './document-limits';
+import { checkLoadedModelTriangleLimit } from './drawing-limits';
 import { ANIMATED_BLENDSHAPES } from './expression';
 import type { Gltf } from './gltf';
+import { bytesOfNamedImage, replaceImageAddressesWithNames } from './model-images';
 import { openAvatarFile } from './open-avatar-file';
 import { prepareGltf } from './prepare-gltf';
 import { readSavedFile } from './read-saved-file';
@@ -24,50 +29,83 @@ export interface LoadedAvatar {
   bytes: number;
 }
 
-/** Fetches and parses the file. Rejects with the reason when it cannot be loaded or parsed. */
+/** The longest time that an avatar may take to be loaded. One of 60 MB takes a few seconds on a slow machine. */
+export const MAX_LOADING_MILLISECONDS = 60_000;
+
+/**
+ * Fetches and parses the file. Rejects with the reason when it cannot be loaded or parsed, when it takes too long, and as
+ * soon as the signal aborts. Its workers end then, and a model that arrives later is released.
+ */
 export async function loadAvatar(
   url: string,
   signal: AbortSignal,
   renderer: WebGLRenderer,
 ): Promise<LoadedAvatar> {
-  const bytes = await readSavedFile(url, signal);
-  const { byteLength } = bytes;
-  const file = await openAvatarFile(bytes, signal);
-  const { gltf, extensions } = prepareGltf(file.gltf, ANIMATED_BLENDSHAPES);
-  const images = new TemporaryImageUrls(file);
-  const textureDecoder = new GltfImageLoader();
-  let decoders: Decoders | null = null;
+  const late = new AbortController();
+  const timer = setTimeout(
+    () => late.abort(new Error(`its loading took longer than ${MAX_LOADING_MILLISECONDS / 1000} s`)),
+    MAX_LOADING_MILLISECONDS,
+  );
+  const ended = AbortSignal.any([signal, late.signal]);
   try {
-    const loaded = await loadDecoders(extensions, renderer);
-    decoders = loaded;
-    signal.throwIfAborted();
+    const bytes = await rejectOnAbort(readSavedFile(url, ended), ended);
+    const { byteLength } = bytes;
+    const file = await rejectOnAbort(openAvatarFile(bytes, ended), ended);
+    checkImageLimits(file);
+    const { gltf, extensions } = prepareGltf(file.gltf, ANIMATED_BLENDSHAPES);
+    const model = await parsePreparedGltf(file, gltf, extensions, ended, renderer);
+    const statistics = countGlbContents(file);
+    // The model has copies of what it needs.
+    for (const content of [...file.buffers, ...file.images.values()]) if (content) releaseBuffer(content);
+    return { model, facesBack: file.gltf.extensions?.VRM !== undefined, statistics, bytes: byteLength };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Lets three.js make the model of a prepared document. Its workers end when this function does. */
+async function parsePreparedGltf(
+  file: GltfDocumentWithBytes,
+  gltf: Gltf,
+  extensions: ReadonlySet<string>,
+  signal: AbortSignal,
+  renderer: WebGLRenderer,
+): Promise<Object3D> {
+  const textureDecoder = new GltfImageLoader((name) => bytesOfNamedImage(file, name));
+  const decoders = loadDecoders(extensions, renderer);
+  let parsed: Promise<{ scene: Object3D }> | null = null;
+  try {
+    const loaded = await rejectOnAbort(decoders, signal);
     const loader = new GLTFLoader().setDRACOLoader(loaded.draco).setKTX2Loader(loaded.ktx2);
     loader.register((parser) => {
-      // Where three.js does not use image bitmaps, its own loader stays.
-      if ('isImageBitmapLoader' in parser.textureLoader)
-        parser.textureLoader = textureDecoder as unknown as ImageBitmapLoader;
-      return new AvatarFileBufferViewPlugin(file, loaded);
+      parser.textureLoader = textureDecoder as unknown as ImageBitmapLoader;
+      return new AvatarFileBufferViewPlugin(file, loaded, signal);
     });
     for (const name of TEXTURE_EXTENSIONS)
-      loader.register((parser) => new TextureFallbackPlugin(parser, name));
+      loader.register((parser) => new TextureFallbackPlugin(parser, name, file));
     // `parse` also accepts the document as an object, although its types do not say so.
-    const { scene } = await loader
-      .parseAsync(images.replaceIn(gltf) as unknown as string, '')
-      .catch((error: unknown) => Promise.reject(describeParseError(error)));
-    checkModelBlendshapeLimits(scene);
-    checkModelDrawingLimits(scene);
+    parsed = loader.parseAsync(replaceImageAddressesWithNames(gltf) as unknown as string, '');
+    const { scene } = await rejectOnAbort(parsed, signal).catch((error: unknown) => {
+      throw signal.aborted ? signal.reason : describeParseError(error);
+    });
+    checkLoadedModelBlendshapeLimits(scene);
+    checkLoadedModelTriangleLimit(scene);
     if (hasLostItsColours(gltf, scene))
       throw new Error('no picture of its surface can be decoded, and the figure would be white');
-    return {
-      model: scene,
-      facesBack: file.gltf.extensions?.VRM !== undefined,
-      statistics: countGlbContents(file),
-      bytes: byteLength,
-    };
+    return scene;
+  } catch (error) {
+    // Also when it is made after the end: its images take much memory.
+    parsed?.then(
+      ({ scene }) => disposeModel(scene),
+      () => {},
+    );
+    throw error;
   } finally {
-    decoders?.close();
+    decoders.then(
+      (loaded) => loaded.close(),
+      () => {},
+    );
     textureDecoder.close();
-    images.revoke();
   }
 }
 
@@ -95,15 +133,18 @@ function describeParseError(error: unknown): Error {
  */
 class AvatarFileBufferViewPlugin implements GLTFLoaderPlugin {
   readonly name = 'saved-buffer';
-  readonly #file: AvatarFile;
+  readonly #file: GltfDocumentWithBytes;
   readonly #decoders: Decoders;
+  readonly #signal: AbortSignal;
 
-  constructor(file: AvatarFile, decoders: Decoders) {
+  constructor(file: GltfDocumentWithBytes, decoders: Decoders, signal: AbortSignal) {
     this.#file = file;
     this.#decoders = decoders;
+    this.#signal = signal;
   }
 
   loadBufferView(index: number): Promise<ArrayBuffer> {
+    if (this.#signal.aborted) return Promise.reject(this.#signal.reason);
     return this.#decodeMeshopt(index) ?? this.#copyBytes(index);
   }
 
@@ -151,10 +192,12 @@ const TEXTURE_EXTENSIONS = ['KHR_texture_basisu', 'EXT_texture_avif', 'EXT_textu
 class TextureFallbackPlugin implements GLTFLoaderPlugin {
   readonly name: string;
   readonly #parser: GLTFParser;
+  readonly #file: GltfDocumentWithBytes;
 
-  constructor(parser: GLTFParser, name: (typeof TEXTURE_EXTENSIONS)[number]) {
+  constructor(parser: GLTFParser, name: (typeof TEXTURE_EXTENSIONS)[number], file: GltfDocumentWithBytes) {
     this.#parser = parser;
     this.name = name;
+    this.#file = file;
   }
 
   loadTexture(index: number): Promise<Texture> | null {
@@ -166,7 +209,8 @@ class TextureFallbackPlugin implements GLTFLoaderPlugin {
     const load = async (image: number | undefined): Promise<Texture | null> => {
       if (image === undefined || !images?.[image]) return null;
       const ktx2 = isKtx2 && image === better ? parser.options.ktx2Loader : null;
-      const texture = await parser.loadTextureImage(index, image, ktx2 ?? parser.textureLoader);
+      const loader = ktx2 ? this.#loaderOfNamedImages(ktx2) : parser.textureLoader;
+      const texture = await parser.loadTextureImage(index, image, loader);
       return texture && ktx2 ? withoutLargestMipmaps(texture as CompressedTexture) : texture;
     };
     // Without any image that this screen knows: no texture, instead of none of the figure.
@@ -180,6 +224,17 @@ class TextureFallbackPlugin implements GLTFLoaderPlugin {
     }
     return load(better).then((texture) => texture ?? load(source)) as Promise<Texture>;
   }
+
+  /** A loader that decodes images of the file by their names, in place of the one that would fetch them. */
+  #loaderOfNamedImages(ktx2: KTX2Loader): ImageBitmapLoader {
+    const load = (
+      name: string,
+      done: (texture: CompressedTexture) => void,
+      _: unknown,
+      failed: (error: unknown) => void,
+    ) => void ktx2.parse(bytesOfNamedImage(this.#file, name).slice().buffer, done, failed);
+    return { load } as unknown as ImageBitmapLoader;
+  }
 }
 
 /** Drops the mipmaps that are larger than any screen shows, as images are scaled down. */
@@ -191,32 +246,4 @@ function withoutLargestMipmaps(texture: CompressedTexture): CompressedTexture {
   const [largest] = mipmaps;
   if (largest) texture.image = { ...texture.image, width: largest.width, height: largest.height };
   return texture;
-}
-
-/** Gives images that are not in a buffer a URL, for as long as the avatar is loaded. */
-class TemporaryImageUrls {
-  readonly #urls = new Map<number, string>();
-
-  constructor({ gltf, images }: AvatarFile) {
-    for (const [index, bytes] of images) {
-      const type = gltf.images?.[index]?.mimeType;
-      this.#urls.set(index, URL.createObjectURL(new Blob([bytes], type === undefined ? {} : { type })));
-    }
-  }
-
-  /** The document with these URLs. */
-  replaceIn(gltf: Gltf): Gltf {
-    if (!gltf.images) return gltf;
-    return {
-      ...gltf,
-      images: gltf.images.map((image, i) => {
-        const uri = this.#urls.get(i);
-        return uri === undefined ? image : { ...image, uri };
-      }),
-    };
-  }
-
-  revoke(): void {
-    for (const url of this.#urls.values()) URL.revokeObjectURL(url);
-  }
 }

@@ -1,5 +1,5 @@
 // Opens an avatar's file without blocking the screen.
-import { type AvatarFile, assembleAvatarFile } from './avatar-file';
+import { assembleAvatarFile, type GltfDocumentWithBytes } from './avatar-file';
 import type { UnpackResponse } from './avatar-file.worker';
 import { glbJsonLength, isGlb, parseGlb } from './glb-file';
 
@@ -10,7 +10,10 @@ const MAX_JSON_BYTES_HERE = 1_000_000;
  * Opens a GLB, a glTF document, or a zip archive with one of them. The bytes may be moved to another thread. Rejects
  * with the reason when they are none.
  */
-export async function openAvatarFile(bytes: ArrayBuffer, signal: AbortSignal): Promise<AvatarFile> {
+export async function openAvatarFile(
+  bytes: ArrayBuffer,
+  signal: AbortSignal,
+): Promise<GltfDocumentWithBytes> {
   if (isGlb(bytes) && glbJsonLength(bytes) <= MAX_JSON_BYTES_HERE) {
     const { gltf, binary } = parseGlb(bytes);
     return assembleAvatarFile(gltf, binary);
@@ -33,7 +36,7 @@ function unpackInWorkerOrOnThisThread(
   worker: Worker,
   bytes: ArrayBuffer,
   signal: AbortSignal,
-): Promise<AvatarFile> {
+): Promise<GltfDocumentWithBytes> {
   return new Promise((resolve, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason), { once: true });
     worker.onmessage = ({ data }: MessageEvent<UnpackResponse>) => {
@@ -47,7 +50,7 @@ function unpackInWorkerOrOnThisThread(
 }
 
 /** Unpacks the file on this thread, which it may block. */
-async function unpackOnThisThread(bytes: ArrayBuffer): Promise<AvatarFile> {
+async function unpackOnThisThread(bytes: ArrayBuffer): Promise<GltfDocumentWithBytes> {
   const { unpackAvatar } = await import('./unpack-avatar');
   return unpackAvatar(bytes);
 }

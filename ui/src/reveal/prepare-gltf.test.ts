@@ -120,6 +120,33 @@ describe('a document', () => {
     expect(gltf.accessors?.[4]).toEqual({ componentType: 5126, type: 'VEC3', count: 7 });
   });
 
+  it('loses the attributes that nothing draws, also of a Draco mesh', () => {
+    const attributes = { POSITION: 0, TEXCOORD_1: 1, _A: 2, COLOR_7: 3 };
+    const draco = { bufferView: 0, attributes: { POSITION: 0, _A: 1 } };
+    const primitives = [
+      { attributes },
+      { attributes, mode: 5, extensions: { KHR_draco_mesh_compression: draco } },
+    ];
+    const [plain, compressed] = prepared({ meshes: [{ primitives }] }).meshes?.[0]?.primitives ?? [];
+    expect(plain).toEqual({ attributes: { POSITION: 0, TEXCOORD_1: 1 } });
+    expect(compressed?.attributes).toEqual({ POSITION: 0, TEXCOORD_1: 1 });
+    expect(compressed?.mode).toBe(4);
+    expect(compressed?.extensions?.KHR_draco_mesh_compression).toEqual({
+      bufferView: 0,
+      attributes: { POSITION: 0 },
+    });
+  });
+
+  it('of many parts takes time in proportion to their number', () => {
+    const accessors = [{ count: 3 }];
+    const primitives = Array(9_000).fill({ attributes: { POSITION: 0 }, targets: [{ NORMAL: 0 }] });
+    const mesh = { primitives, extras: { targetNames: ['jawOpen'] } };
+    const begun = performance.now();
+    const last = prepared({ meshes: [mesh], accessors }, ['jawOpen']).meshes?.[0]?.primitives.at(-1);
+    expect(performance.now() - begun).toBeLessThan(2_000);
+    expect(last?.targets).toEqual([{ NORMAL: 0 }]);
+  });
+
   it('has one scene, also when it names none', () => {
     const nodes = [{ children: [1] }, {}, { mesh: 0 }];
     const { meshes } = face;

@@ -1,8 +1,8 @@
 // Prepares a glTF document for three.js before it is loaded: completes what files in the wild lack, and removes what the
 // stage does not use. What is no longer referenced is neither read nor uploaded.
 import { recognizeBlendshapes } from './blendshape-names';
-import { checkBlendshapeLimits, checkDocumentLimits } from './document-limits';
-import type { Gltf, GltfMaterial, GltfMesh, GltfNode, GltfPrimitive } from './gltf';
+import { checkDocumentLimits, checkPreparedGltfBlendshapeLimits } from './document-limits';
+import type { Gltf, GltfMaterial, GltfMesh, GltfNode } from './gltf';
 import { findUnsupportedExtensions, findUsedExtensions } from './gltf-extensions';
 import { type JointRole, recognizeJoints } from './joint-names';
 
@@ -33,6 +33,7 @@ export function prepareGltf(gltf: Gltf, kept: ReadonlySet<string>): PreparedGltf
   if (fault !== null) throw new Error(`the file is no valid glTF: ${fault}`);
   const extensions = findUsedExtensions(gltf);
   const joints = recognizeJoints(gltf);
+  const zeros = zeroAccessorsByVertexCount(gltf);
   // Animations, cameras and lights are the stage's own; the first may refer to blendshapes that are removed.
   const { animations: _, cameras: __, ...rest } = gltf;
   const prepared: Gltf = {
@@ -43,9 +44,16 @@ export function prepareGltf(gltf: Gltf, kept: ReadonlySet<string>): PreparedGltf
     scenes: [pickScene(gltf)],
     nodes: (gltf.nodes ?? []).map((node, i) => prepareNode(node, joints.get(i))),
     meshes: gltf.meshes.map((mesh, i) =>
-      completeMorphTargets(gltf, keepAnimatedBlendshapes(gltf, mesh, i, kept)),
+      fillMissingMorphTargetsWithZeros(
+        gltf,
+        zeros,
+        keepDrawnAttributes(keepAnimatedBlendshapes(gltf, mesh, i, kept)),
+      ),
     ),
-    accessors: [...(gltf.accessors ?? []), ...createZeroBlendshapeAccessors(gltf)],
+    accessors: [
+      ...(gltf.accessors ?? []),
+      ...[...zeros.keys()].map((count) => ({ componentType: FLOAT, type: 'VEC3', count })),
+    ],
     ...(gltf.materials ? { materials: gltf.materials.map(convertSpecularGlossiness) } : {}),
     // The decoder of the compressed ranges is ours; see `AvatarFileBufferViewPlugin`.
     ...(gltf.bufferViews
@@ -54,7 +62,7 @@ export function prepareGltf(gltf: Gltf, kept: ReadonlySet<string>): PreparedGltf
   };
   // With the zeros that were added.
   checkDocumentLimits(prepared);
-  checkBlendshapeLimits(prepared);
+  checkPreparedGltfBlendshapeLimits(prepared);
   return { gltf: prepared, extensions };
 }
 
@@ -160,46 +168,74 @@ export function arkitNamesOfLoadedBlendshape(name: string): string[] {
   return name.replace(/#\d+$/, '').split(' ');
 }
 
+/** The attributes of vertices that three.js draws with. */
+const DRAWN_ATTRIBUTES: ReadonlySet<string> = new Set([
+  ...['POSITION', 'NORMAL', 'TANGENT', 'COLOR_0', 'JOINTS_0', 'WEIGHTS_0'],
+  ...['TEXCOORD_0', 'TEXCOORD_1', 'TEXCOORD_2', 'TEXCOORD_3'],
+]);
+
+/** The mesh without the attributes that are never drawn: they would be uploaded all the same. */
+function keepDrawnAttributes(mesh: GltfMesh): GltfMesh {
+  const drawn = (attributes: Record<string, number>) =>
+    Object.fromEntries(Object.entries(attributes).filter(([name]) => DRAWN_ATTRIBUTES.has(name)));
+  return {
+    ...mesh,
+    primitives: mesh.primitives.map(({ attributes, ...primitive }) => {
+      const draco = primitive.extensions?.KHR_draco_mesh_compression as
+        | { attributes?: Record<string, number> }
+        | undefined;
+      const decoded = { ...draco, attributes: drawn(draco?.attributes ?? {}) };
+      return {
+        ...primitive,
+        ...(attributes ? { attributes: drawn(attributes) } : {}),
+        // Its decoder makes a list of triangles of a strip, too.
+        ...(draco
+          ? { mode: TRIANGLES, extensions: { ...primitive.extensions, KHR_draco_mesh_compression: decoded } }
+          : {}),
+      };
+    }),
+  };
+}
+
 /**
  * The mesh with zeros for what a blendshape lacks and others of its mesh have. Three.js would take the base mesh itself
  * in its place.
  */
-function completeMorphTargets(gltf: Gltf, mesh: GltfMesh): GltfMesh {
+function fillMissingMorphTargetsWithZeros(
+  gltf: Gltf,
+  zeros: ReadonlyMap<number, number>,
+  mesh: GltfMesh,
+): GltfMesh {
   return {
     ...mesh,
     primitives: mesh.primitives.map((primitive) => {
-      const { targets } = primitive;
-      const zeros = zeroAccessorIndexForPrimitive(gltf, primitive);
-      if (!targets || zeros === null) return primitive;
+      const { attributes, targets } = primitive;
+      const accessor = zeros.get(gltf.accessors?.[attributes?.POSITION ?? -1]?.count ?? 0);
+      if (!targets || accessor === undefined) return primitive;
       const moved = ['POSITION', 'NORMAL'].filter((attribute) => targets.some((one) => attribute in one));
-      const missing = Object.fromEntries(moved.map((attribute) => [attribute, zeros]));
+      const missing = Object.fromEntries(moved.map((attribute) => [attribute, accessor]));
       return { ...primitive, targets: targets.map((target) => ({ ...missing, ...target })) };
     }),
   };
 }
 
-/** Creates one accessor of zeros for each distinct vertex count of the primitives with blendshapes. */
-function createZeroBlendshapeAccessors(gltf: Gltf) {
-  return blendshapeVertexCounts(gltf).map((count) => ({ componentType: FLOAT, type: 'VEC3', count }));
+/**
+ * The accessors of zeros, after those of the file: one for each distinct count of vertices of the primitives with
+ * blendshapes.
+ */
+function zeroAccessorsByVertexCount({ meshes, accessors }: Gltf): Map<number, number> {
+  const found = new Map<number, number>();
+  for (const { primitives } of meshes ?? [])
+    for (const { attributes, targets } of primitives) {
+      const count = accessors?.[attributes?.POSITION ?? -1]?.count;
+      if (count === undefined || !targets?.length || found.has(count)) continue;
+      found.set(count, (accessors?.length ?? 0) + found.size);
+    }
+  return found;
 }
 
-/** The accessor of zeros for a primitive, after those of the file; null when its count of vertices is unknown. */
-function zeroAccessorIndexForPrimitive(gltf: Gltf, { attributes }: GltfPrimitive): number | null {
-  const count = gltf.accessors?.[attributes?.POSITION ?? -1]?.count;
-  const at = count === undefined ? -1 : blendshapeVertexCounts(gltf).indexOf(count);
-  return at < 0 ? null : (gltf.accessors?.length ?? 0) + at;
-}
-
-/** The distinct counts of vertices of the primitives with blendshapes. */
-function blendshapeVertexCounts({ meshes, accessors }: Gltf): number[] {
-  const counts = (meshes ?? [])
-    .flatMap(({ primitives }) => primitives)
-    .filter(({ targets }) => targets?.length)
-    .map(({ attributes }) => accessors?.[attributes?.POSITION ?? -1]?.count);
-  return [...new Set(counts)].filter((count) => count !== undefined);
-}
-
-const FLOAT = 5126;
+/** Values of `componentType` of an accessor, and of `mode` of a primitive. */
+const [FLOAT, TRIANGLES] = [5126, 4];
 
 /** The material in metal and roughness, if it is described by specular colour and gloss, which three.js no longer knows. */
 function convertSpecularGlossiness(material: GltfMaterial): GltfMaterial {

@@ -9,9 +9,9 @@ import { jpegSegments } from './image-size';
 export function removeExif(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   try {
-    if (view.getUint16(0) === 0xffd8) return hideExifOfJpeg(bytes, view);
+    if (view.getUint16(0) === 0xffd8) return renameExifSegmentOfJpeg(bytes, view);
     if (view.getUint32(0) === 0x89504e47) return cutExifOfPng(bytes, view);
-    if (view.getUint32(0) === RIFF && view.getUint32(8) === WEBP) return hideExifOfWebp(bytes, view);
+    if (view.getUint32(0) === RIFF && view.getUint32(8) === WEBP) return renameExifChunkOfWebp(bytes, view);
   } catch (error) {
     // A truncated image: the decoder decides.
     if (!(error instanceof RangeError)) throw error;
@@ -24,7 +24,7 @@ const WEBP = 0x57454250;
 const EXIF = 0x45786966;
 
 /** Renames the segment that begins with `Exif`. */
-function hideExifOfJpeg(bytes: Uint8Array<ArrayBuffer>, view: DataView): Uint8Array<ArrayBuffer> {
+function renameExifSegmentOfJpeg(bytes: Uint8Array<ArrayBuffer>, view: DataView): Uint8Array<ArrayBuffer> {
   for (const { marker, at } of jpegSegments(view))
     if (marker === 0xe1 && view.getUint32(at + 4) === EXIF) bytes.fill(0, at + 4, at + 8);
   return bytes;
@@ -46,7 +46,7 @@ function cutExifOfPng(bytes: Uint8Array<ArrayBuffer>, view: DataView): Uint8Arra
 }
 
 /** Renames the chunk `EXIF`, and clears the flag that announces it. */
-function hideExifOfWebp(bytes: Uint8Array<ArrayBuffer>, view: DataView): Uint8Array<ArrayBuffer> {
+function renameExifChunkOfWebp(bytes: Uint8Array<ArrayBuffer>, view: DataView): Uint8Array<ArrayBuffer> {
   for (let at = 12; at + 8 <= bytes.length; ) {
     const name = view.getUint32(at);
     if (name === 0x56503858) view.setUint8(at + 8, view.getUint8(at + 8) & ~0x08);

@@ -1,4 +1,15 @@
-import { BufferGeometry, Group, Mesh, MeshStandardMaterial, Texture } from 'three';
+import {
+  BufferGeometry,
+  DataArrayTexture,
+  Float32BufferAttribute,
+  Group,
+  InterleavedBuffer,
+  InterleavedBufferAttribute,
+  Mesh,
+  MeshStandardMaterial,
+  Texture,
+  Uint16BufferAttribute,
+} from 'three';
 import { describe, expect, it, vi } from 'vitest';
 import { disposeModel } from './dispose-model';
 import {
@@ -12,8 +23,8 @@ import {
 import { darknessOfFace, exposureForFace, medianLuminance } from './face-exposure';
 import { type AvatarRotation, INITIAL_ORBIT, rotationAfterInput, rotationAfterTime } from './orbit';
 import { ResolutionGovernor } from './resolution-governor';
-import { toImageData } from './still-picture';
-import { nodAngleAt, welcomeAfterTime } from './welcome-gesture';
+import { gpuPixelsToAveragedImageData } from './still-picture';
+import { nodAngleAt, welcomeGestureAfterTime } from './welcome-gesture';
 
 const seconds = Array.from({ length: 6000 }, (_, i) => i / 50);
 
@@ -30,8 +41,18 @@ describe('the face at rest', () => {
   it('blinks and smiles, with open eyes most of the time', () => {
     const faces = seconds.map(idleExpressionAt);
     expect(Math.max(...faces.map((face) => face.blink))).toBeGreaterThan(0.9);
-    expect(Math.max(...faces.map((face) => face.smile))).toBeGreaterThan(0.8);
+    expect(Math.max(...faces.map((face) => face.smile))).toBeCloseTo(0.65);
     expect(faces.filter((face) => face.blink > 0.05).length / faces.length).toBeLessThan(0.15);
+  });
+  it('raises the outer ends of the brows with the inner ones: else it would plead', () => {
+    for (const t of [0, 0.5, 0.7, 1, 5]) {
+      const weights = blendshapeWeightsAt(t, null);
+      const inner = weights.get('browInnerUp') ?? 0;
+      expect(inner).toBeLessThan(0.45);
+      for (const outer of ['browOuterUpLeft', 'browOuterUpRight'])
+        expect(weights.get(outer)).toBeGreaterThan(0.8 * inner);
+    }
+    expect(blendshapeWeightsAt(0.7, null).get('browInnerUp')).toBeGreaterThan(0.35);
   });
   it('does not jump', () => {
     for (const t of seconds)
@@ -148,15 +169,26 @@ describe('the resolution', () => {
 });
 
 describe('the exposure', () => {
-  it('lights a dark face until its features are seen, and leaves others as they are', () => {
-    expect(exposureForFace(0.05)).toBeGreaterThan(1.8);
+  it('brings very dark and very light faces nearer to the others, which it leaves as they are', () => {
+    for (const face of [0.12, 0.25, 0.5]) expect(exposureForFace(face)).toBe(1);
+    expect(exposureForFace(0.05)).toBeGreaterThan(1.2);
     expect(exposureForFace(0.001)).toBeLessThan(2.5);
-    for (const face of [0.14, 0.25, 0.45]) expect(exposureForFace(face)).toBe(1);
-    expect(exposureForFace(0.9)).toBeLessThan(0.8);
+    expect(exposureForFace(0.9)).toBeLessThan(0.85);
   });
-  it('corrects itself', () => {
-    expect(exposureForFace(0.16, 1.6)).toBe(1.6);
-    expect(exposureForFace(0.1, 1.4)).toBeGreaterThan(1.4);
+  it('keeps a dark face dark and a light one light', () => {
+    // Half as bright again would be another skin.
+    for (const face of [0.05, 0.07, 0.1]) expect(exposureForFace(face)).toBeLessThan(1.5);
+    const shown = [0.03, 0.05, 0.08, 0.2, 0.5, 0.7, 0.9].map((face) => face * exposureForFace(face));
+    for (const [i, luminance] of shown.slice(1).entries())
+      expect(luminance).toBeGreaterThan(1.05 * (shown[i] ?? 0));
+  });
+  it('does not correct what it has corrected', () => {
+    for (const face of [0.04, 0.2, 0.8]) {
+      const exposure = exposureForFace(face);
+      expect(exposureForFace(face * exposure, exposure)).toBeCloseTo(exposure);
+    }
+    // A highlight that was compressed at first.
+    expect(exposureForFace(0.7, 0.8)).toBeLessThan(0.85);
   });
   it('sets a dark face off from the dark behind it', () => {
     expect(darknessOfFace(0.03)).toBe(1);
@@ -192,7 +224,7 @@ it('a still picture is the mean of its samples, with the first row at the top', 
     [none, white, white, white],
     [white, none, white, white],
   ];
-  const { data, width, height } = toImageData(new Uint8Array(rows.flat(2)), 4, 2);
+  const { data, width, height } = gpuPixelsToAveragedImageData(new Uint8Array(rows.flat(2)), 4, 2);
   vi.unstubAllGlobals();
   expect([width, height]).toEqual([2, 2]);
   expect([...data]).toEqual([[255, 255, 255, 128], white, black, black].flat());
@@ -201,7 +233,7 @@ it('a still picture is the mean of its samples, with the first row at the top', 
 describe('the welcome', () => {
   const gestureAfter = (seconds: number, isWanted = true) => {
     let gesture = { isWanted, since: 0, share: isWanted ? 0 : 1 };
-    for (let t = 0; t < seconds; t += 0.02) gesture = welcomeAfterTime(gesture, 0.02);
+    for (let t = 0; t < seconds; t += 0.02) gesture = welcomeGestureAfterTime(gesture, 0.02);
     return gesture;
   };
   it('is a step forward with a nod, and a step back', () => {
@@ -230,6 +262,28 @@ it('releases everything that a model holds', () => {
   expect(gone.geometry).toHaveBeenCalled();
 });
 
+it('frees the memory of the points and blendshapes of a model at once', () => {
+  // Node has it from version 21.
+  const prototype = ArrayBuffer.prototype as { transfer?: (this: ArrayBuffer) => ArrayBuffer };
+  prototype.transfer ??= function () {
+    return structuredClone(this, { transfer: [this] });
+  };
+  const numbers = (length: number) => new Float32BufferAttribute(new Float32Array(length), 3);
+  const [point, shape, index] = [numbers(9), numbers(9), new Uint16BufferAttribute(new Uint16Array(3), 1)];
+  const interleaved = new InterleavedBuffer(new Float32Array(12), 4);
+  const geometry = new BufferGeometry().setIndex(index).setAttribute('position', point);
+  geometry.setAttribute('normal', new InterleavedBufferAttribute(interleaved, 3, 0));
+  geometry.morphAttributes.position = [shape, point];
+  const mesh = new Mesh(geometry, new MeshStandardMaterial());
+  disposeModel(new Group().add(mesh, mesh.clone()));
+  for (const { array } of [point, shape, index, interleaved]) expect(array.buffer.byteLength).toBe(0);
+  const ofBlendshapes = new Float32Array(8);
+  const texture = new DataArrayTexture(ofBlendshapes, 1, 1, 2);
+  texture.dispose();
+  texture.dispose();
+  expect(ofBlendshapes.buffer.byteLength).toBe(0);
+});
+
 describe('a face on request', () => {
   const every = new Set(ANIMATED_BLENDSHAPES);
 
@@ -255,6 +309,12 @@ describe('a face on request', () => {
     expect(differs(9)).toBeLessThan(0.01);
     expect(isRequestedFaceOver({ face, since: 9 })).toBe(true);
     expect(isRequestedFaceOver({ face, since: 1 })).toBe(false);
+  });
+
+  it('smiles with closed lips: a mouth that is hardly open shows a thread of teeth', () => {
+    const smile = blendshapeWeightsAt(50, { face: 'smile', since: 1 });
+    expect(smile.get('jawOpen') ?? 0).toBe(0);
+    expect(smile.get('mouthSmileLeft')).toBeGreaterThan(0.65);
   });
 
   it('is shown at once and stays with reduced motion', () => {

@@ -55,7 +55,7 @@ export async function sampleModelGeometry(model: Object3D, signal: AbortSignal):
     const parts = findFacePartBlendshapes(mesh);
     const isHeadMesh = head === null && isMeshNamedHeadOrFace(mesh);
     const ofHead = head === null ? null : flagJointsAtOrBelow(mesh, head);
-    const isBelowHead = head !== null && isDescendant(mesh, head);
+    const isBelowHead = head !== null && isSameOrDescendant(mesh, head);
     const { count } = mesh.geometry.attributes.position as BufferAttribute;
     if (mesh instanceof SkinnedMesh && refersToMissingJoint(mesh))
       throw new Error('the file is no valid glTF: its skeleton lacks a joint that moves a part of it');
@@ -127,11 +127,11 @@ function refersToMissingJoint({ geometry, skeleton }: SkinnedMesh): boolean {
 /** For each joint of a skinned mesh, whether it is `head` or below it; null for other meshes. */
 function flagJointsAtOrBelow(mesh: Mesh, head: Object3D): boolean[] | null {
   if (!(mesh instanceof SkinnedMesh)) return null;
-  return mesh.skeleton.bones.map((bone) => isDescendant(bone, head));
+  return mesh.skeleton.bones.map((bone) => isSameOrDescendant(bone, head));
 }
 
 /** Whether an object is `ancestor` or below it. */
-function isDescendant(object: Object3D, ancestor: Object3D): boolean {
+function isSameOrDescendant(object: Object3D, ancestor: Object3D): boolean {
   for (let at: Object3D | null = object; at; at = at.parent) if (at === ancestor) return true;
   return false;
 }

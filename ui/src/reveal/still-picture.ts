@@ -11,8 +11,13 @@ const STRIP_MS = 60;
 const STRIP_SAMPLES = { first: 150_000, fewest: 100_000, most: 700_000 } as const;
 const FADE_MS = 350;
 
+/** Says on the element around the canvas (`data-sharp`) whether each of its pixels is drawn, with smooth edges. */
+export function markAvatarAsSharp(canvas: HTMLCanvasElement, isSharp: boolean): void {
+  canvas.parentElement?.toggleAttribute('data-sharp', isSharp);
+}
+
 /** What draws the avatar. */
-export interface StillSource {
+export interface AvatarRendererAndCamera {
   renderer: WebGLRenderer;
   camera: PerspectiveCamera;
   draw: () => void;
@@ -20,11 +25,11 @@ export interface StillSource {
 
 /** The still picture over the canvas of the moving avatar. */
 export class StillPicture {
-  readonly #source: StillSource;
+  readonly #source: AvatarRendererAndCamera;
   readonly #layers: HTMLCanvasElement[] = [];
   #drawing: AbortController | null = null;
 
-  constructor(source: StillSource) {
+  constructor(source: AvatarRendererAndCamera) {
     this.#source = source;
   }
 
@@ -48,6 +53,7 @@ export class StillPicture {
     this.#drawing?.abort();
     this.#drawing = null;
     for (const layer of this.#layers.splice(0)) layer.remove();
+    markAvatarAsSharp(this.#source.renderer.domElement, false);
     this.#source.renderer.domElement.style.opacity = '';
     this.#source.camera.clearViewOffset();
   }
@@ -56,10 +62,10 @@ export class StillPicture {
     const { renderer, draw } = this.#source;
     const canvas = renderer.domElement;
     // What is on the canvas is shown while the canvas draws the strips.
-    const coarse = createLayer(canvas.width, canvas.height);
+    const coarse = createTransparentCanvasLayer(canvas.width, canvas.height);
     draw();
     const pixels = await readDrawnPixels(renderer, coarse.layer.width, coarse.layer.height, signal);
-    coarse.context.putImageData(toImageData(pixels, coarse.layer.width, 1), 0, 0);
+    coarse.context.putImageData(gpuPixelsToAveragedImageData(pixels, coarse.layer.width, 1), 0, 0);
     this.#show(coarse.layer);
     // It still gets the pointer's events.
     canvas.style.opacity = '0';
@@ -68,6 +74,7 @@ export class StillPicture {
     const fade = sharp.animate([{ opacity: 0 }, { opacity: 1 }], { duration: FADE_MS, easing: 'ease' });
     await fade.finished;
     coarse.layer.remove();
+    markAvatarAsSharp(canvas, true);
   }
 
   #show(layer: HTMLCanvasElement): void {
@@ -77,7 +84,7 @@ export class StillPicture {
 
   async #drawStrips(width: number, height: number, signal: AbortSignal): Promise<HTMLCanvasElement> {
     const { renderer, camera, draw } = this.#source;
-    const { layer, context } = createLayer(width, height);
+    const { layer, context } = createTransparentCanvasLayer(width, height);
     const fineness = width * height > MAX_SMOOTHED_PIXELS ? 1 : 2;
     let samples: number = STRIP_SAMPLES.first;
     let rows = 0;
@@ -89,7 +96,7 @@ export class StillPicture {
       camera.setViewOffset(width, height, 0, top, width, rows);
       draw();
       const pixels = await readDrawnPixels(renderer, width * fineness, rows * fineness, signal);
-      context.putImageData(toImageData(pixels, width * fineness, fineness), 0, top);
+      context.putImageData(gpuPixelsToAveragedImageData(pixels, width * fineness, fineness), 0, top);
       const taken = performance.now() - begun;
       const change = Math.min(2, Math.max(0.5, STRIP_MS / Math.max(1, taken)));
       samples = Math.min(STRIP_SAMPLES.most, Math.max(STRIP_SAMPLES.fewest, samples * change));
@@ -105,7 +112,11 @@ export class StillPicture {
  * Pixels of a card (rows of `across` from the bottom, colours multiplied by their opacity) as those of a picture. The
  * mean of each square with a side of `fineness` becomes one pixel.
  */
-export function toImageData(pixels: Uint8Array, across: number, fineness: number): ImageData {
+export function gpuPixelsToAveragedImageData(
+  pixels: Uint8Array,
+  across: number,
+  fineness: number,
+): ImageData {
   const width = across / fineness;
   const height = pixels.length / 4 / across / fineness;
   const out = new Uint8ClampedArray(width * height * 4);
@@ -125,7 +136,7 @@ export function toImageData(pixels: Uint8Array, across: number, fineness: number
 }
 
 /** A transparent canvas that fills its place. */
-function createLayer(
+function createTransparentCanvasLayer(
   width: number,
   height: number,
 ): { layer: HTMLCanvasElement; context: CanvasRenderingContext2D } {

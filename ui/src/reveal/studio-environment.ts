@@ -24,10 +24,10 @@ export interface SoftBox {
 
 /** The colour of the room's walls. */
 export const WALL_COLOUR = '#1a1c26';
-/** A warm key light, a cool fill, and a rim from above and behind. */
+/** A warm key light, a nearly white fill, and a rim from above and behind. None is blue, as in `studio-lights.ts`. */
 export const SOFT_BOXES: readonly SoftBox[] = [
   { width: 3.2, height: 4.2, at: [-4, 3, 3.4], colour: '#ffe6cc', power: 9 },
-  { width: 1.6, height: 4.6, at: [4.6, 1, 1.5], colour: '#9fbfff', power: 4 },
+  { width: 1.6, height: 4.6, at: [4.6, 1, 1.5], colour: '#fff2ea', power: 3 },
   { width: 4, height: 1, at: [0, 5, -2.5], colour: '#ffc79a', power: 7 },
 ];
 /** Softening of the boxes' edges in radians. */

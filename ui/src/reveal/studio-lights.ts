@@ -1,4 +1,5 @@
-// Portrait lighting: a soft warm key from the front, much fill, and a rim that separates the figure from the dark.
+// Portrait lighting: a soft warm key from the front, much fill, and a rim that separates the figure from the dark. No
+// light is blue: where the skin turns away from the key, it keeps its hue.
 import {
   CanvasTexture,
   Color,
@@ -15,27 +16,27 @@ export interface StudioLights {
   group: Group;
   /**
    * Separates a dark face (`darkness` 1; a light one 0) from the dark behind it: the lights from behind are stronger
-   * and cool.
+   * and paler.
    */
   setForDarkness(darkness: number): void;
 }
 
 /** The lights from behind for a light and for a dark face: their colours and intensities. */
-const RIM = { colours: ['#ffc79a', '#d3e0ff'], intensities: [1.4, 3.2] } as const;
-const KICK = { colours: ['#9fc2ff', '#bcd4ff'], intensities: [0.8, 1.8] } as const;
+const RIM = { colours: ['#ffc79a', '#ffe3cc'], intensities: [1.4, 1.9] } as const;
+const KICK = { colours: ['#ffd9c0', '#ffe2cf'], intensities: [0.6, 1.1] } as const;
 
 /** Creates the lights, for a light face. */
 export function createStudioLights(): StudioLights {
   const group = new Group();
   const key = new DirectionalLight('#fff0e0', 1.7);
   key.position.set(-1, 1.7, 4.6);
-  const fill = new DirectionalLight('#dbe6ff', 0.9);
+  const fill = new DirectionalLight('#fff3ec', 0.75);
   fill.position.set(2.8, 0.6, 3.4);
   const rim = new DirectionalLight();
   rim.position.set(2.6, 2.2, -3);
   const kick = new DirectionalLight();
-  kick.position.set(-3.2, 0.8, -2.4);
-  group.add(key, fill, rim, kick, new HemisphereLight('#fff4ea', '#b98a72', 1));
+  kick.position.set(-3.2, 1.6, -4);
+  group.add(key, fill, rim, kick, new HemisphereLight('#fff4ea', '#86685c', 0.9));
   const setForDarkness = (darkness: number) => {
     for (const [light, { colours, intensities }] of [
       [rim, RIM],

@@ -49,6 +49,25 @@ describe('a zip archive', () => {
     expect(unpackAvatar(buffer(zipSync(entries))).gltf).toEqual({ meshes: [] });
   });
 
+  it('has one copy of each file, however many addresses name it', () => {
+    const images = ['a.png', './A.png', 'x/a.png', 'b.png'].map((uri) => ({ uri }));
+    const archive = zipSync({
+      'model.gltf': text({ images }),
+      'a.png': Uint8Array.of(1, 2),
+      'b.png': text('b'),
+    });
+    // A size in the directory that is too large: the entry is then a part of a larger buffer.
+    const view = new DataView(archive.buffer);
+    const directory = archive.findIndex((_, i) => i > 4 && view.getUint32(i) === 0x504b0102);
+    const entry = archive.findIndex((_, i) => i > directory && view.getUint32(i) === 0x504b0102);
+    view.setUint32(entry + 24, 500, true);
+    const found = unpackAvatar(buffer(archive)).images;
+    expect(found.get(0)).toEqual(Uint8Array.of(1, 2));
+    expect(found.get(0)?.buffer.byteLength).toBe(2);
+    for (const other of [1, 2]) expect(found.get(other)).toBe(found.get(0));
+    expect(found.get(3)).toEqual(text('b'));
+  });
+
   it.each<[reason: RegExp, archive: Uint8Array]>([
     [/contains no glTF file/, zipSync({ 'avatar.fbx': new Uint8Array(5) })],
     [/cannot be unpacked/, zipSync({ 'avatar.glb': new Uint8Array(500) }).subarray(0, 60)],

@@ -1,11 +1,11 @@
 // Opens avatars that take time to open: zip archives, and documents of many megabytes. Runs in a worker.
 import { unzipSync } from 'fflate';
-import { type AvatarFile, assembleAvatarFile, type FileFinder } from './avatar-file';
+import { assembleAvatarFile, type FileFinder, type GltfDocumentWithBytes } from './avatar-file';
 import { isGlb, parseGlb, parseGltfJson } from './glb-file';
 import { MAX_READ_BYTES } from './read-saved-file';
 
 /** Opens a GLB, a glTF document, or a zip archive with one of them. Throws an error with the reason otherwise. */
-export function unpackAvatar(file: ArrayBuffer): AvatarFile {
+export function unpackAvatar(file: ArrayBuffer): GltfDocumentWithBytes {
   if (isGlb(file)) {
     const { gltf, binary } = parseGlb(file);
     return assembleAvatarFile(gltf, binary);
@@ -19,13 +19,13 @@ export function unpackAvatar(file: ArrayBuffer): AvatarFile {
 }
 
 /** Opens the avatar in a zip archive: a GLB or VRM, else a glTF document with the files beside it. */
-function unpackAvatarZip(archive: Uint8Array): AvatarFile {
+function unpackAvatarZip(archive: Uint8Array): GltfDocumentWithBytes {
   let copied = 0;
   let entries: Record<string, Uint8Array>;
   try {
     entries = unzipSync(archive, {
       filter: ({ name, size, originalSize }) => {
-        if (!isPartOfGltf(name)) return false;
+        if (!canFileBelongToGltf(name)) return false;
         // A stored entry is copied by its size in the archive, whatever it says that it unpacks to. Entries may share
         // their bytes.
         copied += Math.max(size, originalSize);
@@ -50,24 +50,35 @@ function unpackAvatarZip(archive: Uint8Array): AvatarFile {
 }
 
 /** Whether a file of an archive may belong to a glTF document. */
-function isPartOfGltf(name: string): boolean {
+function canFileBelongToGltf(name: string): boolean {
   return (
     !/(^|\/)(__MACOSX\/|\._)/.test(name) && /\.(glb|vrm|gltf|bin|png|jpe?g|webp|avif|ktx2|basis)$/i.test(name)
   );
 }
 
-/** Finds files beside a document in an archive, also by another spelling of their path: packers change it. */
+/**
+ * Finds files beside a document in an archive, also by another spelling of their path: packers change it. A file that is
+ * found several times is copied once.
+ */
 function createFileFinderInZip(entries: Record<string, Uint8Array>, document: string): FileFinder {
-  const all = new Map(
-    Object.entries(entries).map(([path, bytes]) => [normalizePathToLowerCase(path), bytes]),
-  );
+  const byPath = new Map<string, Uint8Array>();
+  for (const [path, bytes] of Object.entries(entries)) byPath.set(normalizePathToLowerCase(path), bytes);
+  /** Null for a name that several files have. */
+  const byBaseName = new Map<string, Uint8Array | null>();
+  for (const [path, bytes] of byPath)
+    byBaseName.set(baseName(path), byBaseName.has(baseName(path)) ? null : bytes);
+  const copies = new Map<Uint8Array, Uint8Array<ArrayBuffer>>();
   const folder = normalizePathToLowerCase(document).replace(/[^/]*$/, '');
   return (uri) => {
-    const named = [uri, decodePercents(uri)].map((name) => all.get(normalizePathToLowerCase(folder + name)));
-    const last = baseName(normalizePathToLowerCase(decodePercents(uri)));
-    const elsewhere = [...all].filter(([path]) => baseName(path) === last).map(([, bytes]) => bytes);
-    const found = named.find(Boolean) ?? (elsewhere.length === 1 ? elsewhere[0] : undefined);
-    return found ? ensureOwnBuffer(found) : null;
+    const named = [uri, decodePercentEncodingOrKeep(uri)].map((name) =>
+      byPath.get(normalizePathToLowerCase(folder + name)),
+    );
+    const last = baseName(normalizePathToLowerCase(decodePercentEncodingOrKeep(uri)));
+    const found = named.find(Boolean) ?? byBaseName.get(last);
+    if (!found) return null;
+    const copy = copies.get(found) ?? ensureOwnBuffer(found);
+    copies.set(found, copy);
+    return copy;
   };
 }
 
@@ -87,7 +98,7 @@ function baseName(path: string): string {
 }
 
 /** Decodes `%20` and the like; the same text if it is not encoded. */
-function decodePercents(text: string): string {
+function decodePercentEncodingOrKeep(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {

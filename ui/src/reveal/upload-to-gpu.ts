@@ -8,8 +8,10 @@ import {
   Texture,
   type WebGLRenderer,
 } from 'three';
+import { rejectOnAbort } from './abort';
 import { closeBitmap } from './dispose-model';
 import { waitForNextFrame } from './next-frame';
+import { checkTextureLimits } from './texture-limits';
 
 /**
  * Compiles the shaders and uploads one texture at a time. Each step waits for the card to finish the one before:
@@ -22,8 +24,9 @@ export async function compileShadersAndUploadTextures(
   signal: AbortSignal,
 ): Promise<void> {
   const textures = collectTextures(scene);
+  checkTextureLimits(textures);
   // A lost context never becomes ready.
-  await Promise.race([renderer.compileAsync(scene, camera), rejectOnAbort(signal)]);
+  await rejectOnAbort(renderer.compileAsync(scene, camera), signal);
   await waitForGpuCommands(renderer, signal);
   for (const texture of textures) {
     renderer.initTexture(texture);
@@ -56,12 +59,4 @@ export function collectTextures(root: Object3D): Set<Texture> {
       for (const value of Object.values(one)) if (value instanceof Texture) textures.add(value);
   });
   return textures;
-}
-
-/** Rejects when the signal aborts. */
-function rejectOnAbort(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    else signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
 }

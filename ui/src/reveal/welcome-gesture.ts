@@ -16,7 +16,7 @@ const NOD_SECONDS = 1.5;
 const NOD_RADIANS = 0.12;
 
 /** The gesture `seconds` later. */
-export function welcomeAfterTime(gesture: WelcomeGesture, seconds: number): WelcomeGesture {
+export function welcomeGestureAfterTime(gesture: WelcomeGesture, seconds: number): WelcomeGesture {
   const step = (gesture.isWanted ? 1 : -1) * (seconds / STEP_SECONDS);
   return {
     ...gesture,

@@ -55,6 +55,24 @@ describe('Consent', () => {
     await waitFor(() => expect(shownText()).toEqual(['de', texts.de]));
   });
 
+  it('says in the visitor’s language which one the text is in, where it is another', async () => {
+    await renderScreen({ kind: 'consent', texts: { en: 'We film you.' } });
+    const note = () => screen.queryByTestId('consent-other-language')?.textContent ?? null;
+    expect(note()).toBeNull();
+    for (const [locale, name] of [
+      ['de', 'Englisch'],
+      ['fr', 'anglais'],
+      ['ja', '英語'],
+      ['zh-Hans', '英语'],
+    ] as const) {
+      languageStore.setLocale(locale);
+      await waitFor(() => expect(note()).toContain(name));
+      expect(note()).toBe(languageStore.translate('consent-other-language', { language: name }));
+    }
+    languageStore.setLocale('en');
+    await waitFor(() => expect(note()).toBeNull());
+  });
+
   it('agrees to the text on the screen, not to an earlier one', async () => {
     const host = await renderScreen({ kind: 'consent', texts: { en: 'For a day.' } });
     host.showScreen({ kind: 'consent', texts: { en: 'For a year.' } });

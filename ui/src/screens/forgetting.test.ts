@@ -85,10 +85,10 @@ describe('forget me', () => {
   it.each([
     [null, languageStore.translate('keep-for-ever')],
     [0, languageStore.translate('keep-until-finished')],
-    [1, 'Deleted from this console after one hour.'],
-    [36, 'Deleted from this console after 36 hours.'],
-    [24, 'Deleted from this console after one day.'],
-    [168, 'Deleted from this console after 7 days.'],
+    [1, 'Your avatar is deleted from this console after one hour.'],
+    [36, 'Your avatar is deleted from this console after 36 hours.'],
+    [24, 'Your avatar is deleted from this console after one day.'],
+    [168, 'Your avatar is deleted from this console after 7 days.'],
   ])('stands beside what happens otherwise: %s', async (keep_hours, words) => {
     await renderScreen(
       screens['reveal-card'],

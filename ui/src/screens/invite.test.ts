@@ -59,10 +59,13 @@ describe('Invite', () => {
     const host = await renderScreen(screens.invite);
     expect(byTestId('status-title').textContent).toBe(languageStore.translate('invite-demo-title'));
     expect(screen.queryByTestId('new-code')).toBeNull();
-    expect(byTestId('screen').textContent).toContain(languageStore.translate('invite-step-1'));
+    expect(byTestId('screen').textContent).toContain(languageStore.translate('invite-demo-step-1'));
     expect(focusedTestId()).toBe('play-phone');
     for (const id of ['qr', 'link']) expect(screen.queryByTestId(id)).toBeNull();
     expect(byTestId('demo-phone').dataset.phase).toBe('idle');
+    // No code of the visit, not even an unreadable one: the screen would look broken.
+    expect(byTestId('demo-phone').querySelector('img')).toBeNull();
+    expect(screen.getAllByTestId('drawn-code')).toHaveLength(2);
     // Once the operator lets phones in, the code is shown.
     host.showScreen(screens.invite, undefined, lanBackend);
     await waitFor(() =>
@@ -73,7 +76,7 @@ describe('Invite', () => {
 
   it('tells the staff how to let phones in, in the operator’s detail and not on the stage', async () => {
     await renderScreen(screens.invite);
-    expect(byTestId('demo-note').textContent?.trim()).toBe(languageStore.translate('invite-phones-cannot'));
+    expect(byTestId('demo-note').textContent?.trim()).toBe(languageStore.translate('invite-demo-line'));
     await fireEvent.keyDown(document.body, { key: 'F9' });
     await waitFor(() => expect(byTestId('operator-detail').textContent).toContain('F10, Backend'));
   });
@@ -119,9 +122,12 @@ describe('Invite', () => {
     });
   });
 
-  it('shows that code to the staff, with its link', async () => {
+  it('shows that code to the staff, with its link and the phone page', async () => {
     const host = await renderScreen(screens.invite);
+    expect(screen.queryByTestId('open-phone')).toBeNull();
     await fireEvent.keyDown(document.body, { key: 'F9' });
+    await fireEvent.click(byTestId('open-phone'));
+    expect(host.calledActions).toEqual(['simulatePhone']);
     expect(atob((byTestId('detail-qr') as HTMLImageElement).src.split(',')[1] ?? '')).toBe(qrSvg);
     expect(document.querySelector('[data-row=Link]')?.textContent).toBe(exportLink);
     expect(byTestId('operator-detail').textContent).toContain('F10');
@@ -157,7 +163,30 @@ describe('Invite', () => {
     expect(screen.queryByTestId('expired')).toBeNull();
     host.showScreen({ ...screens.invite, expires_at: '2026-11-22T12:01:05Z', expired: true });
     await waitFor(() => expect(byTestId('expired')).toBeTruthy());
-    expect(byTestId('status-title').textContent).toBe(languageStore.translate('invite-expired-title'));
-    expect(screen.queryByTestId('time-left')).toBeNull();
+    expect(byTestId('status-title').textContent).toBe(languageStore.translate('problem-token-expired'));
+    for (const id of ['time-left', 'qr', 'link']) expect(screen.queryByTestId(id)).toBeNull();
+    await waitFor(() => expect(focusedTestId()).toBe('new-code'));
+  });
+
+  it('looks the same after the code has expired, whether the backend or the clock has said it', async () => {
+    const look = () => ({
+      words: byTestId('status-title').closest('.words')?.textContent?.replace(/\s+/g, ' '),
+      buttons: [...document.querySelectorAll('.actions button')].map((one) => [
+        one.className,
+        one.textContent?.trim(),
+      ]),
+      steps: byTestId('steps').querySelector('[aria-current]')?.textContent?.trim(),
+      symbol: document.querySelector('[data-symbol]')?.getAttribute('data-symbol'),
+      focus: document.activeElement?.textContent?.trim(),
+    });
+    const expired = screens['invite-expired'];
+    const host = await renderScreen(expired, new FakeHost(expired, {}, realBackend));
+    const before = look();
+    expect(before.symbol).toBe('code');
+    host.showScreen(screens.ended);
+    await waitFor(() => expect(byTestId('screen').dataset.screen).toBe('ended'));
+    await waitFor(() => expect(look()).toEqual(before));
+    await fireEvent.click(byTestId('once-more'));
+    expect(host.calledActions).toEqual(['returnToAttract', 'startVisit']);
   });
 });

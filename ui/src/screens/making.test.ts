@@ -23,8 +23,9 @@ describe('Making', () => {
     expect(byTestId('screen').textContent?.replace(/\s+/g, ' ')).toContain('Number 3 in line');
     host.showScreen({ ...screens['making-queue'], queue_position: 0 });
     await waitFor(() =>
-      expect(byTestId('queue-position').textContent).toBe(languageStore.translate('making-queue-next')),
+      expect(byTestId('status-title').textContent).toBe(languageStore.translate('making-queue-next')),
     );
+    expect(screen.queryByTestId('queue-position')).toBeNull();
     expect(screen.queryByTestId('progress')).toBeNull();
   });
 
@@ -167,6 +168,17 @@ describe('Found you', () => {
     await tick();
     expect(byTestId('status-title').textContent).toBe(languageStore.translate('making-queue-title'));
     await vi.waitFor(() => expect(focusedTestId()).toBe('back'));
+  });
+
+  it.each([
+    ['the drawn phone goes into the ring', sandboxBackend, 'making-found-line-demo', '.leaving .phone'],
+    ['the code becomes the ring', lanBackend, 'making-found-line', '.becoming img'],
+  ] as const)('%s, and the text says whose phone it is', async (_, backend, line, drawing) => {
+    const host = await renderScreen(screens.invite, new FakeHost(screens.invite, {}, backend));
+    host.showScreen(screens.making, undefined, backend);
+    await waitFor(() => expect(byTestId('said').textContent).toContain(languageStore.translate(line)));
+    const drawings = ['.leaving .phone', '.becoming img'].filter((one) => document.querySelector(one));
+    expect(drawings).toEqual([drawing]);
   });
 
   it('is not shown after a failed recording', async () => {

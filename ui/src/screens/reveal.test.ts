@@ -260,12 +260,15 @@ describe('Reveal', () => {
       await vi.waitFor(() => expect(byTestId('turntable').dataset.act).toBe('face'));
       expect(shown.setPaused).toHaveBeenLastCalledWith(false);
       expect(shown.greetViewer).toHaveBeenCalledTimes(1);
+      // Light hides the change from the figure to the face.
+      expect(byTestId('arrival')).toBeTruthy();
       expect(screen.queryByTestId('status-title')).toBeNull();
       vi.advanceTimersByTime(2000);
       await vi.waitFor(() =>
         expect(byTestId('status-title').textContent).toBe(languageStore.translate('reveal-title')),
       );
       expect(screen.queryByTestId('this-is-me')).toBeNull();
+      expect(screen.queryByTestId('arrival')).toBeNull();
       vi.advanceTimersByTime(1200);
       await vi.waitFor(() => expect(focusedTestId()).toBe('this-is-me'));
     });

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import { playSound } from './sound-player';
-import { noteDirectionPress, playFocusAndButtonSounds } from './stage-sounds';
+import { playFocusAndButtonSounds, recordDirectionPress } from './stage-sounds';
 
 vi.mock('./sound-player', () => ({ playSound: vi.fn() }));
 
@@ -29,7 +29,7 @@ it('a press that moves the focus is heard, on a keyboard and on a gamepad', () =
   window.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowDown' }));
   one.focus();
   vi.advanceTimersByTime(1000);
-  noteDirectionPress();
+  recordDirectionPress();
   other.focus();
   expect(played()).toEqual(['focus', 'focus']);
 });

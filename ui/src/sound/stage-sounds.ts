@@ -6,7 +6,7 @@ const MOVE_MS = 120;
 let directionPressedAt = Number.NEGATIVE_INFINITY;
 
 /** Notes that a key or a direction of a gamepad was pressed, which may move the focus. */
-export function noteDirectionPress(): void {
+export function recordDirectionPress(): void {
   directionPressedAt = performance.now();
 }
 
@@ -20,7 +20,7 @@ export function playFocusAndButtonSounds(stage: HTMLElement): () => void {
     if (button) playSound(button.matches('[data-back]:not(.primary)') ? 'back' : 'confirm');
   };
   const arrow = (event: KeyboardEvent) => {
-    if (event.key.startsWith('Arrow') || event.key === 'Tab') noteDirectionPress();
+    if (event.key.startsWith('Arrow') || event.key === 'Tab') recordDirectionPress();
   };
   stage.addEventListener('focusin', focused);
   stage.addEventListener('click', clicked, true);

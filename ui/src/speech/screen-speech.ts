@@ -15,7 +15,9 @@ export function readScreensAloud(stage: HTMLElement, language: LanguageStore): (
     speakPartsHavingVoices(
       speechPartsOfElements(language, [
         title,
-        ...stage.querySelectorAll('main .lead, [data-testid=consent-text] p'),
+        ...stage.querySelectorAll(
+          'main .lead, [data-testid=consent-other-language], [data-testid=consent-text] p',
+        ),
       ]),
     );
   };

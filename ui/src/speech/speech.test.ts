@@ -67,8 +67,12 @@ describe('a screen that is read aloud', () => {
     const consent = { kind: 'consent', texts: { de: 'Wir filmen.\n\nUnd speichern.' } } as const;
     await renderScreen(consent, new FakeHost(consent, {}, sandboxBackend, { voice: true }));
     const german = { text: 'Wir filmen. Und speichern.', lang: 'de_DE' };
+    const note = languageStore.translate('consent-other-language', { language: 'German' });
     await waitFor(() =>
-      expect(said).toEqual([{ text: languageStore.translate('consent-title'), lang: 'en-GB' }, german]),
+      expect(said).toEqual([
+        { text: `${languageStore.translate('consent-title')} ${note}`, lang: 'en-GB' },
+        german,
+      ]),
     );
     said.length = 0;
     // Parts without a voice are skipped.

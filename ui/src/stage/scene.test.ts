@@ -1,6 +1,6 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { screens } from '../../fake/fixtures';
-import { CONTOUR_FRAME, createContourDrawing } from './contour-path';
+import { CONTOUR_FRAME, createContourDrawing, createContourStrokes } from './contour-path';
 import { sceneBehindDialog, sceneForScreen } from './scene';
 
 it('lights the figure by the avatar’s progress', () => {
@@ -72,6 +72,77 @@ it('draws in its place what has happened', () => {
   expect(sceneForScreen(screens.forgotten).symbol).toBe('tick');
   // A code that expires looks the same before and after the backend has refused it.
   expect(sceneForScreen(screens['invite-expired'])).toEqual(sceneForScreen(screens.ended));
+});
+
+describe('the figure', () => {
+  const { contours, hair, ears } = createContourStrokes();
+  const [ear = []] = ears;
+  const topOfEar = Math.min(...ear.map(([, down]) => down));
+
+  it('has an ear with a closed edge', () => {
+    expect(ear.length).toBeGreaterThan(40);
+    expect(ear.at(-1)).toEqual(ear[0]);
+  });
+
+  it('has hair that ends above the ears', () => {
+    // The ear is a seventh of the head; the tips may touch its rim.
+    for (const strand of hair)
+      expect(Math.max(...strand.map(([, down]) => down))).toBeLessThan(topOfEar + 0.1);
+    // The outline of the hair ends on the rim.
+    const [end] = hair.at(-1) ?? [];
+    const distance = Math.min(
+      ...ear.map(([right, down]) => Math.hypot(right - (end?.[0] ?? 9), down - (end?.[1] ?? 9))),
+    );
+    expect(distance).toBeLessThan(0.03);
+  });
+
+  it('has hair up to its outline, which is no wire beside the head', () => {
+    const strands = hair.slice(0, -1).flat();
+    const aboveEar = (hair.at(-1) ?? []).filter(([right, down]) => right > 0.5 && down < topOfEar - 0.05);
+    expect(aboveEar.length).toBeGreaterThan(5);
+    for (const [right, down] of aboveEar)
+      expect(Math.min(...strands.map(([x, y]) => Math.hypot(x - right, y - down)))).toBeLessThan(0.06);
+  });
+
+  it('has a throat in the shade of the chin: fewer lines in the middle of the neck than at its sides', () => {
+    const linesAt = (x: number) =>
+      contours.filter((line) =>
+        line.slice(1).some(([right, down], i) => {
+          const before = line[i]?.[0] ?? right;
+          return down > 1.05 && down < 1.25 && Math.min(before, right) <= x && Math.max(before, right) >= x;
+        }),
+      ).length;
+    expect(linesAt(0)).toBeLessThan(0.7 * linesAt(0.22));
+  });
+
+  it('has shoulders without hooks: each of their lines runs from one side to the other', () => {
+    const shoulders = contours.filter((line) => line.every(([, down]) => down > 1.35));
+    expect(shoulders.length).toBeGreaterThan(10);
+    for (const line of shoulders) {
+      const steps = line.slice(1).map(([right], i) => Math.sign(right - (line[i]?.[0] ?? 0)));
+      expect(new Set(steps).size, String(line[0])).toBe(1);
+    }
+  });
+
+  it('has a forehead whose lines end at the strands, not in steps', () => {
+    // The ends of lines beside the hair on the brow's right are at the edge of a bundle, to the pixel of a 4K screen.
+    const ends = contours
+      .filter(([first]) => first && first[1] < 0)
+      .flatMap((line) => [line[0], line.at(-1)])
+      .filter((end) => end !== undefined);
+    expect(ends.length).toBeGreaterThan(20);
+    const strands = hair.slice(0, -1);
+    const besideStrand = ends.filter(([right, down]) =>
+      strands.some((strand) =>
+        strand.some(([x, y], i) => {
+          const [nextX, nextY] = strand[i + 1] ?? [x, y];
+          if (Math.min(y, nextY) > down || Math.max(y, nextY) < down || nextY === y) return false;
+          return Math.abs(x + ((nextX - x) * (down - y)) / (nextY - y) - right) < 0.004;
+        }),
+      ),
+    );
+    expect(besideStrand.length / ends.length).toBeGreaterThan(0.7);
+  });
 });
 
 it('draws the figure inside its frame', () => {

@@ -1,6 +1,6 @@
 import type { Problem, Screen, TicketState } from '../generated/view';
 import { textWidthInLetters } from '../parts/text-width';
-import { overallProgressWhileMaking, type ProgressShare, progressWhileSaving } from '../progress';
+import { overallProgressWhileMaking, overallProgressWhileSaving, type ProgressShare } from '../progress';
 
 /** The colour of the light, which tells the state without words. */
 export type SceneLight = 'cool' | 'gather' | 'warm' | 'dim';
@@ -90,9 +90,9 @@ export function sceneForScreen(
       if (screen.expired) return { ...EMPTY_SCENE, symbol: 'code' };
       return { ...EMPTY_SCENE, light: 'cool' };
     case 'making':
-      return sceneForMaking(screen);
+      return sceneWhileAvatarIsMade(screen);
     case 'saving': {
-      const share = progressWhileSaving(screen.files);
+      const share = overallProgressWhileSaving(screen.files);
       return { light: 'warm', pose: 'ringed', lit: share, ring: share };
     }
     case 'reveal':
@@ -128,7 +128,7 @@ function sceneForProblem({ code }: Problem): FigureScene {
 }
 
 /** The scene while the avatar is made: light and ring show the progress. */
-function sceneForMaking(screen: Extract<Screen, { kind: 'making' }>): FigureScene {
+function sceneWhileAvatarIsMade(screen: Extract<Screen, { kind: 'making' }>): FigureScene {
   if (screen.status === 'failed') return EMPTY_SCENE;
   const known = screen.status === 'processing' && screen.progress !== null;
   const share = known ? overallProgressWhileMaking(screen.progress ?? 0) : null;

@@ -2,7 +2,7 @@
 // page loads this; the desk itself is loaded when it is opened.
 import type { LocalizedTextView } from '../generated/view';
 import type { GamepadIntent } from '../input/gamepad';
-import { noteKeyboardInput } from './input-device.svelte';
+import { recordKeyboardInput } from './input-device.svelte';
 
 /** The operator's texts, by setting and language. */
 export type TextDrafts = Record<'attract_text' | 'consent', LocalizedTextView>;
@@ -65,7 +65,7 @@ export class DeskOverlay {
    * Passes keys to the open desk; F10 opens it. None of these keys reaches the stage, which listens on the window.
    */
   handleKeydown(event: KeyboardEvent): void {
-    noteKeyboardInput(event);
+    recordKeyboardInput(event);
     if (this.#isDeskEvent) {
       event.stopPropagation();
       if (this.isOpen) this.keyHandler?.(event);

@@ -14,7 +14,7 @@ export const inputDevice = $state<{ last: InputDevice; pad: GamepadKind; hasKeyb
 });
 
 /** Notes that a keyboard is used. Keys that the page makes from presses on a gamepad do not count. */
-export function noteKeyboardInput(event: KeyboardEvent): void {
+export function recordKeyboardInput(event: KeyboardEvent): void {
   if (!event.isTrusted) return;
   inputDevice.last = 'keyboard';
   inputDevice.hasKeyboard = true;

@@ -83,14 +83,19 @@ export class SnapshotStore {
     }
   }
 
+  /** Whether no phone but the one on the screen takes part: the demo, which is reachable on this computer alone. */
+  get isPhoneDrawn(): boolean {
+    const backend = this.snapshot?.backend;
+    return backend?.sandbox === true && backend.phones_at === null;
+  }
+
   /**
    * Whether the QR code is shown to staff only: the demo is reachable on this computer alone until the operator lets
    * phones in.
    */
   get isQrCodeHidden(): boolean {
     const { screen } = this;
-    const backend = this.snapshot?.backend;
-    if (!backend?.sandbox || backend.phones_at !== null) return false;
+    if (!this.isPhoneDrawn) return false;
     if (screen?.kind === 'invite') return !screen.expired;
     return screen?.kind === 'making' && screen.can_play_phone;
   }

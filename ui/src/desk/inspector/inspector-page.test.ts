@@ -5,7 +5,7 @@ import type { FakeDesk } from '../../../fake/desk';
 import { createTimeline } from '../../../fake/desk-timeline';
 import { byTestId, focusedTestId, pressKey, type RenderedDesk, renderDesk } from '../../../fake/render-desk';
 import { messages } from '../messages';
-import { collapseRepeats, toKeyedTimelineEntries } from './timeline';
+import { collapseRepeatedExchanges, toKeyedTimelineEntries } from './timeline';
 
 const words = messages.inspector;
 const lines = () => byTestId('lines').querySelectorAll('[role=option]').length;
@@ -15,7 +15,7 @@ const newest = (desk: FakeDesk) => desk.timelines[0]?.entries.length ?? 0;
 
 /** The keys of the first row of at least two repeats. */
 function repeatedPolls(desk: FakeDesk): string[] {
-  const rows = collapseRepeats(toKeyedTimelineEntries(desk.timelines[0]?.entries ?? []));
+  const rows = collapseRepeatedExchanges(toKeyedTimelineEntries(desk.timelines[0]?.entries ?? []));
   return rows.find(({ entries }) => entries.length > 2)?.entries.map(({ key }) => key) ?? [];
 }
 

@@ -1,5 +1,5 @@
 // Formats a JSON body as lines, each with its JSON Pointer. Values keep their original text.
-import type { RequirementView } from '../../generated/view';
+import type { RequirementVerdictView } from '../../generated/view';
 
 /** A token of a line. */
 export interface JsonToken {
@@ -74,9 +74,9 @@ export function formatJsonLines(body: string): JsonLine[] | null {
 /** The requirements on the body by line index. One on a missing value is placed at the object that lacks it. */
 export function placeRequirementsOnLines(
   lines: readonly JsonLine[],
-  rules: readonly RequirementView[],
-): Map<number, (RequirementView & { missing: boolean })[]> {
-  const at = new Map<number, (RequirementView & { missing: boolean })[]>();
+  rules: readonly RequirementVerdictView[],
+): Map<number, (RequirementVerdictView & { missing: boolean })[]> {
+  const at = new Map<number, (RequirementVerdictView & { missing: boolean })[]>();
   for (const rule of rules) {
     if (!isBodyRequirement(rule)) continue;
     let pointer = rule.at;
@@ -92,14 +92,16 @@ export function placeRequirementsOnLines(
 }
 
 /** Groups requirements by place, in the order of the places. */
-export function groupRequirementsByPlace(rules: readonly RequirementView[]): [string, RequirementView[]][] {
-  const places = new Map<string, RequirementView[]>();
+export function groupRequirementsByPlace(
+  rules: readonly RequirementVerdictView[],
+): [string, RequirementVerdictView[]][] {
+  const places = new Map<string, RequirementVerdictView[]>();
   for (const rule of rules) places.set(rule.at, [...(places.get(rule.at) ?? []), rule]);
   return [...places];
 }
 
 /** Whether a requirement is about the body, not the status or a header. */
-export function isBodyRequirement({ at }: RequirementView): boolean {
+export function isBodyRequirement({ at }: RequirementVerdictView): boolean {
   return at === '' || at.startsWith('/');
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createExchange, createTimeline } from '../../../fake/desk-timeline';
-import type { ExchangeView, RequirementView, TimelineEntry } from '../../generated/view';
+import type { ExchangeView, RequirementVerdictView, TimelineEntry } from '../../generated/view';
 import { formatDurationRange } from '../format';
 import {
   formatJsonLines,
@@ -9,7 +9,7 @@ import {
   placeRequirementsOnLines,
 } from './json-lines';
 import {
-  collapseRepeats,
+  collapseRepeatedExchanges,
   downloadedFileNameOrType,
   entryStartMillis,
   hasUnmetRequirement,
@@ -17,7 +17,7 @@ import {
   mapFileSizeToName,
   matchesTimelineFilter,
   positionInSpanPerMille,
-  rateExchange,
+  rateExchangeGoodDoubtOrBad,
   shortestAndLongestDuration,
   summarizeStep,
   type TimelineFilter,
@@ -102,7 +102,7 @@ describe('the timeline', () => {
 
   it('colours an exchange by its result', () => {
     const with_ = (more: object) =>
-      rateExchange({ ...createExchange({ id: 1, at_ms: 0, call: 'download' }), ...more });
+      rateExchangeGoodDoubtOrBad({ ...createExchange({ id: 1, at_ms: 0, call: 'download' }), ...more });
     expect(with_({ status: 200 })).toBe('good');
     expect(with_({ status: 400 })).toBe('doubt');
     expect(with_({ status: 503 })).toBe('bad');
@@ -201,7 +201,7 @@ describe('a body', () => {
   });
 
   it('has each requirement at its field, and a missing field at its parent', () => {
-    const rule = (at: string, kept = true): RequirementView => ({
+    const rule = (at: string, kept = true): RequirementVerdictView => ({
       at,
       requirement: at,
       level: 'must',
@@ -254,7 +254,7 @@ describe('repeated exchanges', () => {
   const broken = { requirement: 'RED-1', level: 'must', kept: false } as ExchangeView['rules'][number];
 
   it('are collapsed while nothing about them differs', () => {
-    const rows = collapseRepeats([1, 2, 3].map((id) => poll(id, { duration_ms: id * 3 })));
+    const rows = collapseRepeatedExchanges([1, 2, 3].map((id) => poll(id, { duration_ms: id * 3 })));
     expect(sizes(rows)).toEqual([3]);
     expect(rows[0]?.key).toBe('exchange-1');
     expect(rows[0] && shortestAndLongestDuration(rows[0])).toEqual([3, 9]);
@@ -267,11 +267,13 @@ describe('repeated exchanges', () => {
     ['an unmet requirement', { rules: [broken] }],
     ['a request', { url: 'http://127.0.0.1/other' }],
   ])('end at another one: %s', (_, change) => {
-    expect(sizes(collapseRepeats([poll(1), poll(2), poll(3, change), poll(4), poll(5)]))).toEqual([2, 1, 2]);
+    expect(sizes(collapseRepeatedExchanges([poll(1), poll(2), poll(3, change), poll(4), poll(5)]))).toEqual([
+      2, 1, 2,
+    ]);
   });
 
   it('are shown alone where their row is expanded', () => {
-    const rows = collapseRepeats(
+    const rows = collapseRepeatedExchanges(
       [poll(1), poll(2), poll(3, { status: 503 }), poll(4), poll(5)],
       new Set(['exchange-1']),
     );

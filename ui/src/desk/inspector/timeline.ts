@@ -74,7 +74,7 @@ export interface TimelineRow {
  * Collapses exchanges that follow each other and are the same: request, status and body. Those with an unmet
  * requirement or an error stay alone, and so do those of a row that is `expanded`, named by its key.
  */
-export function collapseRepeats(
+export function collapseRepeatedExchanges(
   entries: readonly KeyedTimelineEntry[],
   expanded: ReadonlySet<string> = new Set(),
 ): TimelineRow[] {
@@ -120,7 +120,7 @@ export function shortestAndLongestDuration({ entries }: TimelineRow): [number, n
  * Rates an exchange: `bad` after an error, without an answer or with status 5xx; `doubt` with 3xx or 4xx;
  * otherwise `good`.
  */
-export function rateExchange({ status, error }: ExchangeView): 'good' | 'doubt' | 'bad' {
+export function rateExchangeGoodDoubtOrBad({ status, error }: ExchangeView): 'good' | 'doubt' | 'bad' {
   if (error !== null || status === null || status >= 500) return 'bad';
   return status >= 300 ? 'doubt' : 'good';
 }

@@ -13,11 +13,13 @@ export const KEY_ROWS: Record<KeyboardPage, readonly string[]> = {
 
 /** The characters of a page, in capitals when `shifted`. Characters without a single capital stay. */
 export function keyRows(page: KeyboardPage, shifted: boolean): string[][] {
-  return KEY_ROWS[page].map((row) => Array.from(row, (key) => (shifted ? capitalOf(key) : key)));
+  return KEY_ROWS[page].map((row) =>
+    Array.from(row, (key) => (shifted ? singleCapitalOrSameCharacter(key) : key)),
+  );
 }
 
 /** The capital of a character, or the character: “ß” has none of one character. */
-function capitalOf(key: string): string {
+function singleCapitalOrSameCharacter(key: string): string {
   const capital = key.toUpperCase();
   return capital.length === 1 ? capital : key;
 }

@@ -44,6 +44,16 @@ describe('History', () => {
     expect(screen.queryByTestId('past-details')).toBeNull();
   });
 
+  it('says in plain words what an operator explains, and the program’s words in the details', async () => {
+    const { desk } = await renderDesk(() => {}, 'history');
+    await waitFor(() => expect(screen.getAllByTestId('past-visit')).toHaveLength(7));
+    const lost = desk.pastVisits.find(({ ended }) => ended === 'possibly_consumed');
+    expect(byTestId('history').textContent).toContain(messages.history.plainOutcomes.possibly_consumed);
+    expect(byTestId('history').textContent).not.toContain(lost?.words);
+    await fireEvent.click(byTestId(`details-${lost?.visit}`));
+    expect(byTestId('past-details').textContent).toContain(lost?.words);
+  });
+
   it('keeps the visit in the list when it could not be forgotten', async () => {
     const { desk } = await renderDesk((of) => of.refusals.set('forget_visit', diskFullProblem), 'history');
     await waitFor(() => expect(screen.getAllByTestId('past-visit')).toHaveLength(7));
