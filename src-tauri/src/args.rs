@@ -3,7 +3,7 @@
 use clap::Parser;
 use copresence_engine::logging::LevelFilter;
 use copresence_engine::setup::DataStore;
-use copresence_sandbox::{Scenario, TokenScenario};
+use copresence_sandbox::{BuiltInScenarioName, Scenario};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -52,8 +52,8 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) let_phones_in: bool,
     /// Sandbox: how it treats tokens
-    #[arg(long, value_name = "NAME", default_value_t = TokenScenario::Happy, conflicts_with = "scenario_file")]
-    pub(crate) scenario: TokenScenario,
+    #[arg(long, value_name = "NAME", default_value_t = BuiltInScenarioName::Happy, conflicts_with = "scenario_file")]
+    pub(crate) scenario: BuiltInScenarioName,
     /// Sandbox: how it treats tokens, in a file (`copresence sandbox --print-scenario happy` prints one to start from)
     #[arg(long, value_name = "FILE.toml", value_parser = read_scenario_file)]
     pub(crate) scenario_file: Option<Scenario>,

@@ -10,7 +10,7 @@
 //! Without `from` it asks for a picture as a whole. A backend made it, so it is served only if it is small, and if its
 //! header says that it can be shown.
 
-use crate::picture_header::check_picture_size;
+use crate::picture_header::check_picture_within_max_pixels;
 use copresence_booth::app::Kiosk;
 use copresence_booth::panel::Panel;
 use copresence_engine::clock::Clock;
@@ -52,7 +52,7 @@ static WHOLE_FILE_READS: Semaphore = Semaphore::const_new(MAX_WHOLE_FILE_READS);
 
 /// Handles a request off the main thread, because reading a file takes time.
 #[expect(clippy::needless_pass_by_value, reason = "the signature is Tauri's")]
-pub(crate) fn handle_avatar_request<R: Runtime>(
+pub(crate) fn serve_avatar_request_off_main_thread<R: Runtime>(
     context: UriSchemeContext<'_, R>,
     request: Request<Vec<u8>>,
     responder: UriSchemeResponder,
@@ -63,9 +63,9 @@ pub(crate) fn handle_avatar_request<R: Runtime>(
     let part = parse_file_part_from_query(request.uri().query());
     tauri::async_runtime::spawn(async move {
         // Held until the web view has the bytes.
-        let _place = wait_for_whole_file_place(&WHOLE_FILE_READS, part).await;
+        let _place = wait_for_whole_file_read_permit(&WHOLE_FILE_READS, part).await;
         let found = match (asked, part) {
-            (Some(asked), Some(part)) => read_permitted_byte_range(&app, &asked, part).await,
+            (Some(asked), Some(part)) => read_requested_part_if_permitted(&app, &asked, part).await,
             _ => None,
         };
         responder.respond(build_file_response(found));
@@ -106,7 +106,10 @@ fn parse_file_part_from_query(query: Option<&str>) -> Option<RequestedFilePart> 
 }
 
 /// Waits until a whole file may be read. A piece of a file needs no place, so that it does not wait for portraits.
-async fn wait_for_whole_file_place(places: &Semaphore, part: Option<RequestedFilePart>) -> Option<SemaphorePermit<'_>> {
+async fn wait_for_whole_file_read_permit(
+    places: &Semaphore,
+    part: Option<RequestedFilePart>,
+) -> Option<SemaphorePermit<'_>> {
     match part {
         Some(RequestedFilePart::WholeFile) => places.acquire().await.ok(),
         Some(RequestedFilePart::PieceFrom(_)) | None => None,
@@ -128,7 +131,7 @@ fn parse_request_path(path: &str) -> Option<RequestedFile> {
 }
 
 /// The requested part of a file, if it may be read now.
-pub(crate) async fn read_permitted_byte_range<R: Runtime>(
+pub(crate) async fn read_requested_part_if_permitted<R: Runtime>(
     app: &AppHandle<R>,
     asked: &RequestedFile,
     part: RequestedFilePart,
@@ -149,7 +152,7 @@ pub(crate) async fn read_permitted_byte_range<R: Runtime>(
         }
         RequestedFile::Logo => {
             let panel = app.state::<Panel>().inner().clone();
-            let bytes = run_off_thread(move || panel.read_operator_logo()).await?;
+            let bytes = run_on_blocking_thread(move || panel.read_operator_logo()).await?;
             let file_size = bytes.len() as u64;
             return Some(FileContent { content_type: "image/png", bytes, file_size });
         }
@@ -159,8 +162,10 @@ pub(crate) async fn read_permitted_byte_range<R: Runtime>(
         RequestedFile::PastPortrait { .. } => MAX_LISTED_PIXELS,
         RequestedFile::ShownVisit { .. } | RequestedFile::Logo => MAX_SHOWN_PIXELS,
     };
-    let read =
-        run_off_thread(move || Some(read_file_part(&path, part, max_pixels).map_err(|error| (path, error)))).await?;
+    let read = run_on_blocking_thread(move || {
+        Some(read_file_part_and_size(&path, part, max_pixels).map_err(|error| (path, error)))
+    })
+    .await?;
     match read {
         Ok((bytes, file_size)) => Some(FileContent { content_type, bytes, file_size }),
         Err((path, error)) => {
@@ -171,7 +176,7 @@ pub(crate) async fn read_permitted_byte_range<R: Runtime>(
 }
 
 /// Runs a blocking function on a thread that may block.
-async fn run_off_thread<T: Send + 'static>(read: impl FnOnce() -> Option<T> + Send + 'static) -> Option<T> {
+async fn run_on_blocking_thread<T: Send + 'static>(read: impl FnOnce() -> Option<T> + Send + 'static) -> Option<T> {
     tauri::async_runtime::spawn_blocking(read).await.ok().flatten()
 }
 
@@ -179,7 +184,7 @@ async fn run_off_thread<T: Send + 'static>(read: impl FnOnce() -> Option<T> + Se
 ///
 /// # Errors
 /// If the file cannot be read, or is asked for as a whole and is too large, or no picture that can be shown.
-fn read_file_part(path: &Path, part: RequestedFilePart, max_pixels: u64) -> std::io::Result<(Vec<u8>, u64)> {
+fn read_file_part_and_size(path: &Path, part: RequestedFilePart, max_pixels: u64) -> std::io::Result<(Vec<u8>, u64)> {
     let mut file = std::fs::File::open(path)?;
     let file_size = file.metadata()?.len();
     let limit = match part {
@@ -198,7 +203,7 @@ fn read_file_part(path: &Path, part: RequestedFilePart, max_pixels: u64) -> std:
     let mut bytes = Vec::new();
     file.take(limit).read_to_end(&mut bytes)?;
     if part == RequestedFilePart::WholeFile {
-        check_picture_size(&bytes, max_pixels)
+        check_picture_within_max_pixels(&bytes, max_pixels)
             .map_err(|why| std::io::Error::new(std::io::ErrorKind::InvalidData, why))?;
     }
     Ok((bytes, file_size))
@@ -278,21 +283,23 @@ mod tests {
         let mut read = Vec::new();
         while read.len() < content.len() {
             let piece = RequestedFilePart::PieceFrom(read.len() as u64);
-            let (bytes, file_size) = read_file_part(&path, piece, MAX_LISTED_PIXELS).expect("a piece");
+            let (bytes, file_size) = read_file_part_and_size(&path, piece, MAX_LISTED_PIXELS).expect("a piece");
             assert!(!bytes.is_empty() && bytes.len() as u64 <= MAX_PIECE_BYTES);
             assert_eq!(file_size, content.len() as u64);
             read.extend(bytes);
         }
         assert!(read == content);
         let past_the_end = RequestedFilePart::PieceFrom(content.len() as u64 + 1);
-        assert!(read_file_part(&path, past_the_end, MAX_LISTED_PIXELS).expect("no bytes").0.is_empty());
+        assert!(read_file_part_and_size(&path, past_the_end, MAX_LISTED_PIXELS).expect("no bytes").0.is_empty());
 
         let huge = std::fs::File::options().write(true).open(&path).expect("the file");
         huge.set_len(MAX_WHOLE_FILE_BYTES + 1).expect("a sparse file");
-        let error = read_file_part(&path, RequestedFilePart::WholeFile, MAX_LISTED_PIXELS).expect_err("too large");
+        let error =
+            read_file_part_and_size(&path, RequestedFilePart::WholeFile, MAX_LISTED_PIXELS).expect_err("too large");
         assert!(error.to_string().contains("8388609 bytes"), "{error}");
         assert_eq!(
-            read_file_part(&path, RequestedFilePart::PieceFrom(0), MAX_LISTED_PIXELS).expect("a piece").0.len() as u64,
+            read_file_part_and_size(&path, RequestedFilePart::PieceFrom(0), MAX_LISTED_PIXELS).expect("a piece").0.len()
+                as u64,
             MAX_PIECE_BYTES
         );
     }
@@ -305,13 +312,17 @@ mod tests {
         image::DynamicImage::new_rgb8(8, 8).write_to(&mut bytes, image::ImageFormat::Png).expect("encoded");
         let mut png = bytes.into_inner();
         std::fs::write(&path, &png).expect("a file");
-        assert_eq!(read_file_part(&path, RequestedFilePart::WholeFile, MAX_LISTED_PIXELS).expect("shown").0, png);
+        assert_eq!(
+            read_file_part_and_size(&path, RequestedFilePart::WholeFile, MAX_LISTED_PIXELS).expect("shown").0,
+            png
+        );
         // 500 megapixels, as a file of a few kilobytes can have.
         png[16..24].copy_from_slice(&[0, 0, 0x57, 0x58, 0, 0, 0x57, 0x58]);
         std::fs::write(&path, &png).expect("a file");
-        let error = read_file_part(&path, RequestedFilePart::WholeFile, MAX_LISTED_PIXELS).expect_err("not shown");
+        let error =
+            read_file_part_and_size(&path, RequestedFilePart::WholeFile, MAX_LISTED_PIXELS).expect_err("not shown");
         assert!(error.to_string().contains("22360 × 22360 pixels"), "{error}");
-        read_file_part(&path, RequestedFilePart::PieceFrom(0), MAX_LISTED_PIXELS).expect("a piece");
+        read_file_part_and_size(&path, RequestedFilePart::PieceFrom(0), MAX_LISTED_PIXELS).expect("a piece");
     }
 
     #[tokio::test]
@@ -319,11 +330,11 @@ mod tests {
         let places = Semaphore::new(MAX_WHOLE_FILE_READS);
         let mut held = Vec::new();
         for _ in 0..MAX_WHOLE_FILE_READS {
-            held.push(wait_for_whole_file_place(&places, Some(RequestedFilePart::WholeFile)).await);
+            held.push(wait_for_whole_file_read_permit(&places, Some(RequestedFilePart::WholeFile)).await);
         }
         assert_eq!(places.available_permits(), 0);
-        assert!(wait_for_whole_file_place(&places, Some(RequestedFilePart::PieceFrom(0))).await.is_none());
-        let next = wait_for_whole_file_place(&places, Some(RequestedFilePart::WholeFile));
+        assert!(wait_for_whole_file_read_permit(&places, Some(RequestedFilePart::PieceFrom(0))).await.is_none());
+        let next = wait_for_whole_file_read_permit(&places, Some(RequestedFilePart::WholeFile));
         tokio::pin!(next);
         let soon = std::time::Duration::from_millis(20);
         assert!(tokio::time::timeout(soon, &mut next).await.is_err(), "no place is free");

@@ -66,7 +66,8 @@ impl ScreenAwakeController {
             return;
         }
         let next = if is_wanted {
-            hold_screen_awake().map_or_else(ScreenAwakeState::Failed, |hold| ScreenAwakeState::Held(Box::new(hold)))
+            keep_awake_via_desktop_or_x11()
+                .map_or_else(ScreenAwakeState::Failed, |hold| ScreenAwakeState::Held(Box::new(hold)))
         } else {
             ScreenAwakeState::Released
         };
@@ -122,7 +123,7 @@ impl ScreenAwakeRequest {
 }
 
 /// Asks the desktop, then the X server, to keep the screen on. Blocks.
-fn hold_screen_awake() -> Result<ScreenAwakeRequest, String> {
+fn keep_awake_via_desktop_or_x11() -> Result<ScreenAwakeRequest, String> {
     let request = |build: &dyn Fn(&mut keepawake::Builder)| {
         let mut builder = keepawake::Builder::default();
         builder

@@ -2,7 +2,7 @@
 
 use crate::StartError;
 use crate::args::Args;
-use copresence_booth::panel::{OpenedBackend, ProfileAndCredentialSources, SettingsFile};
+use copresence_booth::panel::{OpenedBackendAndClosedReason, ProfileAndCredentialSources, SettingsFileHandle};
 use copresence_engine::problem::operator_message_with_hint;
 use copresence_engine::profile::SANDBOX_PROFILE;
 
@@ -11,11 +11,11 @@ use copresence_engine::profile::SANDBOX_PROFILE;
 ///
 /// # Errors
 /// The profile named on the command line cannot be used, or the embedded sandbox cannot start.
-pub(crate) async fn open_startup_backend(
+pub(crate) async fn open_startup_backend_or_start_closed(
     args: &Args,
-    settings: &SettingsFile,
+    settings: &SettingsFileHandle,
     sources: &ProfileAndCredentialSources,
-) -> Result<(String, OpenedBackend), StartError> {
+) -> Result<(String, OpenedBackendAndClosedReason), StartError> {
     let set = settings.current_settings();
     let phones = set.phone_access || args.let_phones_in;
     let named = args.profile.clone();

@@ -3,9 +3,9 @@
 use copresence_booth::app::{BackendConfig, Kiosk};
 use copresence_booth::view::Problem;
 use copresence_booth::view::checks::{
-    CheckRunOptions, CheckView, ChecksInvitation, ChecksPlan, ChecksState, ChecksView, PlannedStep,
+    CheckRunOptions, CheckView, ChecksPlan, ChecksState, ChecksView, PhoneScanRequestForChecks, PlannedCheckStep,
 };
-use copresence_booth::view::inspector::RequirementView;
+use copresence_booth::view::inspector::RequirementVerdictView;
 use copresence_engine::problem::{problem_for_code, problem_for_setup_error};
 use copresence_engine::qr::QrCode;
 use copresence_engine::setup::DataStore;
@@ -13,7 +13,7 @@ use copresence_engine::{NoRecorder, SetupError};
 use copresence_validate::act::{ACTS, ActNeedsAndCosts, ActOutcome};
 use copresence_validate::run_controller::{PhoneMode, RunController, RunSnapshot, RunState};
 use copresence_validate::{
-    BackendWithRoutes, CheckTarget, Exchange, RunError, RunOptions, RunPlanWithCosts, SandboxControl,
+    BackendWithRoutes, CheckTarget, Exchange, RunError, RunLimits, RunPlanWithCosts, SandboxControl,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,9 +24,12 @@ use tokio::sync::watch;
 const MIN_VIEW_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Judges which requirements an exchange meets or violates, for the inspector.
-pub(crate) fn judge_inspected_exchange(exchange: &Exchange, backend: &BackendWithRoutes) -> Vec<RequirementView> {
+pub(crate) fn judge_inspected_exchange(
+    exchange: &Exchange,
+    backend: &BackendWithRoutes,
+) -> Vec<RequirementVerdictView> {
     let rules = copresence_validate::exchange_requirements::judge_exchange(exchange, backend).into_iter();
-    let view = |rule: copresence_validate::exchange_requirements::JudgedRequirement| RequirementView {
+    let view = |rule: copresence_validate::exchange_requirements::JudgedRequirement| RequirementVerdictView {
         level: rule.requirement_level_word().to_owned(),
         at: rule.location,
         requirement: rule.requirement.id.clone(),
@@ -100,7 +103,7 @@ impl CheckRunner {
     }
 
     /// Skips the check that is waiting for a phone.
-    pub(crate) fn skip_waiting_check(&self) {
+    pub(crate) fn skip_check_awaiting_phone(&self) {
         self.live.skip_invitation();
     }
 
@@ -159,19 +162,19 @@ impl CheckRunner {
 async fn resolve_run_target_and_options(
     backend_config: &BackendConfig,
     ask: &CheckRunOptions,
-) -> Result<(CheckTarget, RunOptions, PhoneMode), Problem> {
+) -> Result<(CheckTarget, RunLimits, PhoneMode), Problem> {
     let (target, profile) = (&backend_config.target, &backend_config.profile);
     let unusable = |error: SetupError| problem_for_setup_error(&error);
     target.build_api_client(profile, Arc::new(NoRecorder)).map_err(unusable)?;
     let tester = SandboxControl::detect_controllable_sandbox(&target.api_url, None).await.map_err(unusable)?;
-    let options = RunOptions {
+    let options = RunLimits {
         max_tokens: Some(ask.most_tokens),
         // A sandbox has nothing that anyone could lose.
         allow_destructive: tester.is_some(),
         allow_lockout: tester.is_some(),
         allow_wrong_requests: ask.wrong_requests,
         allow_avatars: ask.with_phone,
-        ..RunOptions::default()
+        ..RunLimits::default()
     };
     let checked = CheckTarget {
         name: profile.name.clone(),
@@ -186,7 +189,7 @@ async fn resolve_run_target_and_options(
 
 /// The plan as the desk shows it; `visits` is the number of visits in progress.
 fn to_plan_view(plan: &RunPlanWithCosts, visits: usize) -> ChecksPlan {
-    let act = |cost: &ActNeedsAndCosts| PlannedStep {
+    let act = |cost: &ActNeedsAndCosts| PlannedCheckStep {
         does: cost.description.to_owned(),
         requests: cost.min_requests,
         left_out: plan.omitted.get(&cost.act).map(|state| match state {
@@ -221,7 +224,7 @@ fn to_checks_view(view: RunSnapshot, about: LastRunHostAndFolder, kiosk: &Kiosk)
         },
         checks: view.checks.into_iter().map(to_check_view).collect(),
         doing: view.current_act.map(|act| act.act_needs_and_costs().description.to_owned()),
-        invitation: view.invitation.map(|(asked, status)| ChecksInvitation {
+        invitation: view.invitation.map(|(asked, status)| PhoneScanRequestForChecks {
             qr_svg: QrCode::new(&asked.link).map(|code| code.to_svg()).unwrap_or_default(),
             link: asked.link,
             purpose: asked.purpose.to_owned(),
@@ -231,7 +234,7 @@ fn to_checks_view(view: RunSnapshot, about: LastRunHostAndFolder, kiosk: &Kiosk)
         tokens: view.tokens_made,
         summary: view.summary,
         notes: view.notes,
-        saved: about.report_folder.map(|path| copresence_engine::display_path(&path)),
+        saved: about.report_folder.map(|path| copresence_engine::display_path_abbreviating_home(&path)),
     }
 }
 

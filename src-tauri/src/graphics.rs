@@ -11,16 +11,16 @@ const WORKAROUND_REASON_VARIABLE: &str = "COPRESENCE_GRAPHICS_WORKAROUND";
 
 /// The variables with which the program has to be started again because an NVIDIA driver is loaded and the workaround is
 /// not set. Empty if that is not needed.
-pub(crate) fn variables_needed_by_driver() -> Vec<(&'static str, &'static str)> {
+pub(crate) fn restart_variables_for_nvidia_driver() -> Vec<(&'static str, &'static str)> {
     if std::env::var_os(DISABLE_DMABUF_VARIABLE).is_none() && has_nvidia_driver() {
-        workaround_variables("an NVIDIA driver is loaded").to_vec()
+        workaround_variables_with_reason("an NVIDIA driver is loaded").to_vec()
     } else {
         Vec::new()
     }
 }
 
 /// The variables of the workaround, with the reason.
-pub(crate) fn workaround_variables(reason: &'static str) -> [(&'static str, &'static str); 2] {
+pub(crate) fn workaround_variables_with_reason(reason: &'static str) -> [(&'static str, &'static str); 2] {
     [(DISABLE_DMABUF_VARIABLE, "1"), (WORKAROUND_REASON_VARIABLE, reason)]
 }
 
@@ -30,7 +30,7 @@ pub(crate) fn can_try_workaround() -> bool {
 }
 
 /// The state of the workaround, for *Health*.
-pub(crate) fn report_graphics_health() -> PartHealth {
+pub(crate) fn report_graphics_workaround_health() -> PartHealth {
     let value = std::env::var(DISABLE_DMABUF_VARIABLE).unwrap_or_default();
     match std::env::var(WORKAROUND_REASON_VARIABLE) {
         Ok(reason) => health::good_part_health(

@@ -37,7 +37,7 @@ fn main() -> ExitCode {
         has_color: std::io::stderr().is_terminal(),
         has_time: true,
     });
-    let environment = EnvironmentCredentials::take_from_environment_or_pipe();
+    let environment = EnvironmentCredentials::read_from_environment_or_pipe_once();
     if !args.forget_pin && !args.set_pin {
         restart_program_if_needed(&environment);
     }
@@ -63,9 +63,9 @@ fn main() -> ExitCode {
 
 /// Starts the program again if the web view's processes would inherit credentials, or need the graphics workaround.
 fn restart_program_if_needed(environment: &EnvironmentCredentials) {
-    let variables = graphics::variables_needed_by_driver();
+    let variables = graphics::restart_variables_for_nvidia_driver();
     if environment.are_inherited_by_children() || !variables.is_empty() {
-        let error = environment.restart_program(&variables);
+        let error = environment.restart_with_piped_credentials(&variables);
         tracing::warn!(
             %error,
             inherits_credentials = environment.are_inherited_by_children(),

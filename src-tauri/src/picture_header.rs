@@ -5,7 +5,7 @@
 ///
 /// # Errors
 /// It has more, or its size is unknown. A message for the log.
-pub(crate) fn check_picture_size(bytes: &[u8], max_pixels: u64) -> Result<(), String> {
+pub(crate) fn check_picture_within_max_pixels(bytes: &[u8], max_pixels: u64) -> Result<(), String> {
     let (width, height) =
         read_picture_size(bytes).ok_or("it is no PNG, JPEG or WebP picture, or its size is unknown")?;
     if u64::from(width) * u64::from(height) > max_pixels {
@@ -105,17 +105,17 @@ mod tests {
     fn a_picture_with_too_many_pixels_or_of_unknown_size_is_not_shown() {
         let mut png = encode(4096, 8, ImageFormat::Png);
         png[20..24].copy_from_slice(&4096_u32.to_be_bytes());
-        assert_eq!(check_picture_size(&png, 4096 * 4096), Ok(()));
+        assert_eq!(check_picture_within_max_pixels(&png, 4096 * 4096), Ok(()));
         png[20..24].copy_from_slice(&4097_u32.to_be_bytes());
-        let refused = check_picture_size(&png, 4096 * 4096).expect_err("too large");
+        let refused = check_picture_within_max_pixels(&png, 4096 * 4096).expect_err("too large");
         assert!(refused.contains("4096 × 4097 pixels"), "{refused}");
         png[20..24].copy_from_slice(&u32::MAX.to_be_bytes());
         png[16..20].copy_from_slice(&u32::MAX.to_be_bytes());
-        check_picture_size(&png, 4096 * 4096).expect_err("too large");
+        check_picture_within_max_pixels(&png, 4096 * 4096).expect_err("too large");
         for unknown in
             [&b"GIF89a\xff\xff\xff\xff"[..], b"", b"\x89PNG", b"<svg/>", &encode(9, 9, ImageFormat::Png)[..20]]
         {
-            check_picture_size(unknown, u64::MAX).expect_err("unknown");
+            check_picture_within_max_pixels(unknown, u64::MAX).expect_err("unknown");
         }
     }
 

@@ -8,12 +8,14 @@ use crate::simulator::EmbeddedSandbox;
 use crate::window::{KIOSK_WINDOW, PageWatchdog};
 use crate::{StartError, avatar_protocol, commands, graphics, window};
 use copresence_booth::app::{Kiosk, KioskSetup};
-use copresence_booth::panel::{OpenedBackend, Panel, PinLock, ProfileAndCredentialSources, SettingsFile};
+use copresence_booth::panel::{
+    OpenedBackendAndClosedReason, Panel, PinLock, ProfileAndCredentialSources, SettingsFileHandle,
+};
 use copresence_engine::clock::Clock;
 use copresence_engine::credentials::{CredentialStore, EnvironmentCredentials};
-use copresence_engine::health::qr_distance::check_qr_distance;
+use copresence_engine::health::qr_distance::check_qr_reading_distance;
 use copresence_engine::setup::{DataStore, VisitOverrides};
-use copresence_engine::{ExistingContent, open_private_file_for_writing};
+use copresence_engine::{ExistingContentHandling, open_private_file_for_writing};
 use secrecy::{ExposeSecret as _, SecretString};
 use std::fs::{File, TryLockError};
 use std::io::{self, BufRead as _, IsTerminal as _, Read as _};
@@ -22,8 +24,8 @@ use std::time::Duration;
 use tauri::{AppHandle, Builder, Manager as _, RunEvent, Runtime};
 
 /// How long visits may take to write their end when the program is closed. A redeem in flight is awaited, with the
-/// default timeouts of a profile for up to 40 s until its headers.
-const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(45);
+/// default timeouts of a profile for up to 70 s until its headers.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(75);
 
 /// Most bytes that are read of a PIN from a pipe. Longer than any PIN that is allowed.
 const MAX_PIN_LINE_BYTES: u64 = 256;
@@ -33,9 +35,9 @@ const MAX_PIN_LINE_BYTES: u64 = 256;
 /// # Errors
 /// When the data folder, the backend or the window cannot be opened, and when another window uses the data folder.
 pub(crate) fn run_window_until_closed(args: &Args, environment: EnvironmentCredentials) -> Result<u8, StartError> {
-    let data_store = open_data_store(args)?;
+    let data_store = open_chosen_or_default_data_store(args)?;
     let _only_one = lock_data_folder(&data_store)?;
-    let settings = SettingsFile::read_settings_file(data_store.data.clone());
+    let settings = SettingsFileHandle::read_settings_file(data_store.data.clone());
     let simulator = Arc::new(EmbeddedSandbox::new(args));
     let sources = ProfileAndCredentialSources {
         config: args.config.clone(),
@@ -46,8 +48,9 @@ pub(crate) fn run_window_until_closed(args: &Args, environment: EnvironmentCrede
         }),
         simulator: simulator.clone(),
     };
-    let (profile, opened) = tauri::async_runtime::block_on(backend::open_startup_backend(args, &settings, &sources))?;
-    let OpenedBackend { backend: backend_config, closed_reason: closed } = opened;
+    let (profile, opened) =
+        tauri::async_runtime::block_on(backend::open_startup_backend_or_start_closed(args, &settings, &sources))?;
+    let OpenedBackendAndClosedReason { backend: backend_config, closed_reason: closed } = opened;
     let kiosk = Kiosk::new(KioskSetup {
         phone_address: backend_config.phone_address,
         target: backend_config.target,
@@ -71,7 +74,7 @@ pub(crate) fn run_window_until_closed(args: &Args, environment: EnvironmentCrede
              `copresence-kiosk --set-pin` sets it from a shell"
         );
     }
-    let app = build_app(Builder::default(), kiosk.clone(), panel.clone(), clock)
+    let app = build_app_for_any_runtime(Builder::default(), kiosk.clone(), panel.clone(), clock)
         .build(tauri::generate_context!())
         .map_err(|error| StartError::usage(format!("the window cannot be opened: {error}")))?;
     // Its tasks need the runtime.
@@ -82,7 +85,7 @@ pub(crate) fn run_window_until_closed(args: &Args, environment: EnvironmentCrede
     });
     window::open_kiosk_window(app.handle(), args.full_screen)
         .map_err(|error| StartError::usage(format!("the window cannot be opened: {error}")))?;
-    if let Err(error) = window::apply_window_mode(app.handle(), &panel) {
+    if let Err(error) = window::place_window_as_configured(app.handle(), &panel) {
         tracing::error!(%error, "the window is not as the operator set it");
     }
     let awake = ScreenAwakeController::default();
@@ -111,8 +114,8 @@ pub(crate) fn run_window_until_closed(args: &Args, environment: EnvironmentCrede
                 simulator.stop_sandbox().await;
             });
             if app.state::<PageWatchdog>().should_restart_with_graphics_workaround() {
-                let variables = graphics::workaround_variables("no frame was drawn without it");
-                let error = environment.restart_program(&variables);
+                let variables = graphics::workaround_variables_with_reason("no frame was drawn without it");
+                let error = environment.restart_with_piped_credentials(&variables);
                 tracing::error!(%error, "the program cannot be started again with the graphics workaround");
             }
         }
@@ -125,7 +128,11 @@ pub(crate) fn run_window_until_closed(args: &Args, environment: EnvironmentCrede
 fn set_host_health_checks(panel: &Panel, awake: ScreenAwakeController) {
     panel.set_host_health_checks(Arc::new(move |panel| {
         let link = panel.read_link_template_of_new_visits();
-        vec![awake.report_awake_health(panel), graphics::report_graphics_health(), check_qr_distance(&link)]
+        vec![
+            awake.report_awake_health(panel),
+            graphics::report_graphics_workaround_health(),
+            check_qr_reading_distance(&link),
+        ]
     }));
 }
 
@@ -134,9 +141,9 @@ fn set_host_health_checks(panel: &Panel, awake: ScreenAwakeController) {
 /// # Errors
 /// When a window uses the data folder, or the settings cannot be written.
 pub(crate) fn forget_pin(args: &Args) -> Result<u8, StartError> {
-    let data_store = open_data_store(args)?;
+    let data_store = open_chosen_or_default_data_store(args)?;
     let _only_one = lock_data_folder(&data_store)?;
-    PinLock::remove_pin_from_settings(&SettingsFile::read_settings_file(data_store.data.clone()))
+    PinLock::remove_pin_from_settings(&SettingsFileHandle::read_settings_file(data_store.data.clone()))
         .map_err(StartError::usage)?;
     eprintln!("The PIN is forgotten; the next opening of the panel asks for a new one.");
     Ok(0)
@@ -148,10 +155,10 @@ pub(crate) fn forget_pin(args: &Args) -> Result<u8, StartError> {
 /// When the entries differ, the PIN has a length that is not allowed, a window uses the data folder, or the settings
 /// cannot be read or written.
 pub(crate) fn set_pin(args: &Args) -> Result<u8, StartError> {
-    let data_store = open_data_store(args)?;
+    let data_store = open_chosen_or_default_data_store(args)?;
     let _only_one = lock_data_folder(&data_store)?;
     let pin = read_new_pin()?;
-    PinLock::replace_pin(&SettingsFile::read_settings_file(data_store.data.clone()), &pin)
+    PinLock::replace_pin_without_current_one(&SettingsFileHandle::read_settings_file(data_store.data.clone()), &pin)
         .map_err(StartError::usage)?;
     eprintln!("The PIN is set.");
     Ok(0)
@@ -175,12 +182,17 @@ fn read_new_pin() -> Result<SecretString, StartError> {
 }
 
 /// Opens the data folder of the command line, or the default one.
-fn open_data_store(args: &Args) -> Result<DataStore, StartError> {
+fn open_chosen_or_default_data_store(args: &Args) -> Result<DataStore, StartError> {
     DataStore::open_or_create_data_store(&args.data_dir_or_default()).map_err(StartError::usage)
 }
 
 /// Builds the application for any runtime: the real one, or that of tests.
-pub(crate) fn build_app<R: Runtime>(builder: Builder<R>, kiosk: Kiosk, panel: Panel, clock: Clock) -> Builder<R> {
+pub(crate) fn build_app_for_any_runtime<R: Runtime>(
+    builder: Builder<R>,
+    kiosk: Kiosk,
+    panel: Panel,
+    clock: Clock,
+) -> Builder<R> {
     builder
         .manage(kiosk)
         .manage(panel.pin_lock().clone())
@@ -195,7 +207,7 @@ pub(crate) fn build_app<R: Runtime>(builder: Builder<R>, kiosk: Kiosk, panel: Pa
         .on_window_event(window::refuse_close_in_kiosk_mode)
         .register_asynchronous_uri_scheme_protocol(
             avatar_protocol::AVATAR_SCHEME,
-            avatar_protocol::handle_avatar_request,
+            avatar_protocol::serve_avatar_request_off_main_thread,
         )
         .invoke_handler(commands::command_handler())
 }
@@ -204,7 +216,7 @@ pub(crate) fn build_app<R: Runtime>(builder: Builder<R>, kiosk: Kiosk, panel: Pa
 fn lock_data_folder(data_store: &DataStore) -> Result<File, StartError> {
     let path = data_store.data.path().join("window.lock");
     let refused = |error: std::io::Error| StartError::usage(format!("{}: {error}", path.display()));
-    let file = open_private_file_for_writing(&path, ExistingContent::Keep).map_err(refused)?;
+    let file = open_private_file_for_writing(&path, ExistingContentHandling::Keep).map_err(refused)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(StartError::usage(format!(

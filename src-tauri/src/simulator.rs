@@ -5,7 +5,7 @@ use crate::args::Args;
 use copresence_booth::app::SandboxTicketWithLink;
 use copresence_booth::panel::{EmbeddedSandboxBackend, EmbeddedSandboxControl};
 use copresence_booth::view::TicketState;
-use copresence_booth::view::panel::{FaultView, SandboxControlsView, SandboxOptionView};
+use copresence_booth::view::panel::{ActiveFaultView, OfferedScenarioOrFaultView, SandboxControlsView};
 use copresence_engine::setup::ProfileOrSandboxBackend;
 use copresence_sandbox::faults::{self, Endpoint, FaultWithCounts, NthRequests};
 use copresence_sandbox::{AvatarChoice, ClockChange, PhoneTicket, PhoneTicketState, Sandbox, SandboxSettings, Server};
@@ -16,11 +16,11 @@ use tokio::sync::watch;
 /// The embedded sandbox, started on first use.
 pub(crate) struct EmbeddedSandbox {
     settings: SandboxSettings,
-    running: Mutex<Option<RunningSandbox>>,
+    running: Mutex<Option<RunningSandboxServers>>,
 }
 
 /// The running sandbox: one server for this machine, and one for phones on this network.
-struct RunningSandbox {
+struct RunningSandboxServers {
     /// Listens on the loopback address.
     local_server: Server,
     /// Listens on all addresses, for phones on this network.
@@ -31,7 +31,7 @@ impl EmbeddedSandbox {
     /// Creates the sandbox without starting it.
     pub(crate) fn new(args: &Args) -> Self {
         let defaults = SandboxSettings::default();
-        Self::sandbox_with_settings(SandboxSettings {
+        Self::lazy_sandbox_with_settings(SandboxSettings {
             scenario: args.scenario_file.clone().unwrap_or_else(|| args.scenario.into()),
             speed: args.speed,
             seed: args.seed.unwrap_or(defaults.seed),
@@ -40,14 +40,14 @@ impl EmbeddedSandbox {
     }
 
     /// A sandbox with these settings, which starts on first use.
-    pub(crate) fn sandbox_with_settings(settings: SandboxSettings) -> Self {
+    pub(crate) fn lazy_sandbox_with_settings(settings: SandboxSettings) -> Self {
         Self { settings, running: Mutex::default() }
     }
 
     /// Stops the sandbox. Requests in flight are completed.
     pub(crate) async fn stop_sandbox(&self) {
         let running = self.lock_running().take();
-        if let Some(RunningSandbox { local_server: own, phone_server: open }) = running {
+        if let Some(RunningSandboxServers { local_server: own, phone_server: open }) = running {
             if let Some(open) = open {
                 open.shut_down_server().await;
             }
@@ -73,7 +73,7 @@ impl EmbeddedSandbox {
         self.lock_running().as_ref().map(|running| running.local_server.sandbox().clone())
     }
 
-    fn lock_running(&self) -> MutexGuard<'_, Option<RunningSandbox>> {
+    fn lock_running(&self) -> MutexGuard<'_, Option<RunningSandboxServers>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -89,13 +89,15 @@ impl EmbeddedSandboxControl for EmbeddedSandbox {
         let mut running = self.lock_running();
         if running.is_none() {
             let sandbox = Sandbox::new(self.settings.clone()).map_err(|error| error.to_string())?;
-            *running =
-                Some(RunningSandbox { local_server: start_server(&sandbox, Ipv4Addr::LOCALHOST)?, phone_server: None });
+            *running = Some(RunningSandboxServers {
+                local_server: start_server(&sandbox, Ipv4Addr::LOCALHOST)?,
+                phone_server: None,
+            });
         }
-        running.as_ref().map_or_else(|| Err("it did not start".to_owned()), RunningSandbox::to_backend)
+        running.as_ref().map_or_else(|| Err("it did not start".to_owned()), RunningSandboxServers::to_backend)
     }
 
-    fn set_phone_access(&self, on: bool) -> Result<EmbeddedSandboxBackend, String> {
+    fn set_sandbox_phone_access(&self, on: bool) -> Result<EmbeddedSandboxBackend, String> {
         self.start_sandbox_if_needed()?;
         let mut running = self.lock_running();
         let running = running.as_mut().ok_or("the sandbox was not started")?;
@@ -121,12 +123,12 @@ impl EmbeddedSandboxControl for EmbeddedSandbox {
         })
     }
 
-    fn sandbox_view(&self) -> Option<SandboxControlsView> {
+    fn sandbox_controls_view(&self) -> Option<SandboxControlsView> {
         let running = self.lock_running();
-        let RunningSandbox { local_server: own, phone_server: open } = running.as_ref()?;
+        let RunningSandboxServers { local_server: own, phone_server: open } = running.as_ref()?;
         let sandbox = own.sandbox();
         Some(SandboxControlsView {
-            scenario: sandbox.new_token_scenario().name().to_owned(),
+            scenario: sandbox.scenario_of_new_tokens().name().to_owned(),
             scenarios: sandbox
                 .scenarios()
                 .iter()
@@ -150,7 +152,7 @@ impl EmbeddedSandboxControl for EmbeddedSandbox {
     fn set_scenario(&self, name: &str) -> Result<(), String> {
         self.with_sandbox(|sandbox| {
             let scenario = sandbox.find_scenario(name).map_err(|error| error.to_string())?.clone();
-            sandbox.set_new_token_scenario(scenario);
+            sandbox.set_scenario_of_new_tokens(scenario);
             Ok(())
         })
     }
@@ -177,7 +179,7 @@ impl EmbeddedSandboxControl for EmbeddedSandbox {
     }
 }
 
-impl RunningSandbox {
+impl RunningSandboxServers {
     /// The sandbox as a backend: the API on the loopback address, the link at the server that phones can reach.
     fn to_backend(&self) -> Result<EmbeddedSandboxBackend, String> {
         let known = self.local_server.sandbox().accepted_credentials();
@@ -208,13 +210,15 @@ fn pair_token_with_phone_ticket(
         TicketState::Ready => PhoneTicketState::Ready,
         TicketState::Failed | TicketState::Closed => PhoneTicketState::Failed,
     };
-    let (colour, symbol) = (ticket.name.colour.as_word().to_owned(), ticket.name.symbol.as_word().to_owned());
+    let (colour, symbol) =
+        (ticket.name.colour.as_stable_word().to_owned(), ticket.name.symbol.as_stable_word().to_owned());
     Some((token.into_owned(), PhoneTicket { colour, symbol, state }))
 }
 
 fn start_server(sandbox: &Sandbox, address: Ipv4Addr) -> Result<Server, String> {
     let listen = SocketAddr::new(IpAddr::V4(address), 0);
-    Server::start_with_sandbox(sandbox.clone(), listen).map_err(|error| format!("the sandbox cannot listen: {error}"))
+    Server::start_server_for_existing_sandbox(sandbox.clone(), listen)
+        .map_err(|error| format!("the sandbox cannot listen: {error}"))
 }
 
 /// Whether the server is only reachable from this machine, although it listens on all addresses.
@@ -226,11 +230,11 @@ fn is_loopback_only(open: &Server) -> bool {
     }
 }
 
-fn option_view(name: &str, about: &str, only_on: Vec<String>) -> SandboxOptionView {
-    SandboxOptionView { name: name.to_owned(), about: about.to_owned(), only_on }
+fn option_view(name: &str, about: &str, only_on: Vec<String>) -> OfferedScenarioOrFaultView {
+    OfferedScenarioOrFaultView { name: name.to_owned(), about: about.to_owned(), only_on }
 }
 
-fn fault_view(state: &FaultWithCounts) -> FaultView {
+fn fault_view(state: &FaultWithCounts) -> ActiveFaultView {
     let when = match &state.fault.nth {
         NthRequests::Every => "every request".to_owned(),
         NthRequests::RequestProbability(rate) => format!("{:.0} % of the requests", rate * 100.0),
@@ -243,7 +247,7 @@ fn fault_view(state: &FaultWithCounts) -> FaultView {
             format!("request {}", numbers.join(", "))
         }
     };
-    FaultView {
+    ActiveFaultView {
         on: state.fault.on.endpoint_name().to_owned(),
         kind: state.fault.effect.effect_name().to_owned(),
         when,

@@ -4,7 +4,7 @@
 
 mod paths;
 
-use copresence_sandbox::{ForcedState, TokenScenario};
+use copresence_sandbox::{BuiltInScenarioName, ForcedState};
 use paths::{kiosk_path, log_folder};
 use product_tests::window::processes::environment_by_process;
 use product_tests::window::{Backend, DrivenKiosk, HarnessError, KioskSetup, RENDER_TIMEOUT};
@@ -54,7 +54,7 @@ async fn visit_by_keyboard(kiosk: &DrivenKiosk) -> Result<(), HarnessError> {
     kiosk.app.await_element("[data-testid=languages]", RENDER_TIMEOUT).await?;
     kiosk.app.type_keys(Key::Escape).await?;
     kiosk.app.await_element("[data-testid=new-code]", RENDER_TIMEOUT).await?;
-    kiosk.scan_code(TokenScenario::ExistingAvatar)?;
+    kiosk.scan_code(BuiltInScenarioName::ExistingAvatar)?;
     kiosk.await_reveal().await?;
     // *Use this avatar*, back to the avatar, and leave, which needs a confirmation.
     kiosk.app.type_keys(Key::Enter).await?;
@@ -75,7 +75,7 @@ async fn visit_by_pointer(kiosk: &DrivenKiosk) -> Result<(), HarnessError> {
     kiosk.app.click_element("[data-testid=new-code]", RENDER_TIMEOUT).await?;
     kiosk.wait_until("another token is issued", || Ok(kiosk.last_token()? != first)).await?;
     kiosk.await_screen("invite").await?;
-    kiosk.scan_code(TokenScenario::ExistingAvatar)?;
+    kiosk.scan_code(BuiltInScenarioName::ExistingAvatar)?;
     kiosk.await_reveal().await?;
     kiosk.leave_reveal().await?;
     kiosk.await_screen("attract").await
@@ -92,7 +92,7 @@ async fn visit_by_gamepad(kiosk: &DrivenKiosk) -> Result<(), HarnessError> {
     assert_ne!(kiosk.app.focused_element().await?, "code", "the directional pad moves the focus");
     kiosk.app.press_gamepad(&[RIGHT]).await?;
     assert_eq!(kiosk.token_count(), token_count);
-    kiosk.scan_code(TokenScenario::ExistingAvatar)?;
+    kiosk.scan_code(BuiltInScenarioName::ExistingAvatar)?;
     kiosk.await_reveal().await?;
     kiosk.app.press_gamepad(&[CONFIRM]).await?;
     kiosk.app.await_element("[data-testid=back]", RENDER_TIMEOUT).await?;
@@ -114,14 +114,14 @@ async fn reload_every_screen(kiosk: &DrivenKiosk) -> Result<(), HarnessError> {
     kiosk.clear_faults();
     kiosk.reload_and_compare("invite", "[data-testid=link]").await?;
     kiosk.set_paused(true)?;
-    kiosk.scan_code(TokenScenario::LongQueue)?;
+    kiosk.scan_code(BuiltInScenarioName::LongQueue)?;
     kiosk.reload_and_compare("making", "[data-testid=queue-position]").await?;
     kiosk.force_state(ForcedState::Fail)?;
     kiosk.app.await_element("[data-screen=making] [data-testid=qr]", RENDER_TIMEOUT).await?;
     kiosk.reload_and_compare("making", "[data-testid=status-title]").await?;
     kiosk.set_faults(r#"[{"on":"file","file":"avatar.glb","do":{"slow_body":{"bytes_per_second":80000}}}]"#)?;
     kiosk.set_paused(false)?;
-    kiosk.scan_code(TokenScenario::ExistingAvatar)?;
+    kiosk.scan_code(BuiltInScenarioName::ExistingAvatar)?;
     kiosk.reload_and_compare("saving", "[data-testid=progress]").await?;
     kiosk.clear_faults();
     // After a reload without input, the visitor has to request the avatar each time.
@@ -164,7 +164,7 @@ async fn each_failure_has_a_screen_with_one_action() -> Result<(), HarnessError>
         kiosk.app.type_keys(Key::Enter).await?;
         if !fault.contains("generate") {
             kiosk.await_screen("invite").await?;
-            kiosk.scan_code(TokenScenario::ExistingAvatar)?;
+            kiosk.scan_code(BuiltInScenarioName::ExistingAvatar)?;
         }
         let problem = kiosk.app.await_element("[data-screen=ended] [data-testid=problem]", VISIT_TIMEOUT).await?;
         assert_eq!(problem.attr("data-code").await?.as_deref(), Some(*code), "{fault}");

@@ -74,6 +74,32 @@ async fn the_window_follows_its_monitor() -> Result<(), HarnessError> {
     kiosk.close().await
 }
 
+/// A window without a frame is resized by its outer pixels. Without a window manager, that would uncover what is behind it.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "opens the built app in a window: `cargo xtask test` builds it and runs this"]
+async fn dragging_the_edges_does_not_move_the_window_without_a_window_manager() -> Result<(), HarnessError> {
+    let setup = KioskSetup { args: &["--kiosk"], has_window_manager: false, ..KioskSetup::default() };
+    let kiosk = DrivenKiosk::open(&kiosk_path(), &log_folder("kiosk-edges"), setup).await?;
+    kiosk.await_screen("attract").await?;
+    let before = kiosk.screen.window_area(&kiosk.desktop, TITLE)?;
+    assert_eq!((before.x, before.y), (0, 0), "{before:?}");
+    let (right, bottom) = (before.width - 1, before.height - 1);
+    let (middle_x, middle_y) = (before.width / 2, before.height / 2);
+    let corners = [(0, 0), (right, 0), (0, bottom), (right, bottom)];
+    let sides = [(0, middle_y), (right, middle_y), (middle_x, 0), (middle_x, bottom)];
+    for (x, y) in corners.into_iter().chain(sides) {
+        let [x, y, to_x, to_y] = [x, y, middle_x + 40, middle_y + 40].map(|pixels| pixels.to_string());
+        let drag = ["mousemove", &x, &y, "mousedown", "1", "mousemove", "--sync", &to_x, &to_y, "mouseup", "1"];
+        kiosk.screen.run_xdotool(&kiosk.desktop, &drag)?;
+        // The events of the pointer come before those of the driver.
+        for _ in 0..2 {
+            kiosk.app.page().execute("return 1", vec![]).await?;
+        }
+        assert_eq!(kiosk.screen.window_area(&kiosk.desktop, TITLE)?, before, "dragged from {x},{y}");
+    }
+    kiosk.close().await
+}
+
 async fn set_kiosk_mode(kiosk: &DrivenKiosk, to: &str) -> Result<(), HarnessError> {
     kiosk.app.click_element(&format!("[data-testid=kiosk-{to}]"), RENDER_TIMEOUT).await?;
     kiosk.app.await_element(&format!("[data-testid=kiosk-{to}][aria-checked=true]"), RENDER_TIMEOUT).await?;

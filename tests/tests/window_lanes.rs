@@ -4,7 +4,7 @@
 
 mod paths;
 
-use copresence_sandbox::{ForcedState, TokenPhase, TokenScenario};
+use copresence_sandbox::{BuiltInScenarioName, ForcedState, TokenPhase};
 use paths::{kiosk_path, log_folder};
 use product_tests::window::{DrivenKiosk, HarnessError, KioskSetup, RENDER_TIMEOUT};
 use std::collections::BTreeSet;
@@ -135,7 +135,7 @@ async fn begin_visit(kiosk: &DrivenKiosk, device: Device) -> Result<(), HarnessE
         Device::Gamepad => kiosk.app.press_gamepad(&[CONFIRM]).await?,
     }
     kiosk.await_screen("invite").await?;
-    kiosk.scan_code(TokenScenario::SlowProcessing)?;
+    kiosk.scan_code(BuiltInScenarioName::SlowProcessing)?;
     kiosk.await_screen("making").await
 }
 
@@ -185,8 +185,8 @@ async fn try_wrong_code(kiosk: &DrivenKiosk, visitors: &[WaitingVisitor]) -> Res
     kiosk.await_screen("attract").await
 }
 
-/// Chooses one of the tickets in the strip: the first one by pointer, the middle one by touch, the last one by Tab, and by gamepad the one that is
-/// next to the button for the next visit. Returns its number.
+/// Chooses one of the tickets in the strip: the first one by pointer, the middle one by touch, the last one by Tab, and by
+/// gamepad the one that is next to the button for the next visit. Returns its number.
 async fn choose_ticket(
     kiosk: &DrivenKiosk,
     visitors: &[WaitingVisitor],

@@ -4,7 +4,7 @@
 
 mod paths;
 
-use copresence_sandbox::TokenScenario;
+use copresence_sandbox::BuiltInScenarioName;
 use paths::{kiosk_path, log_folder};
 use product_tests::window::processes::is_process_running;
 use product_tests::window::{Backend, DrivenKiosk, HarnessError, KioskSetup, RENDER_TIMEOUT};
@@ -114,7 +114,7 @@ async fn credentials_without_a_keychain_last_for_one_run_and_are_not_saved() -> 
     kiosk.leave_desk().await?;
     kiosk.app.click_element("[data-testid=start]", RENDER_TIMEOUT).await?;
     kiosk.await_screen("invite").await?;
-    kiosk.scan_code(TokenScenario::ExistingAvatar)?;
+    kiosk.scan_code(BuiltInScenarioName::ExistingAvatar)?;
     kiosk.await_reveal().await?;
     assert_eq!(avatar_count(&kiosk)?, 1);
     kiosk.leave_reveal().await?;
@@ -188,7 +188,7 @@ async fn visit_until_reveal(kiosk: &DrivenKiosk) -> Result<(), HarnessError> {
     assert_eq!(kiosk.token_count(), tokens, "no token is requested before consent");
     kiosk.app.click_element("[data-testid=agree]", RENDER_TIMEOUT).await?;
     kiosk.await_screen("invite").await?;
-    kiosk.scan_code(TokenScenario::ExistingAvatar)?;
+    kiosk.scan_code(BuiltInScenarioName::ExistingAvatar)?;
     kiosk.await_reveal().await?;
     assert_eq!(avatar_count(kiosk)?, 1);
     Ok(())

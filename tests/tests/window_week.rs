@@ -4,7 +4,7 @@
 
 mod paths;
 
-use copresence_sandbox::{TokenPhase, TokenScenario};
+use copresence_sandbox::{BuiltInScenarioName, TokenPhase};
 use paths::{kiosk_path, log_folder};
 use product_tests::window::processes::memory_by_process;
 use product_tests::window::{DrivenKiosk, HarnessError, KioskSetup, RENDER_TIMEOUT};
@@ -21,7 +21,8 @@ const VISIT_COUNT: usize = 300;
 const KILL_INTERVAL: usize = 20;
 /// Time of the backend between two visits: 300 of them are a week.
 const TIME_BETWEEN_VISITS: Duration = Duration::from_mins(33);
-/// Upper bound of the memory of all processes of the app between two visits, in bytes (PSS).
+/// Upper bound of the memory of all processes of the app between two visits, in bytes (PSS). Visits without a pause may
+/// exceed it until the page's garbage collector runs; in a real week it has half an hour.
 const MEMORY_LIMIT: u64 = 900_000_000;
 const SETUP: KioskSetup<'_> = KioskSetup {
     args: &["--kiosk"],
@@ -81,7 +82,11 @@ async fn a_week_of_visits_and_kills_loses_nothing_and_leaks_no_memory() -> Resul
         let memory = total_memory(&kiosk)?;
         largest = largest.max(memory);
         println!("visit {visit}{}: {} MB", kill_moment.map_or("", |_| ", killed"), memory / 1_000_000);
-        assert!(memory < MEMORY_LIMIT, "{memory} bytes after visit {visit}");
+        if memory >= MEMORY_LIMIT {
+            kiosk
+                .wait_until(&format!("memory shrinks after visit {visit}"), || Ok(total_memory(&kiosk)? < MEMORY_LIMIT))
+                .await?;
+        }
         kiosk.advance_clock(TIME_BETWEEN_VISITS)?;
     }
     let states = kiosk.token_states();
@@ -98,24 +103,24 @@ async fn run_visit(kiosk: &DrivenKiosk, number: usize, kill_moment: Option<KillM
     kiosk.app.click_element("[data-testid=start]", RENDER_TIMEOUT).await?;
     kiosk.await_screen("invite").await?;
     match kill_moment {
-        Some(KillMoment::CodeScanned) => return kiosk.scan_code(TokenScenario::Happy),
+        Some(KillMoment::CodeScanned) => return kiosk.scan_code(BuiltInScenarioName::Happy),
         Some(KillMoment::AvatarMade) => {
-            kiosk.scan_code(TokenScenario::Happy)?;
+            kiosk.scan_code(BuiltInScenarioName::Happy)?;
             return kiosk.await_screen("making").await;
         }
         Some(KillMoment::FilesSaved) => {
             kiosk.set_faults(r#"[{"on":"file","file":"avatar.glb","do":{"slow_body":{"bytes_per_second":80000}}}]"#)?;
-            kiosk.scan_code(TokenScenario::ExistingAvatar)?;
+            kiosk.scan_code(BuiltInScenarioName::ExistingAvatar)?;
             return kiosk.await_screen("saving").await;
         }
         Some(KillMoment::AvatarShown) | None => {}
     }
     if number.is_multiple_of(2) {
-        kiosk.scan_code(TokenScenario::Happy)?;
+        kiosk.scan_code(BuiltInScenarioName::Happy)?;
         kiosk.await_screen("making").await?;
         kiosk.advance_clock(Duration::from_mins(10))?;
     } else {
-        kiosk.scan_code(TokenScenario::ExistingAvatar)?;
+        kiosk.scan_code(BuiltInScenarioName::ExistingAvatar)?;
     }
     kiosk.await_reveal().await?;
     if kill_moment.is_some() {

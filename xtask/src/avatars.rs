@@ -11,7 +11,7 @@ const HEAD_SEED: &str = "3";
 
 /// Adds the installation of the packages of `tests/avatars`, and the build of the files. `heads`: the built example of
 /// that name.
-pub(crate) fn add_corpus_build(plan: &mut StepPlan<'_>, options: &Options, heads: PathBuf) {
+pub(crate) fn add_avatar_corpus_build_steps(plan: &mut StepPlan<'_>, options: &Options, heads: PathBuf) {
     let scripts = repository_root().join("tests/avatars");
     let install = !options.no_install;
     let folder = scripts.clone();
@@ -28,13 +28,13 @@ pub(crate) fn add_corpus_build(plan: &mut StepPlan<'_>, options: &Options, heads
     plan.add_program_step("avatar files, judged by the Khronos validator", build, "fix what the script reports above");
 }
 
-/// Adds the tests on the files that [`add_corpus_build`] makes: comparison with the Khronos validator, and the reveal
+/// Adds the tests on the files that [`add_avatar_corpus_build_steps`] makes: comparison with the Khronos validator, and the reveal
 /// in the UI. `cargo_test`: `cargo test` on the workspace.
 pub(crate) fn add_avatar_corpus_test_steps(plan: &mut StepPlan<'_>, mut cargo_test: Command) {
     cargo_test.args(["--test", "avatars", "--", "--ignored"]).env("AVATAR_CORPUS", corpus_folder());
     let remedy = "docs/avatars.md says how to run it, and how to renew its table";
     plan.add_program_step("avatar files, compared with the Khronos validator", cargo_test, remedy);
-    ui::add_avatar_reveal_step(plan, &corpus_folder(), None);
+    ui::add_avatar_reveal_test_step(plan, &corpus_folder(), None);
 }
 
 /// The folder with the avatar files and `corpus.json`.

@@ -36,7 +36,7 @@ pub(crate) fn run_dev_app(options: &Options, app_args: &[String]) -> Result<(), 
     let config = fs::read_to_string(&config).map_err(|error| {
         StepFailure::new(format!("{} cannot be read: {error}", config.display()), "is the clone complete?")
     })?;
-    let mut server = spawn_program(&mut ui::dev_server_command(), "`cd ui && npx vite` shows why")?;
+    let mut server = spawn_program_in_own_group(&mut ui::dev_server_command(), "`cd ui && npx vite` shows why")?;
     wait_for_dev_server(&mut server, parse_dev_server_port(&config).unwrap_or(5173))?;
     rebuild_app_on_change(&mut server, &config, app_args)
 }
@@ -52,7 +52,10 @@ fn rebuild_app_on_change(server: &mut ProcessGroup, config: &str, app_args: &[St
         if compiles {
             eprintln!("The window opens. UI changes show at once; Rust changes build the app and start it again.");
             let mut command = Command::new(project::debug_program_path("copresence-kiosk"));
-            app = Some(spawn_program(command.args(app_args).current_dir(project::repository_root()), "see above")?);
+            app = Some(spawn_program_in_own_group(
+                command.args(app_args).current_dir(project::repository_root()),
+                "see above",
+            )?);
         } else if !is_interrupted() {
             eprintln!("The build failed. Retrying when a source changes.");
         }
@@ -96,7 +99,7 @@ fn watched_sources() -> Vec<PathBuf> {
 }
 
 /// Spawns a program in its own process group. A failure names the command.
-fn spawn_program(command: &mut Command, remedy: &str) -> Result<ProcessGroup, StepFailure> {
+fn spawn_program_in_own_group(command: &mut Command, remedy: &str) -> Result<ProcessGroup, StepFailure> {
     ProcessGroup::spawn_in_new_group(command).map_err(|error| {
         StepFailure::new(format!("`{}` could not be started: {error}", shell_command_line(command)), remedy)
     })

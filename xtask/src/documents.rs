@@ -20,7 +20,7 @@ pub(crate) fn packaged_documents() -> BTreeSet<PathBuf> {
         }
         if path.extension().is_some_and(|extension| extension == "md") {
             let text = fs::read_to_string(repository_root().join(&path)).unwrap_or_default();
-            let targets = relative_link_targets(&text).filter_map(|link| resolve_link(&path, link));
+            let targets = relative_link_targets(&text).filter_map(|link| resolve_link_to_repository_path(&path, link));
             pending.extend(targets.filter(|target| is_file_except_rust_source(target)));
         }
         found.insert(path);
@@ -36,14 +36,15 @@ pub(crate) fn replace_unpackaged_links_with_text(from: &Path, text: &str, packag
     for piece in pieces {
         let whole = piece.split_once(')');
         let unpackaged = whole.and_then(|(link, rest)| {
-            let path = resolve_link(from, relative_link_targets(&format!("]({link})")).next()?)?;
+            let path = resolve_link_to_repository_path(from, relative_link_targets(&format!("]({link})")).next()?)?;
             (!packaged.contains(&path)).then_some((path, rest))
         });
         if let (Some((path, rest)), Some(open)) = (unpackaged, done.rfind('[')) {
             done.remove(open);
+            let path = path.to_string_lossy().replace('\\', "/");
             // The text of some links is the path already.
-            if !done[open..].contains(&*path.to_string_lossy()) {
-                write!(done, " (`{}` in the sources)", path.display()).unwrap_or_default();
+            if !done[open..].contains(&path) {
+                write!(done, " (`{path}` in the sources)").unwrap_or_default();
             }
             done.push_str(rest);
         } else {
@@ -66,7 +67,7 @@ fn relative_link_targets(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// The path from the repository's root of a link in the document `from`; `None` if it is outside of the repository.
-fn resolve_link(from: &Path, link: &str) -> Option<PathBuf> {
+fn resolve_link_to_repository_path(from: &Path, link: &str) -> Option<PathBuf> {
     let mut path = from.parent()?.to_owned();
     for part in Path::new(link).components() {
         match part {
@@ -101,7 +102,8 @@ mod tests {
             }
             let text = fs::read_to_string(repository_root().join(&path)).expect("text");
             for link in relative_link_targets(&text) {
-                let exists = resolve_link(&path, link).is_some_and(|target| repository_root().join(target).exists());
+                let exists = resolve_link_to_repository_path(&path, link)
+                    .is_some_and(|target| repository_root().join(target).exists());
                 assert!(exists, "{} links to {link}", path.display());
             }
         }
@@ -130,7 +132,11 @@ mod tests {
         for path in packaged_documents().into_iter().filter(|path| path.extension().is_some_and(|end| end == "md")) {
             for link in read_prose(&path).split("](").skip(1).filter_map(|rest| rest.split([')', ' ']).next()) {
                 let Some((document, anchor)) = link.split_once('#').filter(|_| !link.contains("://")) else { continue };
-                let target = if document.is_empty() { Some(path.clone()) } else { resolve_link(&path, document) };
+                let target = if document.is_empty() {
+                    Some(path.clone())
+                } else {
+                    resolve_link_to_repository_path(&path, document)
+                };
                 let target = target.expect("within the repository");
                 assert!(heading_anchors(&read_prose(&target)).contains(anchor), "{} links to {link}", path.display());
                 checked += 1;
@@ -183,7 +189,7 @@ mod tests {
         for path in packaged.iter().filter(|path| path.extension().is_some_and(|extension| extension == "md")) {
             let text = fs::read_to_string(repository_root().join(path)).expect("text");
             for link in relative_link_targets(&replace_unpackaged_links_with_text(path, &text, &packaged)) {
-                let target = resolve_link(path, link).expect("within the package");
+                let target = resolve_link_to_repository_path(path, link).expect("within the package");
                 assert!(packaged.contains(&target), "{} links to {link}", path.display());
             }
         }
@@ -203,8 +209,9 @@ mod tests {
     fn links_are_relative_to_their_document() {
         let text = "[a](b.md#part) ![c](../d.png \"e\") [f](https://g.test/) [h](#i)";
         let from = Path::new("docs/kiosk.md");
-        let found: Vec<_> = relative_link_targets(text).filter_map(|link| resolve_link(from, link)).collect();
+        let found: Vec<_> =
+            relative_link_targets(text).filter_map(|link| resolve_link_to_repository_path(from, link)).collect();
         assert_eq!(found, [Path::new("docs/b.md"), Path::new("d.png")]);
-        assert_eq!(resolve_link(from, "../../out.md"), None);
+        assert_eq!(resolve_link_to_repository_path(from, "../../out.md"), None);
     }
 }

@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn only_existing_programs_are_found() {
-        assert!(find_program("cargo").is_some());
+        assert!(find_program(if cfg!(windows) { "cmd" } else { "sh" }).is_some());
         assert_eq!(find_program("no-such-program-here"), None);
     }
 

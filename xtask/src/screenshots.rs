@@ -21,8 +21,8 @@ const PICTURED_ELSEWHERE: [&str; 10] = [
 ];
 
 /// Photographs every screen at 1080p in English with an avatar of the sandbox at the reveal,
-/// some of them in portrait and in Japanese, the desk, and the sandbox's phone page and avatars; and each avatar file of `tests/avatars` in the reveal, into the
-/// target folder.
+/// some of them in portrait and in Japanese, the desk, and the sandbox's phone page and avatars; and each avatar file of
+/// `tests/avatars` in the reveal, into the target folder.
 ///
 /// # Errors
 /// If a step fails.
@@ -36,9 +36,9 @@ pub(crate) fn take_screenshots(options: &Options) -> Result<(), StepFailure> {
     let mut avatar = cargo_command(&["run", "--package", "copresence-avatar", "--example", "heads", "--"]);
     avatar.arg(&heads).args(["3", "5", "8", "14"]);
     plan.add_program_step("avatars for the reveal and the history", avatar, "fix the build");
-    avatars::add_corpus_build(&mut plan, options, debug_example_path("heads"));
+    avatars::add_avatar_corpus_build_steps(&mut plan, options, debug_example_path("heads"));
     let reveals = target_dir().join("screenshots/reveal");
-    ui::add_avatar_reveal_step(&mut plan, &avatars::corpus_folder(), Some(&reveals));
+    ui::add_avatar_reveal_test_step(&mut plan, &avatars::corpus_folder(), Some(&reveals));
     let mut pictures = npm_command_in_ui_folder(&["run", "screens", "--", "--out"]);
     pictures.arg(&folder).env("AVATAR", heads.join("3.glb"));
     plan.add_program_step("every screen, photographed", pictures, "fix what the program reports above");

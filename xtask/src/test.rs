@@ -39,7 +39,7 @@ pub(crate) fn run_all_tests(options: &Options) -> Result<(), StepFailure> {
         "check the network, and that Cargo.lock is current",
     );
     ui::add_npm_ci_if_stale(&mut plan);
-    ui::add_ui_checks(&mut plan);
+    ui::add_ui_lint_build_unit_tests(&mut plan);
     if linux {
         ui::add_ui_browser_tests(&mut plan);
     }
@@ -74,9 +74,9 @@ pub(crate) fn run_all_tests(options: &Options) -> Result<(), StepFailure> {
     plan.add_program_step("examples in the documentation", examples, "fix the examples named above");
     if linux {
         add_robustness_matrices_step(&mut plan, &[]);
-        add_simulation_steps(&mut plan, &["--seconds", "180"]);
+        add_simulated_visit_steps(&mut plan, &["--seconds", "180"]);
         ui::add_sandbox_page_and_avatar_tests(&mut plan);
-        avatars::add_corpus_build(&mut plan, options, project::debug_example_path("heads"));
+        avatars::add_avatar_corpus_build_steps(&mut plan, options, project::debug_example_path("heads"));
         avatars::add_avatar_corpus_test_steps(&mut plan, workspace_cargo_command(&["test"]));
         peers::add_peer_test_steps(&mut plan, options, workspace_cargo_command(&["test"]), PeerTestSelection::Short);
     }
@@ -213,7 +213,7 @@ pub(crate) fn run_soak_tests(options: &Options, matrix_args: &[String]) -> Resul
     add_robustness_matrices_step(&mut plan, &words);
     // Arguments select a part of the matrices; then only that part runs.
     if matrix_args.is_empty() {
-        add_simulation_steps(&mut plan, &["--visits", "10000000"]);
+        add_simulated_visit_steps(&mut plan, &["--visits", "10000000"]);
         let mut hostile = workspace_cargo_command(&["test"]);
         hostile.args(["--test", "hostile"]);
         hostile.env("HOSTILE_EXPORTS", "10000").env("HOSTILE_CASES", "300");
@@ -275,7 +275,7 @@ fn add_robustness_matrices_step(plan: &mut StepPlan<'_>, words: &[String]) {
 }
 
 /// Adds the simulated visits. They have a build of their own: optimised, because there are very many.
-fn add_simulation_steps(plan: &mut StepPlan<'_>, words: &[&str]) {
+fn add_simulated_visit_steps(plan: &mut StepPlan<'_>, words: &[&str]) {
     let mut build = cargo_command(&["build", "--profile", "simulation", "--package", "product-tests"]);
     build.args(["--features", "product-tests/simulation", "--bin", "simulation"]);
     plan.add_program_step("build of the simulation", build, "fix what the compiler reports above");

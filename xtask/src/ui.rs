@@ -23,7 +23,7 @@ pub(crate) fn add_ui_build_if_stale(plan: &mut StepPlan<'_>) {
 }
 
 /// Adds lints, build and unit tests of the UI, without skipping any.
-pub(crate) fn add_ui_checks(plan: &mut StepPlan<'_>) {
+pub(crate) fn add_ui_lint_build_unit_tests(plan: &mut StepPlan<'_>) {
     plan.add_program_step(
         "UI: lints",
         npm_command_in_ui_folder(&["run", "lint"]),
@@ -48,7 +48,7 @@ pub(crate) fn add_ui_browser_tests(plan: &mut StepPlan<'_>) {
 }
 
 /// Adds the test of the reveal with the avatar files in a folder. `pictures`: the folder for a photograph of each.
-pub(crate) fn add_avatar_reveal_step(plan: &mut StepPlan<'_>, corpus: &Path, pictures: Option<&Path>) {
+pub(crate) fn add_avatar_reveal_test_step(plan: &mut StepPlan<'_>, corpus: &Path, pictures: Option<&Path>) {
     let mut tests = npm_command_in_ui_folder(&["run", "test:avatars"]);
     tests.env("AVATAR_CORPUS", corpus);
     if let Some(folder) = pictures {

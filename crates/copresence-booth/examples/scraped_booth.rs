@@ -9,8 +9,8 @@
 
 use copresence_booth::app::{Kiosk, KioskSetup};
 use copresence_booth::panel::{
-    EmbeddedSandboxBackend, EmbeddedSandboxControl, OpenedBackend, Panel, PinLock, ProfileAndCredentialSources,
-    SettingsFile,
+    EmbeddedSandboxBackend, EmbeddedSandboxControl, OpenedBackendAndClosedReason, Panel, PinLock,
+    ProfileAndCredentialSources, SettingsFileHandle,
 };
 use copresence_booth::view::Screen;
 use copresence_booth::view::panel::SandboxControlsView;
@@ -38,7 +38,7 @@ async fn main() -> Result<(), BoxError> {
         env: Arc::new(|name| std::env::var(name).ok()),
         simulator: Arc::new(NoSandbox),
     };
-    let OpenedBackend { backend, closed_reason } = sources
+    let OpenedBackendAndClosedReason { backend, closed_reason } = sources
         .open_backend_despite_missing_credentials(name, false)
         .map_err(|problem| format!("{}: {}", problem.operator, problem.hint))?;
     let kiosk = Kiosk::new(KioskSetup {
@@ -49,7 +49,7 @@ async fn main() -> Result<(), BoxError> {
         phone_address: None,
         asset_base: String::new(),
     });
-    let settings = SettingsFile::read_settings_file(data_store.data.clone());
+    let settings = SettingsFileHandle::read_settings_file(data_store.data.clone());
     let pin_lock = PinLock::new(settings.clone(), Clock::default().millis_since_clock_creation());
     let panel = Panel::new(kiosk.clone(), pin_lock, settings, sources, String::new(), name.clone(), closed_reason);
     let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
@@ -88,11 +88,11 @@ impl EmbeddedSandboxControl for NoSandbox {
         Err(NO_SANDBOX.to_owned())
     }
 
-    fn set_phone_access(&self, _: bool) -> Result<EmbeddedSandboxBackend, String> {
+    fn set_sandbox_phone_access(&self, _: bool) -> Result<EmbeddedSandboxBackend, String> {
         Err(NO_SANDBOX.to_owned())
     }
 
-    fn sandbox_view(&self) -> Option<SandboxControlsView> {
+    fn sandbox_controls_view(&self) -> Option<SandboxControlsView> {
         None
     }
 

@@ -72,7 +72,7 @@ impl Default for OperatorSettings {
 
 /// The settings file, as a handle that its clones share.
 #[derive(Debug, Clone)]
-pub struct SettingsFile(Arc<SharedSettingsFile>);
+pub struct SettingsFileHandle(Arc<SharedSettingsFile>);
 
 /// What the clones of a settings file share: its folder, and its state under a lock.
 #[derive(Debug)]
@@ -93,8 +93,9 @@ struct SettingsAndFileState {
     is_pin_unknown: bool,
 }
 
-impl SettingsFile {
-    /// Reads the settings file. Problems are reported by [`settings_file_problem`](Self::settings_file_problem). Blocks on the disk.
+impl SettingsFileHandle {
+    /// Reads the settings file. Problems are reported by [`settings_file_problem`](Self::settings_file_problem). Blocks on the
+    /// disk.
     pub fn read_settings_file(data: Arc<DataDir>) -> Self {
         let state = read_settings_state(&data);
         Self(Arc::new(SharedSettingsFile { data, state: Mutex::new(state) }))
@@ -138,8 +139,8 @@ impl SettingsFile {
         self.change_settings_and_write_file(&mut state, change)
     }
 
-    /// Sets or removes the PIN. Unlike [`update_and_save_settings`](Self::update_and_save_settings), replaces a file that does not tell
-    /// whether it has a PIN. Blocks on the disk.
+    /// Sets or removes the PIN. Unlike [`update_and_save_settings`](Self::update_and_save_settings), replaces a file that does
+    /// not tell whether it has a PIN. Blocks on the disk.
     ///
     /// # Errors
     /// The file cannot be read or written.
@@ -285,10 +286,10 @@ mod tests {
         (root, data)
     }
 
-    fn open_settings(text: &str) -> (tempfile::TempDir, SettingsFile) {
+    fn open_settings(text: &str) -> (tempfile::TempDir, SettingsFileHandle) {
         let (root, data) = open_data_dir();
         data.write_operator_file(SettingsOrLogoFile::Settings, text.as_bytes()).expect("written");
-        (root, SettingsFile::read_settings_file(data))
+        (root, SettingsFileHandle::read_settings_file(data))
     }
 
     fn backup_names(root: &tempfile::TempDir) -> Vec<String> {
@@ -300,7 +301,7 @@ mod tests {
     #[test]
     fn a_missing_file_is_no_error() {
         let (_root, data) = open_data_dir();
-        let file = SettingsFile::read_settings_file(data);
+        let file = SettingsFileHandle::read_settings_file(data);
         assert_eq!(
             (file.current_settings(), file.settings_file_problem(), file.is_pin_unknown()),
             (OperatorSettings::default(), None, false)
@@ -350,10 +351,10 @@ mod tests {
             file.settings_file_problem()
                 .is_some_and(|load_error| load_error.contains("not TOML") && load_error.contains("broken-"))
         );
-        SettingsFile::read_settings_file(file.0.data.clone());
+        SettingsFileHandle::read_settings_file(file.0.data.clone());
         assert_eq!(backup_names(&root).len(), 1, "not once a start");
         file.change_pin_despite_unusable_file(None).expect("written");
-        assert_eq!(SettingsFile::read_settings_file(file.0.data.clone()).settings_file_problem(), None);
+        assert_eq!(SettingsFileHandle::read_settings_file(file.0.data.clone()).settings_file_problem(), None);
     }
 
     #[test]
@@ -384,7 +385,10 @@ mod tests {
             let (_root, file) = open_settings(text);
             assert!(file.current_settings().kiosk_mode && !file.is_pin_unknown(), "{text}");
             file.update_and_save_settings(|settings| settings.kiosk_mode = false).expect("written");
-            assert!(!SettingsFile::read_settings_file(file.0.data.clone()).current_settings().kiosk_mode, "{text}");
+            assert!(
+                !SettingsFileHandle::read_settings_file(file.0.data.clone()).current_settings().kiosk_mode,
+                "{text}"
+            );
         }
     }
 
@@ -395,7 +399,7 @@ mod tests {
         let elsewhere = root.path().join("elsewhere.toml");
         std::fs::write(&elsewhere, "keep_hours = 5\n").expect("written");
         std::os::unix::fs::symlink(&elsewhere, root.path().join("settings.toml")).expect("linked");
-        let file = SettingsFile::read_settings_file(data);
+        let file = SettingsFileHandle::read_settings_file(data);
         assert!(file.is_pin_unknown() && file.settings_file_problem().is_some());
         assert!(file.current_settings().kiosk_mode, "it may have been on");
         file.update_and_save_settings(|settings| settings.phone_access = true).expect_err("refused");
@@ -408,7 +412,7 @@ mod tests {
     #[test]
     fn a_change_that_cannot_be_written_is_not_applied() {
         let (root, data) = open_data_dir();
-        let file = SettingsFile::read_settings_file(data);
+        let file = SettingsFileHandle::read_settings_file(data);
         // A rename cannot replace a folder.
         std::fs::create_dir(root.path().join("settings.toml")).expect("made");
         file.update_and_save_settings(|settings| settings.phone_access = true).expect_err("refused");
@@ -426,7 +430,7 @@ mod tests {
         file.update_and_save_settings(|settings| settings.display.language = Some("de".into())).expect("written");
         let text = std::fs::read_to_string(root.path().join("settings.toml")).expect("there");
         assert!(text.contains("[display.consent]\nfr = \"Nous filmons.\""), "{text}");
-        let again = SettingsFile::read_settings_file(file.0.data.clone()).current_settings().display;
+        let again = SettingsFileHandle::read_settings_file(file.0.data.clone()).current_settings().display;
         assert_eq!((again.attract_text, again.consent), (display.attract_text, display.consent));
     }
 

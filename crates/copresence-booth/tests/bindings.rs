@@ -3,20 +3,21 @@
 //! `UPDATE_BINDINGS=1 cargo test -p copresence-booth --test bindings` writes the file anew.
 
 use copresence_booth::view::checks::{
-    CheckRunOptions, CheckView, ChecksInvitation, ChecksPlan, ChecksState, ChecksView, PlannedStep,
+    CheckRunOptions, CheckView, ChecksPlan, ChecksState, ChecksView, PhoneScanRequestForChecks, PlannedCheckStep,
 };
 use copresence_booth::view::inspector::{
-    ExchangeView, InspectorView, InspectorVisitListEntry, RequirementView, Timeline, TimelineEntry,
+    ExchangeView, InspectorView, InspectorVisitListEntry, RequirementVerdictView, Timeline, TimelineEntry,
 };
 use copresence_booth::view::panel::{
-    AppearanceAndLanguageSettings, CredentialView, FaultView, KioskModeView, MonitorView, PanelAction, PanelView,
-    PartHealthState, PartHealthView, PastVisit, PinLockView, ProfileChoice, SandboxControlsView, SandboxOptionView,
+    ActiveFaultView, AppearanceAndLanguageSettings, ConnectedMonitorView, CredentialView, KioskModeView,
+    OfferedScenarioOrFaultView, PanelAction, PanelView, PartHealthState, PartHealthView, PastVisit, PinLockView,
+    ProfileChoice, SandboxControlsView,
 };
 use copresence_booth::view::{
-    AvatarStatusChange, BackendView, FileDownloadView, ForgettingState, LaneSettings, LanesPanelView,
-    LocalizedTextView, NextVisitorOffer, OperatorTicketView, PastTicketView, PickupCodeEntryView,
-    ProblemTypescriptDeclaration, SavedFileView, Screen, Snapshot, TicketClosing, TicketColour, TicketName,
-    TicketState, TicketSymbol, TicketView, TokenCountsView, TokenUse, VisitorScreenSettingsView,
+    AvatarStatusChange, BackendView, ExportTokenOutcomeCountsView, FileDownloadView, ForgettingProgress,
+    IssuedTokenOutcome, LaneSettings, LanesPanelView, LocalizedTextView, NextVisitorOffer, OperatorTicketView,
+    PastTicketView, PickupCodeEntryView, ProblemTypescriptDeclaration, SavedFileView, Screen, Snapshot, TicketClosing,
+    TicketColour, TicketName, TicketState, TicketSymbol, TicketView, VisitorScreenSettingsView,
 };
 use std::path::Path;
 use ts_rs::{Config, TS};
@@ -29,7 +30,7 @@ fn declarations() -> String {
         VisitorScreenSettingsView::decl(&config),
         LocalizedTextView::decl(&config),
         Screen::decl(&config),
-        ForgettingState::decl(&config),
+        ForgettingProgress::decl(&config),
         AvatarStatusChange::decl(&config),
         FileDownloadView::decl(&config),
         SavedFileView::decl(&config),
@@ -43,8 +44,8 @@ fn declarations() -> String {
         PickupCodeEntryView::decl(&config),
         LanesPanelView::decl(&config),
         OperatorTicketView::decl(&config),
-        TokenCountsView::decl(&config),
-        TokenUse::decl(&config),
+        ExportTokenOutcomeCountsView::decl(&config),
+        IssuedTokenOutcome::decl(&config),
         PastTicketView::decl(&config),
         TicketClosing::decl(&config),
         ProblemTypescriptDeclaration::decl(&config),
@@ -53,11 +54,11 @@ fn declarations() -> String {
         ProfileChoice::decl(&config),
         CredentialView::decl(&config),
         SandboxControlsView::decl(&config),
-        SandboxOptionView::decl(&config),
-        FaultView::decl(&config),
+        OfferedScenarioOrFaultView::decl(&config),
+        ActiveFaultView::decl(&config),
         KioskModeView::decl(&config),
         AppearanceAndLanguageSettings::decl(&config),
-        MonitorView::decl(&config),
+        ConnectedMonitorView::decl(&config),
         PanelAction::decl(&config),
         PastVisit::decl(&config),
         PartHealthView::decl(&config),
@@ -67,14 +68,14 @@ fn declarations() -> String {
         Timeline::decl(&config),
         TimelineEntry::decl(&config),
         ExchangeView::decl(&config),
-        RequirementView::decl(&config),
+        RequirementVerdictView::decl(&config),
         CheckRunOptions::decl(&config),
         ChecksPlan::decl(&config),
-        PlannedStep::decl(&config),
+        PlannedCheckStep::decl(&config),
         ChecksView::decl(&config),
         ChecksState::decl(&config),
         CheckView::decl(&config),
-        ChecksInvitation::decl(&config),
+        PhoneScanRequestForChecks::decl(&config),
     ];
     let mut text = String::from(
         "// Derived from crates/copresence-booth/src/view; do not edit.\n\

@@ -4,7 +4,7 @@ use crate::common_options::{CommonOptions, parse_http_url};
 use crate::simulation_options::{SimulatedBackendOptions, parse_poll_interval};
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
-use copresence_sandbox::TokenScenario;
+use copresence_sandbox::BuiltInScenarioName;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -163,7 +163,7 @@ pub(crate) struct SandboxOptions {
     pub(crate) list_scenarios: bool,
     /// Print the file of a scenario and exit
     #[arg(long, value_name = "NAME")]
-    pub(crate) print_scenario: Option<TokenScenario>,
+    pub(crate) print_scenario: Option<BuiltInScenarioName>,
     /// List the faults with an example of each and exit
     #[arg(long)]
     pub(crate) list_faults: bool,

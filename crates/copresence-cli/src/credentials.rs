@@ -176,7 +176,9 @@ fn print_credential_status(
     let wanted = credential_kinds_usable_by_profile(profile);
     for slot in CredentialKind::ALL {
         let place = match found.origin_of_credential(slot) {
-            Some(CredentialOrigin::Environment) => Some(format!("set, in the environment ({})", slot.env_var())),
+            Some(CredentialOrigin::Environment) => {
+                Some(format!("set, in the environment ({})", slot.overriding_env_var_name()))
+            }
             Some(CredentialOrigin::ThisRun) => Some("set, for this run".to_owned()),
             Some(CredentialOrigin::Keychain) => Some("set, in the keychain".to_owned()),
             None => None,

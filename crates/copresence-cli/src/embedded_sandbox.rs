@@ -7,13 +7,13 @@ use copresence_sandbox::{Fault, Recording, SandboxSettings, Scenario, Server, fa
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
-/// Settings from the simulation options. Reads the files of faults, scenario and recorded run that are given; everything else has its
-/// default.
+/// Settings from the simulation options. Reads the files of faults, scenario and recorded run that are given; everything else
+/// has its default.
 pub(crate) fn load_sandbox_settings_from_options(
     world: &SimulatedBackendOptions,
 ) -> Result<SandboxSettings, CommandFailure> {
     let faults = world.faults.as_deref().map(read_faults_file).transpose()?.unwrap_or_default();
-    let recording = world.replay.as_deref().map(read_recording).transpose()?;
+    let recording = world.replay.as_deref().map(read_replay_recording_file).transpose()?;
     let scenario = world.scenario_file.as_deref().map(read_scenario_file).transpose()?;
     let defaults = SandboxSettings::default();
     Ok(SandboxSettings {
@@ -36,7 +36,7 @@ fn read_faults_file(path: &Path) -> Result<Vec<Fault>, CommandFailure> {
 }
 
 /// Reads the recorded run of `--replay FILE`. The error names the file.
-fn read_recording(path: &Path) -> Result<Recording, CommandFailure> {
+fn read_replay_recording_file(path: &Path) -> Result<Recording, CommandFailure> {
     let shown = path.display();
     let har = std::fs::read(path)
         .map_err(|error| CommandFailure::usage_error(format!("the archive {shown} cannot be read: {error}")))?;

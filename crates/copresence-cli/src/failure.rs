@@ -4,7 +4,7 @@ use copresence_engine::SetupError;
 use copresence_engine::StoreError;
 use copresence_engine::credentials::{CredentialKind, KeychainError, credential_kinds_usable_by_profile};
 use copresence_engine::profile::{Profile, ProfileError};
-use copresence_engine::setup::BackendTargetError;
+use copresence_engine::setup::ProfileBackendError;
 
 /// Message for people, exit code, and stable error code for `--json`.
 #[derive(Debug)]
@@ -41,8 +41,10 @@ impl CommandFailure {
     /// For missing credentials (exit 3): adds which credentials this profile can use, and how to set them.
     pub(crate) fn with_remedy_if_credentials_missing(mut self, profile: &Profile) -> Self {
         if self.exit_code == 3 {
-            let names: Vec<_> =
-                credential_kinds_usable_by_profile(profile).into_iter().map(CredentialKind::env_var).collect();
+            let names: Vec<_> = credential_kinds_usable_by_profile(profile)
+                .into_iter()
+                .map(CredentialKind::overriding_env_var_name)
+                .collect();
             let name = &profile.name;
             self.remedies.push(format!(
                 "the profile `{name}` can use {} from the environment, or the keychain's: \
@@ -107,10 +109,10 @@ impl From<SetupError> for CommandFailure {
     }
 }
 
-impl From<BackendTargetError> for CommandFailure {
-    fn from(error: BackendTargetError) -> Self {
+impl From<ProfileBackendError> for CommandFailure {
+    fn from(error: ProfileBackendError) -> Self {
         match error {
-            BackendTargetError::Keychain(error) => error.into(),
+            ProfileBackendError::Keychain(error) => error.into(),
             other => Self::usage_error(other.to_string()),
         }
     }

@@ -9,8 +9,8 @@ use crate::failure::CommandFailure;
 use crate::{context, output};
 use copresence_engine::events::format_rfc3339;
 use copresence_engine::history::{
-    DetailedVisitRecord, FileState, ForgetResult, MissingDiskPolicy, RedeemState, TicketRecord, TokenUse, VisitId,
-    VisitRecord, forget_matching_visits_with_policy,
+    DetailedVisitRecord, FileDownloadState, ForgetResult, IssuedTokenOutcome, MissingDiskPolicy, RedeemState,
+    TicketRecord, VisitId, VisitRecord, forget_matching_visits_with_policy,
 };
 use copresence_engine::setup::DataStore;
 use jiff::Timestamp;
@@ -22,7 +22,7 @@ pub(crate) async fn run_history_command(common: &CommonOptions, command: History
     match command {
         HistoryCommand::List => print_visit_list(common, &data_store).await?,
         HistoryCommand::Show { id } => print_visit_details(common, &data_store, &id).await?,
-        HistoryCommand::Tokens => tickets_and_tokens::print_token_counts(common, &data_store).await?,
+        HistoryCommand::Tokens => tickets_and_tokens::print_export_token_outcome_counts(common, &data_store).await?,
         HistoryCommand::Receipt { id } => receipt::print_receipts(common, &data_store, id.as_deref()).await?,
         HistoryCommand::Forget { receipts: true, .. } => receipt::remove_receipts(common, &data_store).await?,
         HistoryCommand::Forget { id, older_than, without_files, .. } => {
@@ -71,7 +71,7 @@ async fn print_visit_list(common: &CommonOptions, data_store: &DataStore) -> Res
             visit.start.started_at.strftime("%F %T"),
             visit.start.profile,
             ended,
-            display_saved_directory(visit)
+            saved_directory_or_dash(visit)
         );
         output::print_stdout_line(format_args!("{}", output::sanitize_for_terminal(&row)));
     }
@@ -104,12 +104,12 @@ async fn print_visit_details(common: &CommonOptions, data_store: &DataStore, id:
         row("", ending.message.clone());
     }
     if let Some(token_use) = visit.token_use() {
-        row("token", tickets_and_tokens::describe_token_use(token_use).to_owned());
+        row("token", tickets_and_tokens::describe_export_token_outcome(token_use).to_owned());
     }
     if let Some(ticket) = &ticket {
         row("ticket", tickets_and_tokens::describe_ticket(ticket));
     }
-    row("files in", display_saved_directory(visit));
+    row("files in", saved_directory_or_dash(visit));
     for redeem in &detail.redeems {
         row("redeem", format!("{} {}", format_rfc3339(redeem.intent_at), describe_redeem_outcome(&redeem.outcome)));
     }
@@ -172,7 +172,7 @@ fn print_forget_result(common: &CommonOptions, forgotten: &ForgetResult) {
 }
 
 /// The directory with the visit's files, or `-` if nothing was saved.
-fn display_saved_directory(visit: &VisitRecord) -> String {
+fn saved_directory_or_dash(visit: &VisitRecord) -> String {
     let directory = visit.ending.as_ref().and_then(|ending| ending.directory.as_ref());
     directory.map_or_else(|| "-".to_owned(), |directory| directory.display().to_string())
 }
@@ -185,7 +185,7 @@ fn visit_to_json(visit: &VisitRecord, ticket: Option<&TicketRecord>) -> serde_js
     });
     json!({"visit": visit.start.id.to_string(), "started_at": format_rfc3339(visit.start.started_at),
         "profile": visit.start.profile, "api_url": visit.start.api_url, "ended": ending,
-        "token": visit.token_use().map(TokenUse::as_word), "ticket": ticket.map(tickets_and_tokens::ticket_to_json)})
+        "token": visit.token_use().map(IssuedTokenOutcome::as_stable_word), "ticket": ticket.map(tickets_and_tokens::ticket_to_json)})
 }
 
 /// One redeem of a visit as JSON: when it was sent, and its outcome in words.
@@ -218,19 +218,19 @@ fn files_to_json(detail: &DetailedVisitRecord) -> serde_json::Value {
 }
 
 /// The notes about a file that is complete; empty for any other state.
-fn notes_of_complete_file(state: &FileState) -> &[copresence_engine::history::SavedFileNote] {
-    if let FileState::Complete { notes, .. } = state { notes } else { &[] }
+fn notes_of_complete_file(state: &FileDownloadState) -> &[copresence_engine::history::SavedFileNote] {
+    if let FileDownloadState::Complete { notes, .. } = state { notes } else { &[] }
 }
 
 /// Describes the state of a file, for the history.
-fn describe_file_state(state: &FileState) -> String {
+fn describe_file_state(state: &FileDownloadState) -> String {
     match state {
-        FileState::Planned => "not asked for".to_owned(),
-        FileState::Requested(progress) => format!("asked for, {} bytes came", progress.bytes),
-        FileState::Complete { bytes, sha256, notes, .. } => {
+        FileDownloadState::Planned => "not asked for".to_owned(),
+        FileDownloadState::Requested(progress) => format!("asked for, {} bytes came", progress.bytes),
+        FileDownloadState::Complete { bytes, sha256, notes, .. } => {
             let notes = notes.iter().fold(String::new(), |text, note| text + "; note: " + &note.message);
             format!("whole, {bytes} bytes, sha256 {sha256}{notes}")
         }
-        FileState::Failed { why, .. } => format!("failed: {why}"),
+        FileDownloadState::Failed { why, .. } => format!("failed: {why}"),
     }
 }

@@ -2,8 +2,8 @@
 //! not at all.
 
 use copresence_engine::{
-    ExistingContent, open_nonprivate_file_for_writing, open_private_file_for_writing, refuse_pipe_of_another_user,
-    refuse_symlink,
+    ExistingContentHandling, open_nonprivate_file_for_writing, open_private_file_for_writing,
+    refuse_pipe_of_another_user, refuse_symlink,
 };
 use std::fs::File;
 use std::io::{self, Write};
@@ -45,7 +45,7 @@ impl DeferredOutputFile {
             return Ok(in_place);
         }
         if existing.is_some() {
-            open_nonprivate_file_for_writing(path, ExistingContent::Keep)?;
+            open_nonprivate_file_for_writing(path, ExistingContentHandling::Keep)?;
         }
         match tempfile::tempfile_in(folder_of_file(path)) {
             Ok(_) => Ok(Self { replaces: true, ..in_place }),
@@ -99,15 +99,17 @@ impl DeferredOutputFile {
 
     /// Appends to the file, or makes it.
     pub(crate) fn append_output_bytes(&self, content: &[u8]) -> io::Result<()> {
-        open_nonprivate_file_for_writing(&self.path, ExistingContent::AppendTo)?.write_all(content)
+        open_nonprivate_file_for_writing(&self.path, ExistingContentHandling::AppendTo)?.write_all(content)
     }
 
     /// Opens the file to write in place. A regular file becomes private; a device or pipe keeps its mode.
     fn open_file_to_overwrite(&self) -> io::Result<File> {
         match self.readers {
-            OutputFileReadPermission::OwnerOnly => open_private_file_for_writing(&self.path, ExistingContent::Truncate),
+            OutputFileReadPermission::OwnerOnly => {
+                open_private_file_for_writing(&self.path, ExistingContentHandling::Truncate)
+            }
             OutputFileReadPermission::Default => {
-                open_nonprivate_file_for_writing(&self.path, ExistingContent::Truncate)
+                open_nonprivate_file_for_writing(&self.path, ExistingContentHandling::Truncate)
             }
         }
     }

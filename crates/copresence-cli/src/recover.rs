@@ -21,14 +21,14 @@ use tokio_util::sync::CancellationToken;
 pub(crate) async fn run_recover_command(common: &CommonOptions) -> Result<u8, CommandFailure> {
     let data_store = context::open_data_store(common)?;
     let stopping = signals::token_cancelled_by_first_signal(
-        "stopping; a redeem in flight is awaited first (again to stop at once, which can cost its avatar) … what is not \
-         finished stays for the next `copresence recover`",
+        "stopping; a file or a redeem in flight is awaited first (again to stop at once, which can cost its avatar) … what is \
+         not finished stays for the next `copresence recover`",
     );
     let all = recover_and_print_all_visits(common, &data_store, &stopping).await?;
     if stopping.is_cancelled() {
         return Ok(Outcome::Interrupted.exit_code());
     }
-    let unknown = find_and_print_unknown_folders(common, &data_store).await?;
+    let unknown = print_visit_folders_unknown_to_journal(common, &data_store).await?;
     if all.is_empty() && unknown == 0 && !common.json {
         output::eprint_sanitized_line(format_args!("Nothing to recover."));
     }
@@ -38,7 +38,7 @@ pub(crate) async fn run_recover_command(common: &CommonOptions) -> Result<u8, Co
 }
 
 /// Prints where files of visits are that the journal does not know. Returns the number of these visits.
-async fn find_and_print_unknown_folders(
+async fn print_visit_folders_unknown_to_journal(
     common: &CommonOptions,
     data_store: &DataStore,
 ) -> Result<usize, CommandFailure> {
@@ -51,7 +51,7 @@ async fn find_and_print_unknown_folders(
     let unknown = find_unknown_partial_folders(data_store, out_dirs).await?;
     for found in &unknown {
         output::eprint_sanitized_line(format_args!(
-            "Visit {}: the journal does not know it, and files of its avatar are in {}: {}. The journal lost its last \
+            "Visit {}: the journal does not know it or its files, and files of its avatar are in {}: {}. The journal lost its last \
              changes, so the Export Token may be consumed and the other files cannot be requested; or a program with \
              another data folder (--data-dir) has this visit. Keep the files that you need, then remove the folder.",
             found.visit,
@@ -64,7 +64,11 @@ async fn find_and_print_unknown_folders(
 
 /// Recovers earlier visits before a new one starts; a failure does not stop the new visit. Prints to stderr only,
 /// because the JSON Lines of `visit --json` belong to the new visit. Ends early when `stopping` is cancelled.
-pub(crate) async fn recover_before_visit(common: &CommonOptions, data_store: &DataStore, stopping: &CancellationToken) {
+pub(crate) async fn recover_earlier_visits_before_new_one(
+    common: &CommonOptions,
+    data_store: &DataStore,
+    stopping: &CancellationToken,
+) {
     if let Err(failure) = recover_and_print_due_visits(common, data_store, stopping).await {
         output::eprint_sanitized_line(format_args!(
             "warning: earlier visits could not be looked at: {}",
@@ -86,7 +90,7 @@ async fn recover_and_print_due_visits(
     recover_visits_capping_total_redeems(data_store, Clock::default(), &find_context_for, &|_| false, stopping)
         .await?
         .iter()
-        .for_each(print_recovered_visit);
+        .for_each(print_visit_recovery_result);
     Ok(())
 }
 
@@ -106,7 +110,7 @@ async fn recover_and_print_all_visits(
     let find_context_for =
         |unfinished: &UnfinishedVisit| context_for_recovery(data_store, &profiles, unfinished, event_sink.clone());
     let all = recover_all_visits_until_stopped(data_store, &find_context_for, stopping).await?;
-    all.iter().for_each(print_recovered_visit);
+    all.iter().for_each(print_visit_recovery_result);
     Ok(all)
 }
 
@@ -153,7 +157,7 @@ fn context_for_recovery(
 }
 
 /// Prints how the recovery of a visit ended.
-fn print_recovered_visit(recovered: &VisitRecoveryResult) {
+fn print_visit_recovery_result(recovered: &VisitRecoveryResult) {
     let visit = recovered.visit;
     let began = recovered.started_at.strftime("%F %H:%M UTC");
     match &recovered.outcome {

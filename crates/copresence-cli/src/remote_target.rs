@@ -5,7 +5,7 @@ use crate::failure::CommandFailure;
 use crate::{credentials, output};
 use copresence_engine::credentials::CredentialStore;
 use copresence_engine::profile::Profile;
-use copresence_engine::setup::{BackendTargetError, ProfileOrSandboxBackend};
+use copresence_engine::setup::{ProfileBackendError, ProfileOrSandboxBackend};
 use std::io::IsTerminal;
 
 /// The profile's backend with its credentials. If the keychain fails and stdin is a terminal, prompts for the
@@ -22,7 +22,7 @@ pub(crate) async fn load_target_prompting_if_keychain_fails(
             &credential_store,
             &read_unicode_environment_variable,
         ) {
-            Err(BackendTargetError::Keychain(error))
+            Err(ProfileBackendError::Keychain(error))
                 if error.can_use_memory_instead() && std::io::stdin().is_terminal() =>
             {
                 output::eprint_sanitized_line(format_args!("{error}"));

@@ -20,6 +20,7 @@ pub(crate) fn token_cancelled_by_first_signal(asked: &'static str) -> Cancellati
     tokio::spawn(async move {
         signals.wait_for_first_ctrl_c_sigterm_or_sighup().await;
         cancelled.cancel();
+        output::limit_reader_wait_at_program_end();
         // After the `^C` that the terminal shows.
         output::eprint_sanitized_line(format_args!(""));
         output::eprint_sanitized_line(format_args!("{asked}"));
@@ -120,30 +121,30 @@ impl TerminationSignals {
     /// Waits for the first signal: a key, or the end of the console or of the session.
     async fn wait_for_first_ctrl_c_sigterm_or_sighup(&mut self) {
         std::future::poll_fn(|context| {
-            let has_ended = is_signalled(&mut self.close, |signal| signal.poll_recv(context))
-                || is_signalled(&mut self.logoff, |signal| signal.poll_recv(context))
-                || is_signalled(&mut self.shutdown, |signal| signal.poll_recv(context));
-            if has_ended { Poll::Ready(()) } else { self.poll_key(context) }
+            let has_ended = has_received_signal(&mut self.close, |signal| signal.poll_recv(context))
+                || has_received_signal(&mut self.logoff, |signal| signal.poll_recv(context))
+                || has_received_signal(&mut self.shutdown, |signal| signal.poll_recv(context));
+            if has_ended { Poll::Ready(()) } else { self.poll_ctrl_c_or_ctrl_break(context) }
         })
         .await;
     }
 
     /// Waits for a second Ctrl-C or Ctrl-Break.
     async fn wait_for_second_ctrl_c_or_sigterm(&mut self) {
-        std::future::poll_fn(|context| self.poll_key(context)).await;
+        std::future::poll_fn(|context| self.poll_ctrl_c_or_ctrl_break(context)).await;
     }
 
     /// Whether Ctrl-C or Ctrl-Break was pressed.
-    fn poll_key(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let is_pressed = is_signalled(&mut self.ctrl_c, |signal| signal.poll_recv(context))
-            || is_signalled(&mut self.ctrl_break, |signal| signal.poll_recv(context));
+    fn poll_ctrl_c_or_ctrl_break(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let is_pressed = has_received_signal(&mut self.ctrl_c, |signal| signal.poll_recv(context))
+            || has_received_signal(&mut self.ctrl_break, |signal| signal.poll_recv(context));
         if is_pressed { Poll::Ready(()) } else { Poll::Pending }
     }
 }
 
 /// Whether a signal that this program listens for has been received.
 #[cfg(windows)]
-fn is_signalled<S>(signal: &mut Option<S>, poll: impl FnOnce(&mut S) -> Poll<Option<()>>) -> bool {
+fn has_received_signal<S>(signal: &mut Option<S>, poll: impl FnOnce(&mut S) -> Poll<Option<()>>) -> bool {
     signal.as_mut().is_some_and(|signal| poll(signal).is_ready())
 }
 
@@ -185,7 +186,7 @@ impl ForwardedSignals {
 impl ReceivedSignal {
     /// Sends the signal to the child, unless the terminal has sent it to both: a key such as Ctrl-C signals every process of
     /// the foreground.
-    pub(crate) fn send_to_child(&self, child: &tokio::process::Child) {
+    pub(crate) fn send_to_child_unless_already_sent(&self, child: &tokio::process::Child) {
         use rustix::process::{Pid, Signal};
         let is_from_key = matches!(self.0, Signal::INT | Signal::QUIT) && is_in_terminal_foreground();
         let id = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
@@ -228,5 +229,5 @@ impl ForwardedSignals {
 impl ReceivedSignal {
     /// Does nothing: the console has sent the signal to the child too.
     #[expect(clippy::unused_self, reason = "the same interface as on Unix")]
-    pub(crate) fn send_to_child(&self, _: &tokio::process::Child) {}
+    pub(crate) fn send_to_child_unless_already_sent(&self, _: &tokio::process::Child) {}
 }

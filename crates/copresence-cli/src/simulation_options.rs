@@ -1,6 +1,6 @@
 //! Options that several commands share: of the simulated backend, and the interval of polls.
 
-use copresence_sandbox::TokenScenario;
+use copresence_sandbox::BuiltInScenarioName;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use std::time::Duration;
 #[command(next_help_heading = "Sandbox")]
 pub(crate) struct SimulatedBackendOptions {
     /// Scenario to simulate (`copresence sandbox --list-scenarios`)
-    #[arg(long, value_name = "NAME", default_value_t = TokenScenario::Happy, conflicts_with = "scenario_file")]
-    pub(crate) scenario: TokenScenario,
+    #[arg(long, value_name = "NAME", default_value_t = BuiltInScenarioName::Happy, conflicts_with = "scenario_file")]
+    pub(crate) scenario: BuiltInScenarioName,
     /// Own scenario, in a file (`copresence sandbox --print-scenario happy` prints an example)
     #[arg(long, value_name = "FILE.toml")]
     pub(crate) scenario_file: Option<PathBuf>,

@@ -1,11 +1,12 @@
 //! The API client: generate and redeem Export Tokens, open downloads.
 
 use crate::backend::{BackendWithRoutes, Credentials, Timeouts};
-use crate::download::{self, OpenedDownload, ResumePoint};
+use crate::download;
 use crate::download_error::DownloadError;
 use crate::download_target::{DownloadTargetRules, create_system_host_lookup};
 use crate::error::{CallError, InvalidResponse};
 use crate::exchange::{CallKind, ExchangeRecorder};
+use crate::opened_download::{OpenedDownload, ResumePoint};
 use crate::redact::Redactor;
 use crate::redirect_cookies::RedirectCookies;
 use crate::request_plan::{CallRoute, LoginPlan, PreparedBackendRoutes, TokenRoute, secret_header_value};
@@ -16,7 +17,8 @@ use crate::transport_error::{ConnectErrorKind, RequestNotSentError};
 use bytes::Bytes;
 use copresence_protocol::headers::{EXPORT_TOKEN_NAME, SESSION_TOKEN_NAME};
 use copresence_protocol::{
-    DownloadUrl, ExportToken, GenerateResponse, LoginResponse, SessionToken, SpecViolation, close_truncated_json,
+    DownloadUrl, ExportToken, GenerateResponse, LoginResponse, SessionToken, SpecViolation,
+    keep_whole_values_of_truncated_json,
 };
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -38,7 +40,7 @@ pub struct ApiClient {
 struct SharedClientState {
     plan: PreparedBackendRoutes,
     /// The lock is held during a login, so that concurrent visits log in once.
-    session: Mutex<SessionState>,
+    session: Mutex<SessionSharedByClones>,
     /// The configured secrets and every session token of a login, because any later response may repeat them.
     known_secrets: RwLock<Redactor>,
     remedy_if_credentials_refused: Option<String>,
@@ -46,7 +48,7 @@ struct SharedClientState {
 
 /// The session that all clones share.
 #[derive(Default)]
-struct SessionState {
+struct SessionSharedByClones {
     /// The session token that was accepted last.
     token: Option<SessionToken>,
     /// Whether the token comes from a login of this client, which then has to log it out.
@@ -101,7 +103,7 @@ impl ApiClient {
         Ok(Self {
             shared: Arc::new(SharedClientState {
                 plan,
-                session: Mutex::new(SessionState { token: session, ..SessionState::default() }),
+                session: Mutex::new(SessionSharedByClones { token: session, ..SessionSharedByClones::default() }),
                 known_secrets: known,
                 remedy_if_credentials_refused,
             }),
@@ -188,8 +190,8 @@ impl ApiClient {
     /// [`copresence_protocol::RedeemResponse::parse`] parses the body of a 200.
     ///
     /// # Errors
-    /// [`CallError::NeverSent`], [`CallError::ResponseLost`] (also for a body that is truncated or longer than
-    /// [`crate::MAX_BODY`]), and [`CallError::InvalidResponse`] for a content encoding that cannot be decoded. The last
+    /// [`CallError::NeverSent`], [`CallError::ResponseLost`] (also for a body that is truncated, or longer than
+    /// [`crate::MAX_BODY`] without its long strings), and [`CallError::InvalidResponse`] for a content encoding that cannot be decoded. The last
     /// two contain the received part of the body.
     pub async fn send_redeem_request(&self, token: &ExportToken) -> Result<ApiResponse, CallError> {
         let shared = &*self.shared;
@@ -370,8 +372,8 @@ impl ApiClient {
     }
 }
 
-/// The Export Token in the received part of a 2xx response that was lost before its end, or that is not valid JSON or does not
-/// have its content encoding. `None` if the token itself is not whole.
+/// The Export Token in the received part of a 2xx response that was lost before its end, or that is not valid JSON, does not
+/// have its content encoding, or has the token within `result`. `None` if the token itself is not whole.
 fn token_in_unfinished_response(error: &CallError, pointer: &str) -> Option<ExportToken> {
     let (status, body) = match error {
         CallError::ResponseLost(lost) => (lost.status?, &lost.body),
@@ -381,9 +383,13 @@ fn token_in_unfinished_response(error: &CallError, pointer: &str) -> Option<Expo
     if !(200..300).contains(&status) {
         return None;
     }
-    let closed = close_truncated_json(body)?;
-    let token = GenerateResponse::parse_token_at_pointer(&closed, pointer).ok()?.token;
-    tracing::warn!(%error, "the Export Token is used although its response is not whole");
+    let find = |text: &[u8]| {
+        // Parse Server wraps the result of a function.
+        let pointers = [pointer.to_owned(), format!("/result{pointer}")];
+        pointers.iter().find_map(|pointer| GenerateResponse::parse_token_at_pointer(text, pointer).ok())
+    };
+    let token = find(&keep_whole_values_of_truncated_json(body)?)?.token;
+    tracing::warn!(%error, "the Export Token is used although its response is not whole, or has it at another place");
     Some(token)
 }
 

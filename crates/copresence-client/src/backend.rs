@@ -32,8 +32,8 @@ pub struct Timeouts {
     pub first_byte: Duration,
     /// Time of an API call from start to end, at most one hour. Does not apply to downloads.
     ///
-    /// The response to a redeem may be the only one with URLs, so it is awaited for longer: for `connect` + `total`
-    /// until its headers, then for `total` without a byte of its body, and for ten times `total` until its end.
+    /// The response to a redeem may be the only one with URLs, so it is awaited for longer: for `connect` + two
+    /// times `total` until its headers, then for `total` without a byte of its body, and for ten times `total` until its end.
     pub total: Duration,
 }
 
@@ -57,7 +57,7 @@ pub struct BackendWithRoutes {
     /// Where Export Tokens are redeemed.
     pub redeem_route: RedeemEndpoint,
     /// Download URLs that are requested although the backend should not send them.
-    pub download_exceptions: DownloadExceptions,
+    pub download_exceptions: DownloadUrlRuleExceptions,
 }
 
 /// Download URLs that are requested although the backend should not send them.
@@ -65,7 +65,7 @@ pub struct BackendWithRoutes {
 /// # Defaults
 /// None.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct DownloadExceptions {
+pub struct DownloadUrlRuleExceptions {
     /// Plain http URLs from a backend that is called over https.
     pub allow_http: bool,
     /// Hosts with a loopback, link-local, private or multicast address, from a backend with a public address.
@@ -81,7 +81,7 @@ impl BackendWithRoutes {
             login_route: LoginRoute::default(),
             token_source: TokenSource::Direct,
             redeem_route: RedeemEndpoint::Vendor,
-            download_exceptions: DownloadExceptions::default(),
+            download_exceptions: DownloadUrlRuleExceptions::default(),
         }
     }
 
@@ -164,7 +164,7 @@ impl fmt::Debug for PartnerTokenSource {
         f.debug_struct("PartnerTokenSource")
             .field("origin", &self.url.origin().ascii_serialization())
             .field("method", &self.method)
-            .field("headers", &names_of_headers(&self.headers))
+            .field("headers", &header_names_for_debug(&self.headers))
             .field("token_pointer", &self.token_pointer)
             .finish()
     }
@@ -192,7 +192,7 @@ impl fmt::Debug for RedeemEndpoint {
             Self::Partner { url, headers } => f
                 .debug_struct("Partner")
                 .field("origin", &url.origin().ascii_serialization())
-                .field("headers", &names_of_headers(headers))
+                .field("headers", &header_names_for_debug(headers))
                 .finish(),
         }
     }
@@ -233,6 +233,6 @@ impl Credentials {
 }
 
 /// The names of headers. Values may be secrets, so `Debug` does not show them.
-fn names_of_headers(headers: &[(String, String)]) -> Vec<&str> {
+fn header_names_for_debug(headers: &[(String, String)]) -> Vec<&str> {
     headers.iter().map(|(name, _)| name.as_str()).collect()
 }

@@ -62,7 +62,7 @@ enum ContentCoding {
 
 impl ContentCoding {
     /// The coding of a word of `Content-Encoding`, in lower case (RFC 9110, 8.4.1; RFC 7932; RFC 8878).
-    fn from_word(word: &str) -> Option<Self> {
+    fn from_content_encoding_word(word: &str) -> Option<Self> {
         match word {
             "gzip" | "x-gzip" => Some(Self::Gzip),
             "deflate" => Some(Self::Deflate),
@@ -125,7 +125,7 @@ pub fn open_decoding_reader(
     let (mut removed, mut ignored, mut is_proven) = (Vec::new(), Vec::new(), false);
     for word in stated.iter().rev() {
         let head = reader.peek(HEAD_BYTES)?;
-        match ContentCoding::from_word(word)
+        match ContentCoding::from_content_encoding_word(word)
             .filter(|coding| coding.is_plausible_for_first_bytes(head, is_known_content))
         {
             Some(_) if removed.len() == MAX_REMOVED_ENCODINGS => {
@@ -136,7 +136,7 @@ pub fn open_decoding_reader(
                 is_proven |= removed.is_empty() && coding.is_recognizable_by_signature();
                 let decoded = coding.wrap_in_decoder(reader)?;
                 let left = max_decoded_bytes.saturating_add(DECODED_SLACK_BYTES);
-                reader = PeekReader::new(Box::new(LimitedReader { inner: decoded, left }));
+                reader = PeekReader::new(Box::new(ReaderFailingAboveLimit { inner: decoded, left }));
                 removed.insert(0, word.clone());
             }
             None => ignored.insert(0, word.clone()),
@@ -168,12 +168,12 @@ impl<R: Read> Read for EndDetectingReader<R> {
 }
 
 /// A reader that fails after a number of bytes.
-struct LimitedReader {
+struct ReaderFailingAboveLimit {
     inner: Box<dyn Read + Send>,
     left: u64,
 }
 
-impl Read for LimitedReader {
+impl Read for ReaderFailingAboveLimit {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(buffer)?;
         self.left = self

@@ -4,7 +4,6 @@
 //! because a few bytes can decompress to gigabytes.
 
 use crate::content_decoding::{open_decoding_reader, split_content_encodings};
-use crate::limits::MAX_BODY;
 use bytes::Bytes;
 use copresence_protocol::SpecViolation;
 use http::{HeaderMap, header};
@@ -22,13 +21,13 @@ pub(crate) struct DecodedBody {
 pub(crate) enum DecodeError {
     /// The encoding is not supported, or the body does not conform to it.
     InvalidEncoding(SpecViolation),
-    /// The decoded body is longer than [`MAX_BODY`].
+    /// The decoded body is longer than is allowed.
     TooLarge,
 }
 
-/// Decodes a body by the encoding of its headers, at most [`MAX_BODY`] bytes. Without one, gzip is recognized by its
+/// Decodes a body by the encoding of its headers, at most `limit` bytes. Without one, gzip is recognized by its
 /// first bytes, with which no JSON starts, and so is zlib. JSON in UTF-16 is converted, as an invalid response.
-pub(crate) fn decode_body(headers: &HeaderMap, body: Bytes) -> DecodedBody {
+pub(crate) fn decode_body(headers: &HeaderMap, body: Bytes, limit: usize) -> DecodedBody {
     let mut stated = encodings_other_than_identity(headers);
     if stated.is_empty() {
         stated.extend(detect_unstated_encoding(&body).map(str::to_owned));
@@ -47,7 +46,7 @@ pub(crate) fn decode_body(headers: &HeaderMap, body: Bytes) -> DecodedBody {
     };
     let does_not_conform = "a body that does not conform to its content encoding";
     let encoded = Cursor::new(body.clone());
-    let Ok(content) = open_decoding_reader(&stated, encoded, MAX_BODY as u64, &has_json_object_start) else {
+    let Ok(content) = open_decoding_reader(&stated, encoded, limit as u64, &has_json_object_start) else {
         return invalid(body, does_not_conform);
     };
     if content.removed.is_empty() {
@@ -55,9 +54,9 @@ pub(crate) fn decode_body(headers: &HeaderMap, body: Bytes) -> DecodedBody {
     }
     let mut decoded = Vec::new();
     // Bytes that were decoded before an error stay in the buffer.
-    let result = content.take(MAX_BODY as u64 + 1).read_to_end(&mut decoded);
-    if decoded.len() > MAX_BODY {
-        decoded.truncate(MAX_BODY);
+    let result = content.take(limit as u64 + 1).read_to_end(&mut decoded);
+    if decoded.len() > limit {
+        decoded.truncate(limit);
         return DecodedBody { body: decoded.into(), error: Some(DecodeError::TooLarge) };
     }
     match result {
@@ -114,6 +113,7 @@ fn unrequested_encoding_violation(found: &str) -> SpecViolation {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::MAX_BODY;
     use flate2::Compression;
     use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
     use http::HeaderValue;
@@ -131,7 +131,7 @@ mod tests {
     }
 
     fn unpacked(coding: &'static str, body: Vec<u8>) -> DecodedBody {
-        decode_body(&headers(coding), body.into())
+        decode_body(&headers(coding), body.into(), MAX_BODY)
     }
 
     const BODY: &[u8] = br#"{"avatar_ready":false}"#;
@@ -147,16 +147,16 @@ mod tests {
             .into_iter()
             .chain([(u16::to_le_bytes as fn(u16) -> [u8; 2], false), (u16::to_be_bytes, false)])
         {
-            let decoded = decode_body(&HeaderMap::new(), encode(bytes, mark).into());
+            let decoded = decode_body(&HeaderMap::new(), encode(bytes, mark).into(), MAX_BODY);
             assert_eq!(decoded.body, text, "mark {mark}");
             assert!(matches!(decoded.error, Some(DecodeError::InvalidEncoding(_))));
         }
         for other in [&b""[..], b"{", b"{}", b"\xff", b"\0\0\0", b"\0\x1b[2J", b"x\0"] {
-            assert!(decode_body(&HeaderMap::new(), Bytes::from_static(other)).body == other);
+            assert!(decode_body(&HeaderMap::new(), Bytes::from_static(other), MAX_BODY).body == other);
         }
         let mut zlib = ZlibEncoder::new(Vec::new(), Compression::default());
         zlib.write_all(text.as_bytes()).expect("in memory");
-        let decoded = decode_body(&HeaderMap::new(), zlib.finish().expect("in memory").into());
+        let decoded = decode_body(&HeaderMap::new(), zlib.finish().expect("in memory").into(), MAX_BODY);
         assert!(decoded.error.is_none() && decoded.body == text);
     }
 
@@ -215,7 +215,7 @@ mod tests {
             body: Vec<u8>,
             coding in prop::sample::select(vec!["", "gzip", "deflate", "br"]),
         ) {
-            prop_assert!(decode_body(&headers(coding), body.into()).body.len() <= MAX_BODY);
+            prop_assert!(decode_body(&headers(coding), body.into(), MAX_BODY).body.len() <= MAX_BODY);
         }
     }
 }

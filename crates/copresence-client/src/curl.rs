@@ -86,7 +86,7 @@ impl ShellWord {
             [ShellWordPart::Text(text)] if text.chars().all(plain) => text.clone(),
             parts
                 if parts.iter().any(|part| matches!(part, ShellWordPart::Variable(_)))
-                    && self.can_be_double_quoted() =>
+                    && self.is_literal_safe_in_double_quotes() =>
             {
                 self.to_double_quoted_text()
             }
@@ -96,7 +96,7 @@ impl ShellWord {
     }
 
     /// Whether the literal text needs no escaping inside double quotes, in any shell.
-    fn can_be_double_quoted(&self) -> bool {
+    fn is_literal_safe_in_double_quotes(&self) -> bool {
         let hard = |c: char| matches!(c, '"' | '\\' | '$' | '`' | '!') || c.is_control();
         self.0.iter().all(|part| !matches!(part, ShellWordPart::Text(text) if text.contains(hard)))
     }

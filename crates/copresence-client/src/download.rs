@@ -1,87 +1,23 @@
 //! Downloads from one-time URLs: one request per attempt, streamed, resumable by range.
 
-use crate::capture::ExchangeCapture;
-use crate::content_encoding;
-use crate::content_range::ContentRange;
-use crate::deadline::await_until_extendable_deadline;
 use crate::download_error::{DownloadError, DownloadErrorKind};
-use crate::error::InvalidResponse;
-use crate::exchange::ExchangeOutcome;
 use crate::file_host::{explain_misconfigured_public_url, has_html_escaped_query, host_and_port};
-use crate::file_server_error::{FileServerError, MAX_ERROR_BODY};
+use crate::opened_download::{OpenedDownload, ResumePoint, download_from_response, is_weak_tag};
 use crate::redact::Redactor;
 use crate::redirect_cookies::RedirectCookies;
 use crate::request_plan::CallRoute;
-use crate::stated_digest::StatedDigest;
-use crate::transport::{
-    HttpTransport, NoResponseReason, build_request, lost_response_from_error, parse_retry_after, redirect_target,
-};
+use crate::response_head::redirect_target;
+use crate::transport::{HttpTransport, NoResponseReason, build_request_with_common_headers};
 use crate::transport_error::{LostResponse, RequestNotSentError, ResponseLossKind};
 use bytes::Bytes;
-use copresence_protocol::{DownloadUrl, SpecViolation};
-use futures_util::stream::{self, BoxStream, StreamExt};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use copresence_protocol::DownloadUrl;
+use http::{HeaderMap, HeaderValue, Method, header};
 use std::fmt;
-use std::time::{Duration, SystemTime};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 use url::Url;
 
 /// Maximum number of redirects of a download.
 const MAX_REDIRECTS: usize = 5;
-/// Maximum time for the body of an error response.
-const ERROR_BODY_TIME: Duration = Duration::from_secs(5);
-
-/// Where to resume a download.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ResumePoint {
-    /// Number of bytes that are already saved. Zero requests the whole file.
-    pub offset: u64,
-    /// [`OpenedDownload::validator`] of the earlier response. It prevents that two versions of a file are combined.
-    pub validator: Option<String>,
-    /// [`OpenedDownload::total`] of the earlier response. A response with another total is invalid.
-    pub total: Option<u64>,
-}
-
-/// A download whose status line and headers were received.
-pub struct OpenedDownload {
-    /// 200 or 203 (the whole file), or 206 (the requested range, or one from the first byte on).
-    pub status: u16,
-    /// Offset of the first byte of the stream in the file. Zero for the whole file, even if a range was requested.
-    pub offset: u64,
-    /// Size of the whole file in bytes, if the server states it.
-    pub total: Option<u64>,
-    /// The strong `ETag`, or else `Last-Modified`, for [`ResumePoint::validator`].
-    pub validator: Option<String>,
-    /// The digest of the whole file that the server states.
-    pub stated_digest: Option<StatedDigest>,
-    /// `Content-Type`, as sent.
-    pub content_type: Option<String>,
-    /// `Content-Encoding`, as sent, without `identity`. The stream, [`Self::offset`] and [`Self::total`] count encoded
-    /// bytes; [`crate::open_decoding_reader`] removes the encoding of the whole file.
-    pub content_encoding: Option<String>,
-    /// Whether the end of the stream may come before the end of the file unnoticed: only the end of the connection marks
-    /// the end of the body, or the response is a range that was not requested, of a file of unknown size.
-    pub has_unverifiable_end: bool,
-    /// The URL of the file, if the request was redirected to it.
-    pub redirected_to: Option<DownloadUrl>,
-    /// The bytes of the file, as sent. Ends after the last byte, or with one error.
-    pub stream: BoxStream<'static, Result<Bytes, DownloadError>>,
-}
-
-impl fmt::Debug for OpenedDownload {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OpenedDownload")
-            .field("status", &self.status)
-            .field("offset", &self.offset)
-            .field("total", &self.total)
-            .field("validator", &self.validator)
-            .field("content_type", &self.content_type)
-            .field("content_encoding", &self.content_encoding)
-            .field("has_unverifiable_end", &self.has_unverifiable_end)
-            .finish_non_exhaustive()
-    }
-}
-
 /// Sends the request, follows redirects, and checks the response headers. `backend` is the URL of the backend that sent
 /// the download URL, and `cookies` are those of earlier requests of the same download.
 pub(crate) async fn open_download(
@@ -138,14 +74,14 @@ async fn open_and_follow_redirects(
         let mut headers = download_request_headers(resume)?;
         headers.extend(cookies.build_cookie_header(at).map(|cookies| (header::COOKIE, cookies)));
         let route = CallRoute { method: Method::GET, url: at.clone(), headers };
-        let request = build_request(&route);
+        let request = build_request_with_common_headers(&route);
         let mut capture = transport.start_download_capture(&request, &redactor);
         let response = match transport.send_download_and_await_headers(request, first_byte, &redactor).await {
             Ok(response) => response,
             Err(headless) => {
                 let ending = headless.to_exchange_outcome();
                 let error = missing_response_error(headless, behind, at);
-                let words = DownloadError::new_at_host(host_and_port(at), error.clone()).to_string();
+                let words = DownloadError::from_single_response(host_and_port(at), error.clone()).to_string();
                 capture.finish_with_error(ending, words);
                 return Err(error);
             }
@@ -165,7 +101,7 @@ async fn open_and_follow_redirects(
         cookies.add_cookies_of_response(at, response.headers());
         redactor = cookies.add_values_to_redactor(redactor);
         capture.finish_with_complete_response();
-        *at = allowed_redirect_target(at, status, target)?;
+        *at = allowed_redirect_target(at, status, target, transport.allows_https_to_http_downloads())?;
         redactor = redactor.with_download_url_secrets(at);
         behind = Some(status);
     }
@@ -179,20 +115,30 @@ fn download_request_headers(resume: Option<&ResumePoint>) -> Result<HeaderMap, D
     let Some(resume) = resume else { return Ok(headers) };
     let value = |text: &str| HeaderValue::from_str(text).map_err(|error| unsendable_request_error(&error));
     headers.insert(header::RANGE, value(&format!("bytes={}-", resume.offset))?);
-    if let Some(validator) = &resume.validator {
+    if let Some(validator) = resume.validator.as_ref().filter(|validator| !is_weak_tag(validator)) {
         headers.insert(header::IF_RANGE, value(validator)?);
     }
     Ok(headers)
 }
 
-/// The target of a redirect, if it may be followed: http(s) only, never from https to http.
-fn allowed_redirect_target(from: &Url, status: u16, to: Option<Url>) -> Result<Url, DownloadErrorKind> {
+/// The target of a redirect, if it may be followed: http(s) only, and from https to http only with `allows_http`.
+fn allowed_redirect_target(
+    from: &Url,
+    status: u16,
+    to: Option<Url>,
+    allows_http: bool,
+) -> Result<Url, DownloadErrorKind> {
     let refuse = |why: String| Err(DownloadErrorKind::RedirectNotFollowed { status, why });
     let Some(mut to) = to else { return refuse("it has no valid location".to_owned()) };
     match (from.scheme(), to.scheme()) {
         (_, "https") | ("http", "http") => {}
+        (_, "http") if allows_http => {}
         (_, "http") => {
-            return refuse(format!("it leads from https to http at {}", to.origin().ascii_serialization()));
+            let origin = to.origin().ascii_serialization();
+            return refuse(format!(
+                "it leads from https to http at {origin}. To download the file all the same, set `downloads.allow_http = true` \
+                 in the profile"
+            ));
         }
         (_, other) => return refuse(format!("it leads to the scheme {other}")),
     }
@@ -203,195 +149,17 @@ fn allowed_redirect_target(from: &Url, status: u16, to: Option<Url>) -> Result<U
     Ok(to)
 }
 
-/// How many times [`Timeouts::read`](crate::Timeouts::read) a server may be silent that has not said that a download can
-/// continue with a range: its one-time URL is spent, so the rest arrives on this connection or never.
-const SILENCE_FACTOR_WITHOUT_RANGES: u32 = 8;
-
-/// Builds the download from a response that is not a redirect. The first byte must arrive until `first_byte`.
-async fn download_from_response(
-    transport: &HttpTransport,
-    redactor: Redactor,
-    mut response: reqwest::Response,
-    mut capture: ExchangeCapture,
-    resume: Option<&ResumePoint>,
-    first_byte: Instant,
-) -> Result<OpenedDownload, DownloadErrorKind> {
-    let host = host_and_port(response.url());
-    let mut error = match checked_body_offset_and_size(&response, resume) {
-        Ok((offset, total)) => {
-            let headers = response.headers();
-            let read =
-                transport.timeouts.read * if states_ranges(&response) { 1 } else { SILENCE_FACTOR_WITHOUT_RANGES };
-            let ends_with_connection = response.version() < http::Version::HTTP_2
-                && !headers.contains_key(header::CONTENT_LENGTH)
-                && !headers.contains_key(header::TRANSFER_ENCODING);
-            let is_unrequested_range_of_unknown_file =
-                response.status() == StatusCode::PARTIAL_CONTENT && resume.is_none() && total.is_none();
-            return Ok(OpenedDownload {
-                status: response.status().as_u16(),
-                offset,
-                total,
-                validator: if_range_validator(headers),
-                stated_digest: StatedDigest::find_in_headers(headers, response.status() != StatusCode::PARTIAL_CONTENT),
-                content_type: ascii_header_value(headers, &header::CONTENT_TYPE),
-                content_encoding: normalized_content_encoding(headers),
-                has_unverifiable_end: ends_with_connection || is_unrequested_range_of_unknown_file,
-                redirected_to: None,
-                stream: body_stream(DownloadBodyState {
-                    host,
-                    response,
-                    capture,
-                    redactor,
-                    received: offset,
-                    total,
-                    read,
-                    deadline: first_byte,
-                }),
-            });
-        }
-        Err(error) => error,
-    };
-    if let DownloadErrorKind::ErrorStatus { reason, .. } = &mut error {
-        let body = read_error_body(&mut response).await;
-        *reason = FileServerError::parse_error_body(&body, |text| redactor.redact_secrets_and_urls(text)).map(Box::new);
-        capture.capture_received_body(body);
-    }
-    if matches!(error, DownloadErrorKind::InvalidResponse(_)) {
-        let words = DownloadError::new_at_host(host, error.clone()).to_string();
-        capture.finish_with_error(ExchangeOutcome::InvalidResponse, words);
-    } else {
-        capture.finish_with_complete_response();
-    }
-    Err(error)
-}
-
-/// Reads at most [`MAX_ERROR_BODY`] bytes for at most [`ERROR_BODY_TIME`]. A body that ends with an error is used as
-/// far as it was received.
-async fn read_error_body(response: &mut reqwest::Response) -> Bytes {
-    let deadline = Instant::now() + ERROR_BODY_TIME;
-    let mut body = Vec::new();
-    while body.len() < MAX_ERROR_BODY
-        && let Ok(Ok(Some(chunk))) = timeout_at(deadline, response.chunk()).await
-    {
-        body.extend_from_slice(&chunk[..chunk.len().min(MAX_ERROR_BODY - body.len())]);
-    }
-    body.into()
-}
-
-/// `Content-Encoding` without `identity`; several lines are joined. `None` if no encoding is stated.
-fn normalized_content_encoding(headers: &HeaderMap) -> Option<String> {
-    let stated = content_encoding::encodings_other_than_identity(headers);
-    (!stated.is_empty()).then(|| stated.join(", "))
-}
-
-/// Checks the status and headers. Returns the offset of the body in the file, and the size of the file.
-fn checked_body_offset_and_size(
-    response: &reqwest::Response,
-    resume: Option<&ResumePoint>,
-) -> Result<(u64, Option<u64>), DownloadErrorKind> {
-    let headers = response.headers();
-    let status = response.status().as_u16();
-    let broken = |mismatch| {
-        let invalid = InvalidResponse { status, violation: mismatch, body: Bytes::new() };
-        DownloadErrorKind::InvalidResponse(Box::new(invalid))
-    };
-    let range = ascii_header_value(headers, &header::CONTENT_RANGE);
-    match (status, resume) {
-        // "203 (Non-Authoritative Information)": a 200 that a transforming proxy modified (RFC 9110, 15.3.4).
-        (200 | 203, _) => Ok((0, response.content_length())),
-        // Without a requested range, one that begins the file is as good as the whole file, and resumes if it ends early.
-        (206, resume) => {
-            let wrong = |rule: String| broken(SpecViolation::new("Content-Range", rule, "another range or none"));
-            let range = range.as_deref().and_then(ContentRange::parse_content_range);
-            let from = resume.map_or(0, |resume| resume.offset);
-            let known_total = resume.and_then(|resume| resume.total);
-            match range {
-                Some(range) if range.first != from => Err(wrong(format!("a range from byte {from} on"))),
-                Some(range) if range.total.is_some_and(|total| range.last >= total) => {
-                    Err(wrong("a range within the file".to_owned()))
-                }
-                Some(range) if known_total.is_some() && range.total.is_some() && known_total != range.total => {
-                    Err(wrong("a range of the same file (the same total size)".to_owned()))
-                }
-                Some(range) => Ok((from, range.total.or(known_total))),
-                None => Err(wrong(format!("`bytes {from}-LAST/TOTAL`"))),
-            }
-        }
-        (416, Some(_)) => {
-            let total = range.as_deref().and_then(|range| range.strip_prefix("bytes */")?.trim().parse().ok());
-            Err(DownloadErrorKind::RangeNotSatisfiable { total })
-        }
-        _ => Err(DownloadErrorKind::ErrorStatus {
-            status,
-            retry_after: parse_retry_after(headers, SystemTime::now()),
-            after_redirect: false,
-            reason: None,
-        }),
-    }
-}
-
-/// Whether the server has said that a download can continue with a range.
-fn states_ranges(response: &reqwest::Response) -> bool {
-    let accepted = ascii_header_value(response.headers(), &header::ACCEPT_RANGES);
-    response.status() == StatusCode::PARTIAL_CONTENT
-        || accepted.is_some_and(|units| units.split(',').any(|unit| unit.trim().eq_ignore_ascii_case("bytes")))
-}
-
-/// State of the body stream between two chunks.
-struct DownloadBodyState {
-    host: String,
-    response: reqwest::Response,
-    capture: ExchangeCapture,
-    redactor: Redactor,
-    /// Number of bytes, counted from the start of the file.
-    received: u64,
-    total: Option<u64>,
-    /// Maximum time without a byte after the first one.
-    read: Duration,
-    /// When the next byte must have arrived.
-    deadline: Instant,
-}
-
-/// The body as a stream. It ends with an error after `read` without a byte, or if fewer than `total` bytes arrive.
-fn body_stream(reading: DownloadBodyState) -> BoxStream<'static, Result<Bytes, DownloadError>> {
-    stream::unfold(Some(reading), async |reading| {
-        let mut reading = reading?;
-        let (loss, detail) =
-            match await_until_extendable_deadline(&mut reading.deadline, reading.response.chunk()).await {
-                Ok(Ok(Some(chunk))) => {
-                    reading.received += chunk.len() as u64;
-                    reading.capture.count_download_bytes(chunk.len());
-                    reading.deadline = Instant::now() + reading.read;
-                    return Some((Ok(chunk), Some(reading)));
-                }
-                // A complete 206 response may end before the end of the file.
-                Ok(Ok(None)) if reading.total.is_some_and(|total| reading.received < total) => {
-                    (ResponseLossKind::ConnectionLost, "the response ended before the end of the file".to_owned())
-                }
-                Ok(Ok(None)) => {
-                    reading.capture.finish_with_complete_response();
-                    return None;
-                }
-                Ok(Err(error)) => {
-                    let evidence = lost_response_from_error(&error, None, Bytes::new(), &reading.redactor);
-                    (evidence.loss, evidence.detail)
-                }
-                Err(_) => (ResponseLossKind::TimedOut, "the file server stopped sending".to_owned()),
-            };
-        let kind = DownloadErrorKind::Interrupted { received: reading.received, expected: reading.total, loss, detail };
-        let error = DownloadError::new_at_host(reading.host, kind);
-        reading.capture.finish_with_error(ExchangeOutcome::ResponseLost, error.to_string());
-        Some((Err(error), None))
-    })
-    .boxed()
-}
-
 /// The error for a request without a response. `behind` is the status of the redirect that led to the URL `at`.
 fn missing_response_error(headless: NoResponseReason, behind: Option<u16>, at: &Url) -> DownloadErrorKind {
     let (loss, words) = match (headless, behind) {
         (NoResponseReason::TargetRefused(refused), _) => {
-            let (after_redirect, may_pass) = (behind.is_some(), behind.is_some() || refused.may_pass());
-            return DownloadErrorKind::TargetNotAllowed { after_redirect, may_pass, why: refused.to_string() };
+            let (after_redirect, may_be_allowed_later) =
+                (behind.is_some(), behind.is_some() || refused.may_be_allowed_later());
+            return DownloadErrorKind::TargetNotAllowed {
+                after_redirect,
+                may_be_allowed_later,
+                why: refused.to_string(),
+            };
         }
         (NoResponseReason::NeverSent(cause), None) => return DownloadErrorKind::NeverSent(cause),
         (NoResponseReason::ResponseLost(evidence), None) => return DownloadErrorKind::ResponseLost(evidence),
@@ -403,19 +171,6 @@ fn missing_response_error(headless: NoResponseReason, behind: Option<u16>, at: &
     DownloadErrorKind::ResponseLost(LostResponse { loss, status: behind, body: Bytes::new(), detail })
 }
 
-/// The validator for `If-Range`: a strong `ETag`, or else `Last-Modified` (RFC 9110, 13.1.5).
-///
-/// The value is sent back exactly as received, so it is not parsed.
-fn if_range_validator(headers: &HeaderMap) -> Option<String> {
-    let strong = ascii_header_value(headers, &header::ETAG).filter(|tag| tag.starts_with('"'));
-    strong.or_else(|| ascii_header_value(headers, &header::LAST_MODIFIED))
-}
-
-/// The value of a header, if it is visible ASCII.
-fn ascii_header_value(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
-    headers.get(name)?.to_str().ok().map(str::to_owned)
-}
-
 /// The error for a URL or header value that cannot be sent.
 fn unsendable_request_error(error: &dyn fmt::Display) -> DownloadErrorKind {
     let kind = crate::transport_error::ConnectErrorKind::Other;
@@ -425,25 +180,16 @@ fn unsendable_request_error(error: &dyn fmt::Display) -> DownloadErrorKind {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::{DownloadExceptions, Timeouts};
+    use crate::backend::{DownloadUrlRuleExceptions, Timeouts};
     use crate::download_target::DownloadTargetRules;
     use futures_util::FutureExt as _;
     use std::sync::Arc;
 
     #[test]
-    fn a_weak_tag_is_not_a_validator() {
-        let weak = (header::ETAG, HeaderValue::from_static("W/\"1\""));
-        let date = (header::LAST_MODIFIED, HeaderValue::from_static("Sun, 22 Nov 2026 10:00:00 GMT"));
-        assert_eq!(if_range_validator(&HeaderMap::from_iter([weak.clone()])), None);
-        let found = if_range_validator(&HeaderMap::from_iter([weak, date]));
-        assert_eq!(found.as_deref(), Some("Sun, 22 Nov 2026 10:00:00 GMT"));
-    }
-
-    #[test]
     fn a_redirect_may_lead_to_https_but_not_to_http_or_other_schemes() {
         let go = |from: &str, to: &str| {
             let url = |text: &str| Url::parse(text).expect("a URL");
-            allowed_redirect_target(&url(from), 302, Some(url(to))).map(|url| url.to_string())
+            allowed_redirect_target(&url(from), 302, Some(url(to)), false).map(|url| url.to_string())
         };
         assert_eq!(go("http://a.test/", "https://u:p@b.test/x").expect("followed"), "https://b.test/x");
         assert!(go("http://a.test/", "http://b.test/").is_ok());
@@ -452,7 +198,10 @@ mod tests {
             let error = format!("{error:?}");
             assert!(!error.contains("sig") && !error.contains("passwd"), "{error}");
         }
-        assert!(allowed_redirect_target(&Url::parse("http://a.test/").expect("a URL"), 302, None).is_err());
+        let [https, http] = ["https://a.test/", "http://a.test/"].map(|text| Url::parse(text).expect("a URL"));
+        assert!(allowed_redirect_target(&http, 302, None, true).is_err());
+        let followed = allowed_redirect_target(&https, 302, Some(http), true).expect("the operator allows it");
+        assert_eq!(followed.as_str(), "http://a.test/");
     }
 
     /// Opens a download from a name that resolves to this machine, sent by a backend at `backend_ip`.
@@ -469,7 +218,7 @@ mod tests {
             async move { Ok(vec![(ip, 0).into()]) }.boxed()
         });
         let backend = Url::parse("http://api.test/").expect("a URL");
-        let rules = DownloadTargetRules::new(backend.clone(), DownloadExceptions::default(), lookup);
+        let rules = DownloadTargetRules::new(backend.clone(), DownloadUrlRuleExceptions::default(), lookup);
         let recorder = Arc::new(crate::exchange::NoRecorder);
         let transport = HttpTransport::new(Timeouts::default(), recorder, false, Some(rules)).expect("HTTP clients");
         let url = DownloadUrl::new(&format!("http://files.test:{port}/a.glb")).expect("a URL");
@@ -488,7 +237,7 @@ mod tests {
         assert!(
             matches!(
                 &error,
-                DownloadErrorKind::TargetNotAllowed { after_redirect: false, may_pass: true, why } if why.contains("127.0.0.1")
+                DownloadErrorKind::TargetNotAllowed { after_redirect: false, may_be_allowed_later: true, why } if why.contains("127.0.0.1")
             ),
             "{error:?}"
         );
@@ -497,23 +246,72 @@ mod tests {
         assert_eq!(result.expect("a response"), 200);
     }
 
+    /// Answers the requests at an address of this machine with these bytes, and closes each connection.
+    #[cfg(target_os = "linux")]
+    async fn serve_at(address: ([u8; 4], u16), response: &'static [u8]) -> u16 {
+        let listener = tokio::net::TcpListener::bind(std::net::SocketAddr::from(address)).await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        tokio::spawn(async move {
+            while let Ok((mut socket, _)) = listener.accept().await {
+                _ = tokio::io::AsyncReadExt::read(&mut socket, &mut [0; 1024]).await;
+                _ = tokio::io::AsyncWriteExt::write_all(&mut socket, response).await;
+            }
+        });
+        port
+    }
+
+    /// One of two servers of a host accepts connections, and fails.
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn another_address_of_a_host_is_asked_after_a_failure() {
+        use futures_util::TryStreamExt as _;
+        const WHOLE: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+        for broken in
+            [&b""[..], b"HTTP/1.1 503 X\r\nContent-Length: 0\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no"]
+        {
+            let port = serve_at(([127, 0, 0, 2], 0), broken).await;
+            serve_at(([127, 0, 0, 3], port), WHOLE).await;
+            let lookup: crate::download_target::HostLookup =
+                Arc::new(|_| async { Ok(vec![([127, 0, 0, 2], 0).into(), ([127, 0, 0, 3], 0).into()]) }.boxed());
+            let backend = Url::parse(&format!("http://api.test:{port}/")).expect("a URL");
+            let rules = DownloadTargetRules::new(backend.clone(), DownloadUrlRuleExceptions::default(), lookup);
+            let recorder = Arc::new(crate::exchange::NoRecorder);
+            let transport =
+                HttpTransport::new(Timeouts::default(), recorder, false, Some(rules)).expect("HTTP clients");
+            let url = DownloadUrl::new(&format!("http://files.test:{port}/a.glb")).expect("a URL");
+            let mut cookies = RedirectCookies::default();
+            let mut is_received = Vec::new();
+            for _ in 0..3 {
+                let known = Redactor::default();
+                let opened = open_download(&transport, &known, &backend, &url, None, &mut cookies).await;
+                is_received.push(match opened {
+                    Ok(download) => download.stream.try_collect::<Vec<_>>().await.is_ok(),
+                    Err(_) => false,
+                });
+            }
+            assert_eq!(is_received, [false, true, true], "{}", String::from_utf8_lossy(broken));
+        }
+    }
+
     /// A network that asks for a login redirects every request, and answers for every host name.
     #[test]
     fn a_refused_target_may_pass_if_a_redirect_or_a_host_name_led_to_it() {
-        use crate::download_target::RefusedTarget;
+        use crate::download_target::TargetRefusalReason;
         let at = Url::parse("http://files.test/").expect("a URL");
         let private = std::net::IpAddr::from([10, 0, 0, 1]);
         for (refused, behind, expected) in [
-            (RefusedTarget::PrivateAddress(private), None, false),
-            (RefusedTarget::PlainHttp, None, false),
-            (RefusedTarget::LoopbackName, None, false),
-            (RefusedTarget::PrivateAddress(private), Some(302), true),
-            (RefusedTarget::NameOfPrivateAddress(private), None, true),
+            (TargetRefusalReason::PrivateAddress(private), None, false),
+            (TargetRefusalReason::PlainHttp, None, false),
+            (TargetRefusalReason::LoopbackName, None, false),
+            (TargetRefusalReason::PrivateAddress(private), Some(302), true),
+            (TargetRefusalReason::NameOfPrivateAddress(private), None, true),
         ] {
             let text = format!("{refused:?}");
             let kind = missing_response_error(NoResponseReason::TargetRefused(refused), behind, &at);
-            let DownloadErrorKind::TargetNotAllowed { may_pass, why, .. } = kind else { panic!("{kind:?}") };
-            assert_eq!(may_pass, expected, "{text}");
+            let DownloadErrorKind::TargetNotAllowed { may_be_allowed_later, why, .. } = kind else {
+                panic!("{kind:?}")
+            };
+            assert_eq!(may_be_allowed_later, expected, "{text}");
             assert!(why.contains("copresence recover"), "{why}");
         }
     }

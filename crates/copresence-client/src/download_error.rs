@@ -27,13 +27,13 @@ pub struct DownloadError {
 
 impl DownloadError {
     /// The error of one response, without what only the whole call knows.
-    pub(crate) fn new_at_host(host: String, kind: DownloadErrorKind) -> Self {
+    pub(crate) fn from_single_response(host: String, kind: DownloadErrorKind) -> Self {
         Self { host, kind, hint: None, redirected_to: None, has_unsent_credentials: false }
     }
 
     /// Whether the file server refuses the URL: a status that says so, from the host of the URL itself, without
     /// `Retry-After` and without a reason that is temporary. One such response does not prove it: see
-    /// [`Self::has_any_file_server_error_code`].
+    /// [`Self::is_refusal_final`].
     pub fn is_refusal_of_url(&self) -> bool {
         match &self.kind {
             DownloadErrorKind::ErrorStatus { status, after_redirect, reason, retry_after } => {
@@ -47,28 +47,18 @@ impl DownloadError {
         }
     }
 
-    /// Whether the response states a code of its own, as file servers and applications do (`AccessDenied`, `NoSuchKey`,
-    /// 101). The status, repeated in the body as gateways do (`404`, `Not Found`), is none. A page or an empty response may come from anything on the way: a proxy, a firewall, or a load balancer
-    /// while the application starts.
-    pub fn has_any_file_server_error_code(&self) -> bool {
+    /// Whether the response states that the URL never works again ([`FileServerError::is_final`]). Any other refusal may be over in
+    /// some seconds: something in between may have sent it, or the file is not there yet.
+    pub fn is_refusal_final(&self) -> bool {
         match &self.kind {
-            DownloadErrorKind::ErrorStatus { status, reason: Some(reason), .. } => {
-                reason.code.as_ref().is_some_and(|code| !is_repeated_status(code, *status))
-            }
+            DownloadErrorKind::ErrorStatus { reason: Some(reason), .. } => reason.is_final(),
             _ => false,
         }
     }
 
-    /// Whether the response states that the URL never works again ([`crate::UrlFateAfterServerError::is_final`]), with a code
-    /// of the file server. Any other refusal may be over in some seconds: something in between may have sent it, or the file is
-    /// not there yet.
-    pub fn is_refusal_final(&self) -> bool {
-        match &self.kind {
-            DownloadErrorKind::ErrorStatus { reason: Some(reason), .. } => {
-                self.has_any_file_server_error_code() && reason.cause.is_final()
-            }
-            _ => false,
-        }
+    /// Whether all bytes of the response may have been received, although it had no certain end.
+    pub fn may_be_whole_response(&self) -> bool {
+        matches!(self.kind, DownloadErrorKind::Interrupted { may_be_whole: true, .. })
     }
 
     /// Whether the one-time URL may be spent: after any error, unless the URL was never requested.
@@ -78,12 +68,6 @@ impl DownloadError {
             DownloadErrorKind::NeverSent(_) | DownloadErrorKind::TargetNotAllowed { after_redirect: false, .. }
         )
     }
-}
-
-/// Whether a code in the body of a response is only its status: the number, or its words as gateways write them.
-fn is_repeated_status(code: &str, status: u16) -> bool {
-    let words = http::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
-    code == status.to_string() || words == Some(code)
 }
 
 impl fmt::Display for DownloadError {
@@ -166,13 +150,13 @@ pub enum DownloadErrorKind {
         why: String,
     },
     /// The URL, or the target of a redirect, is one that this backend must not send, so it was not requested. See
-    /// [`crate::DownloadExceptions`].
+    /// [`crate::DownloadUrlRuleExceptions`].
     TargetNotAllowed {
         /// Whether a redirect led to it, so that the URL itself may be spent.
         after_redirect: bool,
         /// Whether the same URL may be allowed some seconds later: a network that asks for a login redirects every request,
         /// and answers for every host name.
-        may_pass: bool,
+        may_be_allowed_later: bool,
         /// Why it is not allowed, and what to do. Contains at most an address.
         why: String,
     },
@@ -187,6 +171,9 @@ pub enum DownloadErrorKind {
         expected: Option<u64>,
         /// Whether the connection was lost or timed out.
         loss: ResponseLossKind,
+        /// Whether these bytes may be the whole file: its response stated no length, and TLS ended without its closing alert
+        /// (`close_notify`), which many servers do not send.
+        may_be_whole: bool,
         /// The network error, for an operator. Contains no secret.
         detail: String,
     },

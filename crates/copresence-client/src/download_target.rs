@@ -7,7 +7,8 @@
 //! checked addresses are the ones that are connected to. A proxy resolves names itself: with one, only literal addresses
 //! and `localhost` are checked.
 
-use crate::backend::DownloadExceptions;
+use crate::address_order::HostAddressOrder;
+use crate::backend::DownloadUrlRuleExceptions;
 use crate::file_host::{HostNetworkScope, network_scope_of_host, network_scope_of_ip};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -33,7 +34,7 @@ pub(crate) fn create_system_host_lookup() -> HostLookup {
 
 /// Why a download URL is not requested. Contains at most an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum RefusedTarget {
+pub(crate) enum TargetRefusalReason {
     /// Plain http from a backend that is called over https.
     PlainHttp,
     /// An address of this machine or of a private network, from a backend with a public address.
@@ -44,10 +45,10 @@ pub(crate) enum RefusedTarget {
     LoopbackName,
 }
 
-impl RefusedTarget {
+impl TargetRefusalReason {
     /// Whether the same URL may be allowed some seconds later, without another setting: its name may have another address
     /// then.
-    pub(crate) fn may_pass(&self) -> bool {
+    pub(crate) fn may_be_allowed_later(&self) -> bool {
         matches!(self, Self::NameOfPrivateAddress(_))
     }
 
@@ -63,7 +64,7 @@ impl RefusedTarget {
     }
 }
 
-impl fmt::Display for RefusedTarget {
+impl fmt::Display for TargetRefusalReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (key, remedy) = match self {
             Self::PlainHttp => ("allow_http", "send https URLs"),
@@ -71,7 +72,7 @@ impl fmt::Display for RefusedTarget {
                 ("allow_private_hosts", "send URLs with a public host")
             }
         };
-        if self.may_pass() {
+        if self.may_be_allowed_later() {
             return write!(
                 f,
                 "{}. If this network asks for a login, log in; otherwise the backend must {remedy}, or set \
@@ -88,35 +89,51 @@ impl fmt::Display for RefusedTarget {
     }
 }
 
-impl std::error::Error for RefusedTarget {}
+impl std::error::Error for TargetRefusalReason {}
 
 /// The rules for the download URLs of one backend.
 pub(crate) struct DownloadTargetRules {
     /// URL of the calls whose responses contain the download URLs.
     backend: Url,
-    exceptions: DownloadExceptions,
+    exceptions: DownloadUrlRuleExceptions,
     /// Whether the backend's host had a public address at any time. Never reset: the backend decides what its name
     /// resolves to later.
     was_backend_public: AtomicBool,
     lookup: HostLookup,
+    /// The order of the addresses of all hosts, also of API calls.
+    address_order: HostAddressOrder,
 }
 
 impl DownloadTargetRules {
-    pub(crate) fn new(backend: Url, exceptions: DownloadExceptions, lookup: HostLookup) -> Self {
-        Self { backend, exceptions, was_backend_public: AtomicBool::new(false), lookup }
+    pub(crate) fn new(backend: Url, exceptions: DownloadUrlRuleExceptions, lookup: HostLookup) -> Self {
+        let address_order = HostAddressOrder::default();
+        Self { backend, exceptions, was_backend_public: AtomicBool::new(false), lookup, address_order }
+    }
+
+    /// Records that a request to this URL failed, so that the next one goes to another address of its host. `connected` is the
+    /// address of the server, if it answered.
+    pub(crate) fn record_failed_request(&self, url: &Url, connected: Option<SocketAddr>) {
+        if let Some(Host::Domain(host)) = url.host() {
+            self.address_order.record_failure(host, connected.map(|address| address.ip()));
+        }
+    }
+
+    /// Whether the profile allows plain http from a backend that is called over https.
+    pub(crate) fn allows_http(&self) -> bool {
+        self.exceptions.allow_http
     }
 
     /// Checks what the URL alone shows: its scheme, a literal address, and `localhost`.
-    pub(crate) async fn check_download_url(&self, url: &Url) -> Result<(), RefusedTarget> {
+    pub(crate) async fn check_scheme_and_literal_host(&self, url: &Url) -> Result<(), TargetRefusalReason> {
         if is_plain_http_from_https(url, &self.backend) && !self.exceptions.allow_http {
-            return Err(RefusedTarget::PlainHttp);
+            return Err(TargetRefusalReason::PlainHttp);
         }
         let Some(refused) = find_literal_host_refusal(url) else { return Ok(()) };
         if self.exceptions.allow_private_hosts || !self.is_backend_public().await { Ok(()) } else { Err(refused) }
     }
 
     /// The addresses of a download host that may be connected to. An error if it has only others.
-    async fn keep_allowed_addresses(&self, addresses: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, RefusedTarget> {
+    async fn keep_allowed_addresses(&self, addresses: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, TargetRefusalReason> {
         let not_public =
             addresses.iter().map(SocketAddr::ip).find(|ip| network_scope_of_ip(*ip) != HostNetworkScope::Public);
         let Some(not_public) = not_public else { return Ok(addresses) };
@@ -125,7 +142,7 @@ impl DownloadTargetRules {
         }
         let mut allowed = addresses;
         allowed.retain(|address| network_scope_of_ip(address.ip()) == HostNetworkScope::Public);
-        if allowed.is_empty() { Err(RefusedTarget::NameOfPrivateAddress(not_public)) } else { Ok(allowed) }
+        if allowed.is_empty() { Err(TargetRefusalReason::NameOfPrivateAddress(not_public)) } else { Ok(allowed) }
     }
 
     /// Whether the backend's host has, or had, a public address. A name that cannot be resolved here, for example
@@ -161,7 +178,7 @@ impl DownloadTargetRules {
 /// names may still resolve to private addresses.
 pub fn explain_refused_download_url(file_url: &Url, backend_url: &Url) -> Option<String> {
     if is_plain_http_from_https(file_url, backend_url) {
-        return Some(RefusedTarget::PlainHttp.violated_rule_text());
+        return Some(TargetRefusalReason::PlainHttp.violated_rule_text());
     }
     let is_backend_public = network_scope_of_host(&backend_url.host()?) == HostNetworkScope::Public;
     find_literal_host_refusal(file_url).filter(|_| is_backend_public).map(|refused| refused.violated_rule_text())
@@ -173,19 +190,21 @@ fn is_plain_http_from_https(file_url: &Url, backend_url: &Url) -> bool {
 }
 
 /// The refusal of a URL whose host is a literal address that is not public, or `localhost`; `None` for other hosts.
-fn find_literal_host_refusal(url: &Url) -> Option<RefusedTarget> {
+fn find_literal_host_refusal(url: &Url) -> Option<TargetRefusalReason> {
     let host = url.host()?;
     let address = match host {
         Host::Domain(_) => {
-            return (network_scope_of_host(&host) == HostNetworkScope::Loopback).then_some(RefusedTarget::LoopbackName);
+            return (network_scope_of_host(&host) == HostNetworkScope::Loopback)
+                .then_some(TargetRefusalReason::LoopbackName);
         }
         Host::Ipv4(address) => IpAddr::from(address),
         Host::Ipv6(address) => IpAddr::from(address),
     };
-    (network_scope_of_ip(address) != HostNetworkScope::Public).then_some(RefusedTarget::PrivateAddress(address))
+    (network_scope_of_ip(address) != HostNetworkScope::Public).then_some(TargetRefusalReason::PrivateAddress(address))
 }
 
-/// Resolves the hosts of API calls without restriction, and records whether the backend's host is public.
+/// Resolves the hosts of API calls without restriction, to another address first after a failure, and records whether the
+/// backend's host is public.
 pub(crate) struct BackendScopeRecordingResolver(pub(crate) Arc<DownloadTargetRules>);
 
 impl Resolve for BackendScopeRecordingResolver {
@@ -197,13 +216,13 @@ impl Resolve for BackendScopeRecordingResolver {
             if rules.backend.host_str() == Some(name) {
                 rules.record_whether_backend_is_public(&addresses);
             }
-            Ok(Box::new(addresses.into_iter()) as Addrs)
+            Ok(Box::new(rules.address_order.order_addresses(name, addresses).into_iter()) as Addrs)
         }
         .boxed()
     }
 }
 
-/// Resolves the hosts of downloads to the addresses that are allowed.
+/// Resolves the hosts of downloads to the addresses that are allowed, to another one first after a failure.
 pub(crate) struct DownloadHostResolver(pub(crate) Arc<DownloadTargetRules>);
 
 impl Resolve for DownloadHostResolver {
@@ -212,7 +231,7 @@ impl Resolve for DownloadHostResolver {
         async move {
             let addresses = (rules.lookup)(name.as_str().to_owned()).await?;
             let allowed = rules.keep_allowed_addresses(addresses).await?;
-            Ok(Box::new(allowed.into_iter()) as Addrs)
+            Ok(Box::new(rules.address_order.order_addresses(name.as_str(), allowed).into_iter()) as Addrs)
         }
         .boxed()
     }
@@ -237,15 +256,15 @@ mod tests {
     }
 
     fn rules(backend: &str) -> Arc<DownloadTargetRules> {
-        rules_with_exceptions(backend, DownloadExceptions::default())
+        rules_with_exceptions(backend, DownloadUrlRuleExceptions::default())
     }
 
-    fn rules_with_exceptions(backend: &str, exceptions: DownloadExceptions) -> Arc<DownloadTargetRules> {
+    fn rules_with_exceptions(backend: &str, exceptions: DownloadUrlRuleExceptions) -> Arc<DownloadTargetRules> {
         Arc::new(DownloadTargetRules::new(backend.parse().expect("a URL"), exceptions, fake_lookup()))
     }
 
-    async fn check(rules: &DownloadTargetRules, url: &str) -> Result<(), RefusedTarget> {
-        rules.check_download_url(&Url::parse(url).expect("a URL")).await
+    async fn check(rules: &DownloadTargetRules, url: &str) -> Result<(), TargetRefusalReason> {
+        rules.check_scheme_and_literal_host(&Url::parse(url).expect("a URL")).await
     }
 
     async fn resolve(rules: &Arc<DownloadTargetRules>, name: &str) -> Result<Vec<String>, String> {
@@ -311,7 +330,8 @@ mod tests {
         assert_eq!(resolve(&rules, "files.both.test").await, Ok(vec!["203.0.113.7".to_owned()]));
         let refused = resolve(&rules, "files.private.test").await.expect_err("private");
         assert!(refused.starts_with("10.0.0.7 is not a public address"), "{refused}");
-        let exceptions = DownloadExceptions { allow_private_hosts: true, ..DownloadExceptions::default() };
+        let exceptions =
+            DownloadUrlRuleExceptions { allow_private_hosts: true, ..DownloadUrlRuleExceptions::default() };
         let allowed = rules_with_exceptions("https://api.public.test/", exceptions);
         assert_eq!(resolve(&allowed, "files.private.test").await.expect("resolved").len(), 2);
         assert_eq!(check(&allowed, "https://127.0.0.1/").await, Ok(()));
@@ -328,12 +348,29 @@ mod tests {
             })
         };
         let backend = Url::parse("http://api.test/").expect("a URL");
-        let rules = Arc::new(DownloadTargetRules::new(backend, DownloadExceptions::default(), lookup));
+        let rules = Arc::new(DownloadTargetRules::new(backend, DownloadUrlRuleExceptions::default(), lookup));
         let name = "api.test".parse().expect("a name");
         assert_eq!(BackendScopeRecordingResolver(Arc::clone(&rules)).resolve(name).await.expect("resolved").count(), 1);
         is_rebound.store(true, Ordering::Relaxed);
         assert!(resolve(&rules, "api.test").await.is_err(), "the name of the backend itself");
         assert!(check(&rules, "http://127.0.0.1/").await.is_err());
+    }
+
+    #[tokio::test]
+    async fn another_address_comes_first_after_a_failure_in_api_calls_and_downloads() {
+        let rules = rules("https://api.public.test/");
+        let url = Url::parse("https://api.public.test/redeem").expect("a URL");
+        let api_addresses = async || {
+            let resolver = BackendScopeRecordingResolver(Arc::clone(&rules));
+            let found = resolver.resolve("api.public.test".parse().expect("a name")).await.expect("resolved");
+            found.map(|address| address.ip().to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(api_addresses().await, ["203.0.113.7", "2001:db8::7"]);
+        rules.record_failed_request(&url, None);
+        assert_eq!(api_addresses().await, ["2001:db8::7", "203.0.113.7"]);
+        assert_eq!(resolve(&rules, "api.public.test").await.expect("resolved"), ["2001:db8::7", "203.0.113.7"]);
+        rules.record_failed_request(&url, Some("[2001:db8::7]:443".parse().expect("an address")));
+        assert_eq!(api_addresses().await, ["203.0.113.7", "2001:db8::7"]);
     }
 
     #[test]
@@ -361,7 +398,7 @@ mod tests {
         assert!(refused.contains("downloads.allow_http"), "{refused}");
         assert_eq!(check(&https, "https://files.public.test/").await, Ok(()));
         assert_eq!(check(&rules("http://api.public.test/"), "http://files.public.test/").await, Ok(()));
-        let exceptions = DownloadExceptions { allow_http: true, ..DownloadExceptions::default() };
+        let exceptions = DownloadUrlRuleExceptions { allow_http: true, ..DownloadUrlRuleExceptions::default() };
         let allowed = rules_with_exceptions("https://api.public.test/", exceptions);
         assert_eq!(check(&allowed, "http://files.public.test/").await, Ok(()));
         assert!(check(&allowed, "http://127.0.0.1/").await.is_err(), "each exception is for itself");

@@ -43,8 +43,7 @@ impl UrlFateAfterServerError {
     pub fn explanation_and_remedy(self) -> Option<&'static str> {
         match self {
             Self::Expired => Some(
-                "the URL expired before the file was requested; let the backend sign URLs for a longer time, and check \
-                 that its clock is right",
+                "the URL has expired; let the backend sign URLs for a longer time, and check that its clock is right",
             ),
             Self::Clock => Some(
                 "the clock of the backend that signed the URL and the clock of the file server differ; set the \
@@ -63,12 +62,6 @@ impl UrlFateAfterServerError {
     pub fn is_temporary(self) -> bool {
         matches!(self, Self::Clock | Self::TryAgain)
     }
-
-    /// Whether the reason is final: the same URL never works again. An object store also denies access to a file that is not
-    /// there yet.
-    pub fn is_final(self) -> bool {
-        matches!(self, Self::Expired | Self::Used | Self::Signature)
-    }
 }
 
 impl fmt::Display for FileServerError {
@@ -82,6 +75,16 @@ impl fmt::Display for FileServerError {
 }
 
 impl FileServerError {
+    /// Whether the reason is final: the same URL never works again. Only with a code of a known file server, because a gateway
+    /// on the way may also say that something has expired: its session, a licence. An object store also denies access to a
+    /// file that is not there yet.
+    pub fn is_final(&self) -> bool {
+        matches!(
+            self.cause,
+            UrlFateAfterServerError::Expired | UrlFateAfterServerError::Used | UrlFateAfterServerError::Signature
+        ) && self.code.as_deref().is_some_and(|code| is_code_in_list(&FINAL_CODES, code))
+    }
+
     /// Parses the body of an error response. `redact` masks secrets in a text. Returns `None` if the body states no
     /// reason.
     pub(crate) fn parse_error_body(body: &[u8], redact: impl Fn(&str) -> String) -> Option<Self> {
@@ -171,6 +174,28 @@ const TRY_AGAIN_CODES: [&str; 10] = [
     "ThrottlingException",
 ];
 
+/// Codes with which S3, Google Cloud Storage, Azure, Supabase and Parse Server refuse a URL that has expired, was used, or is
+/// not signed rightly.
+const FINAL_CODES: [&str; 12] = [
+    "AccessDenied",
+    "ExpiredToken",
+    "TokenExpired",
+    "RequestExpired",
+    "ExpiredSignature",
+    "SignatureDoesNotMatch",
+    "InvalidAccessKeyId",
+    "InvalidSignature",
+    "AuthorizationQueryParametersError",
+    "AuthenticationFailed",
+    "InvalidJWT",
+    "101",
+];
+
+/// Whether a code is one of these.
+fn is_code_in_list(known: &[&str], code: &str) -> bool {
+    known.iter().any(|known| known.eq_ignore_ascii_case(code))
+}
+
 /// Whether Azure's text states a time frame that has not begun: `Start [DATE] - Expiry [DATE] - Current [DATE]`.
 fn is_azure_time_frame_in_future(message: &str) -> bool {
     let date = |name: &str| {
@@ -183,7 +208,7 @@ fn is_azure_time_frame_in_future(message: &str) -> bool {
 /// Classifies the codes and sentences of S3, Google Cloud Storage, Azure, Supabase and Parse Server.
 fn classify_code_and_message(code: &str, message: &str) -> UrlFateAfterServerError {
     let lower = message.to_ascii_lowercase();
-    let is_code = |codes: &[&str]| codes.iter().any(|known| known.eq_ignore_ascii_case(code));
+    let is_code = |codes: &[&str]| is_code_in_list(codes, code);
     if is_code(&["RequestTimeTooSkewed", "RequestNotYetValid"])
         || ["not yet valid", "not valid yet", "\"nbf\" claim"].iter().any(|words| lower.contains(words))
         || is_azure_time_frame_in_future(message)
@@ -309,6 +334,20 @@ mod tests {
         ] {
             let error = parse(body).expect(body);
             assert_eq!((error.cause, error.to_string().as_str()), (cause, text));
+            assert_eq!(error.is_final(), matches!(cause, Expired | Signature | Used), "{body}");
+        }
+    }
+
+    /// Answers of gateways on the way.
+    #[test]
+    fn only_a_code_of_a_file_server_makes_a_refusal_final() {
+        for body in [
+            r#"{"code":"session_expired","message":"Your login session has expired"}"#,
+            r#"{"code":4031,"message":"License of this firewall expired"}"#,
+            r#"{"code":"WAF-17","message":"already used connection slot"}"#,
+            r#"{"message":"Request has expired"}"#,
+        ] {
+            assert!(!parse(body).expect(body).is_final(), "{body}");
         }
     }
 

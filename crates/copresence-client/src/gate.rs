@@ -46,7 +46,7 @@ pub enum NetworkGateKind {
 }
 
 /// Evidence of a network gate: the parts of a response by which it is recognised.
-pub(crate) struct NetworkGateEvidence<'a> {
+pub(crate) struct InterceptedResponseEvidence<'a> {
     pub(crate) status: u16,
     pub(crate) content_type: Option<&'a str>,
     pub(crate) body: &'a [u8],
@@ -58,8 +58,8 @@ pub(crate) struct NetworkGateEvidence<'a> {
 
 impl NetworkGate {
     /// Recognises a gate. Returns `None` for a response that may come from the API.
-    pub(crate) fn detect_gate(evidence: &NetworkGateEvidence<'_>) -> Option<Self> {
-        let NetworkGateEvidence { status, body, redactor, .. } = evidence;
+    pub(crate) fn detect_gate(evidence: &InterceptedResponseEvidence<'_>) -> Option<Self> {
+        let InterceptedResponseEvidence { status, body, redactor, .. } = evidence;
         let text = || decode_trimmed_body_start(body, TITLE_SEARCH_BYTES);
         let masked = |title: Option<String>| title.map(|title| redactor.redact_secrets_and_urls(&title));
         let kind = match (status, evidence.foreign_redirect_host) {
@@ -167,7 +167,7 @@ mod tests {
 
     fn detect(status: u16, content_type: Option<&str>, body: &str) -> Option<NetworkGate> {
         let redactor = Redactor::default();
-        NetworkGate::detect_gate(&NetworkGateEvidence {
+        NetworkGate::detect_gate(&InterceptedResponseEvidence {
             status,
             content_type,
             body: body.as_bytes(),

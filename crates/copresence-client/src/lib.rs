@@ -15,6 +15,7 @@
 //! not used for loopback addresses. Root certificates are read from the system, or from `SSL_CERT_FILE` and
 //! `SSL_CERT_DIR`.
 
+mod address_order;
 mod api_client;
 mod backend;
 mod capture;
@@ -33,7 +34,11 @@ mod file_host;
 mod file_server_error;
 mod gate;
 pub mod har;
+mod invisible_character;
+mod json_object_end;
 mod limits;
+mod opened_download;
+mod possible_file;
 pub mod probe;
 mod proxy;
 mod raw_exchange;
@@ -41,6 +46,7 @@ pub mod redact;
 mod redirect_cookies;
 mod request_plan;
 mod response;
+mod response_head;
 mod secret_aliases;
 mod setup_error;
 #[cfg(feature = "simulation")]
@@ -52,11 +58,10 @@ mod transport_error;
 
 pub use api_client::ApiClient;
 pub use backend::{
-    BackendWithRoutes, Credentials, DownloadExceptions, LoginRoute, PARTNER_KEY_PLACEHOLDER, PartnerTokenSource,
+    BackendWithRoutes, Credentials, DownloadUrlRuleExceptions, LoginRoute, PARTNER_KEY_PLACEHOLDER, PartnerTokenSource,
     RedeemEndpoint, Timeouts, TokenSource,
 };
 pub use content_decoding::{DecodingReader, open_decoding_reader, split_content_encodings};
-pub use download::{OpenedDownload, ResumePoint};
 pub use download_error::{DownloadError, DownloadErrorKind};
 pub use download_target::explain_refused_download_url;
 pub use error::{CallError, InvalidResponse};
@@ -64,7 +69,11 @@ pub use exchange::{CallKind, Exchange, ExchangeOutcome, ExchangeRecorder, NoReco
 pub use file_host::{explain_misconfigured_public_url, has_html_escaped_query};
 pub use file_server_error::{FileServerError, UrlFateAfterServerError};
 pub use gate::{NetworkGate, NetworkGateKind};
-pub use limits::MAX_BODY;
+pub use invisible_character::is_invisible_character;
+pub use limits::{MAX_BODY, MAX_REDEEM_BODY};
+pub use opened_download::{
+    MAX_BYTES_BEFORE_RANGE, OpenedDownload, PATIENCE_FACTOR_WITHOUT_RANGES, ResumePoint, is_weak_tag,
+};
 pub use proxy::{ProxyInUse, find_proxy_for_url};
 pub use redact::Redactor;
 pub use redirect_cookies::RedirectCookies;

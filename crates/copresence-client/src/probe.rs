@@ -8,11 +8,12 @@ use crate::capture::ExchangeCapture;
 use crate::content_encoding;
 use crate::error::CallError;
 use crate::exchange::{CallKind, Exchange, ExchangeRecorder, NoRecorder};
+use crate::limits::MAX_BODY;
 use crate::redact::Redactor;
 use crate::request_plan::CallRoute;
 use crate::response::{ApiResponse, ErrorResponse};
 use crate::setup_error::SetupError;
-use crate::transport::{HttpTransport, build_request};
+use crate::transport::{HttpTransport, build_request_with_common_headers};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use std::fmt;
@@ -173,7 +174,7 @@ impl Prober {
                 // ones.
                 let body = match probe.call {
                     CallKind::Download => body,
-                    _ => content_encoding::decode_body(response.headers(), body).body,
+                    _ => content_encoding::decode_body(response.headers(), body, MAX_BODY).body,
                 };
                 keep(&body);
                 capture.finish_with_complete_response();
@@ -224,7 +225,7 @@ fn build_probe_request(probe: &ProbeRequest) -> Result<reqwest::Request, SetupEr
         headers.insert(header, value);
     }
     let route = CallRoute { method: probe.method.clone(), url: probe.url.clone(), headers };
-    let mut request = build_request(&route);
+    let mut request = build_request_with_common_headers(&route);
     *request.body_mut() = probe.body.clone().map(Into::into);
     Ok(request)
 }

@@ -29,7 +29,7 @@ pub(crate) struct UnredactedExchange {
 
 impl UnredactedExchange {
     /// The secret at `token_pointer` in the response body, if there is one.
-    pub(crate) fn find_secret_in_response(&self) -> Option<String> {
+    pub(crate) fn find_secret_at_token_pointer(&self) -> Option<String> {
         let value: serde_json::Value = serde_json::from_slice(self.body.as_ref()?).ok()?;
         value.pointer(self.token_pointer.as_ref()?)?.as_str().map(str::to_owned)
     }

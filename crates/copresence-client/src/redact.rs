@@ -162,7 +162,7 @@ impl Redactor {
 
     /// Redacts a whole exchange.
     pub(crate) fn redact_exchange(&self, raw: &UnredactedExchange) -> Exchange {
-        let redactor = match raw.find_secret_in_response() {
+        let redactor = match raw.find_secret_at_token_pointer() {
             Some(token) => Cow::Owned(self.with_secret(&token)),
             None => Cow::Borrowed(self),
         };

@@ -1,7 +1,7 @@
 //! Complete responses, and the classification of error responses.
 
 use crate::exchange::CallKind;
-use crate::gate::{NetworkGate, NetworkGateEvidence, NetworkGateKind};
+use crate::gate::{InterceptedResponseEvidence, NetworkGate, NetworkGateKind};
 use crate::redact::Redactor;
 use bytes::Bytes;
 use copresence_protocol::{ErrorBody, headers};
@@ -60,7 +60,7 @@ impl ApiResponse {
     /// The gate that answered in place of the API, if one did.
     fn detect_gate(&self) -> Option<NetworkGate> {
         let is_foreign = self.request_host.is_some() && self.redirect_host != self.request_host;
-        NetworkGate::detect_gate(&NetworkGateEvidence {
+        NetworkGate::detect_gate(&InterceptedResponseEvidence {
             status: self.status,
             content_type: self.content_type.as_deref(),
             body: &self.body,

@@ -89,7 +89,7 @@ impl SecretAliases {
         let body = if call == CallKind::Download && is_success {
             reply.body.slice(..reply.body.len().min(1)).iter().map(|_| 'x').collect()
         } else {
-            self.alias_body(call, is_success, &reply.body)
+            self.alias_non_file_body(call, is_success, &reply.body)
         };
         ProbeResponse { status: reply.status, headers, body: body.into() }
     }
@@ -111,7 +111,7 @@ impl SecretAliases {
     }
 
     /// The body of a response that is not a file.
-    fn alias_body(&mut self, call: CallKind, is_success: bool, body: &Bytes) -> String {
+    fn alias_non_file_body(&mut self, call: CallKind, is_success: bool, body: &Bytes) -> String {
         let text = String::from_utf8_lossy(body);
         let (mark, json) = match text.strip_prefix(BYTE_ORDER_MARK) {
             Some(rest) => (BYTE_ORDER_MARK, rest),
@@ -123,7 +123,9 @@ impl SecretAliases {
         match serde_json::from_str::<Value>(json) {
             Ok(value) if is_text => format!("{mark}{}", self.alias_json(value, all)),
             // Secrets cannot be located in a text that cannot be parsed.
-            _ if is_success || body.len() > MAX_RECORDED_BODY => self.outline_text_for_checks(&text),
+            _ if is_success || body.len() > MAX_RECORDED_BODY => {
+                self.extract_check_evidence_from_unparsable_text(&text)
+            }
             _ => {
                 let text = mask_secret_xml_elements(&text);
                 // Bytes that are no text are no JSON either.
@@ -135,7 +137,7 @@ impl SecretAliases {
 
     /// What checks look for in a text whose secrets cannot be located: whether it is a page, the known secrets in it, and
     /// the name of the session's field.
-    fn outline_text_for_checks(&mut self, text: &str) -> String {
+    fn extract_check_evidence_from_unparsable_text(&mut self, text: &str) -> String {
         if text.is_empty() {
             return String::new();
         }

@@ -51,7 +51,7 @@ pub struct StatedDigest {
 impl StatedDigest {
     /// Finds the strongest digest in the headers of a response. `is_whole_file` says whether its body is the whole file:
     /// `Content-MD5` and `Content-Digest` are those of the body. Digests that cannot be computed are ignored.
-    pub(crate) fn find_in_headers(headers: &HeaderMap, is_whole_file: bool) -> Option<Self> {
+    pub(crate) fn find_strongest_in_headers(headers: &HeaderMap, is_whole_file: bool) -> Option<Self> {
         let mut found = Vec::new();
         let mut add = |header: &'static str, word: &str, value: &str| {
             let Some(algorithm) = DigestAlgorithm::algorithm_from_header_word(word.trim()) else { return };
@@ -148,7 +148,7 @@ mod tests {
             .iter()
             .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
             .collect();
-        StatedDigest::find_in_headers(&headers, true)
+        StatedDigest::find_strongest_in_headers(&headers, true)
     }
 
     #[test]
@@ -190,6 +190,6 @@ mod tests {
             HeaderName::from_static("content-md5"),
             HeaderValue::from_static("XUFAKrxLKna5cZ2REBfFkg=="),
         )]);
-        assert_eq!(StatedDigest::find_in_headers(&part, false), None, "the digest of a range");
+        assert_eq!(StatedDigest::find_strongest_in_headers(&part, false), None, "the digest of a range");
     }
 }

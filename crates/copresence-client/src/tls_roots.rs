@@ -43,14 +43,27 @@ pub(crate) fn tls_config_without_roots() -> Result<ClientConfig, String> {
 /// Builds the TLS configuration with the root certificates of the system or of `SSL_CERT_FILE`. The error is a text
 /// for the operator.
 fn load_tls_config() -> Result<ClientConfig, String> {
-    let verifier = Verifier::new_with_extra_roots(extra_roots_from_environment()?, install_and_get_crypto_provider())
-        .map_err(|error| error.to_string())?;
+    let verifier =
+        create_os_certificate_verifier(extra_roots_from_environment()?).map_err(|error| error.to_string())?;
     let builder =
         ClientConfig::builder_with_provider(install_and_get_crypto_provider()).with_safe_default_protocol_versions();
     let builder = builder.map_err(|error| error.to_string())?;
     // rustls calls every custom verifier dangerous. This one uses the verifier of the operating system.
     let builder = builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
     Ok(with_http1_alpn(builder.with_no_client_auth()))
+}
+
+/// Creates the verifier of the operating system. If it cannot have additional roots, it has its own ones only: a server whose
+/// root is missing is then named by its own error.
+fn create_os_certificate_verifier(extra_roots: Vec<CertificateDer<'static>>) -> Result<Verifier, rustls::Error> {
+    let has_extra_roots = !extra_roots.is_empty();
+    match Verifier::new_with_extra_roots(extra_roots, install_and_get_crypto_provider()) {
+        Err(error) if has_extra_roots => {
+            tracing::warn!(%error, "this system cannot use the root certificates of SSL_CERT_FILE");
+            Verifier::new(install_and_get_crypto_provider())
+        }
+        verifier => verifier,
+    }
 }
 
 /// Restricts ALPN to HTTP/1.1.

@@ -4,30 +4,32 @@ use crate::backend::Timeouts;
 use crate::capture::ExchangeCapture;
 use crate::content_encoding::{self, DecodeError, DecodedBody};
 use crate::deadline::await_until_extendable_deadline;
-use crate::download_target::{BackendScopeRecordingResolver, DownloadHostResolver, DownloadTargetRules, RefusedTarget};
+use crate::download_target::{
+    BackendScopeRecordingResolver, DownloadHostResolver, DownloadTargetRules, TargetRefusalReason,
+};
 use crate::error::{CallError, InvalidResponse};
 use crate::exchange::{CallKind, ExchangeOutcome, ExchangeRecorder};
-use crate::limits::MAX_BODY;
+use crate::json_object_end::JsonObjectEndFinder;
+use crate::limits::{MAX_BODY, MAX_REDEEM_BODY, MAX_STRING_OF_LARGE_BODY};
 use crate::proxy::{find_proxy_for_url, is_loopback_url};
 use crate::redact::Redactor;
 use crate::request_plan::CallRoute;
 use crate::response::ApiResponse;
+use crate::response_head::{parse_retry_after, redirect_target};
 use crate::setup_error::SetupError;
 use crate::tls_roots;
 use crate::transport_error::{
     ConnectErrorKind, LostResponse, RequestNotSentError, ResponseLossKind, describe_error_chain, find_error_in_chain,
 };
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, Method, header};
-use httpdate::parse_http_date;
+use copresence_protocol::empty_long_json_strings;
+use http::{HeaderValue, Method, header};
 use serde::de::IgnoredAny;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 use url::Url;
-
-/// Maximum `Retry-After`. Longer values are reduced to it.
-const MAX_RETRY_AFTER: Duration = Duration::from_hours(24);
 
 /// The HTTP clients of a backend. Cheap to clone.
 #[derive(Clone)]
@@ -45,8 +47,14 @@ pub(crate) struct HttpTransport {
     pub(crate) simulated_network: Option<Arc<dyn crate::simulation::SimulatedNetwork>>,
 }
 
+/// Maximum time for the headers of the response to a redeem after the connection, as a multiple of [`Timeouts::total`]: a
+/// minute, by default, after which most gateways end a request themselves.
+const MAX_REDEEM_HEADERS_TOTALS: u32 = 2;
 /// Maximum time for the body of a redeem, as a multiple of [`Timeouts::total`].
 const MAX_REDEEM_BODY_TOTALS: u32 = 10;
+/// Maximum number of headers of a response. hyper's own limit of 100 would lose the response to a redeem; the size of all
+/// headers is limited too.
+const MAX_RESPONSE_HEADERS: usize = 1_000;
 
 /// How long a response is awaited.
 pub(crate) struct ResponseTimeLimits {
@@ -56,7 +64,13 @@ pub(crate) struct ResponseTimeLimits {
     pub(crate) silence: Duration,
     /// Until its end.
     pub(crate) whole: Instant,
+    /// Maximum time between a body that is a complete JSON object and its end; `None` waits for the end.
+    pub(crate) after_complete_json: Option<Duration>,
 }
+
+/// Maximum time between a body that is a complete JSON object and the end of the response: a server or proxy may keep the
+/// connection open, or state a length that is too large, while the URLs in the body expire.
+const MAX_WAIT_AFTER_COMPLETE_JSON: Duration = Duration::from_secs(1);
 
 /// The request of one API call, with what redacts it.
 pub(crate) struct ApiRequest {
@@ -73,7 +87,7 @@ pub(crate) struct ApiRequest {
 pub(crate) enum NoResponseReason {
     NeverSent(RequestNotSentError),
     /// The URL of a download is not allowed. It was not requested.
-    TargetRefused(RefusedTarget),
+    TargetRefused(TargetRefusalReason),
     ResponseLost(LostResponse),
 }
 
@@ -128,6 +142,11 @@ impl HttpTransport {
         })
     }
 
+    /// Whether the profile allows that a download leads from https to http.
+    pub(crate) fn allows_https_to_http_downloads(&self) -> bool {
+        self.download_client.as_ref().is_some_and(|(_, rules)| rules.allows_http())
+    }
+
     /// The same HTTP clients with another recorder.
     pub(crate) fn with_recorder(&self, recorder: Arc<dyn ExchangeRecorder>) -> Self {
         Self { recorder, ..self.clone() }
@@ -136,7 +155,7 @@ impl HttpTransport {
     /// Sends one request and reads the whole response, with any status.
     pub(crate) async fn send_call(&self, outgoing: ApiRequest) -> Result<ApiResponse, CallError> {
         let ApiRequest { call, route, body, token_pointer, redactor } = outgoing;
-        let mut request = build_request(&route);
+        let mut request = build_request_with_common_headers(&route);
         let accept = HeaderValue::from_static("application/json");
         request.headers_mut().insert(header::ACCEPT, accept.clone());
         if let Some(body) = body {
@@ -158,11 +177,14 @@ impl HttpTransport {
         let (mut response, mut capture) =
             self.send_and_capture_response_headers(request, limits.headers, &redactor, capture).await?;
         let status = response.status().as_u16();
-        let unpacked = match self.read_response_body(&mut response, &limits, MAX_BODY, &redactor).await {
-            Ok(body) => content_encoding::decode_body(response.headers(), body),
+        let limit = if call == CallKind::Redeem { MAX_REDEEM_BODY } else { MAX_BODY };
+        let unpacked = match self.read_response_body(&mut response, &limits, limit, &redactor).await {
+            Ok(body) => shorten_large_body(content_encoding::decode_body(response.headers(), body, limit)),
             Err(mut evidence) => {
+                self.record_failed_request(response.url(), response.remote_addr());
                 // Decodes as much of the received part as possible.
-                evidence.body = content_encoding::decode_body(response.headers(), evidence.body).body;
+                let decoded = content_encoding::decode_body(response.headers(), evidence.body, limit);
+                evidence.body = shorten_large_body(decoded).body;
                 capture.capture_received_body(evidence.body.clone());
                 capture.finish_response_lost(&evidence);
                 return Err(CallError::ResponseLost(evidence));
@@ -199,15 +221,21 @@ impl HttpTransport {
 
     /// The time limits of the response to a call that is sent now.
     ///
-    /// The response to a redeem may be the only one with URLs, so it gets more time than that of other calls: `total`
-    /// for its headers after the connection, and `total` for each further part of its body.
+    /// The response to a redeem may be the only one with URLs, so it gets more time than that of other calls: two
+    /// times `total` for its headers after the connection, and `total` for each further part of its body.
     fn response_time_limits(&self, call: CallKind) -> ResponseTimeLimits {
         let Timeouts { connect, total, .. } = self.timeouts;
+        let after_complete_json = Some(MAX_WAIT_AFTER_COMPLETE_JSON);
         if call != CallKind::Redeem {
-            return self.response_time_limits_within(total);
+            return ResponseTimeLimits { after_complete_json, ..self.response_time_limits_within(total) };
         }
-        let headers = Instant::now() + connect + total;
-        ResponseTimeLimits { headers, silence: total, whole: headers + MAX_REDEEM_BODY_TOTALS * total }
+        let headers = Instant::now() + connect + MAX_REDEEM_HEADERS_TOTALS * total;
+        ResponseTimeLimits {
+            headers,
+            silence: total,
+            whole: headers + MAX_REDEEM_BODY_TOTALS * total,
+            after_complete_json,
+        }
     }
 
     /// The time limits of a response to a request that is sent now and may take `total` from start to end.
@@ -217,7 +245,7 @@ impl HttpTransport {
         let whole = now + total;
         // The limit for the headers is later than the one of the connector, so that a connect timeout is always
         // distinguished from a missing response.
-        ResponseTimeLimits { headers: whole.min(now + connect + read), silence: read, whole }
+        ResponseTimeLimits { headers: whole.min(now + connect + read), silence: read, whole, after_complete_json: None }
     }
 
     /// Sends one request, waits for the response headers until `until`, and captures them.
@@ -273,7 +301,7 @@ impl HttpTransport {
         let url = request.url();
         let mut client = self.select_http_client_for_api_url(url);
         if let Some((download_client, rules)) = &self.download_client {
-            rules.check_download_url(url).await.map_err(NoResponseReason::TargetRefused)?;
+            rules.check_scheme_and_literal_host(url).await.map_err(NoResponseReason::TargetRefused)?;
             if !is_loopback_url(url) && find_proxy_for_url(url).is_none() {
                 client = download_client;
             }
@@ -294,9 +322,28 @@ impl HttpTransport {
         mut until: Instant,
         redactor: &Redactor,
     ) -> Result<reqwest::Response, NoResponseReason> {
-        match await_until_extendable_deadline(&mut until, self.execute_request(client, request, redactor)).await {
-            Ok(result) => result,
-            Err(_) => Err(NoResponseReason::ResponseLost(lost_response_timed_out(None, Bytes::new()))),
+        let url = request.url().clone();
+        let executed =
+            await_until_extendable_deadline(&mut until, self.execute_request(client, request, redactor)).await;
+        let result = executed
+            .unwrap_or_else(|_| Err(NoResponseReason::ResponseLost(lost_response_timed_out(None, Bytes::new()))));
+        match &result {
+            Ok(response) if response.status().is_server_error() => {
+                self.record_failed_request(&url, response.remote_addr());
+            }
+            Ok(_) | Err(NoResponseReason::TargetRefused(_)) => {}
+            Err(NoResponseReason::NeverSent(_) | NoResponseReason::ResponseLost(_)) => {
+                self.record_failed_request(&url, None);
+            }
+        }
+        result
+    }
+
+    /// Records that a request to this URL failed, so that the next one goes to another address of its host. `connected` is the
+    /// address of the server, if it answered.
+    pub(crate) fn record_failed_request(&self, url: &Url, connected: Option<SocketAddr>) {
+        if let Some((_, rules)) = &self.download_client {
+            rules.record_failed_request(url, connected);
         }
     }
 
@@ -312,7 +359,7 @@ impl HttpTransport {
             return crate::simulation::execute_request(&**network, request).await.map_err(convert_simulated_failure);
         }
         client.execute(request).await.map_err(|error| {
-            if let Some(refused) = find_error_in_chain::<RefusedTarget>(&error) {
+            if let Some(refused) = find_error_in_chain::<TargetRefusalReason>(&error) {
                 return NoResponseReason::TargetRefused(refused.clone());
             }
             // The connector failed (name resolution, TCP, proxy tunnel, TLS), or the request could not be built, so
@@ -336,8 +383,13 @@ impl HttpTransport {
         let status = Some(response.status().as_u16());
         let mut body = BytesMut::new();
         let mut whole = limits.whole;
+        let mut complete_until = None;
+        let mut object_end = JsonObjectEndFinder::default();
+        // Parsed once, after the end of the object: only white space may follow.
+        let mut is_valid_json = None;
         loop {
-            let mut until = whole.min(Instant::now() + limits.silence);
+            let silent_until = whole.min(Instant::now() + limits.silence);
+            let mut until = complete_until.map_or(silent_until, |until: Instant| until.min(silent_until));
             let received = await_until_extendable_deadline(&mut until, response.chunk()).await;
             whole = whole.max(until);
             match received {
@@ -347,7 +399,15 @@ impl HttpTransport {
                     if chunk.len() > room {
                         return Err(lost_response_too_large(status, body.freeze(), limit));
                     }
+                    object_end.read_chunk(&chunk);
+                    // A large body is not looked at.
+                    let is_complete = object_end.has_ended()
+                        && body.len() <= MAX_BODY
+                        && *is_valid_json.get_or_insert_with(|| serde_json::from_slice::<IgnoredAny>(&body).is_ok());
+                    let is_complete = limits.after_complete_json.filter(|_| is_complete);
+                    complete_until = is_complete.map(|wait| complete_until.unwrap_or_else(|| Instant::now() + wait));
                 }
+                Err(_) if complete_until.is_some() => return Ok(body.freeze()),
                 Ok(Ok(None)) if is_unframed_truncated_json(response, &body) => {
                     let words = "the connection ended before the end of the JSON body".to_owned();
                     return Err(LostResponse {
@@ -367,8 +427,20 @@ impl HttpTransport {
     }
 }
 
+/// Empties the long strings of a body that is longer than [`MAX_BODY`]. If it is still longer, it is cut there.
+fn shorten_large_body(decoded: DecodedBody) -> DecodedBody {
+    if decoded.body.len() <= MAX_BODY {
+        return decoded;
+    }
+    let mut body = empty_long_json_strings(&decoded.body, MAX_STRING_OF_LARGE_BODY);
+    let is_too_large = body.len() > MAX_BODY;
+    body.truncate(MAX_BODY);
+    let error = if is_too_large { Some(DecodeError::TooLarge) } else { decoded.error };
+    DecodedBody { body: body.into(), error }
+}
+
 /// Builds a request with the headers that every request has.
-pub(crate) fn build_request(route: &CallRoute) -> reqwest::Request {
+pub(crate) fn build_request_with_common_headers(route: &CallRoute) -> reqwest::Request {
     let mut request = reqwest::Request::new(route.method.clone(), route.url.clone());
     *request.headers_mut() = route.headers.clone();
     let agent = concat!("copresence-kiosk/", env!("CARGO_PKG_VERSION"));
@@ -378,21 +450,6 @@ pub(crate) fn build_request(route: &CallRoute) -> reqwest::Request {
     // A cache that takes no notice of the token would answer with the avatar of another visitor.
     request.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-store"));
     request
-}
-
-/// `Retry-After` in seconds or as a date (RFC 9110, 10.2.3), at most [`MAX_RETRY_AFTER`].
-///
-/// `headers::RetryAfter` is not used, because it gives no access to its value.
-pub(crate) fn parse_retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-    let pause = if let Ok(seconds) = value.parse() {
-        Duration::from_secs(seconds)
-    } else {
-        // The clock of the backend is used if it sends `Date`, because the clock of this machine may be wrong.
-        let date = headers.get(header::DATE).and_then(|date| parse_http_date(date.to_str().ok()?.trim()).ok());
-        parse_http_date(value).ok()?.duration_since(date.unwrap_or(now)).unwrap_or(Duration::ZERO)
-    };
-    Some(pause.min(MAX_RETRY_AFTER))
 }
 
 /// Converts the failure of a simulated request to the error that the same failure has on a real network.
@@ -408,15 +465,6 @@ fn convert_simulated_failure(failure: crate::simulation::SimulatedFailure) -> No
             NoResponseReason::ResponseLost(LostResponse { loss, status: None, body: Bytes::new(), detail })
         }
     }
-}
-
-/// The target of a redirect. Returns `None` for other statuses and for an invalid location.
-pub(crate) fn redirect_target(response: &reqwest::Response) -> Option<Url> {
-    if !response.status().is_redirection() {
-        return None;
-    }
-    let location = response.headers().get(header::LOCATION)?;
-    response.url().join(std::str::from_utf8(location.as_bytes()).ok()?).ok()
 }
 
 /// The lost response after a network error.
@@ -471,6 +519,7 @@ fn build_client_without_retries(
         .http1_allow_spaces_after_header_name_in_responses(true)
         .http1_allow_obsolete_multiline_headers_in_responses(true)
         .http1_ignore_invalid_headers_in_responses(true)
+        .http1_max_headers(MAX_RESPONSE_HEADERS)
         .connect_timeout(time_outs.connect)
         // The system would end a connection on which nothing arrives for 30 seconds, although the response to a redeem
         // may still come: Linux retransmits it for 15 minutes. The time limits of calls are our own.
@@ -480,28 +529,4 @@ fn build_client_without_retries(
     #[cfg(target_os = "linux")]
     let client = client.tcp_user_timeout(None);
     client.build().map_err(|error| SetupError::HttpClient(describe_error_chain(&error)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        pairs.iter().map(|(n, v)| (n.parse().expect("a name"), HeaderValue::from_static(v))).collect()
-    }
-
-    #[test]
-    fn retry_after_is_parsed_as_seconds_and_as_a_date_by_the_clock_of_the_backend() {
-        let now = parse_http_date("Sun, 22 Nov 2026 10:00:00 GMT").expect("a date");
-        let pause = |pairs: &[_]| parse_retry_after(&headers(pairs), now);
-        assert_eq!(pause(&[("retry-after", "7")]), Some(Duration::from_secs(7)));
-        let date = ("retry-after", "Sun, 22 Nov 2026 10:01:00 GMT");
-        assert_eq!(pause(&[date]), Some(Duration::from_mins(1)));
-        let clock = ("date", "Sun, 22 Nov 2026 10:00:50 GMT");
-        assert_eq!(pause(&[date, clock]), Some(Duration::from_secs(10)));
-        assert_eq!(pause(&[("retry-after", "Sun, 22 Nov 2020 10:01:00 GMT")]), Some(Duration::ZERO));
-        assert_eq!(pause(&[("retry-after", "99999999999999")]), Some(MAX_RETRY_AFTER));
-        assert_eq!(pause(&[("retry-after", "soon")]), None);
-        assert_eq!(pause(&[]), None);
-    }
 }

@@ -91,7 +91,7 @@ pub enum ResponseLossKind {
     TimedOut,
     /// The connection was closed or reset, or the response was not HTTP.
     ConnectionLost,
-    /// The body is longer than [`crate::MAX_BODY`] and was not read further.
+    /// The body is longer than [`crate::MAX_BODY`], or that of a redeem than [`crate::MAX_REDEEM_BODY`], and was not read further.
     BodyTooLarge,
 }
 
@@ -202,6 +202,12 @@ fn classify_tls_error(error: &rustls::Error) -> ConnectErrorKind {
 /// The first source of this type.
 pub(crate) fn find_error_in_chain<E: Error + 'static>(error: &reqwest::Error) -> Option<&E> {
     collect_error_chain(error).into_iter().find_map(|cause| cause.downcast_ref())
+}
+
+/// Whether the peer closed the connection, without resetting it. Over TLS that is an error if the closing alert is missing.
+pub(crate) fn is_connection_closed_by_peer(error: &reqwest::Error) -> bool {
+    let kinds = collect_error_chain(error).into_iter().filter_map(|cause| cause.downcast_ref().map(io::Error::kind));
+    kinds.into_iter().any(|kind| kind == io::ErrorKind::UnexpectedEof)
 }
 
 /// The error and all its sources.

@@ -37,7 +37,7 @@ impl CredentialKind {
     }
 
     /// The environment variable that overrides the keychain.
-    pub const fn env_var(self) -> &'static str {
+    pub const fn overriding_env_var_name(self) -> &'static str {
         match self {
             Self::ApiKey => "COPRESENCE_API_KEY",
             Self::SessionToken => "COPRESENCE_SESSION_TOKEN",

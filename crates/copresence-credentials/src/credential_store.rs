@@ -11,6 +11,23 @@ use std::time::Duration;
 /// Default timeout of one keychain call, see [`CredentialStore::store_with_keychain_timeout`].
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Environment variable that switches the keychain off with [`KEYCHAIN_OFF`]: for machines whose keychain must not be used,
+/// such as those that build and test.
+const KEYCHAIN_VARIABLE: &str = "COPRESENCE_KEYCHAIN";
+/// Value of [`KEYCHAIN_VARIABLE`] that switches the keychain off.
+const KEYCHAIN_OFF: &str = "off";
+
+/// Where a store keeps credentials.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum CredentialStorageMode {
+    /// In the OS keychain.
+    System,
+    /// Nowhere: every keychain call fails with [`KeychainError::SwitchedOff`].
+    SwitchedOff,
+    /// In memory only.
+    MemoryOnly,
+}
+
 /// The credentials of all profiles. A credential in memory has priority over the one in the OS keychain. Clones share
 /// the memory.
 ///
@@ -18,7 +35,7 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The timeout of one keychain call is [`DEFAULT_TIMEOUT`] (5 s).
 #[derive(Clone)]
 pub struct CredentialStore {
-    uses_keychain: bool,
+    keychain: CredentialStorageMode,
     timeout: Duration,
     abandoned: AbandonedCallCount,
     remembered_values: Arc<Mutex<HashMap<(String, CredentialKind), SecretString>>>,
@@ -26,10 +43,12 @@ pub struct CredentialStore {
 
 impl CredentialStore {
     /// A store that uses the OS keychain: the Secret Service on Linux, Keychain Services on macOS, the Credential
-    /// Manager on Windows. Does not access the keychain.
+    /// Manager on Windows. Does not access the keychain. With `COPRESENCE_KEYCHAIN=off` in the environment, every call of the
+    /// keychain fails.
     pub fn keychain_backed_store() -> Self {
+        let is_off = std::env::var_os(KEYCHAIN_VARIABLE).is_some_and(|value| value == KEYCHAIN_OFF);
         Self {
-            uses_keychain: true,
+            keychain: if is_off { CredentialStorageMode::SwitchedOff } else { CredentialStorageMode::System },
             timeout: DEFAULT_TIMEOUT,
             abandoned: AbandonedCallCount::default(),
             remembered_values: Arc::default(),
@@ -38,7 +57,7 @@ impl CredentialStore {
 
     /// A store without keychain. Credentials are kept in memory until the process ends.
     pub fn memory_only_store() -> Self {
-        Self { uses_keychain: false, ..Self::keychain_backed_store() }
+        Self { keychain: CredentialStorageMode::MemoryOnly, ..Self::keychain_backed_store() }
     }
 
     /// The same store with another timeout for each keychain call. A change that was already started may take twice
@@ -78,8 +97,8 @@ impl CredentialStore {
         if bytes > platform::MAX_ITEM_BYTES {
             return Err(KeychainError::ValueTooLarge { bytes, limit: platform::MAX_ITEM_BYTES });
         }
-        if !self.uses_keychain {
-            self.lock_remembered_credentials().insert((profile.to_owned(), slot), value);
+        if !self.should_use_keychain_not_memory()? {
+            self.lock_remembered_credentials_mutex().insert((profile.to_owned(), slot), value);
             return Ok(());
         }
         let owner = profile.to_owned();
@@ -87,7 +106,7 @@ impl CredentialStore {
             platform::write_credential(&owner, slot, value.expose_secret(), guard)
         })?;
         // The value in memory is older now.
-        self.lock_remembered_credentials().remove(&(profile.to_owned(), slot));
+        self.lock_remembered_credentials_mutex().remove(&(profile.to_owned(), slot));
         Ok(())
     }
 
@@ -96,8 +115,8 @@ impl CredentialStore {
     /// # Errors
     /// The keychain could not remove it. It is removed from memory anyway.
     pub fn remove_credential(&self, profile: &str, slot: CredentialKind) -> Result<bool, KeychainError> {
-        let was_remembered = self.lock_remembered_credentials().remove(&(profile.to_owned(), slot)).is_some();
-        if !self.uses_keychain {
+        let was_remembered = self.lock_remembered_credentials_mutex().remove(&(profile.to_owned(), slot)).is_some();
+        if !self.should_use_keychain_not_memory()? {
             return Ok(was_remembered);
         }
         let owner = profile.to_owned();
@@ -111,7 +130,7 @@ impl CredentialStore {
     pub fn remember_credential_for_run(&self, profile: &str, slot: CredentialKind, value: &SecretString) {
         let value = trim_secret(value);
         if !value.expose_secret().is_empty() {
-            self.lock_remembered_credentials().insert((profile.to_owned(), slot), value);
+            self.lock_remembered_credentials_mutex().insert((profile.to_owned(), slot), value);
         }
     }
 
@@ -120,7 +139,7 @@ impl CredentialStore {
     /// # Errors
     /// Why the keychain cannot be used.
     pub fn check_keychain(&self) -> Result<(), KeychainError> {
-        if !self.uses_keychain {
+        if !self.should_use_keychain_not_memory()? {
             return Ok(());
         }
         run_with_timeout(self.timeout, &self.abandoned, |_| platform::check_keychain())
@@ -133,15 +152,27 @@ impl CredentialStore {
     /// # Errors
     /// [`KeychainError::AccessRefused`] if the prompt was dismissed or could not be shown, or another keychain failure.
     pub fn prompt_to_unlock_keychain(&self, answer_within: Duration) -> Result<(), KeychainError> {
-        if !self.uses_keychain {
+        if !self.should_use_keychain_not_memory()? {
             return Ok(());
         }
         run_with_timeout(answer_within, &self.abandoned, |_| platform::unlock_keychain_if_needed())
     }
 
+    /// Whether calls go to the keychain, and not to memory.
+    ///
+    /// # Errors
+    /// The keychain is switched off.
+    fn should_use_keychain_not_memory(&self) -> Result<bool, KeychainError> {
+        match self.keychain {
+            CredentialStorageMode::System => Ok(true),
+            CredentialStorageMode::SwitchedOff => Err(KeychainError::SwitchedOff),
+            CredentialStorageMode::MemoryOnly => Ok(false),
+        }
+    }
+
     /// The credential in memory.
     pub(crate) fn remembered_credential(&self, profile: &str, slot: CredentialKind) -> Option<SecretString> {
-        self.lock_remembered_credentials().get(&(profile.to_owned(), slot)).cloned()
+        self.lock_remembered_credentials_mutex().get(&(profile.to_owned(), slot)).cloned()
     }
 
     /// Reads several credentials from the keychain with one connection, in the order of `slots`.
@@ -150,7 +181,7 @@ impl CredentialStore {
         profile: &str,
         slots: &[CredentialKind],
     ) -> Result<Vec<Option<SecretString>>, KeychainError> {
-        if !self.uses_keychain || slots.is_empty() {
+        if slots.is_empty() || !self.should_use_keychain_not_memory()? {
             return Ok(vec![None; slots.len()]);
         }
         let (profile, slots) = (profile.to_owned(), slots.to_vec());
@@ -159,14 +190,14 @@ impl CredentialStore {
 
     /// Locks the mutex of the remembered credentials. The map is consistent after a panic, because each change is one
     /// call.
-    fn lock_remembered_credentials(&self) -> MutexGuard<'_, HashMap<(String, CredentialKind), SecretString>> {
+    fn lock_remembered_credentials_mutex(&self) -> MutexGuard<'_, HashMap<(String, CredentialKind), SecretString>> {
         self.remembered_values.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl fmt::Debug for CredentialStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CredentialStore").field("keychain", &self.uses_keychain).finish_non_exhaustive()
+        f.debug_struct("CredentialStore").field("keychain", &self.keychain).finish_non_exhaustive()
     }
 }
 

@@ -18,6 +18,9 @@ pub enum KeychainError {
         /// The error of D-Bus.
         detail: String,
     },
+    /// The environment says that the keychain must not be used.
+    #[error("the system's keychain is switched off by COPRESENCE_KEYCHAIN=off")]
+    SwitchedOff,
     /// The keychain has no keyring, so nothing can be stored in it.
     #[error("the system's keychain has no keyring yet, so nothing can be stored in it")]
     NoKeyring,
@@ -82,6 +85,7 @@ impl KeychainError {
         match self {
             Self::NoBus { .. } => "keychain-no-bus",
             Self::NoService { .. } => "keychain-no-service",
+            Self::SwitchedOff => "keychain-switched-off",
             Self::NoKeyring => "keychain-no-keyring",
             Self::Locked => "keychain-locked",
             Self::TimedOut { .. } => "keychain-timed-out",
@@ -107,6 +111,10 @@ impl KeychainError {
                 "Install and start a keychain that provides the Secret Service, such as gnome-keyring or KWallet \
                  (on Debian: `apt install gnome-keyring`, then log in again), or pass the credentials in \
                  COPRESENCE_API_KEY and COPRESENCE_SESSION_TOKEN."
+            }
+            Self::SwitchedOff => {
+                "Pass the credentials in COPRESENCE_API_KEY and COPRESENCE_SESSION_TOKEN (or COPRESENCE_USERNAME and \
+                 COPRESENCE_PASSWORD), or remove COPRESENCE_KEYCHAIN from the environment."
             }
             Self::NoKeyring => {
                 "Log in once with a password, which creates the keyring “Login”, or create one in “Passwords and \
@@ -175,6 +183,7 @@ mod tests {
         vec![
             KeychainError::NoBus { detail: detail() },
             KeychainError::NoService { detail: detail() },
+            KeychainError::SwitchedOff,
             KeychainError::NoKeyring,
             KeychainError::Locked,
             KeychainError::TimedOut { after },

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 /// Where a credential was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CredentialOrigin {
-    /// In the environment ([`CredentialKind::env_var`]).
+    /// In the environment ([`CredentialKind::overriding_env_var_name`]).
     Environment,
     /// In memory, for this run ([`CredentialStore::remember_credential_for_run`]).
     ThisRun,
@@ -152,7 +152,7 @@ impl EnvCredentials {
     /// Reads the environment with `env`.
     fn credentials_from_env(env: &dyn Fn(&str) -> Option<String>) -> Self {
         let value = |slot: CredentialKind| {
-            let value = SecretString::from(env(slot.env_var())?);
+            let value = SecretString::from(env(slot.overriding_env_var_name())?);
             (!value.expose_secret().trim().is_empty()).then_some((slot, value))
         };
         Self(CredentialKind::ALL.into_iter().filter_map(value).collect())

@@ -42,15 +42,16 @@ pub struct EnvironmentCredentials {
 }
 
 impl EnvironmentCredentials {
-    /// Reads the credentials of the environment, and those that [`restart_program`](Self::restart_program) passed on
-    /// through a pipe. The variables stay set. Can be called once: the pipe is empty afterwards.
-    pub fn take_from_environment_or_pipe() -> Self {
-        let names = CredentialKind::ALL.map(CredentialKind::env_var);
+    /// Reads the credentials of the environment, and those that
+    /// [`restart_with_piped_credentials`](Self::restart_with_piped_credentials) passed on through a pipe. The variables stay
+    /// set. Can be called once: the pipe is empty afterwards.
+    pub fn read_from_environment_or_pipe_once() -> Self {
+        let names = CredentialKind::ALL.map(CredentialKind::overriding_env_var_name);
         let found = names.into_iter().filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?.into())));
         let found: HashMap<_, SecretString> = found.collect();
         let are_inherited_by_children = !found.is_empty();
         #[cfg(unix)]
-        let passed_on = read_passed_on_credentials();
+        let passed_on = read_credentials_piped_by_restart();
         #[cfg(not(unix))]
         let passed_on = HashMap::new();
         // A variable that was set after the restart is newer.
@@ -72,10 +73,10 @@ impl EnvironmentCredentials {
     /// environment and the credentials removed from it. The new program gets the credentials through a pipe.
     ///
     /// Returns only if that is not possible, with the reason. It is not possible on Windows.
-    pub fn restart_program(&self, variables: &[(&str, &str)]) -> io::Error {
+    pub fn restart_with_piped_credentials(&self, variables: &[(&str, &str)]) -> io::Error {
         #[cfg(unix)]
         {
-            self.try_to_restart_program(variables).unwrap_or_else(|error| error)
+            self.try_restart_with_piped_credentials(variables).unwrap_or_else(|error| error)
         }
         #[cfg(not(unix))]
         {
@@ -90,7 +91,7 @@ impl EnvironmentCredentials {
     /// # Errors
     /// The start could not be prepared, for example because the credentials do not fit into the pipe.
     #[cfg(unix)]
-    fn try_to_restart_program(&self, variables: &[(&str, &str)]) -> io::Result<io::Error> {
+    fn try_restart_with_piped_credentials(&self, variables: &[(&str, &str)]) -> io::Result<io::Error> {
         use std::os::fd::AsRawFd as _;
         use std::os::unix::process::CommandExt as _;
         let mut command = std::process::Command::new(std::env::current_exe()?);
@@ -119,9 +120,9 @@ impl EnvironmentCredentials {
     }
 }
 
-/// Reads what [`EnvironmentCredentials::restart_program`] passed on. Nothing, if the program was not started by it.
+/// Reads what [`EnvironmentCredentials::restart_with_piped_credentials`] passed on. Nothing, if the program was not started by it.
 #[cfg(unix)]
-fn read_passed_on_credentials() -> HashMap<String, SecretString> {
+fn read_credentials_piped_by_restart() -> HashMap<String, SecretString> {
     let Some(descriptor) = std::env::var_os(CREDENTIALS_DESCRIPTOR_VARIABLE) else { return HashMap::new() };
     let path = std::path::Path::new("/dev/fd").join(descriptor);
     match std::fs::read_to_string(path) {

@@ -76,7 +76,7 @@ fn remedy_for_refused_credentials(profile: &Profile, found: &FoundCredentials) -
         kinds.filter(move |kind| found.origin_of_credential(*kind) == Some(origin))
     };
     let names = |origin: CredentialOrigin| from(origin).map(CredentialKind::as_str).collect::<Vec<_>>().join(", ");
-    let variables: Vec<_> = from(CredentialOrigin::Environment).map(CredentialKind::env_var).collect();
+    let variables: Vec<_> = from(CredentialOrigin::Environment).map(CredentialKind::overriding_env_var_name).collect();
     let (kept, typed) = (names(CredentialOrigin::Keychain), names(CredentialOrigin::ThisRun));
     let mut steps = Vec::new();
     if !variables.is_empty() {

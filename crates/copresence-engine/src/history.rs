@@ -6,12 +6,13 @@ use crate::clock::Clock;
 use crate::setup::DataStore;
 use copresence_store::{DataDir, PartialAvatarFolder, SavedAvatarOperations, StoreError, StoredVisitFileKind};
 pub use copresence_store::{
-    DetailedVisitRecord, FileRecord, FileState, RedeemState, SavedFileNote, StoredItem, StoredItemKind, TicketClosure,
-    TicketRecord, TokenCounts, TokenUse, VisitDeletion, VisitId, VisitRecord,
+    DetailedVisitRecord, FileDownloadState, FileRecord, IssuedTokenOutcome, RedeemState, SavedFileNote,
+    StoredVisitItem, StoredVisitItemKind, TicketClosure, TicketRecord, TokenCounts, VisitDeletion, VisitId,
+    VisitRecord,
 };
 use jiff::Timestamp;
-use receipt::stored_file_item;
-pub use receipt::{VisitReceipt, load_receipts_of_deleted_visits, load_visit_receipt};
+use receipt::receipt_item_of_file;
+pub use receipt::{StoredVisitDataReceipt, load_receipts_of_deleted_visits, load_visit_receipt};
 use std::path::{Path, PathBuf};
 
 /// The forgotten visits, and what was kept: locked visits and folders with foreign files.
@@ -135,7 +136,7 @@ struct LockedVisitAndKeptFolders {
     lock: copresence_store::VisitLock,
     left: Vec<(PathBuf, Vec<String>)>,
     /// What was removed, and the foreign files that stay.
-    items: Vec<StoredItem>,
+    items: Vec<StoredVisitItem>,
 }
 
 /// Locks a visit and removes its files. Blocks on the disk.
@@ -152,8 +153,8 @@ fn lock_visit_and_remove_files(
             return Err(StoreError::OutputDiskMissing { visit: start.id, path: start.out_dir.clone() });
         }
         let directory = record.ending.as_ref().and_then(|ending| ending.directory.as_deref());
-        items.push(StoredItem {
-            kind: StoredItemKind::AvatarFile,
+        items.push(StoredVisitItem {
+            kind: StoredVisitItemKind::AvatarFile,
             place: directory.unwrap_or(&start.out_dir).display().to_string(),
             deleted_at: None,
             note: Some("not deleted: its disk was not mounted".to_owned()),
@@ -163,7 +164,7 @@ fn lock_visit_and_remove_files(
     let removed_items = |folder: &Path, names: Vec<String>| {
         let now = Some(clock.wall_clock_time());
         let kind = StoredVisitFileKind::from_name_in_avatar_folder;
-        let items = names.into_iter().map(|name| stored_file_item(kind(&name), &folder.join(&name), now));
+        let items = names.into_iter().map(|name| receipt_item_of_file(kind(&name), &folder.join(&name), now));
         items.collect::<Vec<_>>()
     };
     for parent in [start.out_dir.clone(), data.incomplete_avatars_path()] {
@@ -171,20 +172,22 @@ fn lock_visit_and_remove_files(
             let removed = SavedAvatarOperations::remove_avatar(&folder)?;
             items.extend(removed_items(&folder, removed.removed_files));
             let foreign = removed.foreign_entries.iter();
-            items.extend(foreign.map(|name| stored_file_item(StoredVisitFileKind::Foreign, &folder.join(name), None)));
+            items.extend(
+                foreign.map(|name| receipt_item_of_file(StoredVisitFileKind::Foreign, &folder.join(name), None)),
+            );
             if !removed.foreign_entries.is_empty() {
                 left.push((folder, removed.foreign_entries));
             }
         }
     }
-    let day = crate::runner::folder_date(start.started_at);
+    let day = crate::runner::visit_start_date_for_folder(start.started_at);
     if let Some(partial) = PartialAvatarFolder::reopen_partial_folder(&start.out_dir, &start.id, day)? {
         let folder = partial.partial_folder_path().to_owned();
         items.extend(removed_items(&folder, partial.remove_folder_and_own_files()?));
     }
     let exchanges = data.remove_visit_exchange_files(&start.id)?;
     let now = Some(clock.wall_clock_time());
-    items.extend(exchanges.iter().map(|path| stored_file_item(StoredVisitFileKind::Exchanges, path, now)));
+    items.extend(exchanges.iter().map(|path| receipt_item_of_file(StoredVisitFileKind::Exchanges, path, now)));
     Ok(LockedVisitAndKeptFolders { lock, left, items })
 }
 
@@ -198,7 +201,7 @@ fn are_files_on_missing_disk(data: &DataDir, record: &VisitRecord) -> Result<boo
     if !has_files_there || SavedAvatarOperations::find_avatar_folder_of_visit(&start.out_dir, &start.id)?.is_some() {
         return Ok(false);
     }
-    let day = crate::runner::folder_date(start.started_at);
+    let day = crate::runner::visit_start_date_for_folder(start.started_at);
     Ok(PartialAvatarFolder::reopen_partial_folder(&start.out_dir, &start.id, day)?.is_none()
         && data.is_output_disk_missing(&start.out_dir)?)
 }

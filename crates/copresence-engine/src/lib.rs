@@ -30,7 +30,7 @@ pub fn list_crash_points() -> impl Iterator<Item = (&'static str, &'static str)>
 }
 
 /// A path for display: `~/…` if it is below the home folder.
-pub fn display_path(path: &std::path::Path) -> String {
+pub fn display_path_abbreviating_home(path: &std::path::Path) -> String {
     home_path::abbreviate_home(&path.to_string_lossy(), dirs::home_dir().as_deref())
 }
 
@@ -40,7 +40,7 @@ pub use copresence_client::{Credentials, ExchangeRecorder, NoRecorder, SetupErro
 pub use copresence_protocol::headers;
 pub use copresence_protocol::{ExportType, LinkTemplate, LinkTemplateError};
 pub use copresence_store::{
-    ExistingContent, JOURNAL_FLUSHED_MESSAGE, StoreError, free_disk_bytes, make_new_files_private,
+    ExistingContentHandling, JOURNAL_FLUSHED_MESSAGE, StoreError, free_disk_bytes, make_new_files_private,
     open_nonprivate_file_for_writing, open_private_file_for_writing, refuse_pipe_of_another_user, refuse_symlink,
 };
 pub use copresence_visit::Outcome;

@@ -199,8 +199,8 @@ struct DisplayToml {
     monitor: ParsedSetting<String>,
     language: ParsedSetting<String>,
     idle_seconds: ParsedSetting<u32>,
-    attract_text: ParsedSetting<TextsToml>,
-    consent: ParsedSetting<TextsToml>,
+    attract_text: ParsedSetting<TextByLanguageToml>,
+    consent: ParsedSetting<TextByLanguageToml>,
     voice: ParsedSetting<bool>,
     sounds: ParsedSetting<bool>,
     #[serde(flatten)]
@@ -241,7 +241,7 @@ struct MetricsToml {
 /// A text by language.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(untagged, expecting = "expected a text, or a table of texts by language")]
-enum TextsToml {
+enum TextByLanguageToml {
     /// One text without a language, as the first versions wrote it.
     Single(String),
     /// Includes languages that this version does not know.
@@ -368,7 +368,7 @@ impl SettingsToml {
                 }
                 number
             };
-        let texts = |name: &str, key: &ParsedSetting<TextsToml>, flaws: &mut Vec<String>| {
+        let texts = |name: &str, key: &ParsedSetting<TextByLanguageToml>, flaws: &mut Vec<String>| {
             let texts = key.usable_value_or_report_flaw(&format!("[display] `{name}`"), flaws);
             texts.map(|texts| texts.usable_texts_and_report_flaws(name, flaws)).unwrap_or_default()
         };
@@ -476,7 +476,7 @@ impl SettingsToml {
     }
 }
 
-impl TextsToml {
+impl TextByLanguageToml {
     /// The texts that can be used. Appends one message to `flaws` for each that cannot.
     fn usable_texts_and_report_flaws(self, name: &str, flaws: &mut Vec<String>) -> LocalizedText {
         match self {
@@ -498,9 +498,9 @@ impl TextsToml {
 
 /// Sets the texts in known languages in a key of the settings file. Texts in other languages stay. Removes the key
 /// if no text is left.
-fn set_known_language_texts(key: &mut ParsedSetting<TextsToml>, texts: &LocalizedText) {
+fn set_known_language_texts(key: &mut ParsedSetting<TextByLanguageToml>, texts: &LocalizedText) {
     let mut table = match std::mem::take(key) {
-        ParsedSetting::Usable(TextsToml::ByLanguage(table)) => table,
+        ParsedSetting::Usable(TextByLanguageToml::ByLanguage(table)) => table,
         _ => Table::new(),
     };
     for language in LANGUAGES {
@@ -510,7 +510,7 @@ fn set_known_language_texts(key: &mut ParsedSetting<TextsToml>, texts: &Localize
         };
     }
     if !table.is_empty() {
-        *key = ParsedSetting::Usable(TextsToml::ByLanguage(table));
+        *key = ParsedSetting::Usable(TextByLanguageToml::ByLanguage(table));
     }
 }
 

@@ -31,7 +31,7 @@ pub struct ProfileOrSandboxBackend {
 
 /// Why a profile has no usable backend.
 #[derive(Debug, thiserror::Error)]
-pub enum BackendTargetError {
+pub enum ProfileBackendError {
     /// The profile has no URL.
     #[error("the profile `{0}` has no `api_url`; add one, or use --api-url")]
     NoUrl(String),
@@ -53,7 +53,7 @@ impl ProfileOrSandboxBackend {
         profile: &Profile,
         credential_store: &CredentialStore,
         env: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<(Self, Option<KeychainError>), BackendTargetError> {
+    ) -> Result<(Self, Option<KeychainError>), ProfileBackendError> {
         let target = Self::backend_target_without_credentials(profile)?;
         let found = credentials::find_credentials(profile, credential_store, env)?;
         let credentials = credentials::to_client_credentials(profile, &found);
@@ -65,9 +65,9 @@ impl ProfileOrSandboxBackend {
     ///
     /// # Errors
     /// The profile has no URL or no link.
-    pub fn backend_target_without_credentials(profile: &Profile) -> Result<Self, BackendTargetError> {
+    pub fn backend_target_without_credentials(profile: &Profile) -> Result<Self, ProfileBackendError> {
         let url = profile.api_url.as_ref().or_else(|| profile.partner_token_url());
-        let api_url = url.cloned().ok_or_else(|| BackendTargetError::NoUrl(profile.name.clone()))?;
+        let api_url = url.cloned().ok_or_else(|| ProfileBackendError::NoUrl(profile.name.clone()))?;
         let link = if let Some(link) = &profile.link {
             link.clone()
         } else {

@@ -1,5 +1,6 @@
 //! Makes texts of strangers safe for a terminal: those of a backend, a file server, a proxy or a phone.
 
+use copresence_client::is_invisible_character;
 use std::fmt::Write as _;
 
 /// Maximum characters of one printed line: text from a backend may be a megabyte long.
@@ -11,7 +12,7 @@ pub fn sanitize_for_terminal(words: &str) -> String {
     let mut chars = words.trim_end_matches(['\r', '\n']).chars();
     let clean = |c: char| match c {
         '\n' => ' ',
-        c if c.is_control() || is_bidirectional_or_invisible(c) => '\u{fffd}',
+        c if is_invisible_character(c) => '\u{fffd}',
         c => c,
     };
     let mut line: String = chars.by_ref().take(LONGEST).map(clean).collect();
@@ -21,24 +22,11 @@ pub fn sanitize_for_terminal(words: &str) -> String {
     line
 }
 
-/// Whether a character changes the direction of the text around it, ends a line (U+2028, U+2029), or cannot be seen.
-pub(crate) fn is_bidirectional_or_invisible(c: char) -> bool {
-    matches!(
-        c,
-        '\u{61c}'
-            | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}'
-            | '\u{feff}'
-            | '\u{e0000}'..='\u{e007f}'
-    )
-}
-
 /// Replaces characters that a terminal may act on by their JSON escapes. In JSON they occur in strings only.
 pub fn escape_json_for_terminal(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len());
     for c in json.chars() {
-        if c.is_control() || is_bidirectional_or_invisible(c) {
+        if is_invisible_character(c) {
             for unit in c.encode_utf16(&mut [0; 2]) {
                 _ = write!(escaped, "\\u{unit:04x}");
             }
@@ -57,8 +45,19 @@ mod tests {
     fn text_from_a_backend_cannot_control_or_flood_a_terminal() {
         assert_eq!(sanitize_for_terminal("a\u{1b}]0;x\u{7}b\u{9b}\u{202e}c █"), "a�]0;x�b��c █");
         assert_eq!(sanitize_for_terminal("x\nEnded (exit 0)\r\n"), "x Ended (exit 0)");
-        for c in ['\r', '\u{61c}', '\u{200b}', '\u{200d}', '\u{2028}', '\u{2029}', '\u{2066}', '\u{feff}', '\u{e0041}']
-        {
+        for c in [
+            '\r',
+            '\u{61c}',
+            '\u{200b}',
+            '\u{200d}',
+            '\u{2028}',
+            '\u{2029}',
+            '\u{2066}',
+            '\u{feff}',
+            '\u{e0041}',
+            '\u{ad}',
+            '\u{3164}',
+        ] {
             assert_eq!(sanitize_for_terminal(&format!("a{c}b")), "a�b", "{c:?}");
         }
         assert_eq!(sanitize_for_terminal(&"x".repeat(1 << 20)).chars().count(), LONGEST + 1);

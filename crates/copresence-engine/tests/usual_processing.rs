@@ -31,10 +31,10 @@ async fn visit(data_store: &DataStore, host: &str, association: i64, processing:
     };
     data_store.journal.record_visit_start(&start).await.expect("begun");
     let began = began + SignedDuration::from_secs(association);
-    data_store.journal.record_visit_phase(&id, VisitPhase::Associated, began).await.expect("noted");
-    data_store.journal.record_visit_phase(&id, VisitPhase::Processing, began).await.expect("noted");
+    data_store.journal.record_first_time_of_phase(&id, VisitPhase::Associated, began).await.expect("noted");
+    data_store.journal.record_first_time_of_phase(&id, VisitPhase::Processing, began).await.expect("noted");
     let ready = began + SignedDuration::from_secs(processing);
-    data_store.journal.record_visit_phase(&id, VisitPhase::Ready, ready).await.expect("noted");
+    data_store.journal.record_first_time_of_phase(&id, VisitPhase::Ready, ready).await.expect("noted");
 }
 
 #[tokio::test]

@@ -89,6 +89,6 @@ impl ExchangeRecorder for ExchangeMeter {
 }
 
 /// Runs a call of the client whose requests were due at `intended`.
-pub(crate) async fn measure_from_intended_start<T>(intended: Instant, call: impl Future<Output = T>) -> T {
+pub(crate) async fn run_call_measured_from_intended_start<T>(intended: Instant, call: impl Future<Output = T>) -> T {
     INTENDED_REQUEST_START.scope(intended, call).await
 }

@@ -7,7 +7,6 @@
 //! sandbox, or a backend whose tokens may be spent.
 
 mod arrivals;
-mod console;
 mod console_pool;
 mod download;
 mod exchange_meter;
@@ -19,6 +18,7 @@ pub mod locust;
 mod phone;
 pub mod prometheus;
 pub mod report;
+mod simulated_console;
 mod statistics;
 mod threshold;
 mod timeline;
@@ -31,7 +31,7 @@ pub use futures_util::future::BoxFuture;
 
 pub use arrivals::{ArrivalSchedule, ArrivalScheduleError, ArrivalSpacing, ArrivalStage};
 pub use latency_histogram::{LatencyHistogram, LatencyQuantiles};
-pub use load_plan::{ConsolePlan, DownloadMode, LoadPlan, VisitStartModel};
+pub use load_plan::{ConsoleVisitPlan, DownloadMode, LoadPlan, VisitStartModel};
 pub use load_run::{PreparedLoadRun, RunEnd};
 pub use phone::LoadTestPhone;
 pub use report::LoadReport;

@@ -1,7 +1,7 @@
 //! What all virtual consoles of a process share: client, connections, figures, token limit.
 
-use crate::exchange_meter::{ExchangeMeter, RequestCounter, RequestFailure, measure_from_intended_start};
-use crate::load_plan::ConsolePlan;
+use crate::exchange_meter::{ExchangeMeter, RequestCounter, RequestFailure, run_call_measured_from_intended_start};
+use crate::load_plan::ConsoleVisitPlan;
 use crate::phone::LoadTestPhone;
 use crate::statistics::Statistics;
 use crate::usual_durations::LearnedDurations;
@@ -20,7 +20,7 @@ const MAX_SCANS_AT_A_TIME: usize = 64;
 /// What all consoles of a load test share: the client, the plan, the counters and the limits.
 pub(crate) struct SharedConsoleState {
     pub(crate) api: ApiClient,
-    pub(crate) plan: ConsolePlan,
+    pub(crate) plan: ConsoleVisitPlan,
     pub(crate) statistics: Arc<Statistics>,
     pub(crate) phone: Option<Arc<dyn LoadTestPhone>>,
     pub(crate) learned: LearnedDurations,
@@ -39,7 +39,7 @@ impl SharedConsoleState {
     /// Creates the context. `api` is used with a recorder of its own; `more_sinks` also count every request.
     pub(crate) fn new(
         api: &ApiClient,
-        plan: ConsolePlan,
+        plan: ConsoleVisitPlan,
         phone: Option<Arc<dyn LoadTestPhone>>,
         more_sinks: Vec<Arc<dyn RequestCounter>>,
     ) -> Self {
@@ -64,12 +64,12 @@ impl SharedConsoleState {
     }
 
     /// The time now for the visits' machines: milliseconds since the origin of the load test.
-    pub(crate) fn millis_since_origin(&self) -> MillisSinceOrigin {
+    pub(crate) fn millis_since_load_test_origin(&self) -> MillisSinceOrigin {
         MillisSinceOrigin::default() + self.origin.elapsed()
     }
 
     /// The instant of a time of the visits' machines; `None` if it is too far away to be awaited.
-    pub(crate) fn instant_of_machine_time(&self, time: MillisSinceOrigin) -> Option<Instant> {
+    pub(crate) fn instant_of_visit_machine_time(&self, time: MillisSinceOrigin) -> Option<Instant> {
         self.origin.checked_add(Duration::from_millis(time.as_millis()))
     }
 
@@ -92,13 +92,13 @@ impl SharedConsoleState {
     pub(crate) async fn run_measured_call_with_connection_permit<T, F: Future<Output = T>>(
         &self,
         intended: Instant,
-        start_call: impl FnOnce() -> F,
+        set_call_in_flight: impl FnOnce() -> F,
     ) -> T {
         let waits_since = Instant::now();
         // Fails only if the semaphore is closed, which it never is.
         let _connection = self.connections.acquire().await.ok();
         self.statistics.record_connection_wait(waits_since.elapsed());
-        measure_from_intended_start(intended, Box::pin(start_call())).await
+        run_call_measured_from_intended_start(intended, Box::pin(set_call_in_flight())).await
     }
 
     /// Waits until another phone may scan.

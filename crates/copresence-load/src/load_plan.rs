@@ -54,7 +54,7 @@ impl DownloadMode {
 
 /// How one visit of a virtual console proceeds.
 #[derive(Debug, Clone)]
-pub struct ConsolePlan {
+pub struct ConsoleVisitPlan {
     /// Template of the link in the QR code.
     pub link: LinkTemplate,
     /// Whether the durations of earlier visits of the run take the place of those in `polling`.

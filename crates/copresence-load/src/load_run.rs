@@ -1,10 +1,10 @@
 //! Runs a load test: starts visits by the plan, ends them, and keeps the timeline.
 
 use crate::arrivals::ArrivalTimes;
-use crate::console::{ConsoleStopSignals, ConsoleVisit, run_console_until_stopped};
 use crate::load_context::SharedConsoleState;
-use crate::load_plan::{ConsolePlan, LoadPlan, VisitStartModel};
+use crate::load_plan::{ConsoleVisitPlan, LoadPlan, VisitStartModel};
 use crate::phone::LoadTestPhone;
+use crate::simulated_console::{ConsoleStopSignals, ConsoleVisit, run_console_until_stopped};
 use crate::statistics::Statistics;
 use copresence_client::ApiClient;
 use schemars::JsonSchema;
@@ -37,7 +37,12 @@ pub struct PreparedLoadRun {
 
 impl PreparedLoadRun {
     /// Prepares a run. Sends no request. `api` is copied and gets a recorder of its own.
-    pub fn new(api: &ApiClient, plan: LoadPlan, console: ConsolePlan, phone: Option<Arc<dyn LoadTestPhone>>) -> Self {
+    pub fn new(
+        api: &ApiClient,
+        plan: LoadPlan,
+        console: ConsoleVisitPlan,
+        phone: Option<Arc<dyn LoadTestPhone>>,
+    ) -> Self {
         Self { context: Arc::new(SharedConsoleState::new(api, console, phone, Vec::new())), plan }
     }
 
@@ -104,8 +109,8 @@ impl PreparedLoadRun {
                     }
                     let (context, interrupted) = (self.context.clone(), signals.interrupted.clone());
                     let seed = context.plan.seed ^ number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-                    if let Some(visit) = ConsoleVisit::start_within_token_limit(context, seed, arrival) {
-                        visits.spawn(async move { visit.run_to_end(&interrupted).await });
+                    if let Some(visit) = ConsoleVisit::start_visit_within_token_limit(context, seed, arrival) {
+                        visits.spawn(async move { visit.run_visit_to_end_and_count(&interrupted).await });
                     }
                 }
             }

@@ -75,15 +75,15 @@ const COMPARISON_SIGNS: [(&str, Comparison); 5] = [
 #[derive(Debug, Clone, Copy)]
 enum Metric {
     /// A statistic of a distribution of latencies, in milliseconds.
-    Latency(LatencyDistribution, LatencyStatisticSelector),
+    Latency(MetricLatencySource, LatencyStatisticSelector),
     /// A share of failures, in percent.
-    Share(FailureShareKind),
+    Share(FailureShareBase),
     Count(Count),
 }
 
 /// The latencies that a metric is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum LatencyDistribution {
+enum MetricLatencySource {
     /// Latencies of an endpoint by its name in the figures.
     Endpoint(&'static str),
     Noticed,
@@ -97,7 +97,7 @@ type LatencyStatisticSelector = fn(&LatencyQuantiles) -> f64;
 
 /// What a share of failures is a share of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum FailureShareKind {
+enum FailureShareBase {
     Requests,
     Visits,
 }
@@ -106,15 +106,15 @@ enum FailureShareKind {
 type Count = fn(&LoadFigures) -> u64;
 
 /// Distributions by the first part of a metric's name.
-const DISTRIBUTIONS_BY_NAME: [(&str, LatencyDistribution); 8] = [
-    ("login", LatencyDistribution::Endpoint("login")),
-    ("issue", LatencyDistribution::Endpoint("issue")),
-    ("redeem", LatencyDistribution::Endpoint("redeem")),
-    ("download", LatencyDistribution::Endpoint("download")),
-    ("noticed", LatencyDistribution::Noticed),
-    ("visit", LatencyDistribution::Visit),
-    ("connection_wait", LatencyDistribution::ConnectionWait),
-    ("start_lag", LatencyDistribution::StartLag),
+const DISTRIBUTIONS_BY_NAME: [(&str, MetricLatencySource); 8] = [
+    ("login", MetricLatencySource::Endpoint("login")),
+    ("issue", MetricLatencySource::Endpoint("issue")),
+    ("redeem", MetricLatencySource::Endpoint("redeem")),
+    ("download", MetricLatencySource::Endpoint("download")),
+    ("noticed", MetricLatencySource::Noticed),
+    ("visit", MetricLatencySource::Visit),
+    ("connection_wait", MetricLatencySource::ConnectionWait),
+    ("start_lag", MetricLatencySource::StartLag),
 ];
 
 /// Statistics by the second part of a metric's name.
@@ -128,8 +128,8 @@ const LATENCY_STATISTICS_BY_NAME: [(&str, LatencyStatisticSelector); 7] = [
     ("max", |quantiles| quantiles.max),
 ];
 
-const FAILURE_SHARES_BY_NAME: [(&str, FailureShareKind); 2] =
-    [("failures", FailureShareKind::Requests), ("failed_visits", FailureShareKind::Visits)];
+const FAILURE_SHARES_BY_NAME: [(&str, FailureShareBase); 2] =
+    [("failures", FailureShareBase::Requests), ("failed_visits", FailureShareBase::Visits)];
 
 const COUNTS_BY_NAME: [(&str, Count); 8] = [
     ("requests", LoadFigures::count_sent_requests),
@@ -248,18 +248,18 @@ impl Metric {
         match self {
             Self::Latency(distribution, statistic) => {
                 let quantiles = match distribution {
-                    LatencyDistribution::Endpoint(name) => figures.find_endpoint_figures(name)?.latency_ms.as_ref(),
-                    LatencyDistribution::Noticed => figures.ready_to_noticed_at_most_ms.as_ref(),
-                    LatencyDistribution::Visit => figures.visits.duration_ms.as_ref(),
-                    LatencyDistribution::ConnectionWait => figures.generator.connection_wait_ms.as_ref(),
-                    LatencyDistribution::StartLag => figures.generator.start_lag_ms.as_ref(),
+                    MetricLatencySource::Endpoint(name) => figures.find_endpoint_figures(name)?.latency_ms.as_ref(),
+                    MetricLatencySource::Noticed => figures.ready_to_noticed_at_most_ms.as_ref(),
+                    MetricLatencySource::Visit => figures.visits.duration_ms.as_ref(),
+                    MetricLatencySource::ConnectionWait => figures.generator.connection_wait_ms.as_ref(),
+                    MetricLatencySource::StartLag => figures.generator.start_lag_ms.as_ref(),
                 };
                 quantiles.map(statistic)
             }
-            Self::Share(FailureShareKind::Requests) => {
+            Self::Share(FailureShareBase::Requests) => {
                 compute_percent(figures.count_failed_requests(), figures.count_sent_and_unsent_requests())
             }
-            Self::Share(FailureShareKind::Visits) => compute_percent(
+            Self::Share(FailureShareBase::Visits) => compute_percent(
                 figures.count_failed_visits(),
                 figures.count_failed_visits() + figures.count_completed_visits(),
             ),

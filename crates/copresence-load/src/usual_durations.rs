@@ -21,16 +21,16 @@ struct LatestDurations {
 impl LearnedDurations {
     /// Records how long a visit waited from its start to the association of an avatar.
     pub(crate) fn record_association_wait(&self, duration: Duration) {
-        push_to_latest(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner).association, duration);
+        push_duration_dropping_oldest(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner).association, duration);
     }
 
     /// Records how long the backend processed an avatar.
-    pub(crate) fn record_processing(&self, duration: Duration) {
-        push_to_latest(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner).processing, duration);
+    pub(crate) fn record_processing_duration(&self, duration: Duration) {
+        push_duration_dropping_oldest(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner).processing, duration);
     }
 
     /// Sets the usual durations of a new visit's polling policy, as far as they are known.
-    pub(crate) fn apply_to_polling(&self, polling: &mut PollingConfig) {
+    pub(crate) fn set_usual_durations_for_polling(&self, polling: &mut PollingConfig) {
         let latest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let median = |durations: &VecDeque<Duration>| median_if_enough_visits(durations.iter().copied().collect());
         polling.usual_association = median(&latest.association);
@@ -41,7 +41,7 @@ impl LearnedDurations {
 }
 
 /// Adds a duration, and drops the oldest one beyond as many as a real console learns from.
-fn push_to_latest(latest: &mut VecDeque<Duration>, duration: Duration) {
+fn push_duration_dropping_oldest(latest: &mut VecDeque<Duration>, duration: Duration) {
     if latest.len() >= LEARN_FROM_VISITS as usize {
         latest.pop_front();
     }
@@ -58,21 +58,21 @@ mod tests {
         let mut polling = PollingConfig::default();
         let unknown = polling.clone();
         for seconds in [40, 10] {
-            learned.record_processing(Duration::from_secs(seconds));
+            learned.record_processing_duration(Duration::from_secs(seconds));
         }
-        learned.apply_to_polling(&mut polling);
+        learned.set_usual_durations_for_polling(&mut polling);
         assert_eq!(polling, unknown, "two visits are too few");
-        learned.record_processing(Duration::from_secs(20));
+        learned.record_processing_duration(Duration::from_secs(20));
         for _ in 0..3 {
             learned.record_association_wait(Duration::from_secs(7));
         }
-        learned.apply_to_polling(&mut polling);
+        learned.set_usual_durations_for_polling(&mut polling);
         let known = (polling.usual_processing, polling.usual_association);
         assert_eq!(known, (Duration::from_secs(20), Some(Duration::from_secs(7))));
         for _ in 0..LEARN_FROM_VISITS {
-            learned.record_processing(Duration::from_mins(1));
+            learned.record_processing_duration(Duration::from_mins(1));
         }
-        learned.apply_to_polling(&mut polling);
+        learned.set_usual_durations_for_polling(&mut polling);
         assert_eq!(polling.usual_processing, Duration::from_mins(1), "earlier visits are forgotten");
     }
 }

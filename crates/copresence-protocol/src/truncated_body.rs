@@ -4,7 +4,7 @@
 //! invalidated". This also holds if part of the response was lost, so the URLs in the received part are the only
 //! ones that the client can get.
 
-use crate::export::{DownloadableExport, ExportType};
+use crate::export::{DownloadUrl, DownloadableExport, ExportType};
 use crate::redeem_response::{DeliveredExports, parse_export, parse_export_list};
 use crate::spec_violation::SpecViolation;
 use crate::truncated_json::find_string_end;
@@ -33,8 +33,8 @@ impl DeliveredExports {
         (!exports.is_empty()).then_some(Self { exports, unusable_entries, contradiction })
     }
 
-    /// Parses the exports that are complete in a truncated response body. Their URLs may be relative to `base`, the URL of
-    /// the call, if it is known. Returns `None` if there are none.
+    /// Parses the exports of a truncated response body whose URLs are complete, also in an entry that is cut off or is not
+    /// valid JSON. Their URLs may be relative to `base`, the URL of the call, if it is known. Returns `None` if there are none.
     ///
     /// [`DeliveredExports::unusable_entries`] always has an entry that says that the body is truncated, so the result is never
     /// mistaken for a complete delivery.
@@ -42,10 +42,15 @@ impl DeliveredExports {
         let (mut exports, mut unusable) = (Vec::new(), Vec::new());
         for (index, entry) in find_export_entries_and_closed_list(body).0.into_iter().enumerate() {
             let at = format!("payload_complete[{index}]");
-            let read = serde_json::from_slice::<Value>(&body[entry])
-                .map_err(|_| SpecViolation::new(&at, "an object", "invalid JSON"));
-            match read.and_then(|entry| parse_export_with_relative_url(&entry, &at, base)) {
+            let is_cut_off = entry.end == body.len() && !body.ends_with(b"}");
+            let bytes = &body[entry];
+            let read = serde_json::from_slice::<Value>(bytes)
+                .map_err(|_| SpecViolation::new(&at, "an object", "invalid JSON"))
+                .and_then(|entry| parse_export_with_relative_url(&entry, &at, base));
+            match read.or_else(|mismatch| find_export_in_damaged_entry(bytes, base).ok_or(mismatch)) {
                 Ok(export) => exports.push(export),
+                // The body is marked as truncated.
+                Err(_) if is_cut_off => {}
                 Err(mismatch) => unusable.push(mismatch),
             }
         }
@@ -75,7 +80,7 @@ impl DeliveredExports {
 }
 
 /// The violation that marks a delivery as truncated, of which `count` exports were received.
-fn truncation_violation(count: usize) -> SpecViolation {
+pub(crate) fn truncation_violation(count: usize) -> SpecViolation {
     SpecViolation::new("", "a complete JSON object", format!("only a beginning with {count} exports"))
 }
 
@@ -93,8 +98,51 @@ fn parse_export_with_relative_url(
     })
 }
 
-/// Byte ranges of the complete objects in the list `payload_complete` of the outermost object, and of the list itself if
-/// it is closed.
+/// The export of an entry that is cut off or is not valid JSON, if its URL is complete.
+fn find_export_in_damaged_entry(entry: &[u8], base: Option<&Url>) -> Option<DownloadableExport> {
+    let url = find_text_member(entry, b"download_URL")?;
+    let download_url = DownloadUrl::new(&url).or_else(|| resolve_relative_url(&url, base?))?;
+    let export_type = find_text_member(entry, b"export_type").unwrap_or_else(|| file_extension_of_url(&download_url));
+    Some(DownloadableExport { download_url, export_type: ExportType::new(export_type) })
+}
+
+/// The extension of the file that a URL names, as in `glb`. Empty if it has none.
+pub(crate) fn file_extension_of_url(url: &DownloadUrl) -> String {
+    let url = Url::parse(url.expose_url()).ok();
+    let file = url.as_ref().and_then(|url| url.path_segments()?.next_back()).unwrap_or_default();
+    match file.rsplit_once('.') {
+        Some((_, extension)) if extension.bytes().all(|byte| byte.is_ascii_alphanumeric()) => extension.to_owned(),
+        _ => String::new(),
+    }
+}
+
+/// The complete text of the member `name` of the object that begins with these bytes.
+fn find_text_member(object: &[u8], name: &[u8]) -> Option<String> {
+    let (mut depth, mut at) = (0_usize, 0);
+    while at < object.len() {
+        match object[at] {
+            b'"' => {
+                let end = find_string_end(object, at)?;
+                let behind = object[end + 1..].trim_ascii_start().strip_prefix(b":").map(<[u8]>::trim_ascii_start);
+                if let Some(value @ [b'"', ..]) = behind
+                    && depth == 1
+                    && object[at + 1..end] == *name
+                {
+                    return serde_json::from_slice(&value[..=find_string_end(value, 0)?]).ok();
+                }
+                at = end;
+            }
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        at += 1;
+    }
+    None
+}
+
+/// Byte ranges of the objects in the list `payload_complete` of the outermost object, of which the last one may be cut off,
+/// and of the list itself if it is closed.
 fn find_export_entries_and_closed_list(body: &[u8]) -> (Vec<Range<usize>>, Option<Range<usize>>) {
     let (mut entries, mut list) = (Vec::new(), None);
     let (mut depth, mut in_list, mut began) = (0_usize, false, None);
@@ -137,6 +185,7 @@ fn find_export_entries_and_closed_list(body: &[u8]) -> (Vec<Range<usize>>, Optio
         }
         at += 1;
     }
+    entries.extend(began.map(|began| began..body.len()));
     (entries, list)
 }
 
@@ -161,10 +210,12 @@ mod tests {
         let Ok(RedeemResponse::Ready(whole)) = RedeemResponse::parse(BODY.as_bytes()) else { panic!("ready") };
         for end in 0..=BODY.len() {
             let Some(part) = DeliveredExports::delivery_from_truncated_body(&BODY.as_bytes()[..end], None) else {
-                assert!(!BODY[..end].contains(r#""it", {}]}}"#), "{end}");
+                assert!(!BODY[..end].contains(r#""https://a.test/1""#), "{end}");
                 continue;
             };
-            assert!(part.exports[..] == whole.exports[..part.exports.len()], "{end}");
+            let complete: Vec<_> =
+                whole.exports[..part.exports.len()].iter().map(|export| &export.download_url).collect();
+            assert_eq!(part.exports.iter().map(|export| &export.download_url).collect::<Vec<_>>(), complete, "{end}");
             assert!(!part.unusable_entries.is_empty(), "marked as truncated");
         }
         let all = DeliveredExports::delivery_from_truncated_body(BODY.as_bytes(), None).expect("three");
@@ -234,12 +285,30 @@ mod tests {
             "[[[",
             "}}}]]",
             "\"",
-            r#"{"payload_complete": [{"download_URL": "https://a.test/1""#,
+            r#"{"payload_complete": [{"download_URL": "https://a.test/1"#,
+            r#"{"payload_complete": [{"of": {"download_URL": "https://a.test/1"}"#,
+            r#"{"payload_complete": [{"download_URL", "https://a.test/1""#,
             r#"{"payload_incomplete": [{"download_URL": "https://a.test/1"}]}"#,
             r#"{"a": {"payload_complete": [{"download_URL": "https://a.test/1"}]}}"#,
             r#"[{"payload_complete": [{"download_URL": "https://a.test/1"}]}]"#,
         ] {
             assert_eq!(DeliveredExports::delivery_from_truncated_body(body.as_bytes(), None), None, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_complete_url_is_used_although_its_entry_is_cut_off_or_damaged() {
+        for (entry, export_type) in [
+            (&br#"{"export_type": "glb", "download_URL": "https://a.test/1""#[..], "glb"),
+            (br#"{"download_URL": "https:\/\/a.test\/1", "export_ty"#, ""),
+            (br#"{"download_URL": "https://a.test/1/avatar.glb?sig=x.y""#, "glb"),
+            (b"{\"name\": \"J\xf6rg\", \"download_URL\": \"https://a.test/1\", \"export_type\": \"glb\"}]}", "glb"),
+            (br#"{"download_URL" : "https://a.test/1", "path": "C:\x", "export_type": "glb",}]"#, "glb"),
+        ] {
+            let body = [br#"{"payload_complete": ["#.as_slice(), entry].concat();
+            let part = DeliveredExports::delivery_from_truncated_body(&body, None).expect("one");
+            assert!(urls(&part)[0].starts_with("https://a.test/1"), "{part:?}");
+            assert_eq!((part.exports.len(), part.exports[0].export_type.as_str()), (1, export_type));
         }
     }
 
@@ -283,7 +352,9 @@ mod tests {
             let end = (body.len() as f64 * cut) as usize;
             let read = DeliveredExports::delivery_from_truncated_body(&body.as_bytes()[..end], None).map_or_else(Vec::new, |part| part.exports);
             for (n, export) in read.iter().enumerate() {
-                prop_assert_eq!(export.export_type.as_str(), types[n].as_str());
+                // The last entry may be cut off behind its URL.
+                let is_cut = n + 1 == read.len() && export.export_type.as_str().is_empty();
+                prop_assert!(is_cut || export.export_type.as_str() == types[n]);
             }
         }
     }

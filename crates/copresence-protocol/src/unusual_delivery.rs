@@ -12,18 +12,21 @@ use std::fmt;
 use url::Url;
 
 impl DeliveredExports {
-    /// Finds the exports below the outermost members `payload_complete`, in any case and at any place, also in a JSON text
-    /// within a string; without such exports, those below `payload`, as the use case of the specification calls it. Their URLs may be relative to `base`, the URL of the call. Returns `None` if there is no URL, or if the
-    /// body is not valid JSON.
+    /// Finds the exports below the outermost members `payload_complete`, in any case, with or without separators and at any
+    /// place, also in a JSON text within a string; without such exports, those below `payload`, as the use case of the
+    /// specification calls it, that have both `download_URL` and `export_type`: other responses have a `payload`, too. Their
+    /// URLs may be relative to `base`, the URL of the call. Returns `None` if there is no URL, or if the body is not valid JSON.
     ///
     /// The result always has a [`DeliveredExports::contradiction`].
     pub fn find_delivery_in_unusual_shape(body: &[u8], base: &Url) -> Option<Self> {
         let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
         let node = serde_json::from_slice(body).ok()?;
-        let mut found = FoundExports { base, exports: Vec::new(), unusable_entries: Vec::new() };
-        found.search_payloads(&node, "payload_complete");
+        let mut found =
+            FoundExports { base, requires_both_members: false, exports: Vec::new(), unusable_entries: Vec::new() };
+        found.search_members_by_name(&node, "payload_complete");
         if found.exports.is_empty() {
-            found.search_payloads(&node, "payload");
+            found.requires_both_members = true;
+            found.search_members_by_name(&node, "payload");
         }
         let contradiction = SpecViolation::new(
             "payload_complete",
@@ -39,9 +42,9 @@ impl DeliveredExports {
 }
 
 /// A JSON value that keeps repeated members.
-enum Node {
-    Object(Vec<(String, Node)>),
-    List(Vec<Node>),
+enum JsonKeepingRepeatedMembers {
+    Object(Vec<(String, JsonKeepingRepeatedMembers)>),
+    List(Vec<JsonKeepingRepeatedMembers>),
     Text(String),
     Other,
 }
@@ -49,78 +52,95 @@ enum Node {
 /// The exports that were found so far.
 struct FoundExports<'a> {
     base: &'a Url,
+    /// Whether only objects with both `download_URL` and `export_type` are exports.
+    requires_both_members: bool,
     exports: Vec<DownloadableExport>,
     unusable_entries: Vec<SpecViolation>,
 }
 
 impl FoundExports<'_> {
     /// Searches a value for members of this name.
-    fn search_payloads(&mut self, node: &Node, name: &str) {
+    fn search_members_by_name(&mut self, node: &JsonKeepingRepeatedMembers, name: &str) {
         match node {
-            Node::Object(members) => {
+            JsonKeepingRepeatedMembers::Object(members) => {
                 let before = self.exports.len();
-                let is_payload = |member: &str| member.eq_ignore_ascii_case(name);
+                let is_payload = |member: &str| is_same_name(member, name);
                 for (_, payload) in members.iter().filter(|(member, _)| is_payload(member)) {
-                    self.add_exports(payload, "");
+                    self.add_exports_of_value(payload, "");
                 }
                 // Another part of the response may repeat those of an earlier delivery.
                 if self.exports.len() == before {
                     members
                         .iter()
                         .filter(|(member, _)| !is_payload(member))
-                        .for_each(|(_, value)| self.search_payloads(value, name));
+                        .for_each(|(_, value)| self.search_members_by_name(value, name));
                 }
             }
-            Node::List(items) => items.iter().for_each(|item| self.search_payloads(item, name)),
-            Node::Text(text) if text.trim_start().starts_with('{') => {
-                if let Ok(inner) = serde_json::from_str(text) {
-                    self.search_payloads(&inner, name);
+            JsonKeepingRepeatedMembers::List(items) => {
+                for item in items {
+                    self.search_members_by_name(item, name);
                 }
             }
-            Node::Text(_) | Node::Other => {}
+            JsonKeepingRepeatedMembers::Text(text) => {
+                if let Some(inner) = parse_json_in_text(text) {
+                    self.search_members_by_name(&inner, name);
+                }
+            }
+            JsonKeepingRepeatedMembers::Other => {}
         }
     }
 
     /// Adds the exports of a value below `payload_complete`. `export_type` is the name of its member.
-    fn add_exports(&mut self, node: &Node, export_type: &str) {
+    fn add_exports_of_value(&mut self, node: &JsonKeepingRepeatedMembers, export_type: &str) {
         match node {
-            Node::List(items) => items.iter().for_each(|item| self.add_exports(item, export_type)),
-            Node::Text(text) => match self.parse_url(text) {
-                Some(url) => self.add_export(url, export_type),
-                None => self.add_unusable_entry(),
-            },
-            Node::Object(members) => self.add_exports_of_object(members, export_type),
-            Node::Other => self.add_unusable_entry(),
+            JsonKeepingRepeatedMembers::List(items) => {
+                for item in items {
+                    self.add_exports_of_value(item, export_type);
+                }
+            }
+            JsonKeepingRepeatedMembers::Text(text) => {
+                match (self.parse_absolute_or_relative_url(text), parse_json_in_text(text)) {
+                    (Some(url), _) if !self.requires_both_members => self.add_export(url, export_type),
+                    (None, Some(inner)) => self.add_exports_of_value(&inner, export_type),
+                    (_, _) => self.add_unusable_entry(),
+                }
+            }
+            JsonKeepingRepeatedMembers::Object(members) => self.add_exports_of_object(members, export_type),
+            JsonKeepingRepeatedMembers::Other => self.add_unusable_entry(),
         }
     }
 
     /// Adds the exports of an object: one entry, or a map from export types to entries.
-    fn add_exports_of_object(&mut self, members: &[(String, Node)], export_type: &str) {
+    fn add_exports_of_object(&mut self, members: &[(String, JsonKeepingRepeatedMembers)], export_type: &str) {
         let text = |wanted: &str| {
             members.iter().find_map(|(name, value)| match value {
-                Node::Text(text) if name.eq_ignore_ascii_case(wanted) => Some(text.as_str()),
+                JsonKeepingRepeatedMembers::Text(text) if is_same_name(name, wanted) => Some(text.as_str()),
                 _ => None,
             })
         };
+        let has_type = text("export_type").is_some();
         let stated_type = text("export_type").unwrap_or(export_type);
-        if let Some(url) = text("download_URL").and_then(|url| self.parse_url(url)) {
+        if let Some(url) = text("download_URL").and_then(|url| self.parse_absolute_or_relative_url(url))
+            && (has_type || !self.requires_both_members)
+        {
             return self.add_export(url, stated_type);
         }
         let urls: Vec<(&str, DownloadUrl)> = members
             .iter()
+            .filter(|_| !self.requires_both_members)
             .filter_map(|(name, value)| match value {
-                Node::Text(text) => Some((name.as_str(), DownloadUrl::new(text)?)),
+                JsonKeepingRepeatedMembers::Text(text) => Some((name.as_str(), DownloadUrl::new(text)?)),
                 _ => None,
             })
             .collect();
-        let is_entry = urls.len() == 1 && text("export_type").is_some();
+        let is_entry = urls.len() == 1 && has_type;
         let before = self.exports.len();
         for (name, url) in urls {
             self.add_export(url, if is_entry { stated_type } else { name });
         }
         for (name, value) in members {
-            if matches!(value, Node::Object(_) | Node::List(_)) {
-                self.add_exports(value, name);
+            if matches!(value, JsonKeepingRepeatedMembers::Object(_) | JsonKeepingRepeatedMembers::List(_)) {
+                self.add_exports_of_value(value, name);
             }
         }
         if self.exports.len() == before {
@@ -139,9 +159,24 @@ impl FoundExports<'_> {
     }
 
     /// Parses an absolute URL, or a path of the backend.
-    fn parse_url(&self, text: &str) -> Option<DownloadUrl> {
+    fn parse_absolute_or_relative_url(&self, text: &str) -> Option<DownloadUrl> {
         DownloadUrl::new(text).or_else(|| resolve_relative_url(text, self.base))
     }
+}
+
+/// Whether two names of members are the same but for their case and separators, as `downloadURL` and `download_url`.
+fn is_same_name(one: &str, other: &str) -> bool {
+    let letters = |name: &str| {
+        let letters =
+            name.chars().filter(|letter| !matches!(letter, '_' | '-' | ' ')).map(|letter| letter.to_ascii_lowercase());
+        letters.collect::<String>()
+    };
+    letters(one) == letters(other)
+}
+
+/// Parses a JSON object or list in a text. `None` for any other text.
+fn parse_json_in_text(text: &str) -> Option<JsonKeepingRepeatedMembers> {
+    text.trim_start().starts_with(['{', '[']).then(|| serde_json::from_str(text).ok()).flatten()
 }
 
 /// Resolves a URL that begins with a path. Any other text is none.
@@ -151,64 +186,64 @@ pub(crate) fn resolve_relative_url(text: &str, base: &Url) -> Option<DownloadUrl
     DownloadUrl::new(resolved.as_str())
 }
 
-impl<'de> Deserialize<'de> for Node {
+impl<'de> Deserialize<'de> for JsonKeepingRepeatedMembers {
     /// Reads any JSON value. An object keeps the order and the repetitions of its members.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(NodeVisitor)
+        deserializer.deserialize_any(JsonKeepingRepeatedMembersVisitor)
     }
 }
 
-/// Builds a [`Node`].
-struct NodeVisitor;
+/// Builds a [`JsonKeepingRepeatedMembers`].
+struct JsonKeepingRepeatedMembersVisitor;
 
-impl<'de> Visitor<'de> for NodeVisitor {
-    type Value = Node;
+impl<'de> Visitor<'de> for JsonKeepingRepeatedMembersVisitor {
+    type Value = JsonKeepingRepeatedMembers;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON value")
     }
 
     /// Reads an object with all its members, also repeated ones.
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<JsonKeepingRepeatedMembers, A::Error> {
         let mut members = Vec::new();
         while let Some(member) = map.next_entry()? {
             members.push(member);
         }
-        Ok(Node::Object(members))
+        Ok(JsonKeepingRepeatedMembers::Object(members))
     }
 
     /// Reads a list.
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Node, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<JsonKeepingRepeatedMembers, A::Error> {
         let mut items = Vec::new();
         while let Some(item) = list.next_element()? {
             items.push(item);
         }
-        Ok(Node::List(items))
+        Ok(JsonKeepingRepeatedMembers::List(items))
     }
 
-    /// Reads a string. Numbers, booleans and `null` are [`Node::Other`].
-    fn visit_str<E>(self, text: &str) -> Result<Node, E> {
-        Ok(Node::Text(text.to_owned()))
+    /// Reads a string. Numbers, booleans and `null` are [`JsonKeepingRepeatedMembers::Other`].
+    fn visit_str<E>(self, text: &str) -> Result<JsonKeepingRepeatedMembers, E> {
+        Ok(JsonKeepingRepeatedMembers::Text(text.to_owned()))
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Node, E> {
-        Ok(Node::Other)
+    fn visit_bool<E>(self, _: bool) -> Result<JsonKeepingRepeatedMembers, E> {
+        Ok(JsonKeepingRepeatedMembers::Other)
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<Node, E> {
-        Ok(Node::Other)
+    fn visit_i64<E>(self, _: i64) -> Result<JsonKeepingRepeatedMembers, E> {
+        Ok(JsonKeepingRepeatedMembers::Other)
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<Node, E> {
-        Ok(Node::Other)
+    fn visit_u64<E>(self, _: u64) -> Result<JsonKeepingRepeatedMembers, E> {
+        Ok(JsonKeepingRepeatedMembers::Other)
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Node, E> {
-        Ok(Node::Other)
+    fn visit_f64<E>(self, _: f64) -> Result<JsonKeepingRepeatedMembers, E> {
+        Ok(JsonKeepingRepeatedMembers::Other)
     }
 
-    fn visit_unit<E>(self) -> Result<Node, E> {
-        Ok(Node::Other)
+    fn visit_unit<E>(self) -> Result<JsonKeepingRepeatedMembers, E> {
+        Ok(JsonKeepingRepeatedMembers::Other)
     }
 }
 
@@ -248,6 +283,9 @@ mod tests {
             r#"{"payload":{"seen":"https://f.test/b"},"payload_complete":{"glb":"https://f.test/a"}}"#,
             r#"{"payload_complete":{"glb":{"url":{"href":"https://f.test/a"}},"n":1}}"#,
             r#"{"payload_complete":[{"url":"https://f.test/a","export_type":"glb"}],"payload_complete":[]}"#,
+            r#"{"payloadComplete":[{"downloadURL":"https://f.test/a","exportType":"glb"}]}"#,
+            r#"{"payload-complete":[{"download-url":"https://f.test/a","export-type":"glb"}]}"#,
+            r#"{"payload_complete":"[{\"download_URL\":\"https://f.test/a\",\"export_type\":\"glb\"}]"}"#,
         ] {
             let urls = found(body);
             assert_eq!(urls.iter().map(|(_, url)| url).collect::<Vec<_>>(), [&one[0].1], "{body}");
@@ -266,6 +304,9 @@ mod tests {
             r#"{"help":"https://docs.test/","payload_complete":null}"#,
             r#"{"payload_complete":[{"download_URL":"N/A"},{"download_URL":"ftp://f.test/a"},7,null]}"#,
             r#"{"payload_incomplete":{"more":"https://f.test/a"}}"#,
+            r#"{"success":false,"payload":{"type":"https://tools.test/rfc7231#section-6.6.1","status":503}}"#,
+            r#"{"avatar_ready":false,"payload":{"completion_status":"processing","help":["https://f.test/a"]}}"#,
+            r#"{"payload":{"app":{"download_url":"https://apps.test/"}}}"#,
             "https://f.test/a",
         ] {
             assert_eq!(found(body), [], "{body}");

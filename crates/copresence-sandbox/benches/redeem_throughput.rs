@@ -171,7 +171,7 @@ async fn serve_bare_handler(started: mpsc::Sender<Started>) {
 async fn serve_sandbox(started: mpsc::Sender<Started>) {
     let sandbox = Sandbox::new(SandboxSettings::default()).expect("a sandbox");
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let server = Server::start_with_sandbox(sandbox, address).expect("a server");
+    let server = Server::start_server_for_existing_sandbox(sandbox, address).expect("a server");
     let address = server.listen_address();
     let credentials = server.sandbox().accepted_credentials();
     let (api_key, session) = (credentials.api_key.expose(), credentials.session_token.expose());

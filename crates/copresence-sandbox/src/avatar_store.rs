@@ -3,6 +3,8 @@
 use crate::world::avatar::{AvatarCatalog, AvatarIdentity, ExistingAvatar, ExportFileNameAndType, PictureId};
 use bytes::Bytes;
 use copresence_avatar::AvatarFiles;
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, Shared};
 use image::RgbImage;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
@@ -10,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::Semaphore;
 
 /// Maximum number of visitors' pictures in memory (each at most 512 × 512 pixels). Beyond it, the oldest is dropped and
 /// its avatar gets a generated face.
@@ -49,7 +51,7 @@ pub enum AssetsFolderError {
 
 /// The content of a file, or its path.
 #[derive(Debug, Clone)]
-pub(crate) enum FileContent {
+pub(crate) enum FileContentOrPath {
     Memory { bytes: Bytes, etag: String },
     Disk(PathBuf),
 }
@@ -60,7 +62,10 @@ pub(crate) struct AvatarStore {
     cache: Mutex<PictureAndAvatarCache>,
     next_picture_id: AtomicU64,
     /// Limits concurrent generation to two avatars, because each occupies a CPU core.
-    generation_permits: Semaphore,
+    generation_permits: Arc<Semaphore>,
+    /// Number of generations that were started.
+    #[cfg(test)]
+    generation_count: AtomicU64,
 }
 
 /// Visitors' pictures, and generated files by avatar; both oldest first.
@@ -89,9 +94,13 @@ pub(crate) struct TokenInWorld {
 /// A generated avatar, whose files may still be generated.
 struct CachedAvatar {
     avatar: AvatarIdentity,
-    files: Arc<OnceCell<Arc<GeneratedFiles>>>,
+    files: PendingFiles,
     last_used: Instant,
 }
+
+/// Resolves to the files of an avatar once they are generated, or to `None` if that failed. Dropping it does not stop the
+/// generation.
+type PendingFiles = Shared<BoxFuture<'static, Option<Arc<GeneratedFiles>>>>;
 
 /// The files of a generated avatar with their `ETag` values.
 struct GeneratedFiles {
@@ -118,7 +127,9 @@ impl AvatarStore {
             assets,
             cache: Mutex::default(),
             next_picture_id: AtomicU64::new(0),
-            generation_permits: Semaphore::new(2),
+            generation_permits: Arc::new(Semaphore::new(2)),
+            #[cfg(test)]
+            generation_count: AtomicU64::new(0),
         };
         Ok((store, catalog))
     }
@@ -161,9 +172,9 @@ impl AvatarStore {
     }
 
     /// The content of an exported file; `None` if there is no such file.
-    pub(crate) async fn export_content(&self, avatar: &AvatarIdentity, file: &str) -> Option<FileContent> {
+    pub(crate) async fn export_content(&self, avatar: &AvatarIdentity, file: &str) -> Option<FileContentOrPath> {
         if let (Some(folders), AvatarIdentity::Existing { id }) = (&self.assets, avatar) {
-            return folders.get(id).map(|folder| FileContent::Disk(folder.join(file)));
+            return folders.get(id).map(|folder| FileContentOrPath::Disk(folder.join(file)));
         }
         let index = crate::world::avatar::GENERATED_EXPORTS.iter().position(|(name, _)| *name == file)?;
         let generated = self.get_or_generate_files(avatar).await?;
@@ -172,12 +183,12 @@ impl AvatarStore {
             1 => &generated.files.obj_zip,
             _ => &generated.files.png,
         };
-        Some(FileContent::Memory { bytes: bytes.clone(), etag: generated.etags[index].clone() })
+        Some(FileContentOrPath::Memory { bytes: bytes.clone(), etag: generated.etags[index].clone() })
     }
 
-    /// The generated files of an avatar, from the cache if possible.
+    /// The generated files of an avatar, from the cache if possible; `None` if they cannot be generated.
     async fn get_or_generate_files(&self, avatar: &AvatarIdentity) -> Option<Arc<GeneratedFiles>> {
-        let cell = {
+        let pending = {
             let mut cache = self.lock_cache();
             if let Some(cached) = cache.avatars.iter_mut().find(|cached| cached.avatar == *avatar) {
                 cached.last_used = Instant::now();
@@ -186,40 +197,45 @@ impl AvatarStore {
                 if cache.avatars.len() >= MAX_CACHED_AVATARS {
                     cache.avatars.remove(0);
                 }
-                let files = Arc::new(OnceCell::new());
+                let files = self.spawn_generation(avatar, &cache.pictures);
                 let last_used = Instant::now();
                 cache.avatars.push(CachedAvatar { avatar: avatar.clone(), files: files.clone(), last_used });
                 files
             }
         };
-        let result = cell.get_or_try_init(|| self.generate_files(avatar)).await;
-        match result {
-            Ok(files) => Some(files.clone()),
-            Err(error) => {
-                tracing::error!(%error, "an avatar cannot be generated");
-                None
-            }
+        let files = pending.clone().await;
+        if files.is_none() {
+            // The next request tries again.
+            self.lock_cache().avatars.retain(|cached| !cached.files.ptr_eq(&pending));
         }
+        files
     }
 
-    async fn generate_files(&self, avatar: &AvatarIdentity) -> Result<Arc<GeneratedFiles>, tokio::task::JoinError> {
+    /// Starts to generate the files of an avatar. The generation does not end with the request for them: a client that
+    /// requests an avatar again and again, and leaves each time, causes one generation.
+    fn spawn_generation(&self, avatar: &AvatarIdentity, pictures: &[VisitorPicture]) -> PendingFiles {
+        #[cfg(test)]
+        self.generation_count.fetch_add(1, Ordering::Relaxed);
         let (seed, face) = match avatar {
-            AvatarIdentity::New { seed, picture } => (*seed, picture.and_then(|id| self.find_picture(id))),
+            AvatarIdentity::New { seed, picture } => {
+                let face = pictures.iter().find(|held| Some(held.id) == *picture).map(|held| held.image.clone());
+                (*seed, face)
+            }
             AvatarIdentity::Existing { id } => (seed_from_id(id), None),
         };
-        // The semaphore is never closed. If it were, generating without a permit does no harm.
-        let _permit = self.generation_permits.acquire().await;
-        tokio::task::spawn_blocking(move || {
-            let files = copresence_avatar::build_avatar(seed, face.as_deref());
-            let etags = [&files.glb, &files.obj_zip, &files.png].map(sha256_etag);
-            Arc::new(GeneratedFiles { files, etags })
-        })
-        .await
-    }
-
-    /// The visitor's picture with this id; `None` if it was dropped.
-    fn find_picture(&self, id: PictureId) -> Option<Arc<RgbImage>> {
-        self.lock_cache().pictures.iter().find(|held| held.id == id).map(|held| held.image.clone())
+        let permits = self.generation_permits.clone();
+        let generation = tokio::spawn(async move {
+            // The semaphore is never closed. If it were, generating without a permit does no harm.
+            let permit = permits.acquire_owned().await;
+            let generated = tokio::task::spawn_blocking(move || {
+                let _permit = permit;
+                let files = copresence_avatar::build_avatar(seed, face.as_deref());
+                let etags = [&files.glb, &files.obj_zip, &files.png].map(sha256_etag);
+                Arc::new(GeneratedFiles { files, etags })
+            });
+            generated.await.inspect_err(|error| tracing::error!(%error, "an avatar cannot be generated")).ok()
+        });
+        generation.map(|generated| generated.ok().flatten()).boxed().shared()
     }
 
     fn lock_cache(&self) -> std::sync::MutexGuard<'_, PictureAndAvatarCache> {
@@ -305,6 +321,20 @@ fn unique_avatar_id(name: &str, taken: &HashMap<String, PathBuf>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn requests_that_are_given_up_generate_an_avatar_once() {
+        let (store, _) = AvatarStore::open_avatar_store_and_catalog(None).expect("without a folder");
+        let avatar = AvatarIdentity::Existing { id: "ari".to_owned() };
+        let (file, _) = crate::world::avatar::GENERATED_EXPORTS[2];
+        for _ in 0..20 {
+            // Dropped as soon as it waits, as when a client disconnects.
+            drop(store.export_content(&avatar, file).now_or_never());
+            tokio::task::yield_now().await;
+        }
+        assert!(store.export_content(&avatar, file).await.is_some());
+        assert_eq!(store.generation_count.load(Ordering::Relaxed), 1);
+    }
 
     #[test]
     fn each_sub_folder_is_an_avatar() {

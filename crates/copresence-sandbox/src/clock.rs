@@ -92,7 +92,7 @@ impl VirtualClock {
     ///
     /// # Errors
     /// The change is empty, or the speed or the advance is out of range. Then nothing changes.
-    pub fn apply_change(&mut self, change: &ClockChange, real: Duration) -> Result<(), ClockError> {
+    pub fn change_virtual_clock(&mut self, change: &ClockChange, real: Duration) -> Result<(), ClockError> {
         if *change == ClockChange::default() {
             return Err(ClockError::EmptyChange);
         }
@@ -135,10 +135,12 @@ mod tests {
     fn clock_changes_speed_pauses_and_advances() {
         let mut clock = VirtualClock::new(10.0).expect("a speed");
         assert_eq!(clock.virtual_time_at(SECOND), 10 * SECOND);
-        clock.apply_change(&ClockChange { paused: Some(true), ..ClockChange::default() }, SECOND).expect("paused");
+        clock
+            .change_virtual_clock(&ClockChange { paused: Some(true), ..ClockChange::default() }, SECOND)
+            .expect("paused");
         assert_eq!(clock.virtual_time_at(60 * SECOND), 10 * SECOND);
         clock
-            .apply_change(&ClockChange { advance_ms: Some(500), ..ClockChange::default() }, 60 * SECOND)
+            .change_virtual_clock(&ClockChange { advance_ms: Some(500), ..ClockChange::default() }, 60 * SECOND)
             .expect("moved");
         assert_eq!(clock.clock_state_at(90 * SECOND), ClockState { now_ms: 10_500, speed: 10.0, paused: true });
     }
@@ -149,9 +151,9 @@ mod tests {
         for bad in [0.0, -1.0, f64::NAN, f64::INFINITY] {
             assert!(VirtualClock::new(bad).is_err());
             let change = ClockChange { speed: Some(bad), advance_ms: Some(5), ..ClockChange::default() };
-            assert!(clock.apply_change(&change, SECOND).is_err());
+            assert!(clock.change_virtual_clock(&change, SECOND).is_err());
         }
-        assert_eq!(clock.apply_change(&ClockChange::default(), SECOND), Err(ClockError::EmptyChange));
+        assert_eq!(clock.change_virtual_clock(&ClockChange::default(), SECOND), Err(ClockError::EmptyChange));
         assert_eq!(clock, VirtualClock::new(1.0).expect("a speed"));
     }
 
@@ -165,7 +167,7 @@ mod tests {
             for (pass, advance_ms, speed, paused) in moves {
                 real += Duration::from_millis(pass);
                 prop_assert!(clock.virtual_time_at(real) >= last);
-                let _ = clock.apply_change(&ClockChange { advance_ms, speed, paused }, real);
+                let _ = clock.change_virtual_clock(&ClockChange { advance_ms, speed, paused }, real);
                 prop_assert!(clock.virtual_time_at(real) >= last);
                 last = clock.virtual_time_at(real);
             }

@@ -1,7 +1,7 @@
 //! Controls the TCP connection under a request, for faults below HTTP: a reset, an end in the middle of a response, and
 //! bytes after its end.
 //!
-//! The HTTP stack has no such operations. So each connection is wrapped in a [`FaultyConnection`], and each request
+//! The HTTP stack has no such operations. So each connection is wrapped in a [`FaultControlledConnection`], and each request
 //! carries a [`ConnectionControl`] for it. The requested end happens when the HTTP stack next uses the connection. An
 //! orderly end waits until everything before it has been sent.
 
@@ -97,7 +97,7 @@ impl ResettableSocket for Box<dyn ResettableSocket + Send> {
 }
 
 /// A connection that obeys a [`ConnectionControl`], and fails if the client accepts nothing for too long.
-pub(crate) struct FaultyConnection<S> {
+pub(crate) struct FaultControlledConnection<S> {
     socket: S,
     control: ConnectionControl,
     write_timeout: Duration,
@@ -109,11 +109,12 @@ pub(crate) struct FaultyConnection<S> {
 /// Time allowed for the TLS handshake.
 const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Accepts connections while there are slots for them, closes others at once, and attaches a [`ConnectionControl`] to their requests.
+/// Accepts connections while there are slots for them, closes others at once, and attaches a [`ConnectionControl`] to their
+/// requests.
 #[derive(Clone)]
 pub(crate) struct SlotLimitedAcceptor {
     slots: Arc<ConnectionSlots>,
-    is_behind_proxy: bool,
+    may_be_behind_local_proxy: bool,
     write_timeout: Duration,
     tls: Option<TlsAcceptor>,
 }
@@ -122,7 +123,7 @@ impl SlotLimitedAcceptor {
     pub(crate) fn new(sandbox: &Sandbox, tls: Option<Arc<ServerConfig>>) -> Self {
         Self {
             slots: sandbox.connection_slots().clone(),
-            is_behind_proxy: sandbox.is_behind_proxy(),
+            may_be_behind_local_proxy: sandbox.may_be_behind_local_proxy(),
             write_timeout: sandbox.resource_limits().write_timeout,
             tls: tls.map(TlsAcceptor::from),
         }
@@ -130,7 +131,7 @@ impl SlotLimitedAcceptor {
 }
 
 impl<S: Send + 'static> Accept<TcpStream, S> for SlotLimitedAcceptor {
-    type Stream = FaultyConnection<Box<dyn ResettableSocket + Send>>;
+    type Stream = FaultControlledConnection<Box<dyn ResettableSocket + Send>>;
     type Service = AddExtension<S, ConnectionControl>;
     type Future = BoxFuture<'static, io::Result<(Self::Stream, Self::Service)>>;
 
@@ -138,7 +139,7 @@ impl<S: Send + 'static> Accept<TcpStream, S> for SlotLimitedAcceptor {
     /// Fails at once if there is no slot.
     fn accept(&self, tcp: TcpStream, service: S) -> Self::Future {
         let place = tcp.peer_addr().and_then(|peer| {
-            let origin = ConnectionOrigin::classify_peer_address(peer.ip(), self.is_behind_proxy);
+            let origin = ConnectionOrigin::classify_peer_address(peer.ip(), self.may_be_behind_local_proxy);
             self.slots.take_slot(origin).ok_or_else(|| io::Error::other("there are too many connections"))
         });
         let (tls, write_timeout) = (self.tls.clone(), self.write_timeout);
@@ -152,7 +153,7 @@ impl<S: Send + 'static> Accept<TcpStream, S> for SlotLimitedAcceptor {
             };
             let control = ConnectionControl::default();
             Ok((
-                FaultyConnection {
+                FaultControlledConnection {
                     socket,
                     control: control.clone(),
                     write_timeout,
@@ -165,7 +166,7 @@ impl<S: Send + 'static> Accept<TcpStream, S> for SlotLimitedAcceptor {
     }
 }
 
-impl<S: ResettableSocket> FaultyConnection<S> {
+impl<S: ResettableSocket> FaultControlledConnection<S> {
     /// Fails if the connection is to be reset now.
     fn fail_if_reset_requested(&self) -> io::Result<()> {
         if self.control.lock_requested_termination().end == Some(ConnectionTermination::ResetNow) {
@@ -177,12 +178,12 @@ impl<S: ResettableSocket> FaultyConnection<S> {
 
     /// Prepares a reset, and returns the error that lets the HTTP stack drop the connection.
     fn prepare_reset_returning_error(&self) -> io::Error {
-        self.prepare_reset();
+        self.enable_reset_on_drop();
         io::Error::new(io::ErrorKind::ConnectionReset, "a fault of the sandbox resets this connection")
     }
 
     /// Makes the socket send RST when it is dropped, which the next error causes.
-    fn prepare_reset(&self) {
+    fn enable_reset_on_drop(&self) {
         if let Err(error) = self.socket.underlying_tcp_stream().set_zero_linger() {
             tracing::warn!(%error, "a connection cannot be reset, and is closed instead");
         }
@@ -197,19 +198,19 @@ impl<S: ResettableSocket> FaultyConnection<S> {
         let limit = self.write_timeout;
         ready!(self.stalled_write.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit))).as_mut().poll(cx));
         // A close would keep what was written in the kernel's memory until the client reads it.
-        self.prepare_reset();
+        self.enable_reset_on_drop();
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not read the response")))
     }
 }
 
-impl<S: ResettableSocket> AsyncRead for FaultyConnection<S> {
+impl<S: ResettableSocket> AsyncRead for FaultControlledConnection<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         self.fail_if_reset_requested()?;
         Pin::new(&mut self.socket).poll_read(cx, buf)
     }
 }
 
-impl<S: ResettableSocket> AsyncWrite for FaultyConnection<S> {
+impl<S: ResettableSocket> AsyncWrite for FaultControlledConnection<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         self.fail_if_reset_requested()?;
         let write = Pin::new(&mut self.socket).poll_write(cx, buf);

@@ -44,9 +44,9 @@ pub(crate) struct ConnectionSlotGuard {
 
 impl ConnectionOrigin {
     /// The origin of a connection from this address. With a proxy in front, this machine's address is the proxy's.
-    pub(crate) fn classify_peer_address(peer: IpAddr, is_behind_proxy: bool) -> Self {
+    pub(crate) fn classify_peer_address(peer: IpAddr, may_be_behind_local_proxy: bool) -> Self {
         let peer = peer.to_canonical();
-        match (peer.is_loopback(), is_behind_proxy) {
+        match (peer.is_loopback(), may_be_behind_local_proxy) {
             (true, false) => Self::Local,
             (true, true) => Self::LocalProxy,
             (false, _) => Self::Remote(address_range_of_client(peer)),

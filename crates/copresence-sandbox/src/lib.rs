@@ -3,9 +3,9 @@
 //! Run it as a server on a port ([`Server`]), or call it as a router inside a test ([`build_router`]).
 //!
 //! ```
-//! use copresence_sandbox::{AvatarChoice, Sandbox, TokenScenario, SandboxSettings};
+//! use copresence_sandbox::{AvatarChoice, Sandbox, BuiltInScenarioName, SandboxSettings};
 //!
-//! let settings = SandboxSettings { scenario: TokenScenario::ExistingAvatar.into(), ..SandboxSettings::default() };
+//! let settings = SandboxSettings { scenario: BuiltInScenarioName::ExistingAvatar.into(), ..SandboxSettings::default() };
 //! let sandbox = Sandbox::new(settings)?;
 //! let router = copresence_sandbox::build_router(sandbox.clone()); // mount it, or call it with `tower::ServiceExt::oneshot`
 //! assert!(sandbox.associate_avatar("no such token", &AvatarChoice::New, None).is_err());
@@ -78,10 +78,10 @@ pub use faults::{Effect, Endpoint, Fault, FaultListError, FaultWithCounts, NthRe
 pub use http::{build_router, openapi_document};
 pub use limits::ResourceLimits;
 pub use open_files::raise_open_file_limit;
-pub use replay::{Recording, RecordingError};
+pub use replay::{Recording, UnreplayableRecordingError};
 pub use requests::RequestLine;
 pub use sandbox::{CreateWorldError, Sandbox, SandboxSetupError, SandboxStateView, WorldView};
-pub use scenario::{Scenario, ScenarioFileError, TokenScenario, UnknownScenarioError};
+pub use scenario::{BuiltInScenarioName, Scenario, ScenarioFileError, UnknownScenarioError};
 pub use server::{Server, StartError};
 pub use settings::{
     Credentials, DEFAULT_RATE_LIMIT, DEFAULT_WORLD_IDLE_LIMIT, OPERATOR_KEY_HEADER, SandboxSettings, WorldSettings,
@@ -89,5 +89,5 @@ pub use settings::{
 pub use tls::{CertificateSource, TlsError};
 pub use world::avatar::{AvatarChoice, ExistingAvatar};
 pub use world::state::{PhoneTicket, PhoneTicketState, TesterTokenView, TokenPhase};
-pub use world::{AssociateError, ForceError, ForcedState};
+pub use world::{AssociateError, ForceTokenStateError, ForcedState};
 pub use world_registry::{MAX_ADDITIONAL_WORLDS, TooManyWorldsError};

@@ -85,7 +85,7 @@ impl UploadLimiter {
     }
 
     /// Begins an upload for a token; `None` while there is another one.
-    pub(crate) fn begin_token_upload(&self, token: &str) -> Option<TokenUploadGuard> {
+    pub(crate) fn begin_upload_if_none_for_token(&self, token: &str) -> Option<TokenUploadGuard> {
         let is_first = self.uploading_tokens.lock().unwrap_or_else(PoisonError::into_inner).insert(token.to_owned());
         is_first.then(|| TokenUploadGuard { token: token.to_owned(), uploading_tokens: self.uploading_tokens.clone() })
     }

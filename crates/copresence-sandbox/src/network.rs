@@ -40,7 +40,7 @@ pub(crate) fn local_url(address: SocketAddr, scheme: &str) -> Option<Url> {
         IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
         ip => ip,
     };
-    build_url(ip, address.port(), scheme)
+    build_base_url_for_address(ip, address.port(), scheme)
 }
 
 /// The URL for phones on the network. If the server listens on all addresses, it contains the best network address
@@ -54,13 +54,13 @@ pub(crate) fn phone_url_for_listen_address(address: SocketAddr, scheme: &str) ->
         Vec::new()
     });
     match best_network_address(&interfaces) {
-        Some(ip) => build_url(ip, address.port(), scheme),
+        Some(ip) => build_base_url_for_address(ip, address.port(), scheme),
         None => local_url(address, scheme),
     }
 }
 
 /// The base URL of a server at this address; `None` if it is no valid URL.
-fn build_url(ip: IpAddr, port: u16, scheme: &str) -> Option<Url> {
+fn build_base_url_for_address(ip: IpAddr, port: u16, scheme: &str) -> Option<Url> {
     Url::parse(&format!("{scheme}://{}/", SocketAddr::new(ip, port))).ok()
 }
 

@@ -117,7 +117,7 @@ impl PhoneTexts {
             .collect();
         script.insert(
             "ticket_names".to_owned(),
-            Value::Object(build_ticket_name_map(&parse_fluent_catalogue(tag, window))),
+            Value::Object(map_ticket_colour_symbol_to_name(&parse_fluent_catalogue(tag, window))),
         );
         Self {
             tag,
@@ -127,7 +127,7 @@ impl PhoneTexts {
     }
 
     /// The phone page's message with this key; the key itself if there is none.
-    pub(crate) fn page_text(&self, key: &'static str) -> &str {
+    pub(crate) fn page_text_or_key(&self, key: &'static str) -> &str {
         self.messages.get(key).map_or(key, String::as_str)
     }
 }
@@ -143,7 +143,7 @@ fn parse_fluent_catalogue(tag: &str, source: &str) -> FluentBundle<FluentResourc
 }
 
 /// The name of every ticket, by colour and symbol with a space between them.
-fn build_ticket_name_map(window: &FluentBundle<FluentResource>) -> Map<String, Value> {
+fn map_ticket_colour_symbol_to_name(window: &FluentBundle<FluentResource>) -> Map<String, Value> {
     let Some(pattern) = window.get_message(TICKET_NAME_KEY).and_then(|message| message.value()) else {
         return Map::new();
     };
@@ -159,7 +159,7 @@ fn build_ticket_name_map(window: &FluentBundle<FluentResource>) -> Map<String, V
 }
 
 /// Selects the language: by `tag` (a link of the page), else by the browser's `Accept-Language`, else the default.
-pub(crate) fn select_phone_texts(tag: Option<&str>, accept_language: Option<&str>) -> &'static PhoneTexts {
+pub(crate) fn select_phone_texts_by_language(tag: Option<&str>, accept_language: Option<&str>) -> &'static PhoneTexts {
     let find = |tag: &str| {
         // Only the primary subtag counts: for `zh-TW`, simplified Chinese is better than English.
         let primary = tag.split('-').next().unwrap_or_default();
@@ -169,7 +169,7 @@ pub(crate) fn select_phone_texts(tag: Option<&str>, accept_language: Option<&str
         return texts;
     }
     let mut ranges: Vec<(f32, &str)> =
-        accept_language.unwrap_or_default().split(',').map(parse_language_range).collect();
+        accept_language.unwrap_or_default().split(',').map(parse_language_weight_and_tag).collect();
     // The sort is stable: of ranges with the same weight, the first wins.
     ranges.sort_by(|a, b| b.0.total_cmp(&a.0));
     let mut acceptable = ranges.into_iter().filter(|(weight, _)| *weight > 0.0);
@@ -177,7 +177,7 @@ pub(crate) fn select_phone_texts(tag: Option<&str>, accept_language: Option<&str
 }
 
 /// Weight (0 to 1) and tag of an `Accept-Language` range such as `de;q=0.8`. A malformed weight counts as 0.
-fn parse_language_range(range: &str) -> (f32, &str) {
+fn parse_language_weight_and_tag(range: &str) -> (f32, &str) {
     let mut parts = range.split(';').map(str::trim);
     let tag = parts.next().unwrap_or_default();
     let weight = match parts.find_map(|part| part.strip_prefix("q=")) {
@@ -220,9 +220,9 @@ mod tests {
     #[test]
     fn every_key_is_used_by_the_page() {
         for key in PAGE_MESSAGE_KEYS {
-            assert!(TEMPLATE.contains(&format!(".page_text(\"{key}\")")), "{key} is not in the template");
+            assert!(TEMPLATE.contains(&format!(".page_text_or_key(\"{key}\")")), "{key} is not in the template");
         }
-        for use_of_key in TEMPLATE.split(".page_text(\"").skip(1) {
+        for use_of_key in TEMPLATE.split(".page_text_or_key(\"").skip(1) {
             let key = use_of_key.split('"').next().expect("a key");
             assert!(PAGE_MESSAGE_KEYS.contains(&key), "the template shows the unknown key {key}");
         }
@@ -243,9 +243,9 @@ mod tests {
         for texts in LANGUAGES.iter() {
             let tag = texts.tag;
             for key in PAGE_MESSAGE_KEYS {
-                let text = texts.page_text(key);
+                let text = texts.page_text_or_key(key);
                 assert!(!text.is_empty() && text == text.trim() && !text.contains('{'), "{tag} {key}");
-                let same = tag != "en" && text == LANGUAGES[0].page_text(key);
+                let same = tag != "en" && text == LANGUAGES[0].page_text_or_key(key);
                 assert!(!same || alike.contains(&(tag, key)), "{tag} {key} is English");
             }
             let mut script: Map<String, Value> = serde_json::from_str(&texts.script_json).expect("JSON");
@@ -257,7 +257,7 @@ mod tests {
                 assert_eq!(text.contains("{n}"), key == "queue_place", "{tag} {key}");
                 assert!(tag == "en" || english[&key] != text, "{tag} {key} is English");
             }
-            assert!(texts.page_text("sandbox-note").contains("Copresence"), "{tag} says that it is a sandbox");
+            assert!(texts.page_text_or_key("sandbox-note").contains("Copresence"), "{tag} says that it is a sandbox");
         }
     }
 
@@ -280,7 +280,7 @@ mod tests {
 
     #[test]
     fn link_outweighs_the_browsers_languages() {
-        let tag = |tag, accept_language| select_phone_texts(tag, accept_language).tag;
+        let tag = |tag, accept_language| select_phone_texts_by_language(tag, accept_language).tag;
         assert_eq!(tag(None, None), "en");
         assert_eq!(tag(None, Some("de-CH,de;q=0.9,en;q=0.8")), "de");
         assert_eq!(tag(None, Some("nl,en;q=0.3,fr;q=0.7")), "fr");

@@ -82,7 +82,8 @@ fn check_decoding_cost(bytes: &[u8], decoder: &impl ImageDecoder) -> Result<(), 
     }
     let pixels = u64::from(width) * u64::from(height);
     // PNG signatures do not start with 0xFF.
-    let coefficients = if bytes.starts_with(&[0xff]) { jpeg_coefficient_bytes(bytes, width, height) } else { 0 };
+    let coefficients =
+        if bytes.starts_with(&[0xff]) { max_jpeg_coefficient_memory_bytes(bytes, width, height) } else { 0 };
     let color = decoder.color_type();
     // A greyscale or RGBA picture is converted to RGB after scaling, which costs little.
     debug_assert!(color.bytes_per_pixel() <= ColorType::Rgba16.bytes_per_pixel(), "the types of JPEG and PNG");
@@ -96,7 +97,7 @@ fn check_decoding_cost(bytes: &[u8], decoder: &impl ImageDecoder) -> Result<(), 
 ///
 /// Looks at every byte sequence that could be a frame or scan header, wherever it is. So no file can hide its real
 /// headers from this function in a place where only the decoder finds them.
-fn jpeg_coefficient_bytes(bytes: &[u8], width: u32, height: u32) -> u64 {
+fn max_jpeg_coefficient_memory_bytes(bytes: &[u8], width: u32, height: u32) -> u64 {
     let (mut is_progressive, mut components, mut samples, mut fewest_scanned) = (false, 0, 0, u8::MAX);
     for (at, _) in bytes.windows(2).enumerate().filter(|(_, pair)| matches!(pair, [0xff, 0xc0..=0xc2 | 0xda])) {
         let marker = bytes[at + 1];
@@ -229,10 +230,10 @@ mod tests {
         for build in [&progressive as &dyn Fn(u16) -> Vec<u8>, &several_scans] {
             let picture = build(3_000);
             assert_eq!(decode_and_shrink_picture(&picture), Err(PictureError::TooLarge));
-            assert!(jpeg_coefficient_bytes(&picture, 3_000, 3_000) >= 2 * 3 * 3_000 * 3_000);
+            assert!(max_jpeg_coefficient_memory_bytes(&picture, 3_000, 3_000) >= 2 * 3 * 3_000 * 3_000);
             assert_ne!(decode_and_shrink_picture(&build(720)), Err(PictureError::TooLarge));
         }
-        assert_eq!(jpeg_coefficient_bytes(&encode_black(64, 64, ImageFormat::Jpeg), 64, 64), 0);
+        assert_eq!(max_jpeg_coefficient_memory_bytes(&encode_black(64, 64, ImageFormat::Jpeg), 64, 64), 0);
     }
 
     /// A JPEG of 200 × 100 pixels with red, green, blue and white quarters and this EXIF orientation.

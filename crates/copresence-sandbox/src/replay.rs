@@ -14,11 +14,11 @@ const MAX_WAIT: Duration = Duration::from_hours(1);
 
 /// A recorded run. Clones share the same responses.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Recording(Arc<HashMap<Endpoint, Vec<RecordedResponse>>>);
+pub struct Recording(Arc<HashMap<Endpoint, Vec<RecordedResponseOrAbsence>>>);
 
 /// A recorded response, or its absence.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct RecordedResponse {
+pub(crate) struct RecordedResponseOrAbsence {
     /// The status; 0 if no response was received.
     pub(crate) status: u16,
     /// The headers, without those that describe the connection or the length.
@@ -35,7 +35,7 @@ pub(crate) struct RecordedResponse {
 
 /// Why an archive cannot be replayed.
 #[derive(Debug, thiserror::Error)]
-pub enum RecordingError {
+pub enum UnreplayableRecordingError {
     /// It is not an HTTP Archive.
     #[error("this is not an HTTP Archive (HAR 1.2), such as `copresence visit --har FILE` records: {0}")]
     NotHar(#[from] serde_json::Error),
@@ -135,12 +135,12 @@ impl Recording {
     ///
     /// # Errors
     /// It is not an archive, or has no request to `/redeemExportToken`.
-    pub fn parse_har(text: &[u8]) -> Result<Self, RecordingError> {
+    pub fn parse_har(text: &[u8]) -> Result<Self, UnreplayableRecordingError> {
         let file: HarFile = serde_json::from_slice(text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text))?;
         let mut entries = file.log.entries;
         // They may be in the order of their ends. Times of one program have the same form, so that texts compare.
         entries.sort_by(|a, b| a.started_date_time.cmp(&b.started_date_time));
-        let mut responses: HashMap<Endpoint, Vec<RecordedResponse>> = HashMap::new();
+        let mut responses: HashMap<Endpoint, Vec<RecordedResponseOrAbsence>> = HashMap::new();
         for entry in entries {
             if let Some(endpoint) = entry.endpoint_of_recorded_request() {
                 responses.entry(endpoint).or_default().push(entry.into_recorded_response());
@@ -149,22 +149,22 @@ impl Recording {
         if responses.contains_key(&Endpoint::Redeem) {
             Ok(Self(Arc::new(responses)))
         } else {
-            Err(RecordingError::NoRedeem)
+            Err(UnreplayableRecordingError::NoRedeem)
         }
     }
 
     /// The recorded response to the request with this number, from 0; `None` after the last.
-    pub(crate) fn response_by_number(&self, endpoint: Endpoint, number: u64) -> Option<&RecordedResponse> {
+    pub(crate) fn response_by_number(&self, endpoint: Endpoint, number: u64) -> Option<&RecordedResponseOrAbsence> {
         self.responses_of_endpoint(endpoint).get(usize::try_from(number).ok()?)
     }
 
     /// The last recorded response.
-    pub(crate) fn last_response_of_endpoint(&self, endpoint: Endpoint) -> Option<&RecordedResponse> {
+    pub(crate) fn last_response_of_endpoint(&self, endpoint: Endpoint) -> Option<&RecordedResponseOrAbsence> {
         self.responses_of_endpoint(endpoint).last()
     }
 
     /// The recorded responses of an endpoint, in the order of the requests.
-    fn responses_of_endpoint(&self, endpoint: Endpoint) -> &[RecordedResponse] {
+    fn responses_of_endpoint(&self, endpoint: Endpoint) -> &[RecordedResponseOrAbsence] {
         self.0.get(&endpoint).map_or(&[], Vec::as_slice)
     }
 }
@@ -179,7 +179,7 @@ impl ReplayPosition {
     }
 
     /// The next recorded response of a login or a generate. After the last, the sequence begins again.
-    pub(crate) fn next_response(&self, endpoint: Endpoint) -> Option<&RecordedResponse> {
+    pub(crate) fn next_login_or_generate_response(&self, endpoint: Endpoint) -> Option<&RecordedResponseOrAbsence> {
         let counter = if endpoint == Endpoint::Login { &self.logins } else { &self.generates };
         let responses = self.recording.responses_of_endpoint(endpoint);
         let number = counter.fetch_add(1, Ordering::Relaxed).checked_rem(responses.len())?;
@@ -207,7 +207,7 @@ impl HarEntry {
     }
 
     /// Converts the entry: without headers that cannot be replayed, and without a binary body.
-    fn into_recorded_response(self) -> RecordedResponse {
+    fn into_recorded_response(self) -> RecordedResponseOrAbsence {
         let HarResponse { status, headers, content, error } = self.response;
         let status = u16::try_from(status).ok().filter(|status| (200..=599).contains(status)).unwrap_or(0);
         let used = |header: &HarHeader| {
@@ -216,7 +216,7 @@ impl HarEntry {
             !UNUSED_HEADERS.contains(&lower.as_str()) && header.value.is_ascii()
         };
         let wait = self.timings.wait.and_then(|ms| Duration::try_from_secs_f64(ms / 1_000.0).ok());
-        RecordedResponse {
+        RecordedResponseOrAbsence {
             status,
             headers: headers.into_iter().filter(used).map(|header| (header.name, header.value)).collect(),
             // Binary contents are not needed: files are generated.
@@ -277,16 +277,19 @@ mod tests {
     fn login_sequence_begins_again_after_its_end() {
         let text = har(&json!([entry("1", "login", 500), entry("2", "login", 200), entry("3", "redeem", 200),]));
         let position = ReplayPosition::new(Recording::parse_har(&text).expect("an archive"));
-        let next = || position.next_response(Endpoint::Login).map(|response| response.status);
+        let next = || position.next_login_or_generate_response(Endpoint::Login).map(|response| response.status);
         assert_eq!([next(), next(), next()], [Some(500), Some(200), Some(500)]);
-        assert!(position.next_response(Endpoint::Generate).is_none());
+        assert!(position.next_login_or_generate_response(Endpoint::Generate).is_none());
     }
 
     #[test]
     fn archive_without_a_redeem_is_refused() {
-        assert!(matches!(Recording::parse_har(&har(&json!([]))), Err(RecordingError::NoRedeem)));
+        assert!(matches!(Recording::parse_har(&har(&json!([]))), Err(UnreplayableRecordingError::NoRedeem)));
         for text in ["", "[]", r#"{"log":{}}"#, "\u{feff}{}"] {
-            assert!(matches!(Recording::parse_har(text.as_bytes()), Err(RecordingError::NotHar(_))), "{text}");
+            assert!(
+                matches!(Recording::parse_har(text.as_bytes()), Err(UnreplayableRecordingError::NotHar(_))),
+                "{text}"
+            );
         }
     }
 }

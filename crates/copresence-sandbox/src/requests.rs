@@ -114,7 +114,7 @@ impl RequestLog {
     }
 
     /// Stores a request. Drops the oldest one if [`MAX_LOG_LINES`] are stored.
-    pub(crate) fn append_request(&self, request: FinishedRequest) {
+    pub(crate) fn append_request_dropping_oldest(&self, request: FinishedRequest) {
         let mut requests = self.lock_finished_requests();
         let oldest = if requests.len() >= MAX_LOG_LINES { requests.pop_front() } else { None };
         requests.push_back(request);
@@ -265,7 +265,7 @@ mod tests {
         let log = RequestLog::default();
         let uri = Uri::from_static("/");
         for _ in 0..MAX_LOG_LINES + 5 {
-            log.append_request(finished_request(&Method::GET, &uri, &HeaderMap::new()));
+            log.append_request_dropping_oldest(finished_request(&Method::GET, &uri, &HeaderMap::new()));
         }
         assert_eq!(log.logged_lines().len(), MAX_LOG_LINES);
     }

@@ -19,7 +19,9 @@ use crate::open_files::open_file_limit;
 use crate::rate_limit::ClientRateLimiter;
 use crate::replay::{Recording, ReplayPosition};
 use crate::requests::{RequestLine, RequestLog};
-use crate::scenario::{Scenario, UnknownScenarioError, built_in_scenarios, copy_scenarios_with, find_scenario_by_name};
+use crate::scenario::{
+    Scenario, UnknownScenarioError, built_in_scenarios, copy_scenarios_adding_or_replacing, find_scenario_by_name,
+};
 use crate::settings::{Credentials, SandboxSettings};
 use crate::tls::CertificateSource;
 use crate::world::World;
@@ -151,7 +153,7 @@ impl Sandbox {
         let world = World::new(settings.scenario.clone(), settings.seed, rand::rng().random(), catalog.clone());
         let world = WorldState::new(
             None,
-            copy_scenarios_with(built_in_scenarios(), &settings.scenario),
+            copy_scenarios_adding_or_replacing(built_in_scenarios(), &settings.scenario),
             world,
             clock,
             credentials,
@@ -211,13 +213,13 @@ impl Sandbox {
     }
 
     /// The scenario of new tokens.
-    pub fn new_token_scenario(&self) -> Scenario {
+    pub fn scenario_of_new_tokens(&self) -> Scenario {
         self.with_locked_world(|world, _| world.scenario().clone())
     }
 
     /// Changes the scenario of new tokens.
-    pub fn set_new_token_scenario(&self, scenario: Scenario) {
-        self.with_locked_world(|world, _| world.set_new_token_scenario(scenario));
+    pub fn set_scenario_of_new_tokens(&self, scenario: Scenario) {
+        self.with_locked_world(|world, _| world.set_scenario_of_new_tokens(scenario));
     }
 
     /// The state of the virtual clock.
@@ -238,7 +240,7 @@ impl Sandbox {
     pub fn change_clock(&self, change: &ClockChange) -> Result<ClockState, ClockError> {
         let mut inner = self.lock_protected_state();
         let real = self.world.started_at.elapsed();
-        inner.clock.apply_change(change, real)?;
+        inner.clock.change_virtual_clock(change, real)?;
         let state = inner.clock.clock_state_at(real);
         inner.world.set_speed(state.speed);
         Ok(state)
@@ -256,7 +258,7 @@ impl Sandbox {
         self.shared.avatar_store.drop_unneeded_pictures_and_avatars(|owner| {
             let world = match &owner.world {
                 None => Some(self.world.clone()),
-                Some(id) => self.shared.worlds.find_world(id).map(|listed| listed.state),
+                Some(id) => self.shared.worlds.find_world_without_renewal(id).map(|listed| listed.state),
             };
             let owner_world = world.map(|world| Self { world, shared: self.shared.clone() });
             owner_world.is_some_and(|world| world.with_locked_world(|world, now| world.needs_avatar(&owner.token, now)))
@@ -314,7 +316,7 @@ impl WorldState {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::TokenScenario;
+    use crate::scenario::BuiltInScenarioName;
     use crate::scenario::URL_LIFETIME;
     use crate::world::ForcedState;
     use crate::world::avatar::AvatarChoice;
@@ -322,7 +324,8 @@ mod tests {
 
     #[test]
     fn picture_is_dropped_when_its_token_expires_or_its_urls_do() {
-        let settings = SandboxSettings { scenario: TokenScenario::ExistingAvatar.into(), ..SandboxSettings::default() };
+        let settings =
+            SandboxSettings { scenario: BuiltInScenarioName::ExistingAvatar.into(), ..SandboxSettings::default() };
         let sandbox = Sandbox::new(settings).expect("a sandbox");
         let recorded = || {
             let token = sandbox.with_locked_world(World::generate_token).expect("room");

@@ -81,14 +81,14 @@ impl Server {
         } else {
             Sandbox::new(settings)?
         };
-        Self::start_with_sandbox(sandbox, listen)
+        Self::start_server_for_existing_sandbox(sandbox, listen)
     }
 
     /// Like [`Server::start`], for an existing sandbox.
     ///
     /// # Errors
     /// The certificate cannot be used, or the address cannot be listened on.
-    pub fn start_with_sandbox(sandbox: Sandbox, listen: SocketAddr) -> Result<Self, StartError> {
+    pub fn start_server_for_existing_sandbox(sandbox: Sandbox, listen: SocketAddr) -> Result<Self, StartError> {
         let refused = |source: io::Error| match source.kind() {
             io::ErrorKind::AddrInUse => StartError::PortInUse { address: listen },
             _ => StartError::Listen { address: listen, source },
@@ -165,9 +165,9 @@ impl Server {
         &self.sandbox
     }
 
-    /// Subscribes to the request log. See [`Sandbox::subscribe_requests`].
-    pub fn subscribe_requests(&self) -> broadcast::Receiver<RequestLine> {
-        self.sandbox.subscribe_requests()
+    /// Subscribes to the request log. See [`Sandbox::subscribe_to_request_log`].
+    pub fn subscribe_to_request_log(&self) -> broadcast::Receiver<RequestLine> {
+        self.sandbox.subscribe_to_request_log()
     }
 
     /// Stops: refuses new connections, allows two seconds for requests in flight, then aborts them.

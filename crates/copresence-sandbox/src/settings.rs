@@ -3,7 +3,7 @@
 use crate::faults::Fault;
 use crate::limits::ResourceLimits;
 use crate::replay::Recording;
-use crate::scenario::{Scenario, TokenScenario};
+use crate::scenario::{BuiltInScenarioName, Scenario};
 use crate::tls::CertificateSource;
 use copresence_protocol::{ApiKey, Password, SessionToken, Username};
 use rand::RngExt;
@@ -83,16 +83,16 @@ pub const DEFAULT_WORLD_IDLE_LIMIT: Duration = Duration::from_mins(10);
 pub const DEFAULT_RATE_LIMIT: u32 = 100;
 
 /// A random seed that every reader of JSON keeps: JavaScript rounds integers above 2^53.
-pub(crate) fn draw_seed_exact_in_json() -> u64 {
+pub(crate) fn generate_random_seed_exact_in_json() -> u64 {
     rand::rng().random::<u64>() >> 11
 }
 
 impl Default for SandboxSettings {
     fn default() -> Self {
         Self {
-            scenario: TokenScenario::Happy.into(),
+            scenario: BuiltInScenarioName::Happy.into(),
             speed: 1.0,
-            seed: draw_seed_exact_in_json(),
+            seed: generate_random_seed_exact_in_json(),
             api_key: generate_random_api_key(),
             username: generate_random_username(),
             password: generate_random_password(),

@@ -85,18 +85,23 @@ impl<W> WorldRegistry<W> {
     }
 
     /// The world with this id, which does not count as a use of it.
-    pub(crate) fn find_world(&self, id: &str) -> Option<ListedWorld<W>> {
+    pub(crate) fn find_world_without_renewal(&self, id: &str) -> Option<ListedWorld<W>> {
         self.lock_worlds_for_reading()
             .by_id
             .get(id)
-            .filter(|world| !world.has_ended())
+            .filter(|world| !world.has_idle_limit_passed())
             .map(RegisteredWorld::to_listed_world)
     }
 
     /// All worlds, in no order. This does not count as a use of them.
     pub(crate) fn list_worlds(&self) -> Vec<ListedWorld<W>> {
         let worlds = self.lock_worlds_for_reading();
-        worlds.by_id.values().filter(|world| !world.has_ended()).map(RegisteredWorld::to_listed_world).collect()
+        worlds
+            .by_id
+            .values()
+            .filter(|world| !world.has_idle_limit_passed())
+            .map(RegisteredWorld::to_listed_world)
+            .collect()
     }
 
     /// Ends a world. Requests in flight are completed. Returns whether there was one.
@@ -104,17 +109,17 @@ impl<W> WorldRegistry<W> {
         let mut worlds = self.lock_worlds_for_writing();
         let Some(removed) = worlds.by_id.remove(id) else { return false };
         worlds.id_by_api_key.remove(&removed.api_key);
-        !removed.has_ended()
+        !removed.has_idle_limit_passed()
     }
 
     /// Ends the worlds that were not used for their idle limit.
     pub(crate) fn drop_unused_worlds(&self) {
-        if !self.lock_worlds_for_reading().by_id.values().any(RegisteredWorld::has_ended) {
+        if !self.lock_worlds_for_reading().by_id.values().any(RegisteredWorld::has_idle_limit_passed) {
             return;
         }
         let mut worlds = self.lock_worlds_for_writing();
         let RegisteredWorlds { by_id, id_by_api_key } = &mut *worlds;
-        by_id.retain(|_, world| !world.has_ended());
+        by_id.retain(|_, world| !world.has_idle_limit_passed());
         id_by_api_key.retain(|_, id| by_id.contains_key(id));
     }
 
@@ -130,7 +135,7 @@ impl<W> WorldRegistry<W> {
 impl<W> RegisteredWorld<W> {
     /// Records a use of this world and returns its state; `None` if it has ended.
     fn record_use_and_share_state(&self) -> Option<Arc<W>> {
-        if self.has_ended() {
+        if self.has_idle_limit_passed() {
             return None;
         }
         *self.last_used.write().unwrap_or_else(PoisonError::into_inner) = Instant::now();
@@ -151,7 +156,7 @@ impl<W> RegisteredWorld<W> {
     }
 
     /// Whether nobody used it for its idle limit.
-    fn has_ended(&self) -> bool {
+    fn has_idle_limit_passed(&self) -> bool {
         Arc::strong_count(&self.state) == 1 && self.renew_and_measure_idle_time() >= self.idle_limit
     }
 }
@@ -189,7 +194,7 @@ mod tests {
         assert!(registry.find_and_renew_world_by_id("used").is_some());
         drop(handle);
         registry.drop_unused_worlds();
-        assert!(registry.find_world("used").is_none());
+        assert!(registry.find_world_without_renewal("used").is_none());
         assert!(registry.lock_worlds_for_reading().id_by_api_key.is_empty());
     }
 

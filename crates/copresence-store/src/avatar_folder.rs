@@ -12,17 +12,17 @@
 //! complete folder, which [`crate::SavedAvatarOperations::find_durable_avatar_with_manifest`] finds.
 
 use crate::boot_id::current_boot_time;
+use crate::complete_file::{CompleteFile, read_and_inspect_complete_file};
 use crate::crash_point::{self, CrashPoint};
 use crate::data_dir::DataDir;
 use crate::digest::Sha256Digest;
 use crate::disk;
+use crate::disk_space;
 use crate::error::{IoContext, StoreError};
 use crate::file_names::{self, AssignedFileNames};
 use crate::file_sources::{read_file_sources, remove_file_sources, write_file_sources};
 use crate::manifest::{MANIFEST_NAME, Manifest};
-use crate::partial_file::{
-    CompleteFile, PART_SUFFIX, PartialFile, read_and_inspect_complete_file, remove_encoded_file, set_aside_damaged_file,
-};
+use crate::partial_file::{DOUBTED_SUFFIX, PART_SUFFIX, PartialFile, remove_encoded_file, set_aside_damaged_file};
 use crate::partial_folder::{
     is_avatar_or_manifest_file, is_damaged_avatar_file, partial_folder_name_and_path, remove_partial_folder,
 };
@@ -106,7 +106,7 @@ impl PartialAvatarFolder {
     }
 
     /// Assigns the names that an earlier run gave to the files of a delivery, by index.
-    pub fn keep_recorded_file_names<'a>(&mut self, recorded: impl IntoIterator<Item = (usize, &'a str)>) {
+    pub fn restore_file_names_of_earlier_run<'a>(&mut self, recorded: impl IntoIterator<Item = (usize, &'a str)>) {
         for (index, name) in recorded {
             self.names.reserve_name(name);
             self.assigned_names.insert(index, name.to_owned());
@@ -134,7 +134,7 @@ impl PartialAvatarFolder {
             let found = others.iter().find(|(_, known)| *known == source).map(|(name, _)| name.clone());
             if let Some(name) = found {
                 others.remove(&name);
-                self.keep_recorded_file_names([(index, name.as_str())]);
+                self.restore_file_names_of_earlier_run([(index, name.as_str())]);
             }
         }
         let names: Vec<String> = exports
@@ -164,7 +164,7 @@ impl PartialAvatarFolder {
     /// # Errors
     /// [`StoreError::AlreadyExists`] if the file is complete, [`StoreError::ForeignEntry`] for a name that
     /// [`assign_file_name`](Self::assign_file_name) never assigns, or an I/O failure.
-    pub fn open_partial_file_keeping_all(&self, name: &str) -> Result<PartialFile, StoreError> {
+    pub fn open_partial_file_keeping_all_bytes(&self, name: &str) -> Result<PartialFile, StoreError> {
         self.resume_partial_file_after_crash(name, u64::MAX, 0, None)
     }
 
@@ -174,7 +174,7 @@ impl PartialAvatarFolder {
     /// `<name>.damaged`, and the partial file is empty.
     ///
     /// # Errors
-    /// As [`Self::open_partial_file_keeping_all`].
+    /// As [`Self::open_partial_file_keeping_all_bytes`].
     pub fn resume_partial_file_after_crash(
         &self,
         name: &str,
@@ -229,6 +229,19 @@ impl PartialAvatarFolder {
         read_and_inspect_complete_file(&self.dir, name, &path).map(Some)
     }
 
+    /// Replaces the partial file by the copy that [`PartialFile::copy_doubted_bytes`] made. The partial file must not be open.
+    ///
+    /// # Errors
+    /// [`StoreError::ForeignEntry`] for a name that [`assign_file_name`](Self::assign_file_name) never assigns, or an
+    /// I/O failure.
+    pub fn restore_doubted_bytes(&self, name: &str) -> Result<(), StoreError> {
+        let path = self.avatar_file_path(name)?;
+        let part = format!("{name}{PART_SUFFIX}");
+        disk::remove_file_if_exists(&self.dir, &part, &path)?;
+        self.dir.rename(format!("{name}{DOUBTED_SUFFIX}"), &self.dir, part).io_context("rename", &path)?;
+        disk::sync_folder(&self.dir, &self.partial_folder_path)
+    }
+
     /// Makes a complete file partial again, because its content is not the whole file.
     ///
     /// # Errors
@@ -249,7 +262,7 @@ impl PartialAvatarFolder {
         let (source, target) = (self.avatar_file_path(from)?, self.avatar_file_path(to)?);
         let part = format!("{to}{PART_SUFFIX}");
         self.dir.copy(from, &self.dir, &part).io_context("copy", &source)?;
-        disk::open_regular_file(&self.dir, &part, &target)?.sync_all().io_context("flush", &target)?;
+        disk::sync_regular_file(&self.dir, &part, &target)?;
         self.dir.rename(&part, &self.dir, to).io_context("rename", &target)?;
         disk::sync_folder(&self.dir, &self.partial_folder_path)?;
         read_and_inspect_complete_file(&self.dir, to, &target)
@@ -299,14 +312,19 @@ impl PartialAvatarFolder {
             Ok(()) => crash_point::reach_crash_point(CrashPoint::IncompleteRenamed),
             Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
                 let folder = Self::open_existing_partial_folder(out, out_path.clone(), &visit, day)?;
-                folder.copy_partial_folder(&kept, &kept_path)?;
+                if let Err(error) = folder.copy_partial_folder(&kept, &kept_path) {
+                    // The original is still there, and the journal needs the space.
+                    let (copy, copy_path) = partial_folder_name_and_path(&kept_path, &visit);
+                    _ = remove_partial_folder(&kept, &copy, &copy_path);
+                    return Err(error);
+                }
                 crash_point::reach_crash_point(CrashPoint::CopyDurable);
                 kept.rename(&from, &kept, &name).io_context("rename", &target)?;
                 crash_point::reach_crash_point(CrashPoint::IncompleteRenamed);
                 disk::sync_folder(&kept, &kept_path)?;
                 remove_partial_folder(&folder.close_partial_folder_and_return_out_dir(), &from, &from_path)?;
             }
-            Err(error) => return Err(StoreError::from_io("move", &target, error)),
+            Err(error) => return Err(StoreError::from_io_error("move", &target, error)),
         }
         disk::sync_folder(&kept, &kept_path)?;
         crash_point::reach_crash_point(CrashPoint::IncompleteDurable);
@@ -376,7 +394,12 @@ impl PartialAvatarFolder {
             }
         }
         for name in disk::entry_names(&self.dir, &self.partial_folder_path)? {
-            if manifest.complete && is_damaged_avatar_file(&name) {
+            let doubted = name.strip_suffix(DOUBTED_SUFFIX);
+            let is_doubted = doubted.is_some_and(file_names::is_avatar_file_name);
+            let is_complete = |name: &str| manifest.files.iter().any(|file| file.path == name);
+            if is_doubted && doubted.is_some_and(is_complete)
+                || manifest.complete && (is_doubted || is_damaged_avatar_file(&name))
+            {
                 // It was received again.
                 disk::remove_file_if_exists(&self.dir, &name, &self.partial_folder_path.join(&name))?;
                 continue;
@@ -405,10 +428,16 @@ impl PartialAvatarFolder {
         remove_partial_folder(kept, &name, &path)?;
         disk::create_subfolder(kept, &name, &path)?;
         let copy = disk::open_subfolder(kept, &name, &path)?;
-        for file in disk::entry_names(&self.dir, &self.partial_folder_path)?
-            .iter()
-            .filter(|name| is_avatar_or_manifest_file(name))
-        {
+        let mut names = disk::entry_names(&self.dir, &self.partial_folder_path)?;
+        names.retain(|name| is_avatar_or_manifest_file(name));
+        let mut bytes = disk_space::SAFETY_MARGIN;
+        for file in &names {
+            let from = self.partial_folder_path.join(file);
+            let source = disk::open_regular_file(&self.dir, file, &from)?;
+            bytes = bytes.saturating_add(source.metadata().io_context("look at", &from)?.len());
+        }
+        disk_space::ensure_free_space(kept_path, bytes)?;
+        for file in &names {
             let (from, to) = (self.partial_folder_path.join(file), path.join(file));
             let mut source = disk::open_regular_file(&self.dir, file, &from)?;
             let mut target =

@@ -1,10 +1,10 @@
 //! Compares the content of a file with its export type. Refused are only error pages, empty files and files that their
-//! own structure shows to be truncated; anything else is kept.
+//! own structure shows to be truncated; anything else is kept, and doubted if it may be a message of a server.
 
-use crate::file_names::first_known_export_type_word;
+use crate::complete_file::CompleteFile;
+use crate::file_names::{first_known_export_type_word, is_last_export_type_word_known};
 use crate::file_note::SavedFileNote;
-use crate::format::{FileFormat, HEAD_BYTES, is_text};
-use crate::partial_file::CompleteFile;
+use crate::format::{FileFormat, HEAD_BYTES, first_line_without_comment, is_html_document, is_text};
 use copresence_protocol::ExportType;
 
 /// The first known word of an export type, the formats that it may have, and whether all of them are binary, so that a
@@ -38,18 +38,23 @@ const MAX_SERVER_MESSAGE_BYTES: u64 = 512;
 pub fn detect_error_page(export_type: &ExportType, head: &[u8], is_whole: bool) -> Option<&'static str> {
     let word = first_known_export_type_word(export_type);
     let expected = EXPECTED.iter().find(|(words, ..)| word.is_some_and(|word| words.contains(&word)));
+    let is_side_file = may_be_sidecar_export_type(export_type);
     match FileFormat::detect_file_format(head) {
         FileFormat::Empty if is_whole => Some("an empty file"),
         // A type whose name says that it is a page or a document may be one.
-        FileFormat::Html if !is_unknown_export_type_with_word(export_type, word, "html") => Some("an HTML page"),
+        FileFormat::Html if is_html_document(head) && !is_unknown_export_type_with_word(export_type, word, "html") => {
+            Some("an HTML page")
+        }
         FileFormat::Xml if has_xml_error_root(head) && !is_unknown_export_type_with_word(export_type, word, "xml") => {
             Some("an error in XML")
         }
-        FileFormat::Json if expected.is_some() && word != Some("json") && is_whole && is_json_error(head) => {
+        FileFormat::Json
+            if expected.is_some() && !is_side_file && word != Some("json") && is_whole && is_json_error(head) =>
+        {
             Some("an error in JSON")
         }
-        FileFormat::Json | FileFormat::Unknown
-            if expected.is_some_and(|(.., is_binary)| *is_binary) && is_whole && is_text(head) =>
+        FileFormat::Json | FileFormat::Html | FileFormat::Unknown
+            if expected.is_some_and(|(.., is_binary)| *is_binary) && !is_side_file && is_whole && is_text(head) =>
         {
             Some("a short text")
         }
@@ -68,17 +73,22 @@ pub fn check_and_annotate_content(export_type: &ExportType, mut file: CompleteFi
     if let Some(page) = detect_error_page(export_type, &file.head, file.bytes <= HEAD_BYTES as u64) {
         return Err(format!("the server sent {page} instead of {export_type}"));
     }
-    if file.doubt.is_none() && file.bytes <= MAX_SERVER_MESSAGE_BYTES && may_be_server_message(export_type, &file) {
-        file.doubt = Some(format!("its content is a short text, which may be a message in place of {export_type}"));
-    }
     let word = first_known_export_type_word(export_type);
     let expected = EXPECTED.iter().find(|(words, ..)| word.is_some_and(|word| words.contains(&word)));
+    if file.doubt.is_none() && file.bytes <= MAX_SERVER_MESSAGE_BYTES && may_be_server_message(word, &file) {
+        file.doubt = Some(format!("its content is a short text, which may be a message in place of {export_type}"));
+    }
     if file.doubt.is_none()
-        && expected.is_some_and(|(_, formats, is_binary)| *is_binary && !formats.contains(&file.format))
-        && matches!(file.format, FileFormat::Json | FileFormat::Xml | FileFormat::Unknown)
-        && is_text(&file.head)
+        && file.format == FileFormat::Html
+        && !is_unknown_export_type_with_word(export_type, word, "html")
     {
-        file.doubt = Some(format!("its content is a text, which {export_type} is not"));
+        file.doubt = Some(format!("its content may be a part of an HTML page in place of {export_type}"));
+    }
+    if file.doubt.is_none()
+        && let (Some(word), Some((_, formats, _))) = (word, expected)
+        && is_text_in_place_of_known_type(word, formats, &file)
+    {
+        file.doubt = Some(format!("its content is a text that does not begin like {export_type}"));
     }
     if let Some((_, formats, _)) = expected
         && !formats.contains(&file.format)
@@ -93,16 +103,81 @@ pub fn check_and_annotate_content(export_type: &ExportType, mut file: CompleteFi
     Ok(file)
 }
 
+/// Whether the export type may be that of a file beside another one, as in `glb.sha256`: its last word is no known type.
+fn may_be_sidecar_export_type(export_type: &ExportType) -> bool {
+    !is_last_export_type_word_known(export_type)
+}
+
 /// Whether a short file may be a message of a server in place of the export, without proof.
-fn may_be_server_message(export_type: &ExportType, file: &CompleteFile) -> bool {
+fn may_be_server_message(word: Option<&str>, file: &CompleteFile) -> bool {
     match file.format {
         FileFormat::Json => is_json_error(&file.head),
-        FileFormat::Unknown if matches!(first_known_export_type_word(export_type), Some("stl" | "ply")) => {
-            is_text(&file.head) && !file.head.starts_with(b"solid") && !file.head.starts_with(b"ply")
+        FileFormat::Unknown => {
+            is_text(&file.head) && !word.is_some_and(|word| begins_like_text_format(word, &file.head))
         }
-        FileFormat::Unknown => is_text(&file.head),
         _ => false,
     }
+}
+
+/// Whether a file of a known type is a text of another kind, however long, such as a page or a message in JSON or XML.
+fn is_text_in_place_of_known_type(word: &str, formats: &[FileFormat], file: &CompleteFile) -> bool {
+    let is_other = match file.format {
+        FileFormat::Unknown => !begins_like_text_format(word, &file.head),
+        FileFormat::Json if word == "gltf" => !begins_like_long_gltf(file),
+        FileFormat::Json | FileFormat::Xml => !formats.contains(&file.format),
+        _ => false,
+    };
+    is_other && is_text(&file.head)
+}
+
+/// Whether a text without a known signature begins like one of a known type that may be a text.
+fn begins_like_text_format(word: &str, head: &[u8]) -> bool {
+    let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
+    let starts = |start: &[u8]| text.get(..start.len()).is_some_and(|found| found.eq_ignore_ascii_case(start));
+    match word {
+        "stl" => starts(b"solid"),
+        "ply" => starts(b"ply"),
+        "fbx" => starts(b";") || starts(b"FBXHeaderExtension"),
+        "obj" => begins_like_obj_or_mtl(text, head.len() < HEAD_BYTES),
+        _ => false,
+    }
+}
+
+/// Whether the first line that is not a comment has a keyword of OBJ or of its material library (MTL). The start of a longer
+/// file may have only comments.
+fn begins_like_obj_or_mtl(text: &[u8], is_whole: bool) -> bool {
+    const KEYWORDS: [&[u8]; 13] =
+        [b"v", b"vn", b"vt", b"vp", b"o", b"g", b"s", b"f", b"l", b"p", b"mtllib", b"usemtl", b"newmtl"];
+    match first_line_without_comment(text) {
+        Some(line) => {
+            let keyword = line.split(u8::is_ascii_whitespace).next().unwrap_or_default();
+            KEYWORDS.contains(&keyword)
+        }
+        None => !is_whole,
+    }
+}
+
+/// Whether a JSON text that is longer than its head may be glTF: `asset` may be behind the head, and other members of glTF in
+/// it.
+fn begins_like_long_gltf(file: &CompleteFile) -> bool {
+    const MEMBERS: [&str; 14] = [
+        "asset",
+        "accessors",
+        "animations",
+        "buffers",
+        "bufferViews",
+        "extensionsUsed",
+        "extensionsRequired",
+        "materials",
+        "meshes",
+        "nodes",
+        "scene",
+        "scenes",
+        "skins",
+        "textures",
+    ];
+    let text = String::from_utf8_lossy(&file.head);
+    file.bytes > HEAD_BYTES as u64 && MEMBERS.iter().any(|name| text.contains(&format!("\"{name}\"")))
 }
 
 /// Whether the export type contains `word`, and none of its words is a known type.
@@ -110,13 +185,22 @@ fn is_unknown_export_type_with_word(export_type: &ExportType, known_word: Option
     known_word.is_none() && export_type.as_str().to_ascii_lowercase().contains(word)
 }
 
-/// Whether the XML root element suggests an error: its name contains `error`, `fault`, `exception`, `envelope` or
-/// `html`.
+/// Whether the XML root element suggests an error: a word of its name is, or begins with, `error`, `fault`, `exception` or
+/// `envelope`. `Default` does not.
 fn has_xml_error_root(head: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(head).to_ascii_lowercase();
+    let text = String::from_utf8_lossy(head);
     let elements = text.split('<').skip(1).filter(|tag| !tag.starts_with(['?', '!']));
     let root = elements.map(|tag| tag.split([' ', '>', '/', '\t', '\r', '\n']).next().unwrap_or_default()).next();
-    root.is_some_and(|root| ["error", "fault", "exception", "envelope", "html"].iter().any(|word| root.contains(word)))
+    let mut spaced = String::new();
+    for c in root.unwrap_or_default().chars() {
+        if c.is_uppercase() && spaced.chars().last().is_some_and(|before| !before.is_uppercase()) {
+            spaced.push(' ');
+        }
+        spaced.push(c);
+    }
+    let spaced = spaced.to_ascii_lowercase();
+    let mut words = spaced.split(|c: char| !c.is_alphanumeric());
+    words.any(|word| ["error", "fault", "exception", "envelope"].iter().any(|known| word.starts_with(known)))
 }
 
 /// Whether the content is a JSON object with a name that errors have, such as `error`, `code` or `message`, and without
@@ -175,6 +259,51 @@ mod tests {
         }
     }
 
+    /// Files beside an avatar: a checksum, facts, landmarks.
+    #[test]
+    fn a_text_file_beside_a_binary_one_is_no_error() {
+        for (raw, content) in [
+            ("glb.sha256", &b"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08  avatar.glb\n"[..]),
+            ("glb_info", b"{\"code\": \"head-7\", \"vertices\": 26000}"),
+            ("portrait_landmarks", b"[[1, 2], [3, 4]]"),
+            ("zip_readme", b"How to import this avatar\n"),
+            ("rig", b"<DefaultRig><Bone name=\"head\"/></DefaultRig>"),
+        ] {
+            assert!(check(raw, content).is_ok(), "{raw}");
+        }
+        for page in
+            [&b"<ErrorResponse/>"[..], b"<ServiceError/>", b"<soap:Fault/>", b"<errors/>", b"<serviceException/>"]
+        {
+            let page = [b"<?xml version=\"1.0\"?>", page].concat();
+            assert!(check("rig", &page).is_err(), "{}", String::from_utf8_lossy(&page));
+        }
+    }
+
+    #[test]
+    fn only_an_html_document_is_refused_as_a_page() {
+        let doubt = |raw: &str, content: &[u8]| {
+            check_and_annotate_content(&ExportType::new(raw), create_complete_file(content)).expect("kept").doubt
+        };
+        let long = |start: &str| format!("{start}{}", "<bone/>".repeat(HEAD_BYTES));
+        for raw in ["measurements", "rig", "custom"] {
+            for root in ["<head version=\"2\">", "<body>", "<title>", "<h1>"] {
+                assert!(doubt(raw, long(root).as_bytes()).is_some(), "{raw} {root}");
+            }
+            for root in
+                ["<bodyMeasurements>", "<headRig version=\"2\">", "<HeadPose>", "<?xml version=\"1.0\"?><htmlLabel>"]
+            {
+                assert_eq!(doubt(raw, long(root).as_bytes()), None, "{raw} {root}");
+            }
+        }
+        assert_eq!(doubt("report_html", long("<body>").as_bytes()), None);
+        for page in ["<head><title>503</title>", "<h1>Not Found</h1>"] {
+            assert!(check("glb", page.as_bytes()).is_err() && doubt("glb", long(page).as_bytes()).is_some(), "{page}");
+        }
+        for page in ["<!DOCTYPE HTML PUBLIC \"x\">", "<html lang=\"en\">", "<?xml version=\"1.0\"?><!-- x --><html/>"] {
+            assert!(check("custom", long(page).as_bytes()).is_err(), "{page}");
+        }
+    }
+
     /// Case: ASCII FBX without the usual comment; any unknown content under a known type.
     #[test]
     fn unknown_content_is_kept_with_a_note() {
@@ -222,10 +351,62 @@ mod tests {
         let umlauts = "ü".repeat(HEAD_BYTES);
         for long in [format!("{{\"portal\": \"{umlauts}\"}}"), umlauts.clone(), format!("x{umlauts}")] {
             assert!(doubt("glb", long.as_bytes()).is_some() && doubt("png", long.as_bytes()).is_some());
-            assert_eq!(doubt("fbx", long.as_bytes()), None, "it may be one in text");
+            for raw in ["fbx", "obj", "usd", "stl", "ply", "gltf"] {
+                assert!(doubt(raw, long.as_bytes()).is_some(), "{raw} {}", &long[..9]);
+            }
         }
         let scene = format!("{{\"asset\": {{\"version\": \"2.0\"}}, \"extras\": \"{umlauts}\"}}");
         assert_eq!(doubt("glb", scene.as_bytes()), None, "a model");
+    }
+
+    /// A page, a block notice or a state, however long, in place of a type that may be a text.
+    #[test]
+    fn text_of_another_kind_is_doubtful_in_place_of_every_known_type() {
+        let doubt = |raw: &str, content: &[u8]| {
+            check_and_annotate_content(&ExportType::new(raw), create_complete_file(content)).expect("kept").doubt
+        };
+        let xml = "<?xml version=\"1.0\"?><response status=\"fail\"/>";
+        let notice = "<div class=\"block\">This site is blocked by the policy of your company.</div>".repeat(12);
+        let long_json = format!("{{\"status\": \"pending\", \"log\": \"{notice}{notice}{notice}{notice}{notice}\"}}");
+        for raw in ["fbx", "obj", "usd", "usda", "stl", "ply", "gltf", "FBX", "fbx_lod1"] {
+            for text in ["{\"status\":\"pending\",\"retry_in\":5}", xml, &notice, &long_json] {
+                assert!(doubt(raw, text.as_bytes()).is_some(), "{raw} {text}");
+            }
+        }
+        assert!(doubt("json", xml.as_bytes()).is_some() && doubt("json", notice.as_bytes()).is_some());
+        for raw in ["custom", "mesh", "dae"] {
+            assert_eq!(doubt(raw, notice.as_bytes()), None, "an unknown type: {raw}");
+            assert_eq!(doubt(raw, xml.as_bytes()), None, "an unknown type: {raw}");
+        }
+    }
+
+    #[test]
+    fn models_in_text_are_not_doubtful() {
+        let comments = "# A licence of many lines.\n".repeat(HEAD_BYTES);
+        let numbers = "0.25 ".repeat(HEAD_BYTES);
+        let gltf =
+            format!("{{\"accessors\": [{}], \"asset\": {{\"version\": \"2.0\"}}}}", numbers.trim().replace(' ', ","));
+        for (raw, content) in [
+            ("fbx", "; FBX 7.4.0 project file\n"),
+            ("fbx", "\r\n;FBX"),
+            ("fbx", "FBXHeaderExtension:  {\n\tFBXHeaderVersion: 1003\n}\n"),
+            ("obj", "v 0 0 0\n"),
+            ("obj", "# made by hand\r\n\r\n\tv\t0\t0\t0\r\n"),
+            ("obj", "g\nv 0 0 0\n"),
+            ("obj", &comments),
+            ("obj_mtl", "newmtl skin\nKd 1 1 1\n"),
+            ("usd", "#usda 1.0\n"),
+            ("usda", "#usda 1.0\n"),
+            ("stl", "SOLID head\nfacet normal 0 0 1\n"),
+            ("ply", "ply\nformat ascii 1.0\n"),
+            ("gltf", "{\"asset\": {\"version\": \"2.0\"}}"),
+            ("gltf", &gltf),
+            ("json", "{\"status\": \"pending\"}"),
+        ] {
+            let file = create_complete_file(content.as_bytes());
+            let doubt = check_and_annotate_content(&ExportType::new(raw), file).expect("kept").doubt;
+            assert_eq!(doubt, None, "{raw} {}", &content[..content.len().min(20)]);
+        }
     }
 
     #[test]

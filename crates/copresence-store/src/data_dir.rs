@@ -21,7 +21,7 @@ use crate::disk_space::DownloadSpaceReservations;
 use crate::error::{IoContext, StoreError};
 use crate::journal::Journal;
 use crate::partial_folder::{parse_partial_name, remove_partial_folder};
-use crate::private_file::{ExistingContent, open_private_file_for_writing};
+use crate::private_file::{ExistingContentHandling, open_private_file_for_writing};
 use crate::sabotage::{OmittedSafeguard, is_safeguard_omitted};
 use crate::visit_id::VisitId;
 use crate::visit_lock::VisitLock;
@@ -34,7 +34,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone)]
 pub struct DataDir {
     path: PathBuf,
-    download_space: DownloadSpaceReservations,
+    download_space_reservations: DownloadSpaceReservations,
 }
 
 const LOCK_FOLDER: &str = "live";
@@ -52,8 +52,8 @@ impl DataDir {
         for folder in [path.clone(), path.join(LOCK_FOLDER), path.join(INCOMPLETE_FOLDER)] {
             disk::create_durable_private_folder(&folder)?;
         }
-        let data = Self { path, download_space: DownloadSpaceReservations::default() };
-        data.check_by_writing_test_file()?;
+        let data = Self { path, download_space_reservations: DownloadSpaceReservations::default() };
+        data.check_writable_by_writing_test_file()?;
         data.remove_crash_leftovers()?;
         Ok(data)
     }
@@ -64,8 +64,8 @@ impl DataDir {
     }
 
     /// The disk space that the downloads of all visits still need, of this value and its clones.
-    pub fn download_space(&self) -> &DownloadSpaceReservations {
-        &self.download_space
+    pub fn download_space_reservations(&self) -> &DownloadSpaceReservations {
+        &self.download_space_reservations
     }
 
     /// The folder of incomplete avatars.
@@ -95,7 +95,7 @@ impl DataDir {
     /// disk or the database.
     pub fn open_or_repair_journal(&self) -> Result<Journal, StoreError> {
         let path = self.path.join("journal.lock");
-        let lock = open_private_file_for_writing(&path, ExistingContent::Keep).io_context("open", &path)?;
+        let lock = open_private_file_for_writing(&path, ExistingContentHandling::Keep).io_context("open", &path)?;
         lock.lock().io_context("lock", &path)?;
         Journal::open_create_or_repair_journal(&self.journal_path(), &|| self.is_any_visit_locked())
     }
@@ -150,14 +150,14 @@ impl DataDir {
     /// Opens the file that is locked while visit locks are taken (shared) or cleaned up (exclusive).
     fn open_locks_guard_file(&self) -> Result<(File, PathBuf), StoreError> {
         let path = self.path.join("live.lock");
-        Ok((open_private_file_for_writing(&path, ExistingContent::Keep).io_context("open", &path)?, path))
+        Ok((open_private_file_for_writing(&path, ExistingContentHandling::Keep).io_context("open", &path)?, path))
     }
 
     /// Checks that files can be written here, by writing one.
     ///
     /// # Errors
     /// [`StoreError::Permission`], [`StoreError::DiskFull`] and the like, naming the folder.
-    pub fn check_by_writing_test_file(&self) -> Result<(), StoreError> {
+    pub fn check_writable_by_writing_test_file(&self) -> Result<(), StoreError> {
         let dir = disk::open_folder_following_symlinks(&self.path)?;
         for stale in disk::entry_names(&dir, &self.path)?.iter().filter(|name| name.starts_with(PROBE_PREFIX)) {
             disk::remove_file_if_exists(&dir, stale, &self.path)?;
@@ -176,7 +176,7 @@ impl DataDir {
         match locks_file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Ok(()),
-            Err(TryLockError::Error(error)) => return Err(StoreError::from_io("lock", &path, error)),
+            Err(TryLockError::Error(error)) => return Err(StoreError::from_io_error("lock", &path, error)),
         }
         self.remove_stale_locks()?;
         self.remove_interrupted_copies()

@@ -18,7 +18,7 @@ pub enum DiagnosticsFolderKind {
 
 impl DiagnosticsFolderKind {
     /// The folder name in the data folder.
-    pub const fn name_in_data_folder(self) -> &'static str {
+    pub const fn diagnostics_folder_name(self) -> &'static str {
         match self {
             Self::Inspector => "inspector",
             Self::Reports => "reports",
@@ -41,7 +41,7 @@ impl DataDir {
         name: &str,
         bytes: &[u8],
     ) -> Result<PathBuf, StoreError> {
-        let at = self.path().join(folder.name_in_data_folder());
+        let at = self.path().join(folder.diagnostics_folder_name());
         disk::create_durable_private_folder(&at)?;
         write_durable_file(&at, name, bytes)
     }
@@ -57,7 +57,7 @@ impl DataDir {
         name: &str,
         files: &[(&str, &[u8])],
     ) -> Result<PathBuf, StoreError> {
-        let parent = self.path().join(folder.name_in_data_folder());
+        let parent = self.path().join(folder.diagnostics_folder_name());
         ensure_plain_file_name(name, &parent)?;
         disk::create_durable_private_folder(&parent)?;
         let dir = disk::open_folder_following_symlinks(&parent)?;
@@ -77,8 +77,8 @@ impl DataDir {
     }
 
     /// The folder of the exchanges that an operator saved from the inspector.
-    pub(crate) fn inspector_path(&self) -> PathBuf {
-        self.path().join(DiagnosticsFolderKind::Inspector.name_in_data_folder())
+    pub(crate) fn inspector_exchanges_folder_path(&self) -> PathBuf {
+        self.path().join(DiagnosticsFolderKind::Inspector.diagnostics_folder_name())
     }
 
     /// Removes the saved exchanges of a visit. Returns the paths of the removed files.
@@ -86,7 +86,7 @@ impl DataDir {
     /// # Errors
     /// An I/O failure.
     pub fn remove_visit_exchange_files(&self, visit: &VisitId) -> Result<Vec<PathBuf>, StoreError> {
-        let at = self.inspector_path();
+        let at = self.inspector_exchanges_folder_path();
         if !at.exists() {
             return Ok(Vec::new());
         }

@@ -97,12 +97,22 @@ pub(crate) fn read_write_options_with_mode(mode: u32) -> OpenOptions {
 
 /// Opens a regular file for reading. A symlink or another kind of entry is an error.
 pub(crate) fn open_regular_file(dir: &Dir, name: &str, path: &Path) -> Result<File, StoreError> {
+    open_regular_file_with(dir, name, path, OpenOptions::new().read(true))
+}
+
+/// Flushes a regular file. A symlink or another kind of entry is an error.
+pub(crate) fn sync_regular_file(dir: &Dir, name: &str, path: &Path) -> Result<(), StoreError> {
+    // Windows refuses to flush a file that is open for reading only.
+    let file = open_regular_file_with(dir, name, path, OpenOptions::new().read(true).write(true))?;
+    file.sync_all().io_context("flush", path)
+}
+
+fn open_regular_file_with(dir: &Dir, name: &str, path: &Path, options: &mut OpenOptions) -> Result<File, StoreError> {
     let found = dir.symlink_metadata(name).io_context("look at", path)?;
     if !found.is_file() {
         return Err(StoreError::ForeignEntry { path: path.to_owned(), why: "it is not a regular file" });
     }
-    let mut options = OpenOptions::new();
-    dir.open_with(name, options.read(true).follow(FollowSymlinks::No)).io_context("open", path)
+    dir.open_with(name, options.follow(FollowSymlinks::No)).io_context("open", path)
 }
 
 /// Writes a small file atomically: partial file, fsync, call of `flushed`, rename. The caller must fsync the folder.
@@ -127,7 +137,7 @@ pub(crate) fn remove_file_if_exists(dir: &Dir, name: &str, path: &Path) -> Resul
     match dir.remove_file_or_symlink(name) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(StoreError::from_io("remove", path, error)),
+        Err(error) => Err(StoreError::from_io_error("remove", path, error)),
     }
 }
 
@@ -144,7 +154,7 @@ pub(crate) fn entry_exists(dir: &Dir, name: &str, path: &Path) -> Result<bool, S
     match dir.symlink_metadata(name) {
         Ok(_) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(StoreError::from_io("look at", path, error)),
+        Err(error) => Err(StoreError::from_io_error("look at", path, error)),
     }
 }
 
@@ -166,7 +176,7 @@ pub(crate) fn sync_folder(dir: &Dir, path: &Path) -> Result<(), StoreError> {
         return Ok(());
     }
     let flushed = dir.open(".").and_then(|folder| folder.sync_all());
-    accept_unsupported_flush(flushed).io_context("flush", path)
+    treat_unsupported_folder_flush_as_done(flushed).io_context("flush", path)
 }
 
 /// As [`sync_folder`], for a path.
@@ -175,11 +185,11 @@ pub(crate) fn sync_folder_path(path: &Path) -> Result<(), StoreError> {
         return Ok(());
     }
     let flushed = std::fs::File::open(path).and_then(|folder| folder.sync_all());
-    accept_unsupported_flush(flushed).io_context("flush", path)
+    treat_unsupported_folder_flush_as_done(flushed).io_context("flush", path)
 }
 
 /// Takes the flush of a folder for done if its file system does not support it: an avatar is saved there all the same.
-fn accept_unsupported_flush(flushed: io::Result<()>) -> io::Result<()> {
+fn treat_unsupported_folder_flush_as_done(flushed: io::Result<()>) -> io::Result<()> {
     match flushed {
         // `fsync` of a folder: EINVAL, ENOTSUP or ENOSYS.
         Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => Ok(()),
@@ -191,7 +201,7 @@ fn accept_unsupported_flush(flushed: io::Result<()>) -> io::Result<()> {
 ///
 /// # Errors
 /// If one of them cannot be looked at: the path names nothing, for example.
-pub(crate) fn is_open_file_at_path(file: &std::fs::File, path: &Path) -> io::Result<bool> {
+pub(crate) fn is_open_file_still_at_path(file: &std::fs::File, path: &Path) -> io::Result<bool> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt as _;
@@ -233,6 +243,6 @@ mod tests {
         assert_eq!(folder.sync_all().expect_err("not supported").kind(), io::ErrorKind::InvalidInput);
         sync_folder_path(path).expect("accepted");
         sync_folder(&open_folder_following_symlinks(path).expect("opens"), path).expect("accepted");
-        assert!(accept_unsupported_flush(Err(io::ErrorKind::StorageFull.into())).is_err());
+        assert!(treat_unsupported_folder_flush_as_done(Err(io::ErrorKind::StorageFull.into())).is_err());
     }
 }

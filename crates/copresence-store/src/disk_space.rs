@@ -30,11 +30,11 @@ struct ReservedSpace {
 }
 
 /// Additional free space for manifests and the journal, in bytes.
-const SAFETY_MARGIN: u64 = 256 * 1024;
+pub(crate) const SAFETY_MARGIN: u64 = 256 * 1024;
 
 impl DownloadSpaceReservations {
     /// Returns the reservation of one file, still of zero bytes, on the disk of a folder. Dropping it releases the space.
-    pub fn reservation_for_file(&self, folder: &Path) -> FileSpaceReservation {
+    pub fn create_empty_file_reservation(&self, folder: &Path) -> FileSpaceReservation {
         let disk = find_disk_id(folder);
         let mut files = self.lock_files();
         files.last_number += 1;
@@ -48,7 +48,8 @@ impl DownloadSpaceReservations {
     /// # Errors
     /// [`StoreError::NotEnoughSpace`]. If the system does not report the free space, the call succeeds.
     pub fn ensure_unreserved_space(&self, path: &Path, needs: u64) -> Result<(), StoreError> {
-        let reserved = if needs > 0 { self.lock_files().reserved_bytes(find_disk_id(path).as_ref()) } else { 0 };
+        let reserved =
+            if needs > 0 { self.lock_files().sum_reserved_bytes_on_disk(find_disk_id(path).as_ref()) } else { 0 };
         ensure_free_space(path, needs.saturating_add(reserved))
     }
 
@@ -59,7 +60,7 @@ impl DownloadSpaceReservations {
 
 impl ReservedFiles {
     /// The sum of all reservations on a disk, in bytes.
-    fn reserved_bytes(&self, disk: Option<&DiskId>) -> u64 {
+    fn sum_reserved_bytes_on_disk(&self, disk: Option<&DiskId>) -> u64 {
         let on_disk = self.by_number.values().filter(|space| space.disk.as_ref() == disk);
         on_disk.fold(0, |sum: u64, space| sum.saturating_add(space.bytes))
     }
@@ -88,7 +89,7 @@ impl FileSpaceReservation {
             return Ok(());
         }
         let disk = space.disk.clone();
-        let needs = files.reserved_bytes(disk.as_ref());
+        let needs = files.sum_reserved_bytes_on_disk(disk.as_ref());
         let checked = ensure_free_space(&self.folder, needs.saturating_add(SAFETY_MARGIN));
         if checked.is_err()
             && let Some(space) = files.by_number.get_mut(&self.number)
@@ -98,8 +99,17 @@ impl FileSpaceReservation {
         checked
     }
 
+    /// Reserves the next bytes of a file of unknown size, whose earlier bytes are written.
+    ///
+    /// # Errors
+    /// As [`Self::set_reserved_bytes`].
+    pub fn ensure_space_for_next_bytes(&self, bytes: u64) -> Result<(), StoreError> {
+        self.reduce_reservation_to_unwritten_bytes(0);
+        self.set_reserved_bytes(bytes)
+    }
+
     /// Reduces the reservation to the bytes that are not written yet.
-    pub fn reduce_to_remaining_bytes(&self, bytes: u64) {
+    pub fn reduce_reservation_to_unwritten_bytes(&self, bytes: u64) {
         if let Some(space) = self.reservations.lock_files().by_number.get_mut(&self.number) {
             space.bytes = space.bytes.min(bytes);
         }
@@ -132,13 +142,13 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let half = free_disk_bytes(folder.path()).expect("reported") / 10 * 6;
         let reservations = DownloadSpaceReservations::default();
-        let reserve = || reservations.clone().reservation_for_file(folder.path());
+        let reserve = || reservations.clone().create_empty_file_reservation(folder.path());
         let (first, second, third) = (reserve(), reserve(), reserve());
         first.set_reserved_bytes(half).expect("it fits");
         let error = second.set_reserved_bytes(half).expect_err("both do not");
         assert_eq!(error.error_code(), "disk_full");
         third.set_reserved_bytes(1).expect("a failed reservation takes no space");
-        first.reduce_to_remaining_bytes(half + 1);
+        first.reduce_reservation_to_unwritten_bytes(half + 1);
         second.set_reserved_bytes(half).expect_err("a larger value does not reduce the reservation");
         reservations.ensure_unreserved_space(folder.path(), half).expect_err("the space is reserved");
         reservations.ensure_unreserved_space(folder.path(), 0).expect("nothing is needed");
@@ -165,11 +175,11 @@ mod tests {
         let most_of = |folder: &Path| free_disk_bytes(folder).expect("reported") / 10 * 9;
         // A subfolder that does not exist yet.
         let files = [disk.path().join("out"), memory.path().join("out")].map(|folder| {
-            let file = reservations.reservation_for_file(&folder);
+            let file = reservations.create_empty_file_reservation(&folder);
             file.set_reserved_bytes(most_of(&folder)).expect("the other disk does not count");
             file
         });
-        let another = reservations.reservation_for_file(memory.path());
+        let another = reservations.create_empty_file_reservation(memory.path());
         another.set_reserved_bytes(most_of(memory.path())).expect_err("it is reserved for another folder");
         drop(files);
         another.set_reserved_bytes(most_of(memory.path())).expect("released");

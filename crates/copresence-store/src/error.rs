@@ -198,7 +198,7 @@ impl StoreError {
     }
 
     /// Converts an I/O error to the matching [`StoreError`]: disk full, permission, or other.
-    pub(crate) fn from_io(doing: &'static str, path: impl AsRef<Path>, source: io::Error) -> Self {
+    pub(crate) fn from_io_error(doing: &'static str, path: impl AsRef<Path>, source: io::Error) -> Self {
         let path = path.as_ref().to_owned();
         match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::WriteZero => {
@@ -210,7 +210,7 @@ impl StoreError {
     }
 
     /// Classifies an error of the database.
-    pub(crate) fn from_sqlite(path: &Path, source: rusqlite::Error) -> Self {
+    pub(crate) fn from_sqlite_error(path: &Path, source: rusqlite::Error) -> Self {
         use rusqlite::ErrorCode as Code;
         let path = path.to_owned();
         match source.sqlite_error_code() {
@@ -239,7 +239,7 @@ pub(crate) trait IoContext<T> {
 
 impl<T> IoContext<T> for io::Result<T> {
     fn io_context(self, doing: &'static str, path: impl AsRef<Path>) -> Result<T, StoreError> {
-        self.map_err(|source| StoreError::from_io(doing, path, source))
+        self.map_err(|source| StoreError::from_io_error(doing, path, source))
     }
 }
 
@@ -257,7 +257,7 @@ mod tests {
             (io::ErrorKind::ReadOnlyFilesystem, "disk_permission"),
             (io::ErrorKind::NotFound, "disk_io"),
         ] {
-            let error = StoreError::from_io("write", "some/file", io::Error::from(kind));
+            let error = StoreError::from_io_error("write", "some/file", io::Error::from(kind));
             assert_eq!(error.error_code(), code);
             assert!(error.to_string().contains("some/file"), "{error}");
         }

@@ -126,12 +126,30 @@ fn find_known_type_by_word(word: &str) -> Option<(&'static str, &'static str, &'
     KNOWN_TYPES.iter().find(|(name, ..)| *name == word).copied()
 }
 
+/// Whether two export types denote the same: in another spelling, such as `.glb` and `GLB`, or with another word for it, such as
+/// `blend` and `Blender`.
+pub fn is_same_export_type(one: &ExportType, other: &ExportType) -> bool {
+    let [one_words, other_words] = [one, other].map(|kind| split_export_type_words(kind.as_str()));
+    let known = |words: &[String]| match words {
+        [word] => find_known_type_by_word(word).map(|(_, tail, extension)| (tail, extension)),
+        _ => None,
+    };
+    one.as_str().eq_ignore_ascii_case(other.as_str())
+        || !one_words.is_empty() && one_words == other_words
+        || known(&one_words).is_some() && known(&one_words) == known(&other_words)
+}
+
 /// The first known word of an export type.
 pub(crate) fn first_known_export_type_word(export_type: &ExportType) -> Option<&'static str> {
     split_export_type_words(export_type.as_str())
         .iter()
         .find_map(|word| find_known_type_by_word(word))
         .map(|(word, ..)| word)
+}
+
+/// Whether the last word of an export type is a known one.
+pub(crate) fn is_last_export_type_word_known(export_type: &ExportType) -> bool {
+    split_export_type_words(export_type.as_str()).last().is_some_and(|word| find_known_type_by_word(word).is_some())
 }
 
 #[cfg(test)]
@@ -164,6 +182,27 @@ mod tests {
             ("CON", "avatar_con.bin"),
         ] {
             assert_eq!(name(raw), expected, "{raw}");
+        }
+    }
+
+    #[test]
+    fn export_types_are_compared_by_their_words() {
+        let is_same = |one: &str, other: &str| is_same_export_type(&ExportType::new(one), &ExportType::new(other));
+        for (one, other) in
+            [("glb", ".glb"), ("GLB", "glb "), ("blend", "Blender"), ("jpg", "jpeg"), ("头像", "头像"), ("a_b", "a-b")]
+        {
+            assert!(is_same(one, other) && is_same(other, one), "{one} {other}");
+        }
+        for (one, other) in [
+            ("glb", "glb_lod1"),
+            ("glb", "gltf"),
+            ("fbx", "zip"),
+            ("portrait", "png"),
+            ("头", "像"),
+            ("", "glb"),
+            ("custom", "other"),
+        ] {
+            assert!(!is_same(one, other) && !is_same(other, one), "{one} {other}");
         }
     }
 

@@ -12,7 +12,7 @@ pub struct SavedFileNote {
     pub message: String,
 }
 
-/// Code of [`SavedFileNote::note_of_bytes_received_again`].
+/// Code of [`SavedFileNote::note_of_different_bytes_on_resume`].
 const RECEIVED_AGAIN: &str = "received_again";
 
 impl SavedFileNote {
@@ -20,6 +20,17 @@ impl SavedFileNote {
     /// `gzip`.
     pub fn note_of_removed_encoding(encodings: &str) -> Self {
         Self::new("content_encoding_removed", format!("the server sent it encoded ({encodings}); it is saved decoded"))
+    }
+
+    /// Notes that the server sent the file with a content encoding, of which the end is missing, and the whole content.
+    pub fn note_of_removed_encoding_without_end(encodings: &str) -> Self {
+        Self::new(
+            "content_encoding_removed",
+            format!(
+                "the server sent it encoded ({encodings}), without the end of the encoding; its content is complete by its own \
+                 structure, and it is saved decoded"
+            ),
+        )
     }
 
     /// Notes that the server stated a content encoding that the file does not have.
@@ -62,7 +73,7 @@ impl SavedFileNote {
 
     /// Notes that an interrupted download could not be continued at its end, because the server sent other bytes for
     /// that place.
-    pub fn note_of_bytes_received_again() -> Self {
+    pub fn note_of_different_bytes_on_resume() -> Self {
         Self::new(
             RECEIVED_AGAIN,
             "the bytes on the disk differed from those that the server sent for the same place when an interrupted \

@@ -11,7 +11,7 @@ use std::path::Path;
 /// must not be written or its disk is mounted read-only, and [`StoreError::ForeignEntry`] if it is no folder. What the
 /// system does not report is not checked.
 pub fn ensure_files_can_be_made(path: &Path, files: u64) -> Result<(), StoreError> {
-    let absolute = std::path::absolute(path).map_err(|error| StoreError::from_io("find", path, error))?;
+    let absolute = std::path::absolute(path).map_err(|error| StoreError::from_io_error("find", path, error))?;
     let Some(folder) = absolute.ancestors().find(|there| there.exists()) else { return Ok(()) };
     if !folder.is_dir() {
         return Err(StoreError::ForeignEntry { path: folder.to_owned(), why: "it is not a folder" });
@@ -26,7 +26,7 @@ fn check_access_and_free_inodes(folder: &Path, files: u64) -> Result<(), StoreEr
     if let Err(error @ (rustix::io::Errno::ACCESS | rustix::io::Errno::ROFS)) =
         access(folder, Access::WRITE_OK | Access::EXEC_OK)
     {
-        return Err(StoreError::from_io("write to", folder, error.into()));
+        return Err(StoreError::from_io_error("write to", folder, error.into()));
     }
     match statvfs(folder) {
         Ok(disk) => check_free_inodes(folder, files, disk.f_files, disk.f_favail),
@@ -44,7 +44,7 @@ fn check_access_and_free_inodes(folder: &Path, _: u64) -> Result<(), StoreError>
     let path = folder.join(format!(".copresence-{}.probe", uuid::Uuid::now_v7()));
     match std::fs::File::options().write(true).create_new(true).custom_flags(DELETE_ON_CLOSE).open(path) {
         Err(error) if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) => {
-            Err(StoreError::from_io("write to", folder, error))
+            Err(StoreError::from_io_error("write to", folder, error))
         }
         _ => Ok(()),
     }

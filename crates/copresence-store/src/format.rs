@@ -1,6 +1,7 @@
 //! Detects the format of a file from its first bytes.
 
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::fmt;
 
 /// Number of first bytes of a file that [`FileFormat::detect_file_format`] uses.
@@ -36,7 +37,7 @@ pub enum FileFormat {
     Webp,
     /// Khronos texture container 2.
     Ktx2,
-    /// An HTML page. In place of an asset it is an error page.
+    /// An HTML page, or a part of one. In place of an asset a page is an error page.
     Html,
     /// XML. In place of an asset it is an error of an object store.
     Xml,
@@ -127,7 +128,7 @@ pub fn is_text(content: &[u8]) -> bool {
 }
 
 /// Whether a content is the start of a signature, and too short to be more.
-pub(crate) fn is_start_of_signature(content: &[u8]) -> bool {
+pub(crate) fn is_truncated_format_signature(content: &[u8]) -> bool {
     let signatures = MAGIC_BYTES.iter().map(|(magic, _)| *magic).chain([b"RIFF".as_slice()]);
     !content.is_empty()
         && (content.starts_with(b"RIFF") && content.len() < RIFF_FORM_END
@@ -154,39 +155,90 @@ const MAGIC_BYTES: &[(&[u8], FileFormat)] = &[
     (b"\xabKTX 20\xbb\r\n\x1a\n", FileFormat::Ktx2),
 ];
 
+/// Whether a text is certainly an HTML document: a doctype says so, or its first element does. Comments and an XML declaration
+/// may come before.
+pub(crate) fn is_html_document(head: &[u8]) -> bool {
+    let text = readable_text(head);
+    let mut rest = text.trim_ascii_start();
+    loop {
+        let end: &[u8] = match rest {
+            [b'<', b'!', b'-', b'-', ..] => b"-->",
+            [b'<', b'?', ..] => b"?>",
+            [b'<', b'!', ..] if starts_with_tag(rest, b"!doctype") => {
+                let name = rest[b"<!doctype".len()..].trim_ascii_start();
+                let is_html = name.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"html"));
+                if is_html && ends_tag_name(name.get(4)) {
+                    return true;
+                }
+                b">"
+            }
+            [b'<', name @ ..] => {
+                let Some(length) = name.iter().position(|byte| ends_tag_name(Some(byte))) else { return false };
+                let local = name[..length].rsplit(|byte| *byte == b':').next().unwrap_or_default();
+                return local.eq_ignore_ascii_case(b"html");
+            }
+            _ => return false,
+        };
+        let Some(at) = rest.windows(end.len()).position(|window| window == end) else { return false };
+        rest = rest[at + end.len()..].trim_ascii_start();
+    }
+}
+
+/// The text without a byte order mark, in UTF-8. The names of elements are ASCII: without its zero bytes, UTF-16 of either order
+/// reads as UTF-8.
+fn readable_text(head: &[u8]) -> Cow<'_, [u8]> {
+    match head.strip_prefix(b"\xff\xfe").or_else(|| head.strip_prefix(b"\xfe\xff")) {
+        Some(text) => text.iter().copied().filter(|byte| *byte != 0).collect::<Vec<u8>>().into(),
+        None => head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).into(),
+    }
+}
+
+/// Whether a text starts with a tag of this name.
+fn starts_with_tag(text: &[u8], name: &[u8]) -> bool {
+    text.strip_prefix(b"<").is_some_and(|rest| {
+        rest.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name))
+            && ends_tag_name(rest.get(name.len()))
+    })
+}
+
+/// Whether the name of a tag ends before this byte. At the end of the received bytes it may go on.
+fn ends_tag_name(next: Option<&u8>) -> bool {
+    next.is_some_and(|byte| byte.is_ascii_whitespace() || matches!(byte, b'>' | b'/'))
+}
+
 /// Detects text formats, in UTF-8 or in UTF-16 with a byte order mark.
 fn detect_text_format(head: &[u8]) -> FileFormat {
-    if let Some(text) = head.strip_prefix(b"\xff\xfe").or_else(|| head.strip_prefix(b"\xfe\xff")) {
-        // The names of elements are ASCII: without its zero bytes, UTF-16 of either order reads as UTF-8.
-        let text: Vec<u8> = text.iter().copied().filter(|byte| *byte != 0).collect();
-        return detect_text_format(&text);
-    }
-    let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
-    let starts = |word: &[u8]| head.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
-    let has = |word: &[u8]| head.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word));
-    if starts(b"<!doctype html") || starts(b"<html") || (starts(b"<") && has(b"<html")) {
+    if is_html_document(head) {
         return FileFormat::Html;
     }
+    let text = readable_text(head);
+    let text = text.trim_ascii_start();
+    let starts = |word: &[u8]| text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
+    let has = |word: &[u8]| text.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word));
     if starts(b"<?xml") || starts(b"<error") {
         return FileFormat::Xml;
     }
-    if starts(b"<head") || starts(b"<body") || starts(b"<title") || starts(b"<h1") {
+    let is_page_part = |name: &&[u8]| starts_with_tag(text, name);
+    if [&b"head"[..], b"body", b"title", b"h1", b"script", b"style", b"meta"].iter().any(is_page_part) {
         return FileFormat::Html;
     }
     if starts(b"{") || starts(b"[") {
         let scene = has(b"\"asset\"") && (has(b"\"version\"") || has(b"\"scenes\"") || has(b"\"meshes\""));
         return if scene { FileFormat::Gltf } else { FileFormat::Json };
     }
-    if starts_with_obj_statement(head) { FileFormat::Obj } else { FileFormat::Unknown }
+    if starts_with_obj_statement(text) { FileFormat::Obj } else { FileFormat::Unknown }
 }
 
 /// Whether the first line that is not a comment is an OBJ statement.
 fn starts_with_obj_statement(head: &[u8]) -> bool {
     const STATEMENTS: &[&[u8]] = &[b"v ", b"vn ", b"vt ", b"o ", b"g ", b"mtllib ", b"usemtl ", b"s "];
-    let mut lines = head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_start);
-    lines
-        .find(|line| !line.is_empty() && !line.starts_with(b"#"))
-        .is_some_and(|line| STATEMENTS.iter().any(|statement| line.starts_with(statement)))
+    first_line_without_comment(head).is_some_and(|line| STATEMENTS.iter().any(|statement| line.starts_with(statement)))
+}
+
+/// The first line of an OBJ or MTL text that is neither blank nor a comment, without white space before it.
+pub(crate) fn first_line_without_comment(text: &[u8]) -> Option<&[u8]> {
+    let mut lines = text.split(|byte| matches!(byte, b'\n' | b'\r')).map(<[u8]>::trim_ascii_start);
+    lines.find(|line| !line.is_empty() && !line.starts_with(b"#"))
 }
 
 #[cfg(test)]
@@ -218,6 +270,16 @@ mod tests {
         (b"\xfe\xff\0<\0h\0t\0m\0l\0>", FileFormat::Html),
         (b"<?xml version=\"1.0\"?><html>", FileFormat::Html),
         (b"<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code>", FileFormat::Xml),
+        (b"<?xml version=\"1.0\"?><!-- x --><!DOCTYPE html PUBLIC><x:html>", FileFormat::Html),
+        (b"<head><title>503", FileFormat::Html),
+        (b"<h1>503</h1>", FileFormat::Html),
+        (b"<?xml version=\"1.0\"?><htmlLabel/>", FileFormat::Xml),
+        (b"<?xml version=\"1.0\"?><avatar><html/></avatar>", FileFormat::Xml),
+        (b"<bodyMeasurements unit=\"cm\"/>", FileFormat::Unknown),
+        (b"<headRig/>", FileFormat::Unknown),
+        (b"<html", FileFormat::Unknown),
+        (b"<titles/>", FileFormat::Unknown),
+        (b"<HeadPose><htmlLabel/></HeadPose>", FileFormat::Unknown),
         (b"plain words", FileFormat::Unknown),
         (b"\0\0\0\0", FileFormat::Unknown),
     ];

@@ -1,7 +1,7 @@
 //! Detects truncated files by their structure, because a server may send a part of a file as a complete response, and
 //! bytes behind the end of a file.
 
-use crate::format::{FileFormat, glb_stated_length, is_start_of_signature};
+use crate::format::{FileFormat, glb_stated_length, is_truncated_format_signature};
 use serde::de::IgnoredAny;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
@@ -18,6 +18,8 @@ const PNG_END: &[u8] = b"IEND\xae\x42\x60\x82";
 /// The signature of the last block of a Blender file.
 const BLEND_END: &[u8] = b"ENDB";
 const ZIP_END_SIGNATURE: &[u8] = b"PK\x05\x06";
+const ZIP64_END_SIGNATURE: &[u8] = b"PK\x06\x06";
+const ZIP64_LOCATOR_SIGNATURE: &[u8] = b"PK\x06\x07";
 /// Why a picture is doubtful.
 const DOUBT_SHORTER_THAN_STATED: &str = "it has fewer bytes than its header states";
 /// The last marker of a JPEG image.
@@ -90,7 +92,7 @@ pub(crate) fn inspect_file_structure(
             defect: Some(format!("only {bytes} bytes of its header were received: it was cut short")),
             ..FileStructureFindings::default()
         },
-        FileFormat::Unknown if is_start_of_signature(head) => has_doubt(Some("it ends in its first bytes")),
+        FileFormat::Unknown if is_truncated_format_signature(head) => has_doubt(Some("it ends in its first bytes")),
         FileFormat::Jpeg => {
             let scan = find_jpeg_scan(file, bytes)?;
             let end = find_last_file_end_marker(file, bytes, JPEG_END_MARKER.len(), |at, record| {
@@ -163,6 +165,83 @@ fn find_end_offset_of_zip(file: &mut (impl Read + Seek), bytes: u64) -> io::Resu
         let is_own = u64::from(number(12)) + u64::from(number(16)) == at;
         (is_own || bytes - at <= ZIP_TAIL).then_some(end)
     })
+}
+
+/// Whether the structure of a file proves that its last byte is the last one of its content. The end of a file within the file,
+/// such as that of an archive in an archive, is no proof. False for formats without such an end.
+///
+/// # Errors
+/// An I/O failure.
+pub(crate) fn is_end_proven_by_structure(file: &mut (impl Read + Seek), head: &[u8], bytes: u64) -> io::Result<bool> {
+    let format = FileFormat::detect_file_format(head);
+    match format {
+        FileFormat::Zip => {
+            let end = find_last_file_end_marker(file, bytes, ZIP_END, |at, record| {
+                let comment = u64::from(u16::from_le_bytes([record[20], record[21]]));
+                (record.starts_with(ZIP_END_SIGNATURE) && at + ZIP_END as u64 + comment == bytes).then_some(at)
+            })?;
+            match end {
+                Some(at) => does_zip_directory_lead_to_end_record(file, at),
+                None => Ok(false),
+            }
+        }
+        FileFormat::Blend => {
+            let Some(at) = bytes.checked_sub(length_of_last_blend_block(head)) else { return Ok(false) };
+            let mut code = [0; BLEND_END.len()];
+            file.seek(SeekFrom::Start(at))?;
+            file.read_exact(&mut code)?;
+            Ok(code == BLEND_END)
+        }
+        _ if !format.is_truncation_detectable() => Ok(false),
+        _ => {
+            let found = inspect_file_structure(file, head, bytes)?;
+            Ok(found.defect.is_none() && found.doubt.is_none() && found.trailing_bytes == 0)
+        }
+    }
+}
+
+/// Whether the directory of a zip archive ends exactly at its end record, or at its zip64 end record and that leads to the end
+/// record. Its offsets count from the start of the archive, so that those of an archive within the archive lead elsewhere.
+fn does_zip_directory_lead_to_end_record(file: &mut (impl Read + Seek), at: u64) -> io::Result<bool> {
+    const LOCATOR_BYTES: u64 = 20;
+    const ZIP64_END_BYTES: u64 = 56;
+    let mut record = [0; ZIP_END];
+    file.seek(SeekFrom::Start(at))?;
+    file.read_exact(&mut record)?;
+    let [size, offset] = [12, 16].map(|from| read_le_number(&record[from..from + 4]));
+    if size + offset == at {
+        return Ok(true);
+    }
+    let Some(locator_at) = at.checked_sub(LOCATOR_BYTES) else { return Ok(false) };
+    let mut locator = [0; 20];
+    file.seek(SeekFrom::Start(locator_at))?;
+    file.read_exact(&mut locator)?;
+    let zip64_at = read_le_number(&locator[8..16]);
+    if !locator.starts_with(ZIP64_LOCATOR_SIGNATURE) || zip64_at.saturating_add(ZIP64_END_BYTES) > locator_at {
+        return Ok(false);
+    }
+    let mut zip64 = [0; 56];
+    file.seek(SeekFrom::Start(zip64_at))?;
+    file.read_exact(&mut zip64)?;
+    // Its size is that of what follows the number.
+    let zip64_end = zip64_at.saturating_add(12).saturating_add(read_le_number(&zip64[4..12]));
+    let [size, offset] = [40, 48].map(|from| read_le_number(&zip64[from..from + 8]));
+    Ok(zip64.starts_with(ZIP64_END_SIGNATURE) && zip64_end == locator_at && size.saturating_add(offset) == zip64_at)
+}
+
+/// A number of at most 8 bytes, the least significant one first.
+fn read_le_number(bytes: &[u8]) -> u64 {
+    bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
+/// Length in bytes of the last block of a Blender file, which is only the header of a block. It depends on the size of pointers
+/// (`_` is 4 bytes, `-` is 8), and is another one in files that begin with the length of their own header.
+fn length_of_last_blend_block(head: &[u8]) -> u64 {
+    match head.get(b"BLENDER".len()) {
+        Some(b'_') => 20,
+        Some(b'-') => 24,
+        _ => 32,
+    }
 }
 
 /// Finds the marker that ends a file of a known format, such as the end record of a zip archive: the last `length` bytes that

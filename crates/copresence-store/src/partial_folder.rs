@@ -6,7 +6,7 @@ use crate::error::StoreError;
 use crate::file_names;
 use crate::file_sources::SOURCES_NAME;
 use crate::manifest::MANIFEST_NAME;
-use crate::partial_file::{DAMAGED_SUFFIX, DECODED_SUFFIX, PART_SUFFIX};
+use crate::partial_file::{DAMAGED_SUFFIX, DECODED_SUFFIX, DOUBTED_SUFFIX, PART_SUFFIX};
 use crate::visit_id::VisitId;
 use cap_std::fs::Dir;
 use std::path::{Path, PathBuf};
@@ -85,9 +85,9 @@ pub(crate) fn is_avatar_or_manifest_file(name: &str) -> bool {
 }
 
 /// Whether a file name is one that this program gives only to files that are no part of the finished avatar: partial,
-/// decoded or set aside, or the record of their URLs. No person gives it to a file beside a saved avatar.
+/// decoded, doubted or set aside, or the record of their URLs. No person gives it to a file beside a saved avatar.
 pub(crate) fn is_temporary_or_damaged_file(name: &str) -> bool {
-    let whole = [PART_SUFFIX, DECODED_SUFFIX].iter().find_map(|suffix| name.strip_suffix(suffix));
+    let whole = [PART_SUFFIX, DECODED_SUFFIX, DOUBTED_SUFFIX].iter().find_map(|suffix| name.strip_suffix(suffix));
     is_damaged_avatar_file(name)
         || name == SOURCES_NAME
         || whole.is_some_and(|whole| {

@@ -10,7 +10,7 @@ use std::path::Path;
 
 /// What happens to the content of a file that exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ExistingContent {
+pub enum ExistingContentHandling {
     /// It stays, and each write goes to its end.
     AppendTo,
     /// It stays, and writes begin at its start: for lock files.
@@ -31,8 +31,8 @@ pub enum ExistingContent {
 /// # Errors
 /// The file is a symlink, is a pipe or device of another user, who would get what is written, or cannot be opened or made
 /// private.
-pub fn open_private_file_for_writing(path: &Path, existing: ExistingContent) -> io::Result<File> {
-    let file = open_file_of_mode(path, existing, PRIVATE_MODE)?;
+pub fn open_private_file_for_writing(path: &Path, existing: ExistingContentHandling) -> io::Result<File> {
+    let file = open_or_create_file_with_mode(path, existing, PRIVATE_MODE)?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
@@ -50,8 +50,8 @@ pub fn open_private_file_for_writing(path: &Path, existing: ExistingContent) -> 
 ///
 /// # Errors
 /// The file is a symlink, or cannot be opened.
-pub fn open_nonprivate_file_for_writing(path: &Path, existing: ExistingContent) -> io::Result<File> {
-    open_file_of_mode(path, existing, 0o666)
+pub fn open_nonprivate_file_for_writing(path: &Path, existing: ExistingContentHandling) -> io::Result<File> {
+    open_or_create_file_with_mode(path, existing, 0o666)
 }
 
 /// Refuses a pipe or device that belongs neither to this user nor to the system: its owner would get what is written. Does
@@ -68,7 +68,7 @@ pub fn refuse_pipe_of_another_user(path: &Path) -> io::Result<()> {
 
 /// Refuses the pipe or device that was found at the path if it belongs neither to this user nor to the system.
 fn check_owner_of_pipe(path: &Path, found: &std::fs::Metadata) -> io::Result<()> {
-    if found.is_file() || found.is_dir() || is_in_folder_of_system(path) || is_of_this_user_or_root(found) {
+    if found.is_file() || found.is_dir() || is_in_dev_or_proc_folder(path) || is_owned_by_user_or_root(found) {
         return Ok(());
     }
     let why = "it is a pipe or device of another user, who would read what is written; name another file";
@@ -77,14 +77,14 @@ fn check_owner_of_pipe(path: &Path, found: &std::fs::Metadata) -> io::Result<()>
 
 /// Whether a file belongs to the user of this process or to root.
 #[cfg(unix)]
-fn is_of_this_user_or_root(found: &std::fs::Metadata) -> bool {
+fn is_owned_by_user_or_root(found: &std::fs::Metadata) -> bool {
     use std::os::unix::fs::MetadataExt as _;
     found.uid() == 0 || found.uid() == rustix::process::geteuid().as_raw()
 }
 
 /// Always true: this system has no owner to compare.
 #[cfg(not(unix))]
-fn is_of_this_user_or_root(_: &std::fs::Metadata) -> bool {
+fn is_owned_by_user_or_root(_: &std::fs::Metadata) -> bool {
     true
 }
 
@@ -93,9 +93,9 @@ const PRIVATE_MODE: u32 = 0o600;
 
 /// Opens a file for writing, and creates it with `mode`, less the umask, if needed. Follows no symlinks but those of the
 /// system.
-fn open_file_of_mode(path: &Path, existing: ExistingContent, mode: u32) -> io::Result<File> {
+fn open_or_create_file_with_mode(path: &Path, existing: ExistingContentHandling, mode: u32) -> io::Result<File> {
     if is_device_or_proc_symlink(path) {
-        File::options().write(true).append(existing == ExistingContent::AppendTo).open(path)
+        File::options().write(true).append(existing == ExistingContentHandling::AppendTo).open(path)
     } else {
         open_or_create_unless_symlink(path, existing, mode)
     }
@@ -122,11 +122,11 @@ pub fn refuse_symlink(path: &Path) -> io::Result<()> {
 
 /// Whether a path is a symlink in `/dev`, `/dev/fd` or below `/proc`. Everybody can write to other folders below `/dev`.
 fn is_device_or_proc_symlink(path: &Path) -> bool {
-    is_in_folder_of_system(path) && path.is_symlink()
+    is_in_dev_or_proc_folder(path) && path.is_symlink()
 }
 
 /// Whether a path is in `/dev`, `/dev/fd` or below `/proc`. On Windows these are folders like any other.
-fn is_in_folder_of_system(path: &Path) -> bool {
+fn is_in_dev_or_proc_folder(path: &Path) -> bool {
     cfg!(unix)
         && path.parent().is_some_and(|folder| {
             folder == Path::new("/dev") || folder == Path::new("/dev/fd") || folder.starts_with("/proc")
@@ -134,7 +134,7 @@ fn is_in_folder_of_system(path: &Path) -> bool {
 }
 
 /// Opens or creates a file that is no symlink.
-fn open_or_create_unless_symlink(path: &Path, existing: ExistingContent, mode: u32) -> io::Result<File> {
+fn open_or_create_unless_symlink(path: &Path, existing: ExistingContentHandling, mode: u32) -> io::Result<File> {
     let Some(name) = path.file_name() else {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path has no file name"));
     };
@@ -146,10 +146,10 @@ fn open_or_create_unless_symlink(path: &Path, existing: ExistingContent, mode: u
     // A pipe that is open for reading, too, never waits for its reader.
     options.read(false).create(true);
     match existing {
-        ExistingContent::AppendTo => _ = options.append(true),
-        ExistingContent::Keep => {}
-        ExistingContent::Truncate => _ = options.truncate(true),
-        ExistingContent::Refuse => _ = options.create_new(true),
+        ExistingContentHandling::AppendTo => _ = options.append(true),
+        ExistingContentHandling::Keep => {}
+        ExistingContentHandling::Truncate => _ = options.truncate(true),
+        ExistingContentHandling::Refuse => _ = options.create_new(true),
     }
     Ok(folder.open_with(name, &options)?.into_std())
 }
@@ -164,19 +164,19 @@ mod tests {
         let root = tempfile::tempdir().expect("a folder");
         let path = root.path().join("a");
         for (existing, content) in [
-            (ExistingContent::Truncate, "one"),
-            (ExistingContent::AppendTo, "oneone"),
-            (ExistingContent::Keep, "oneone"),
-            (ExistingContent::Truncate, "one"),
+            (ExistingContentHandling::Truncate, "one"),
+            (ExistingContentHandling::AppendTo, "oneone"),
+            (ExistingContentHandling::Keep, "oneone"),
+            (ExistingContentHandling::Truncate, "one"),
         ] {
             open_private_file_for_writing(&path, existing).expect("opens").write_all(b"one").expect("written");
             assert_eq!(std::fs::read_to_string(&path).expect("reads"), content, "{existing:?}");
         }
-        let refused = open_private_file_for_writing(&path, ExistingContent::Refuse).expect_err("exists");
+        let refused = open_private_file_for_writing(&path, ExistingContentHandling::Refuse).expect_err("exists");
         assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
-        assert!(open_private_file_for_writing(root.path(), ExistingContent::Truncate).is_err(), "a folder");
+        assert!(open_private_file_for_writing(root.path(), ExistingContentHandling::Truncate).is_err(), "a folder");
         assert!(
-            open_private_file_for_writing(&root.path().join("none/a"), ExistingContent::Truncate).is_err(),
+            open_private_file_for_writing(&root.path().join("none/a"), ExistingContentHandling::Truncate).is_err(),
             "no folder"
         );
     }
@@ -196,7 +196,7 @@ mod tests {
         let refused = refuse_pipe_of_another_user(&pipe).expect_err("refused");
         assert!(refused.to_string().contains("of another user"), "{refused}");
         let _reader = std::fs::File::options().read(true).write(true).open(&pipe).expect("a reader");
-        let refused = open_private_file_for_writing(&pipe, ExistingContent::AppendTo).expect_err("refused");
+        let refused = open_private_file_for_writing(&pipe, ExistingContentHandling::AppendTo).expect_err("refused");
         assert_eq!(refused.kind(), io::ErrorKind::PermissionDenied, "{refused}");
     }
 
@@ -208,14 +208,14 @@ mod tests {
         let (file, link) = (root.path().join("summary"), root.path().join("link"));
         std::fs::write(&file, "one").expect("written");
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).expect("set");
-        open_nonprivate_file_for_writing(&file, ExistingContent::AppendTo)
+        open_nonprivate_file_for_writing(&file, ExistingContentHandling::AppendTo)
             .expect("opens")
             .write_all(b"two")
             .expect("written");
         assert_eq!(std::fs::read_to_string(&file).expect("reads"), "onetwo");
         assert_eq!(std::fs::metadata(&file).expect("there").permissions().mode() & 0o777, 0o640);
         symlink(&file, &link).expect("a link");
-        open_nonprivate_file_for_writing(&link, ExistingContent::AppendTo).expect_err("refused");
+        open_nonprivate_file_for_writing(&link, ExistingContentHandling::AppendTo).expect_err("refused");
     }
 
     #[cfg(unix)]
@@ -230,9 +230,12 @@ mod tests {
         for (name, target) in [("link", open.clone()), ("dangling", root.path().join("elsewhere"))] {
             let link = root.path().join(name);
             symlink(&target, &link).expect("a link");
-            for existing in
-                [ExistingContent::AppendTo, ExistingContent::Keep, ExistingContent::Truncate, ExistingContent::Refuse]
-            {
+            for existing in [
+                ExistingContentHandling::AppendTo,
+                ExistingContentHandling::Keep,
+                ExistingContentHandling::Truncate,
+                ExistingContentHandling::Refuse,
+            ] {
                 let error = open_private_file_for_writing(&link, existing).expect_err("refused");
                 assert!(error.to_string().contains("symbolic link"), "{error}");
             }
@@ -240,9 +243,9 @@ mod tests {
         assert_eq!((mode(&open), std::fs::read_to_string(&open).expect("reads").as_str()), (0o644, "mine"));
         assert!(!root.path().join("elsewhere").exists());
         for path in [&new, &open] {
-            open_private_file_for_writing(path, ExistingContent::Keep).expect("opens");
+            open_private_file_for_writing(path, ExistingContentHandling::Keep).expect("opens");
             assert_eq!(mode(path), 0o600);
         }
-        open_private_file_for_writing(Path::new("/dev/null"), ExistingContent::Truncate).expect("a device");
+        open_private_file_for_writing(Path::new("/dev/null"), ExistingContentHandling::Truncate).expect("a device");
     }
 }

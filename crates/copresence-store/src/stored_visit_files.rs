@@ -52,12 +52,12 @@ impl DataDir {
         folders.push(partial_folder_name_and_path(out_dir, visit).1);
         let mut files = Vec::new();
         for folder in folders {
-            for name in names_in_folder(&folder)? {
+            for name in sorted_entry_names_in_folder(&folder)? {
                 files.push((StoredVisitFileKind::from_name_in_avatar_folder(&name), folder.join(&name)));
             }
         }
-        let inspector = self.inspector_path();
-        let exchanges = names_in_folder(&inspector)?;
+        let inspector = self.inspector_exchanges_folder_path();
+        let exchanges = sorted_entry_names_in_folder(&inspector)?;
         let of_visit = exchanges.into_iter().filter(|name| is_exchange_file_of_visit(name, visit));
         files.extend(of_visit.map(|name| (StoredVisitFileKind::Exchanges, inspector.join(name))));
         Ok(files)
@@ -65,7 +65,7 @@ impl DataDir {
 }
 
 /// The names in a folder, sorted; none if it does not exist.
-fn names_in_folder(folder: &Path) -> Result<Vec<String>, StoreError> {
+fn sorted_entry_names_in_folder(folder: &Path) -> Result<Vec<String>, StoreError> {
     if !folder.is_dir() {
         return Ok(Vec::new());
     }

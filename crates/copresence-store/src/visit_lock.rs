@@ -2,7 +2,7 @@
 
 use crate::disk;
 use crate::error::{IoContext, StoreError};
-use crate::private_file::{ExistingContent, open_private_file_for_writing};
+use crate::private_file::{ExistingContentHandling, open_private_file_for_writing};
 use crate::visit_id::VisitId;
 use std::fs::{File, TryLockError};
 use std::io;
@@ -25,14 +25,14 @@ impl VisitLock {
     pub(crate) fn take_visit_lock(lock_folder: &Path, visit: &VisitId) -> Result<Self, StoreError> {
         let path = lock_folder.join(format!("{visit}.lock"));
         loop {
-            let file = open_private_file_for_writing(&path, ExistingContent::Keep).io_context("open", &path)?;
+            let file = open_private_file_for_writing(&path, ExistingContentHandling::Keep).io_context("open", &path)?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Err(StoreError::VisitLocked { visit: *visit }),
-                Err(TryLockError::Error(error)) => return Err(StoreError::from_io("lock", &path, error)),
+                Err(TryLockError::Error(error)) => return Err(StoreError::from_io_error("lock", &path, error)),
             }
             // The previous holder removes the file while it has the lock: a lock on a removed file does not count.
-            if disk::is_open_file_at_path(&file, &path).unwrap_or(false) {
+            if disk::is_open_file_still_at_path(&file, &path).unwrap_or(false) {
                 return Ok(Self { locked_visit_id: *visit, path, file: Some(file) });
             }
         }
@@ -64,13 +64,13 @@ mod tests {
     fn a_lock_file_that_was_replaced_is_not_the_same_file() {
         let root = tempfile::tempdir().expect("a folder");
         let path = root.path().join("a.lock");
-        let file = open_private_file_for_writing(&path, ExistingContent::Keep).expect("made");
-        let is_at_path = || disk::is_open_file_at_path(&file, &path);
+        let file = open_private_file_for_writing(&path, ExistingContentHandling::Keep).expect("made");
+        let is_at_path = || disk::is_open_file_still_at_path(&file, &path);
         assert!(is_at_path().expect("compared"));
         // Some file systems of Windows keep the name of a removed file until it is closed.
         std::fs::rename(&path, root.path().join("b.lock")).expect("renamed");
         assert!(is_at_path().is_err());
-        let _another = open_private_file_for_writing(&path, ExistingContent::Keep).expect("made anew");
+        let _another = open_private_file_for_writing(&path, ExistingContentHandling::Keep).expect("made anew");
         assert!(!is_at_path().expect("compared"));
     }
 }

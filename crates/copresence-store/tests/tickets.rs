@@ -4,7 +4,7 @@ mod common;
 
 use common::{temp_data_dir, time_at, visit_ending, visit_start};
 use copresence_protocol::ExportToken;
-use copresence_store::{Journal, TicketClosure, TicketRecord, TokenCounts, TokenUse, VisitId};
+use copresence_store::{IssuedTokenOutcome, Journal, TicketClosure, TicketRecord, TokenCounts, VisitId};
 
 async fn begin_visit(journal: &Journal) -> VisitId {
     let id = VisitId::new();
@@ -39,16 +39,16 @@ async fn tickets_are_ordered_counted_and_closed() {
     assert_eq!(order, [ticket(second, 0), TicketRecord { wrong_codes: 3, ..ticket(first, 1) }]);
 
     let closure = TicketClosure { how: "picked_up".into(), at: time_at(5) };
-    journal.close_ticket(&first, &closure).await.expect("closed");
+    journal.close_ticket_and_erase_code(&first, &closure).await.expect("closed");
     let later = TicketClosure { how: "expired".into(), at: time_at(9) };
-    journal.close_ticket(&first, &later).await.expect("nothing to close");
+    journal.close_ticket_and_erase_code(&first, &later).await.expect("nothing to close");
     journal.record_wrong_ticket_code_count(&first, 9).await.expect("nothing to count");
     let closed = journal.load_tickets().await.expect("reads").pop().expect("it stays in the history");
     assert_eq!((closed.code_hash, closed.wrong_codes, closed.closure), (None, 3, Some(closure)));
 
     // Handed over again: the new code counts.
     journal.record_ticket(&ticket(first, 7)).await.expect("recorded");
-    journal.remove_ticket(&second).await.expect("removed");
+    journal.remove_ticket_not_handed_over(&second).await.expect("removed");
     assert_eq!(journal.load_tickets().await.expect("reads"), [ticket(first, 7)]);
 }
 
@@ -75,7 +75,7 @@ async fn the_hash_of_a_closed_ticket_is_on_no_page_of_the_journal() {
     };
     assert!(has_hash());
     let closure = TicketClosure { how: "picked_up".into(), at: time_at(5) };
-    journal.close_ticket(&visit, &closure).await.expect("closed");
+    journal.close_ticket_and_erase_code(&visit, &closure).await.expect("closed");
     assert!(!has_hash());
 }
 
@@ -92,13 +92,15 @@ async fn tokens_are_counted_by_what_became_of_them() {
         issued.push(id);
     }
     let counts = async || {
-        let counts = journal.count_tokens().await.expect("reads");
+        let counts = journal.count_issued_tokens_by_outcome().await.expect("reads");
         let uses = journal.load_all_visits().await.expect("reads").into_iter().filter_map(|visit| visit.token_use());
         let uses: Vec<_> = uses.collect();
         let count = |wanted| u32::try_from(uses.iter().filter(|found| **found == wanted).count()).expect("few");
-        let forgotten =
-            counts.issued_token_count() - count(TokenUse::Active) - count(TokenUse::Spent) - count(TokenUse::Abandoned);
-        assert_eq!(counts.active, count(TokenUse::Active), "as each visit says");
+        let forgotten = counts.issued_token_count()
+            - count(IssuedTokenOutcome::Active)
+            - count(IssuedTokenOutcome::Spent)
+            - count(IssuedTokenOutcome::Abandoned);
+        assert_eq!(counts.active, count(IssuedTokenOutcome::Active), "as each visit says");
         assert!(uses.is_empty() || forgotten == 0, "{counts:?} {uses:?}");
         counts
     };

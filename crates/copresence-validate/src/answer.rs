@@ -50,7 +50,7 @@ impl RecordedStep {
     }
 
     /// Whether the response may be a delivery that did not arrive: the request was sent, and the API's answer is missing.
-    pub(crate) fn may_hide_delivery(&self) -> bool {
+    pub(crate) fn may_be_lost_delivery(&self) -> bool {
         self.exchange.call == CallKind::Redeem
             && self.exchange.outcome != ExchangeOutcome::NeverSent
             && self.api_answer_certainty() != ApiAnswerCertainty::Api
@@ -62,7 +62,7 @@ impl RecordedStep {
     }
 
     /// Why a run cannot continue after this response to a request with valid credentials; `None` if the API answered.
-    pub(crate) fn run_error_for_response(&self) -> Option<RunError> {
+    pub(crate) fn error_preventing_run_continuation(&self) -> Option<RunError> {
         let request = format!("{} {}", self.exchange.method, self.exchange.url);
         let Some(error) = self.classify_error_response() else {
             let why = self.exchange.error.clone().unwrap_or_else(|| "no response was received".to_owned());
@@ -134,6 +134,6 @@ impl Observations {
     /// Whether an earlier redeem of the same token may have delivered URLs in a response that did not arrive.
     pub(crate) fn may_token_be_spent_before_step(&self, step: &RecordedStep) -> bool {
         let mut earlier = self.steps.iter().take_while(|other| other.number < step.number);
-        earlier.any(|other| other.token_number == step.token_number && other.may_hide_delivery())
+        earlier.any(|other| other.token_number == step.token_number && other.may_be_lost_delivery())
     }
 }

@@ -95,7 +95,7 @@ impl CheckResult {
     }
 
     /// The findings of a failed check, one sentence each. For any other verdict, the detail or the reason.
-    pub fn result_messages(&self) -> Vec<String> {
+    pub fn findings_or_reason_sentences(&self) -> Vec<String> {
         match self {
             Self::Pass(detail, _)
             | Self::Skipped(detail)

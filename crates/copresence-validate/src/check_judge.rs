@@ -18,11 +18,11 @@ pub(crate) type OnCheckJudged<'a> = &'a mut dyn FnMut(&'static Check, &CheckResu
 
 /// The results of the checks that were judged so far. Each check is judged once.
 #[derive(Default)]
-pub(crate) struct CheckJudge {
+pub(crate) struct CheckResultsSoFar {
     results: BTreeMap<&'static str, CheckResult>,
 }
 
-impl CheckJudge {
+impl CheckResultsSoFar {
     /// Judges every check whose acts have all ended. Checks that examine every step are judged at the end.
     pub(crate) fn judge_finished_checks(
         &mut self,

@@ -5,11 +5,11 @@
 
 use crate::act::{Act, ActOutcome};
 use crate::check::{Check, CheckResult};
-use crate::check_judge::CheckJudge;
+use crate::check_judge::CheckResultsSoFar;
 use crate::file_content::{FileContent, InspectionError};
 use crate::observations::{
-    DeliveredFileInspection, FileDigest, KnownSecret, Observations, RecordedStep, RelayAndUpstreamRedeemCounts,
-    StepRole,
+    DeliveredFileInspection, FileDigest, Observations, RecordedStep, RelayAndUpstreamRedeemCounts,
+    SecretForbiddenInResponses, StepRole,
 };
 use crate::report::Header;
 use crate::run::RunResult;
@@ -162,7 +162,7 @@ impl RunEvidence {
         let known_secrets = observations.known_secrets.iter().map(|secret| KnownSecretAlias {
             label: secret.label.clone().into_owned(),
             is_credential: secret.is_credential,
-            alias: alias_known_secret(secret.value.expose_secret(), &mut aliases),
+            alias: alias_secret_forbidden_in_responses(secret.value.expose_secret(), &mut aliases),
         });
         Self {
             known_secrets: known_secrets.collect(),
@@ -182,8 +182,8 @@ impl RunEvidence {
     /// # Errors
     /// The numbers of steps contradict each other.
     pub fn judge_evidence(&self) -> Result<Vec<(&'static Check, CheckResult)>, InconsistentRunEvidence> {
-        self.check_step_numbers()?;
-        let mut judge = CheckJudge::default();
+        self.validate_step_and_act_order()?;
+        let mut judge = CheckResultsSoFar::default();
         let mut observations = self.observations_before_first_act();
         judge.judge_finished_checks(&observations, None, &mut |_, _| {});
         let mut steps = self.steps.iter();
@@ -193,7 +193,7 @@ impl RunEvidence {
             for step in of_act {
                 observations.steps.push(restore_step(step)?);
             }
-            observations.end_act(act.act, act.restore_act_outcome());
+            observations.record_act_outcome(act.act, act.restore_act_outcome());
             judge.judge_finished_checks(&observations, None, &mut |_, _| {});
         }
         judge.judge_remaining_checks(&observations, None, &mut |_, _| {});
@@ -208,8 +208,8 @@ impl RunEvidence {
             steps: Vec::new(),
             act_outcomes: omitted.map(|act| (act.act, act.restore_act_outcome())).collect(),
             step_counts_after_acts: BTreeMap::new(),
-            files: self.files.iter().map(restore_file).collect(),
-            known_secrets: self.known_secrets.iter().map(restore_known_secret).collect(),
+            files: self.files.iter().map(restore_file_inspection).collect(),
+            known_secrets: self.known_secrets.iter().map(restore_secret_forbidden_in_responses).collect(),
             upstream_counts: self.upstream_counts.clone(),
             lost_answer_counts: self.lost_answer_counts.clone(),
             repeated_failures: self.repeated_failures.clone(),
@@ -219,7 +219,7 @@ impl RunEvidence {
 
     /// Fails if the steps are not numbered from 1, an act is listed twice, or an act ends before an earlier one or after
     /// the last step.
-    fn check_step_numbers(&self) -> Result<(), InconsistentRunEvidence> {
+    fn validate_step_and_act_order(&self) -> Result<(), InconsistentRunEvidence> {
         let inconsistent = |what: String| Err(InconsistentRunEvidence(what));
         if let Some((index, step)) = self.steps.iter().enumerate().find(|(index, step)| step.number != index + 1) {
             return inconsistent(format!("step {} has the number {}", index + 1, step.number));
@@ -256,7 +256,7 @@ impl ActEvidence {
 }
 
 /// The alias of a secret that no response may repeat. Short ones are looked for in no response, and their alias is too.
-fn alias_known_secret(secret: &str, aliases: &mut SecretAliases) -> String {
+fn alias_secret_forbidden_in_responses(secret: &str, aliases: &mut SecretAliases) -> String {
     if secret.len() < MIN_SECRET_LENGTH { MASK.to_owned() } else { aliases.alias_secret(secret) }
 }
 
@@ -314,7 +314,7 @@ fn build_step_evidence(step: &RecordedStep, aliases: &mut SecretAliases) -> Step
 fn build_file_evidence(file: &DeliveredFileInspection, redactor: &Redactor) -> FileEvidence {
     let (content, problem) = match &file.content {
         None => (None, None),
-        Some(Ok(content)) => match mask_texts(content, redactor) {
+        Some(Ok(content)) => match mask_secrets_in_texts(content, redactor) {
             Some(content) => (Some(content), None),
             None => (None, Some(InspectionError::NotExamined("it contains a secret of the run".to_owned()))),
         },
@@ -325,7 +325,7 @@ fn build_file_evidence(file: &DeliveredFileInspection, redactor: &Redactor) -> F
 }
 
 /// A value with each known secret masked in its texts. `None` if it is not a value of its type then.
-fn mask_texts<T: Serialize + DeserializeOwned>(value: &T, redactor: &Redactor) -> Option<T> {
+fn mask_secrets_in_texts<T: Serialize + DeserializeOwned>(value: &T, redactor: &Redactor) -> Option<T> {
     let mut json = serde_json::to_value(value).ok()?;
     mask_json_strings(&mut json, redactor);
     serde_json::from_value(json).ok()
@@ -387,7 +387,7 @@ fn restore_response(response: &ResponseEvidence, step: usize) -> Result<ProbeRes
 }
 
 /// Restores the inspection of a delivered file from its evidence.
-fn restore_file(file: &FileEvidence) -> DeliveredFileInspection {
+fn restore_file_inspection(file: &FileEvidence) -> DeliveredFileInspection {
     let content = match (&file.content, &file.problem) {
         (Some(content), _) => Some(Ok(content.clone())),
         (None, Some(problem)) => Some(Err(problem.clone())),
@@ -397,8 +397,8 @@ fn restore_file(file: &FileEvidence) -> DeliveredFileInspection {
 }
 
 /// Restores a secret that no response may repeat. Its value is the alias.
-fn restore_known_secret(secret: &KnownSecretAlias) -> KnownSecret {
-    KnownSecret {
+fn restore_secret_forbidden_in_responses(secret: &KnownSecretAlias) -> SecretForbiddenInResponses {
+    SecretForbiddenInResponses {
         label: secret.label.clone().into(),
         is_credential: secret.is_credential,
         value: SecretString::from(secret.alias.clone()),

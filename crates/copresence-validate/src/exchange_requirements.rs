@@ -74,14 +74,17 @@ pub fn judge_exchange(exchange: &Exchange, backend: &BackendWithRoutes) -> Vec<J
     }
     let whole = exchange.outcome == ExchangeOutcome::Complete;
     let received = exchange.error.clone().unwrap_or_else(|| "no response".to_owned());
-    collector.add_field_result("time.answered", FieldResult::new(STATUS_LOCATION, whole, "a response", received));
+    collector.add_judged_requirement_of_check(
+        "time.answered",
+        FieldResult::new(STATUS_LOCATION, whole, "a response", received),
+    );
     let Some(status) = exchange.status else { return collector.0 };
     let failed = FieldResult::new(STATUS_LOCATION, status < 500, "a status below 500", format!("status {status}"));
-    collector.add_field_result("http.no-5xx", failed);
+    collector.add_judged_requirement_of_check("http.no-5xx", failed);
     if !whole || status >= 500 {
         return collector.0;
     }
-    let response = ResponseToJudge::new(exchange, status, backend);
+    let response = JudgeableResponseBelow500::new(exchange, status, backend);
     match exchange.call {
         CallKind::Download => response.judge_download_response(&mut collector),
         CallKind::Login => response.judge_login_gives_session(&mut collector),
@@ -102,7 +105,7 @@ struct ExchangeRequirementCollector(Vec<JudgedRequirement>);
 
 impl ExchangeRequirementCollector {
     /// Adds the requirement that belongs to the check, with the result of judging one field.
-    fn add_field_result(&mut self, check: &str, point: FieldResult) {
+    fn add_judged_requirement_of_check(&mut self, check: &str, point: FieldResult) {
         let row = SINGLE_EXCHANGE_CHECKS.iter().find(|(known, _)| *known == check);
         let requirement = row.and_then(|(_, id)| all_requirements().iter().find(|row| row.id == *id));
         // Always found: a test compares both tables.
@@ -113,7 +116,7 @@ impl ExchangeRequirementCollector {
 }
 
 /// A response to judge: complete, with a status below 500.
-struct ResponseToJudge<'a> {
+struct JudgeableResponseBelow500<'a> {
     exchange: &'a Exchange,
     status: u16,
     target_info: KnownBackendFacts,
@@ -123,14 +126,14 @@ struct ResponseToJudge<'a> {
     has_whole_body: bool,
 }
 
-impl<'a> ResponseToJudge<'a> {
+impl<'a> JudgeableResponseBelow500<'a> {
     fn new(exchange: &'a Exchange, status: u16, backend: &BackendWithRoutes) -> Self {
         let text = exchange.body.as_deref().unwrap_or_default();
         let body = serde_json::from_str(text).ok().map(replace_masks_with_valid_values);
         Self {
             exchange,
             status,
-            target_info: KnownBackendFacts::derive_backend_facts(backend),
+            target_info: KnownBackendFacts::derive_backend_facts_from_routes(backend),
             body,
             has_whole_body: !is_recorded_body_truncated(text),
         }
@@ -160,7 +163,7 @@ impl<'a> ResponseToJudge<'a> {
     fn judge_login_gives_session(&self, collector: &mut ExchangeRequirementCollector) {
         if self.has_success_status() && self.has_whole_body {
             let point = response_fields::judge_session_token(self.body.as_ref(), &self.target_info.session_pointer);
-            collector.add_field_result("login.gives-session", point);
+            collector.add_judged_requirement_of_check("login.gives-session", point);
         }
     }
 
@@ -173,16 +176,17 @@ impl<'a> ResponseToJudge<'a> {
                 "2xx for valid credentials",
                 self.describe_status(),
             );
-            collector.add_field_result("generate.succeeds", point);
+            collector.add_judged_requirement_of_check("generate.succeeds", point);
         }
         if self.has_success_status() {
-            collector.add_field_result(
+            collector.add_judged_requirement_of_check(
                 "generate.json",
                 response_fields::judge_json_content_type(self.response_header("content-type").as_deref()),
             );
             if self.has_whole_body {
-                let point = response_fields::judge_export_token(self.body.as_ref(), &self.target_info.token_pointer);
-                collector.add_field_result("generate.token-string", point);
+                let point =
+                    response_fields::judge_export_token_value(self.body.as_ref(), &self.target_info.token_pointer);
+                collector.add_judged_requirement_of_check("generate.token-string", point);
             }
         }
     }
@@ -193,20 +197,22 @@ impl<'a> ResponseToJudge<'a> {
         match self.status {
             200 => {}
             400 => {
-                return collector
-                    .add_field_result("redeem.unknown-400", FieldResult::new(STATUS_LOCATION, true, "", ""));
+                return collector.add_judged_requirement_of_check(
+                    "redeem.unknown-400",
+                    FieldResult::new(STATUS_LOCATION, true, "", ""),
+                );
             }
             _ if self.can_request_cause_status() => return,
             _ => {
                 let expected = "status 200 for an active token, or 400";
-                return collector.add_field_result(
+                return collector.add_judged_requirement_of_check(
                     "redeem.active-200",
                     FieldResult::new(STATUS_LOCATION, false, expected, self.describe_status()),
                 );
             }
         }
-        collector.add_field_result("redeem.active-200", FieldResult::new(STATUS_LOCATION, true, "", ""));
-        collector.add_field_result(
+        collector.add_judged_requirement_of_check("redeem.active-200", FieldResult::new(STATUS_LOCATION, true, "", ""));
+        collector.add_judged_requirement_of_check(
             "redeem.json",
             response_fields::judge_json_content_type(self.response_header("content-type").as_deref()),
         );
@@ -216,15 +222,21 @@ impl<'a> ResponseToJudge<'a> {
                     .body
                     .as_ref()
                     .map_or_else(|| "no JSON".to_owned(), |b| response_fields::describe_value_without_secrets(Some(b)));
-                collector.add_field_result("redeem.active-200", FieldResult::new("", false, "a JSON object", received));
+                collector.add_judged_requirement_of_check(
+                    "redeem.active-200",
+                    FieldResult::new("", false, "a JSON object", received),
+                );
             }
             return;
         };
         if response_fields::is_token_spending_body(body) {
             judge_delivery_body(collector, body);
         } else {
-            collector.add_field_result("redeem.flag", response_fields::judge_ready_flag(body, false));
-            collector.add_field_result("redeem.either-or", response_fields::judge_status_report_present(body));
+            collector.add_judged_requirement_of_check("redeem.flag", response_fields::judge_ready_flag(body, false));
+            collector.add_judged_requirement_of_check(
+                "redeem.either-or",
+                response_fields::judge_status_report_present(body),
+            );
             if let Some(Value::Object(progress)) = body.get("payload_incomplete") {
                 self.judge_status_report(collector, progress);
             }
@@ -237,31 +249,43 @@ impl<'a> ResponseToJudge<'a> {
         let sent: Value = serde_json::from_str(sent).unwrap_or_default();
         let sent = sent.pointer("/payload_incomplete/completion_status").and_then(Value::as_str);
         if sent.is_none_or(|word| !word.contains(MASK)) {
-            collector.add_field_result("progress.status", response_fields::judge_completion_status_word(progress));
+            collector.add_judged_requirement_of_check(
+                "progress.status",
+                response_fields::judge_completion_status_word(progress),
+            );
         }
         match progress.get("completion_status").and_then(Value::as_str) {
             Some("no_associated_avatar") => {
-                collector.add_field_result(
+                collector.add_judged_requirement_of_check(
                     "fresh.progress",
                     response_fields::judge_field_minus_one(progress, "completion_progress", ""),
                 );
-                collector.add_field_result(
+                collector.add_judged_requirement_of_check(
                     "fresh.queue",
                     response_fields::judge_field_minus_one(progress, "queue_position", ""),
                 );
             }
             Some("in_queue") => {
-                collector.add_field_result("progress.percent", response_fields::judge_progress_percent(progress));
-                collector.add_field_result("progress.queue", response_fields::judge_queued_avatar_position(progress));
+                collector.add_judged_requirement_of_check(
+                    "progress.percent",
+                    response_fields::judge_progress_percent(progress),
+                );
+                collector.add_judged_requirement_of_check(
+                    "progress.queue",
+                    response_fields::judge_queued_avatar_position(progress),
+                );
             }
             Some("processing" | "failed") => {
-                collector.add_field_result("progress.percent", response_fields::judge_progress_percent(progress));
+                collector.add_judged_requirement_of_check(
+                    "progress.percent",
+                    response_fields::judge_progress_percent(progress),
+                );
                 let place = response_fields::judge_field_minus_one(
                     progress,
                     "queue_position",
                     response_fields::NOT_QUEUED_REASON,
                 );
-                collector.add_field_result("progress.not-queued", place);
+                collector.add_judged_requirement_of_check("progress.not-queued", place);
             }
             // Without a known status the numbers cannot be judged.
             _ => {}
@@ -276,8 +300,8 @@ impl<'a> ResponseToJudge<'a> {
             let received = "an empty body";
             let point =
                 FieldResult::new(STATUS_LOCATION, self.exchange.body_size > 0, "2xx and the complete file", received);
-            collector.add_field_result("files.download", point);
-            collector.add_field_result(
+            collector.add_judged_requirement_of_check("files.download", point);
+            collector.add_judged_requirement_of_check(
                 "files.no-store",
                 response_fields::judge_cache_control(self.response_header("cache-control").as_deref()),
             );
@@ -287,28 +311,32 @@ impl<'a> ResponseToJudge<'a> {
     /// Judges what applies to the response of every API call: caching, HSTS, CORS and error bodies.
     fn judge_common_api_requirements(&self, collector: &mut ExchangeRequirementCollector) {
         if self.has_success_status() {
-            collector.add_field_result(
+            collector.add_judged_requirement_of_check(
                 "http.no-store",
                 response_fields::judge_cache_control(self.response_header("cache-control").as_deref()),
             );
             let url = self.exchange.url.parse::<Url>().ok();
             if url.is_some_and(|url| url.scheme() == "https" && !is_loopback_url(&url)) {
-                collector.add_field_result(
+                collector.add_judged_requirement_of_check(
                     "http.hsts",
                     response_fields::judge_hsts(self.response_header("strict-transport-security").as_deref()),
                 );
             }
         }
         if let Some(allowed) = self.response_header("access-control-allow-origin") {
-            collector.add_field_result("http.cors", response_fields::judge_cors_denies_other_sites(&allowed));
+            collector
+                .add_judged_requirement_of_check("http.cors", response_fields::judge_cors_denies_other_sites(&allowed));
         }
         if self.status >= 400 {
-            collector.add_field_result(
+            collector.add_judged_requirement_of_check(
                 "errors.no-inside",
                 response_fields::judge_no_internals(self.exchange.body.as_deref().unwrap_or_default()),
             );
             if self.has_whole_body {
-                collector.add_field_result("errors.form", response_fields::judge_error_format(self.body.as_ref()));
+                collector.add_judged_requirement_of_check(
+                    "errors.form",
+                    response_fields::judge_error_format(self.body.as_ref()),
+                );
             }
         }
     }
@@ -316,25 +344,25 @@ impl<'a> ResponseToJudge<'a> {
 
 /// Judges a body that delivers URLs.
 fn judge_delivery_body(collector: &mut ExchangeRequirementCollector, body: &Value) {
-    collector.add_field_result("delivery.flag", response_fields::judge_ready_flag(body, true));
-    collector.add_field_result("redeem.either-or", response_fields::judge_status_report_absent(body));
+    collector.add_judged_requirement_of_check("delivery.flag", response_fields::judge_ready_flag(body, true));
+    collector.add_judged_requirement_of_check("redeem.either-or", response_fields::judge_status_report_absent(body));
     for point in response_fields::judge_download_urls(body) {
         let secure = judge_url_tls(body, &point);
-        collector.add_field_result("delivery.urls", point);
+        collector.add_judged_requirement_of_check("delivery.urls", point);
         if let Some(secure) = secure {
-            collector.add_field_result("http.tls", secure);
+            collector.add_judged_requirement_of_check("http.tls", secure);
         }
     }
     let types = response_fields::judge_export_types_not_blank(body);
     let texts: Vec<_> = types.iter().filter(|point| point.is_ok).map(|point| point.location.clone()).collect();
     for point in types {
-        collector.add_field_result("delivery.types", point);
+        collector.add_judged_requirement_of_check("delivery.types", point);
     }
     for point in response_fields::judge_export_type_extension_syntax(body)
         .into_iter()
         .filter(|point| texts.contains(&point.location))
     {
-        collector.add_field_result("delivery.extension", point);
+        collector.add_judged_requirement_of_check("delivery.extension", point);
     }
 }
 

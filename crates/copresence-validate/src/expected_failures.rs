@@ -35,7 +35,12 @@ impl Default for FailurePolicy {
 impl FailurePolicy {
     /// How the verdict of a check counts for the result of the run.
     pub fn effect_of_verdict(&self, check: &str, level: Level, verdict: Verdict) -> VerdictEffectOnRun {
-        VerdictEffectOnRun::compute_verdict_effect(verdict, level, self.fail_on, self.expected.is_listed(check))
+        VerdictEffectOnRun::compute_verdict_effect(
+            verdict,
+            level,
+            self.fail_on,
+            self.expected.is_failure_expected(check),
+        )
     }
 }
 
@@ -96,14 +101,14 @@ impl ExpectedFailures {
     }
 
     /// Whether the check is expected to fail.
-    pub fn is_listed(&self, check: &str) -> bool {
+    pub fn is_failure_expected(&self, check: &str) -> bool {
         self.lines.iter().any(|line| line.check == Some(check))
     }
 
     /// The list without the checks for which `has_passed` holds, and with the `failed` ones: the ids and titles of
     /// further checks. Keeps comments.
     #[must_use]
-    pub fn renew_list<'a>(
+    pub fn remove_passed_and_add_failed<'a>(
         &self,
         has_passed: impl Fn(&str) -> bool,
         failed: impl IntoIterator<Item = (&'a str, &'a str)>,
@@ -116,7 +121,7 @@ impl ExpectedFailures {
             );
         }
         for (id, title) in failed {
-            if let Some(id) = find_known_check_id(id).filter(|id| !self.is_listed(id)) {
+            if let Some(id) = find_known_check_id(id).filter(|id| !self.is_failure_expected(id)) {
                 lines.push(ExpectedFailuresLine { text: format!("{id:<24}  # {title}"), check: Some(id) });
             }
         }
@@ -191,8 +196,8 @@ mod tests {
     fn a_list_has_ids_comments_and_empty_lines() {
         let text = "\u{feff}# Known\r\n\r\n  redeem.missing-400\t# 404 until release 4\r\nhttp.no-store#x\r\n";
         let list = parse(text).expect("a list");
-        assert!(list.is_listed("redeem.missing-400") && list.is_listed("http.no-store"));
-        assert!(!list.is_listed("http.cors") && !list.is_listed("Known"));
+        assert!(list.is_failure_expected("redeem.missing-400") && list.is_failure_expected("http.no-store"));
+        assert!(!list.is_failure_expected("http.cors") && !list.is_failure_expected("Known"));
         assert_eq!(parse("").expect("an empty list"), ExpectedFailures::default());
     }
 
@@ -216,12 +221,17 @@ mod tests {
     #[test]
     fn a_renewed_list_keeps_comments_and_drops_what_passed() {
         let list = parse("# Team A\nhttp.cors # ABC-1\nredeem.json # ABC-2\n").expect("a list");
-        let renewed = list.renew_list(|id| id == "http.cors", [("redeem.json", "Title"), ("files.once", "Each once")]);
+        let renewed = list.remove_passed_and_add_failed(
+            |id| id == "http.cors",
+            [("redeem.json", "Title"), ("files.once", "Each once")],
+        );
         let text = "# Team A\nredeem.json # ABC-2\nfiles.once                # Each once\n";
         assert_eq!(renewed.render_list(), text);
-        let new = ExpectedFailures::default().renew_list(|_| false, [("files.once", "Each once")]).render_list();
+        let new = ExpectedFailures::default()
+            .remove_passed_and_add_failed(|_| false, [("files.once", "Each once")])
+            .render_list();
         assert!(new.starts_with("# Checks of `copresence validate`") && new.ends_with("# Each once\n"), "{new}");
-        assert!(parse(&new).expect("a list").is_listed("files.once"));
+        assert!(parse(&new).expect("a list").is_failure_expected("files.once"));
     }
 
     #[test]

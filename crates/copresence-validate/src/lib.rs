@@ -46,7 +46,7 @@ pub use run::{CheckRun, RunEvent};
 pub use run_error::RunError;
 pub use run_plan::RunPlanWithCosts;
 pub use sandbox_control::SandboxControl;
-pub use target::{CheckTarget, RunOptions, is_loopback_url};
+pub use target::{CheckTarget, RunLimits, is_loopback_url};
 pub use verdict_effect::VerdictEffectOnRun;
 
 pub use copresence_client::{

@@ -247,7 +247,7 @@ pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
 
 /// A secret that no response may repeat.
 #[derive(Clone)]
-pub struct KnownSecret {
+pub struct SecretForbiddenInResponses {
     /// What the secret is, as shown to people.
     pub label: Cow<'static, str>,
     /// Whether it is a credential for Copresence's API, which a relay must not disclose.
@@ -256,9 +256,9 @@ pub struct KnownSecret {
     pub value: SecretString,
 }
 
-impl KnownSecret {
+impl SecretForbiddenInResponses {
     /// Whether a text from the backend contains the secret.
-    pub fn is_contained_in_text(&self, text: &str) -> bool {
+    pub fn is_secret_in_text(&self, text: &str) -> bool {
         let value = self.value.expose_secret();
         value.len() >= copresence_client::redact::MIN_SECRET_LENGTH && text.contains(value)
     }
@@ -289,7 +289,7 @@ pub struct Observations {
     /// The files of the visit act's delivery.
     pub files: Vec<DeliveredFileInspection>,
     /// Secrets that no response may repeat.
-    pub known_secrets: Vec<KnownSecret>,
+    pub known_secrets: Vec<SecretForbiddenInResponses>,
     /// Redeem counts of a relay's upstream.
     pub upstream_counts: Vec<RelayAndUpstreamRedeemCounts>,
     /// For each redeem whose response the upstream lost on purpose: the number of the step, and the redeems of its token.
@@ -303,7 +303,7 @@ pub struct Observations {
 
 impl Observations {
     /// Records the outcome of an act that has ended.
-    pub(crate) fn end_act(&mut self, act: Act, outcome: ActOutcome) {
+    pub(crate) fn record_act_outcome(&mut self, act: Act, outcome: ActOutcome) {
         self.act_outcomes.insert(act, outcome);
         self.step_counts_after_acts.insert(act, self.steps.len());
     }

@@ -137,7 +137,7 @@ pub(crate) fn judge_session_token(body: Option<&Value>, pointer: &str) -> FieldR
 }
 
 /// Judges the Export Token in a response: a string of visible ASCII characters that is not empty.
-pub(crate) fn judge_export_token(body: Option<&Value>, pointer: &str) -> FieldResult {
+pub(crate) fn judge_export_token_value(body: Option<&Value>, pointer: &str) -> FieldResult {
     let token = body.and_then(|body| body.pointer(pointer));
     let good = token
         .and_then(Value::as_str)

@@ -12,7 +12,7 @@ use crate::run::{CheckRun, RunEvent};
 use crate::run_error::RunError;
 use crate::run_plan::RunPlanWithCosts;
 use crate::sandbox_control::SandboxControl;
-use crate::target::{CheckTarget, RunOptions};
+use crate::target::{CheckTarget, RunLimits};
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -105,11 +105,11 @@ pub struct RunInProgressError;
 
 /// Starts and stops runs, one at a time. Clones share the same state.
 #[derive(Debug, Clone, Default)]
-pub struct RunController(Arc<ControllerState>);
+pub struct RunController(Arc<SharedControllerState>);
 
 /// State that all clones of a controller share.
 #[derive(Debug)]
-struct ControllerState {
+struct SharedControllerState {
     snapshots: watch::Sender<RunSnapshot>,
     active_run: Mutex<Option<Arc<RunSignals>>>,
     last_bundle: Mutex<Option<ReportWithHar>>,
@@ -122,7 +122,7 @@ struct RunSignals {
     skip_signal: InvitationSkipSignal,
 }
 
-impl Default for ControllerState {
+impl Default for SharedControllerState {
     fn default() -> Self {
         Self {
             snapshots: watch::Sender::new(RunSnapshot::new(RunState::Idle)),
@@ -156,7 +156,7 @@ impl RunSnapshot {
     }
 
     /// Updates the shown state of the run from one event.
-    fn apply_event(&mut self, event: &RunEvent<'_>) {
+    fn update_snapshot_from_event(&mut self, event: &RunEvent<'_>) {
         match event {
             RunEvent::ActStarted(act) => self.current_act = Some(*act),
             RunEvent::StepFinished(_) => self.requests_sent += 1,
@@ -167,7 +167,7 @@ impl RunSnapshot {
             RunEvent::CheckJudged(check, judged) => {
                 if let Some(view) = self.checks.iter_mut().find(|view| view.check_id == check.id) {
                     view.verdict = Some(judged.verdict());
-                    view.findings = judged.result_messages();
+                    view.findings = judged.findings_or_reason_sentences();
                 }
             }
         }
@@ -181,7 +181,7 @@ impl RunController {
     }
 
     /// Plans a run. Sends no request.
-    pub fn plan_run(&self, target: &CheckTarget, options: &RunOptions, player: PhoneMode) -> RunPlanWithCosts {
+    pub fn plan_run(&self, target: &CheckTarget, options: &RunLimits, player: PhoneMode) -> RunPlanWithCosts {
         RunPlanWithCosts::new(target, options, &self.phone_driver_from_mode(player, Arc::default()))
     }
 
@@ -192,7 +192,7 @@ impl RunController {
     pub fn reserve_run_and_return_future(
         &self,
         target: CheckTarget,
-        options: RunOptions,
+        options: RunLimits,
         player: PhoneMode,
     ) -> Result<impl Future<Output = ()> + Send + 'static, RunInProgressError> {
         let running = {
@@ -248,13 +248,13 @@ impl RunController {
     async fn run_checks_updating_snapshots(
         &self,
         target: &CheckTarget,
-        options: &RunOptions,
+        options: &RunLimits,
         phone: &PhoneDriver,
         running: &RunSignals,
     ) {
         let plan = RunPlanWithCosts::new(target, options, phone);
         self.update_snapshot(|view| view.notes.extend(plan.describe_costs_and_omitted_acts()));
-        let on_event = |event: RunEvent<'_>| self.update_snapshot(|view| view.apply_event(&event));
+        let on_event = |event: RunEvent<'_>| self.update_snapshot(|view| view.update_snapshot_from_event(&event));
         let began = Timestamp::now();
         let run = match CheckRun::new(target, options, phone, &plan, &on_event) {
             Ok(run) => run,

@@ -2,7 +2,7 @@
 
 use crate::act::{ACTS, Act, ActNeedsAndCosts, ActOutcome};
 use crate::phone_driver::PhoneDriver;
-use crate::target::{CheckTarget, KnownBackendFacts, RunOptions};
+use crate::target::{CheckTarget, KnownBackendFacts, RunLimits};
 use copresence_client::TokenSource;
 use std::collections::BTreeMap;
 
@@ -31,8 +31,8 @@ pub struct RunPlanWithCosts {
 
 impl RunPlanWithCosts {
     /// Plans a run. Sends no request.
-    pub fn new(target: &CheckTarget, options: &RunOptions, phone: &PhoneDriver) -> Self {
-        let info = target.known_backend_facts();
+    pub fn new(target: &CheckTarget, options: &RunLimits, phone: &PhoneDriver) -> Self {
+        let info = target.backend_facts_before_first_request();
         let mut plan = Self {
             tokens: 0,
             avatars: 0,
@@ -134,7 +134,7 @@ impl RunPlanWithCosts {
     }
 
     /// The outcome of an act if it exceeds the token limit; `None` if it does not.
-    fn outcome_if_over_token_limit(&self, row: &ActNeedsAndCosts, options: &RunOptions) -> Option<ActOutcome> {
+    fn outcome_if_over_token_limit(&self, row: &ActNeedsAndCosts, options: &RunLimits) -> Option<ActOutcome> {
         let most = options.max_tokens?;
         let needed = self.tokens + row.tokens;
         (row.tokens > 0 && needed > most)
@@ -188,7 +188,7 @@ fn outcome_if_act_ruled_out(
     row: &ActNeedsAndCosts,
     target: &CheckTarget,
     info: &KnownBackendFacts,
-    options: &RunOptions,
+    options: &RunLimits,
     phone: &PhoneDriver,
 ) -> Option<ActOutcome> {
     let not_applicable = |why: &str| Some(ActOutcome::NotApplicable(why.to_owned()));

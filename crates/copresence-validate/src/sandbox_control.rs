@@ -54,7 +54,7 @@ impl SandboxControl {
     pub async fn detect_sandbox_at_url(base: Url, operator: Option<ApiKey>) -> Result<Option<Self>, SetupError> {
         let prober = Arc::new(Prober::new(Timeouts::default(), base.scheme() == "https")?);
         let tester = Self { base_url: base, operator_key: operator, prober };
-        let scenarios = tester.send_request(Method::GET, &["scenarios"], None).await.ok();
+        let scenarios = tester.send_control_request(Method::GET, &["scenarios"], None).await.ok();
         let is_scenario = |row: &Value| row.get("name").is_some() && row.get("does").is_some();
         let is_one = scenarios.is_some_and(|list| list.as_array().is_some_and(|list| list.iter().all(is_scenario)));
         Ok(is_one.then_some(tester))
@@ -81,7 +81,7 @@ impl SandboxControl {
         if let Some(scenario) = scenario {
             body["scenario"] = scenario.into();
         }
-        self.send_request(Method::POST, &["tokens", token, "associate"], Some(body)).await.map(drop)
+        self.send_control_request(Method::POST, &["tokens", token, "associate"], Some(body)).await.map(drop)
     }
 
     /// Forces a token into a state: `expire`, `fail` or `complete`.
@@ -89,7 +89,7 @@ impl SandboxControl {
     /// # Errors
     /// If the sandbox does not respond, or responds with an error status.
     pub async fn force_token_state(&self, token: &str, state: &str) -> Result<(), String> {
-        self.send_request(Method::POST, &["tokens", token, state], None).await.map(drop)
+        self.send_control_request(Method::POST, &["tokens", token, state], None).await.map(drop)
     }
 
     /// Advances the sandbox's clock.
@@ -98,7 +98,7 @@ impl SandboxControl {
     /// If the sandbox does not respond, or responds with an error status.
     pub async fn advance_clock(&self, time: Duration) -> Result<(), String> {
         let milliseconds = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        self.send_request(Method::POST, &["clock"], Some(json!({ "advance_ms": milliseconds }))).await.map(drop)
+        self.send_control_request(Method::POST, &["clock"], Some(json!({ "advance_ms": milliseconds }))).await.map(drop)
     }
 
     /// Speed of the sandbox's clock: its seconds per real second, more than 0.
@@ -106,7 +106,7 @@ impl SandboxControl {
     /// # Errors
     /// If the sandbox does not respond, or reports no positive speed.
     pub async fn fetch_clock_speed(&self) -> Result<f64, String> {
-        let state = self.send_request(Method::GET, &["state"], None).await?;
+        let state = self.send_control_request(Method::GET, &["state"], None).await?;
         let speed = state.get("clock").and_then(|clock| clock.get("speed")?.as_f64());
         speed
             .filter(|speed| speed.is_finite() && *speed > 0.0)
@@ -118,7 +118,7 @@ impl SandboxControl {
     /// # Errors
     /// If the sandbox does not respond, or does not know the token.
     pub async fn fetch_token_record(&self, token: &str) -> Result<Value, String> {
-        let state = self.send_request(Method::GET, &["state"], None).await?;
+        let state = self.send_control_request(Method::GET, &["state"], None).await?;
         let all = state.get("tokens").and_then(Value::as_array);
         let this = all.into_iter().flatten().find(|row| row.get("token").and_then(Value::as_str) == Some(token));
         this.cloned().ok_or_else(|| "the sandbox does not know this token".to_owned())
@@ -145,7 +145,7 @@ impl SandboxControl {
             LostResponseKind::GatewayTimeout => json!({ "status": { "code": 504, "spends": true } }),
         };
         let fault = json!([{ "on": "redeem", "nth": [1], "do": effect }]);
-        self.send_request(Method::PUT, &["faults"], Some(fault)).await.map(drop)
+        self.send_control_request(Method::PUT, &["faults"], Some(fault)).await.map(drop)
     }
 
     /// Removes all faults.
@@ -153,11 +153,11 @@ impl SandboxControl {
     /// # Errors
     /// If the sandbox does not respond, or responds with an error status.
     pub async fn clear_faults(&self) -> Result<(), String> {
-        self.send_request(Method::DELETE, &["faults"], None).await.map(drop)
+        self.send_control_request(Method::DELETE, &["faults"], None).await.map(drop)
     }
 
     /// Sends a request to a control endpoint of the sandbox, and returns the JSON response.
-    async fn send_request(&self, method: Method, path: &[&str], body: Option<Value>) -> Result<Value, String> {
+    async fn send_control_request(&self, method: Method, path: &[&str], body: Option<Value>) -> Result<Value, String> {
         let mut url = self.base_url.clone();
         url.path_segments_mut()
             .map_err(|()| "the sandbox's URL has no path")?

@@ -33,7 +33,7 @@ pub struct CheckTarget {
 /// for an avatar, 15 min for an unused URL, 5 s for the upstream, 1 s before the first retry.
 #[expect(clippy::struct_excessive_bools, reason = "independent permissions")]
 #[derive(Debug, Clone)]
-pub struct RunOptions {
+pub struct RunLimits {
     /// Maximum number of Export Tokens to generate. `None`: as many as the plan needs.
     pub max_tokens: Option<u32>,
     /// Whether acts that may lose an avatar are allowed.
@@ -54,7 +54,7 @@ pub struct RunOptions {
     pub retry_pause: Duration,
 }
 
-impl Default for RunOptions {
+impl Default for RunLimits {
     fn default() -> Self {
         Self {
             max_tokens: None,
@@ -96,14 +96,14 @@ pub struct KnownBackendFacts {
 
 impl CheckTarget {
     /// Facts about this backend that are known before the first request.
-    pub(crate) fn known_backend_facts(&self) -> KnownBackendFacts {
-        KnownBackendFacts::derive_backend_facts(&self.backend)
+    pub(crate) fn backend_facts_before_first_request(&self) -> KnownBackendFacts {
+        KnownBackendFacts::derive_backend_facts_from_routes(&self.backend)
     }
 }
 
 impl KnownBackendFacts {
     /// Derives the facts from the configured routes.
-    pub(crate) fn derive_backend_facts(backend: &BackendWithRoutes) -> Self {
+    pub(crate) fn derive_backend_facts_from_routes(backend: &BackendWithRoutes) -> Self {
         let BackendWithRoutes { base_url, login_route: login, token_source: source, redeem_route: redeem, .. } =
             backend;
         let has_partner_key =

@@ -170,7 +170,7 @@ impl VisitStepFailureKind {
     /// | 2xx without a usable body | yes |
     /// | 5xx | yes: a backend may fail after it spent the token |
     /// | a page, a redirect, any other status | yes: something in between may replace the backend's response |
-    pub fn may_hide_delivery(self) -> bool {
+    pub fn may_have_spent_token(self) -> bool {
         match self {
             Self::NeverSent
             | Self::Busy

@@ -18,7 +18,7 @@ pub use event::{
     VisitStepFailure, VisitStepFailureKind,
 };
 pub use machine::{
-    EarlierRedeemResult, JournaledRedeem, JournaledVisit, RedeemOnceOrUntilReady, StoredDelivery, Visit,
+    EarlierRedeemResult, JournaledRedeem, JournaledVisit, RedeemOnceOrUntilReady, StoredResponseWithFiles, Visit,
     VisitPollingPlan, VisitState, advance_visit_machine,
 };
 pub use outcome::Outcome;

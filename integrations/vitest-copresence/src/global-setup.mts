@@ -3,13 +3,13 @@
 // Vitest calls the function that is returned at the end; Jest calls `global-teardown`.
 
 import { SandboxProcess, removeSandboxFromEnvironment, sandboxFromEnvironment, setSandboxInEnvironment } from './sandbox.js'
-import { keepStartedSandbox, stopStartedSandbox } from './started-sandbox.js'
+import { rememberStartedSandbox, stopStartedSandbox } from './started-sandbox.js'
 
 export default async function startSandboxForAllWorkers(): Promise<() => Promise<void>> {
   if (sandboxFromEnvironment() === undefined) {
     const started = await SandboxProcess.start()
     setSandboxInEnvironment(started.running)
-    keepStartedSandbox(started)
+    rememberStartedSandbox(started)
   }
   return async () => {
     if (await stopStartedSandbox()) removeSandboxFromEnvironment()

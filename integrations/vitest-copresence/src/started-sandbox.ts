@@ -8,7 +8,7 @@ const KEY = Symbol.for('vitest-copresence.started-sandbox')
 type ProcessWithSandbox = NodeJS.Process & { [KEY]?: SandboxProcess }
 
 /** Remembers the sandbox that this process started. */
-export function keepStartedSandbox(sandbox: SandboxProcess): void {
+export function rememberStartedSandbox(sandbox: SandboxProcess): void {
   ;(process as ProcessWithSandbox)[KEY] = sandbox
 }
 

@@ -261,14 +261,14 @@ async function callTesterApi(sandbox: RunningSandbox, method: string, url: strin
   }
   const text = await response.text()
   if (!response.ok) {
-    const message = `${method} ${url}: status ${response.status}: ${errorText(text)}`
+    const message = `${method} ${url}: status ${response.status}: ${sandboxErrorSentence(text)}`
     throw new SandboxError(message, { status: response.status })
   }
   return text === '' ? undefined : (JSON.parse(text) as unknown)
 }
 
 /** The sentence in an error response of the sandbox. */
-function errorText(body: string): string {
+function sandboxErrorSentence(body: string): string {
   try {
     const { error } = JSON.parse(body) as { error?: unknown }
     if (typeof error === 'string') return error

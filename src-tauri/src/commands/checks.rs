@@ -72,13 +72,13 @@ pub(crate) async fn stop_backend_checks(
 
 /// Skips the check that waits for a phone.
 #[tauri::command]
-pub(crate) async fn skip_check(
+pub(crate) async fn skip_check_waiting_for_phone(
     pin_lock: State<'_, PinLock>,
     clock: State<'_, Clock>,
     checks: State<'_, CheckRunner>,
 ) -> Result<(), Problem> {
     pin_lock.require_unlocked_and_reset_idle(clock.millis_since_clock_creation())?;
-    checks.skip_waiting_check();
+    checks.skip_check_awaiting_phone();
     Ok(())
 }
 
@@ -92,5 +92,5 @@ pub(crate) async fn save_report(
 ) -> Result<String, Problem> {
     pin_lock.require_unlocked_and_reset_idle(clock.millis_since_clock_creation())?;
     let (checks, data_store) = (checks.inner().clone(), kiosk.data_store().clone());
-    super::save_off_thread_and_display_path(move || checks.save_report(&data_store)).await
+    super::save_off_thread_returning_display_path(move || checks.save_report(&data_store)).await
 }

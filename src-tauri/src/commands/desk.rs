@@ -32,7 +32,7 @@ impl ReplaceableSubscription {
             *current = CancellationToken::new();
             current.clone()
         };
-        let (pin_lock, closing) = (pin_lock.clone(), pin_lock.token_cancelled_on_lock());
+        let (pin_lock, closing) = (pin_lock.clone(), pin_lock.cancellation_token_until_panel_locks());
         Ok(async move {
             let idle = async {
                 while pin_lock.is_unlocked(clock.millis_since_clock_creation()) {

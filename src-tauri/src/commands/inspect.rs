@@ -45,5 +45,5 @@ pub(crate) async fn save_har(
 ) -> Result<String, Problem> {
     pin_lock.require_unlocked_and_reset_idle(clock.millis_since_clock_creation())?;
     let kiosk = kiosk.inner().clone();
-    super::save_off_thread_and_display_path(move || kiosk.inspector().save_har(kiosk.data_store(), &visit)).await
+    super::save_off_thread_returning_display_path(move || kiosk.inspector().save_har(kiosk.data_store(), &visit)).await
 }

@@ -27,7 +27,8 @@ use tokio_util::sync::CancellationToken;
 pub(crate) struct SnapshotSubscription(Mutex<CancellationToken>);
 
 impl SnapshotSubscription {
-    /// Cancels the subscription of the page before, if there is one. The returned token is cancelled when another one replaces the new one.
+    /// Cancels the subscription of the page before, if there is one. The returned token is cancelled when another one replaces
+    /// the new one.
     fn replace_snapshot_subscription(&self) -> CancellationToken {
         let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         current.cancel();
@@ -41,22 +42,22 @@ pub(crate) fn command_handler<R: Runtime>() -> impl Fn(Invoke<R>) -> bool + Send
     tauri::generate_handler![
         subscribe,
         start_visit,
-        agree,
+        agree_to_consent,
         cancel_visit,
-        new_code,
+        request_new_qr_code,
         open_sandbox_phone,
-        record_with_sandbox,
+        record_avatar_with_sandbox,
         return_to_attract,
         forget_visit,
-        hand_over_visit,
-        choose_ticket,
+        continue_visit_as_ticket,
+        show_ticket_code_entry,
         enter_pickup_code,
         page::receive_heartbeat,
-        panel::panel_gate,
-        panel::panel_enter,
+        panel::read_panel_pin_lock,
+        panel::try_panel_pin,
         panel::panel_set_first_pin,
         panel::read_panel,
-        panel::panel_act,
+        panel::run_panel_action,
         panel::panel_health,
         panel::panel_history,
         inspect::subscribe_to_inspector,
@@ -65,18 +66,18 @@ pub(crate) fn command_handler<R: Runtime>() -> impl Fn(Invoke<R>) -> bool + Send
         checks::plan_backend_checks,
         checks::start_backend_checks,
         checks::stop_backend_checks,
-        checks::skip_check,
+        checks::skip_check_waiting_for_phone,
         checks::save_report,
     ]
 }
 
 /// Saves something off the runtime's threads; returns its path for people.
-async fn save_off_thread_and_display_path(
+async fn save_off_thread_returning_display_path(
     save: impl FnOnce() -> Result<PathBuf, Problem> + Send + 'static,
 ) -> Result<String, Problem> {
     let saved = tokio::task::spawn_blocking(save).await;
     let saved = saved.map_err(|error| problem_for_code("storage_failed", Some(&error.to_string())))??;
-    Ok(copresence_engine::display_path(&saved))
+    Ok(copresence_engine::display_path_abbreviating_home(&saved))
 }
 
 /// Subscribes to snapshots: sends the current one at once, then each new one, and replaces an earlier subscription.
@@ -118,7 +119,12 @@ async fn start_visit(kiosk: State<'_, Kiosk>, visit: Option<String>, revision: O
 
 /// The visitor agrees to the consent text `to`.
 #[tauri::command]
-async fn agree(kiosk: State<'_, Kiosk>, to: String, visit: Option<String>, revision: Option<u64>) -> Result<(), ()> {
+async fn agree_to_consent(
+    kiosk: State<'_, Kiosk>,
+    to: String,
+    visit: Option<String>,
+    revision: Option<u64>,
+) -> Result<(), ()> {
     kiosk.run_command_if_still_current(VisitorCommand::Agree { to: &to }, &ExpectedScreen { visit, revision });
     Ok(())
 }
@@ -132,7 +138,7 @@ async fn cancel_visit(kiosk: State<'_, Kiosk>, visit: Option<String>, revision: 
 
 /// Requests a new code: another Export Token in place of the one that is shown.
 #[tauri::command]
-async fn new_code(kiosk: State<'_, Kiosk>, visit: Option<String>, revision: Option<u64>) -> Result<(), ()> {
+async fn request_new_qr_code(kiosk: State<'_, Kiosk>, visit: Option<String>, revision: Option<u64>) -> Result<(), ()> {
     kiosk.run_command_if_still_current(VisitorCommand::NewCode, &ExpectedScreen { visit, revision });
     Ok(())
 }
@@ -154,14 +160,18 @@ async fn forget_visit(kiosk: State<'_, Kiosk>, visit: Option<String>, revision: 
 
 /// Hands the shown visit over: it continues as a ticket.
 #[tauri::command]
-async fn hand_over_visit(kiosk: State<'_, Kiosk>, visit: Option<String>, revision: Option<u64>) -> Result<(), ()> {
+async fn continue_visit_as_ticket(
+    kiosk: State<'_, Kiosk>,
+    visit: Option<String>,
+    revision: Option<u64>,
+) -> Result<(), ()> {
     kiosk.run_command_if_still_current(VisitorCommand::HandOver, &ExpectedScreen { visit, revision });
     Ok(())
 }
 
 /// Shows the code entry of a ticket, named by the id of its visit.
 #[tauri::command]
-async fn choose_ticket(
+async fn show_ticket_code_entry(
     kiosk: State<'_, Kiosk>,
     ticket: String,
     visit: Option<String>,
@@ -186,7 +196,7 @@ async fn enter_pickup_code(
 }
 
 /// Opens the sandbox's phone page for the code on the screen, in a window of the size of a phone without any
-/// permission. It closes when the visit needs no phone any more.
+/// permission. It closes when the visit needs no phone any more, or has another code.
 #[tauri::command]
 async fn open_sandbox_phone<R: Runtime>(
     app: AppHandle<R>,
@@ -195,14 +205,14 @@ async fn open_sandbox_phone<R: Runtime>(
     visit: Option<String>,
     revision: Option<u64>,
 ) -> Result<(), String> {
-    if !kiosk.is_command_current(&ExpectedScreen { visit, revision }) {
+    if !kiosk.is_command_target_still_shown(&ExpectedScreen { visit, revision }) {
         return Ok(());
     }
     if !kiosk.current_snapshot().backend.sandbox {
         return Err("only the sandbox's phone can be played".to_owned());
     }
-    let link = kiosk.shown_qr_link().ok_or("there is no code on the screen")?;
-    let mut link: url::Url = link.parse().map_err(|_| "the link is no URL")?;
+    let shown_link = kiosk.shown_qr_link().ok_or("there is no code on the screen")?;
+    let mut link: url::Url = shown_link.parse().map_err(|_| "the link is no URL")?;
     // The page then offers no picture of this machine.
     link.query_pairs_mut().append_pair("played", "1");
     if let Some(window) = app.get_webview_window(PHONE_WINDOW) {
@@ -213,7 +223,7 @@ async fn open_sandbox_phone<R: Runtime>(
     let mut snapshots = kiosk.watch_latest_snapshot();
     tokio::spawn(async move {
         // The sender lives as long as the application, so an error ends the wait too.
-        drop(snapshots.wait_for(|snapshot| !screen_needs_phone(&snapshot.screen)).await);
+        drop(snapshots.wait_for(|snapshot| !screen_still_needs_opened_phone(&snapshot.screen, &shown_link)).await);
         if let Some(window) = app.get_webview_window(PHONE_WINDOW)
             && let Err(error) = window.close()
         {
@@ -226,21 +236,21 @@ async fn open_sandbox_phone<R: Runtime>(
 /// Has the embedded sandbox record a new avatar for the code on the screen, as its phone page does. The screen draws a
 /// phone meanwhile.
 #[tauri::command]
-async fn record_with_sandbox(
+async fn record_avatar_with_sandbox(
     kiosk: State<'_, Kiosk>,
     panel: State<'_, Panel>,
     visit: Option<String>,
     revision: Option<u64>,
 ) -> Result<(), String> {
-    if !kiosk.is_command_current(&ExpectedScreen { visit, revision }) {
+    if !kiosk.is_command_target_still_shown(&ExpectedScreen { visit, revision }) {
         return Ok(());
     }
     panel.record_avatar_with_embedded_sandbox()
 }
 
-/// Whether the visit on this screen still needs the phone.
-fn screen_needs_phone(screen: &Screen) -> bool {
-    matches!(screen, Screen::Preparing { .. } | Screen::Invite { .. } | Screen::Making { .. })
+/// Whether the visit on this screen still needs the phone that was opened with `opened_link`.
+fn screen_still_needs_opened_phone(screen: &Screen, opened_link: &str) -> bool {
+    matches!(screen, Screen::Invite { link, .. } | Screen::Making { link, .. } if link == opened_link)
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use tauri::{AppHandle, Runtime, State};
 
 /// The gate of the panel: the state of its PIN lock.
 #[tauri::command]
-pub(crate) async fn panel_gate(
+pub(crate) async fn read_panel_pin_lock(
     panel: State<'_, Panel>,
     pin_lock: State<'_, PinLock>,
     clock: State<'_, Clock>,
@@ -22,7 +22,7 @@ pub(crate) async fn panel_gate(
 
 /// Tries a PIN.
 #[tauri::command]
-pub(crate) async fn panel_enter(
+pub(crate) async fn try_panel_pin(
     pin_lock: State<'_, PinLock>,
     clock: State<'_, Clock>,
     pin: SecretString,
@@ -55,7 +55,7 @@ pub(crate) async fn read_panel<R: Runtime>(
 
 /// Runs an action; returns the panel after it.
 #[tauri::command]
-pub(crate) async fn panel_act<R: Runtime>(
+pub(crate) async fn run_panel_action<R: Runtime>(
     app: AppHandle<R>,
     panel: State<'_, Panel>,
     clock: State<'_, Clock>,
@@ -64,7 +64,7 @@ pub(crate) async fn panel_act<R: Runtime>(
     panel.pin_lock().require_unlocked_and_reset_idle(clock.millis_since_clock_creation())?;
     match panel.run_action(act, clock.millis_since_clock_creation()).await? {
         HostStepAfterAction::ShowPanel => {}
-        HostStepAfterAction::UpdateWindow => window::apply_window_mode(&app, &panel)
+        HostStepAfterAction::UpdateWindow => window::place_window_as_configured(&app, &panel)
             .map_err(|error| problem_for_code("display_failed", Some(&error.to_string())))?,
         HostStepAfterAction::Quit => app.exit(0),
     }

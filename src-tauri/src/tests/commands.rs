@@ -13,19 +13,19 @@ use tauri::{WebviewWindow, WebviewWindowBuilder};
 const UNLOCKED_COMMANDS: [&str; 16] = [
     "subscribe",
     "start_visit",
-    "agree",
+    "agree_to_consent",
     "cancel_visit",
-    "new_code",
+    "request_new_qr_code",
     "open_sandbox_phone",
-    "record_with_sandbox",
+    "record_avatar_with_sandbox",
     "return_to_attract",
     "forget_visit",
-    "hand_over_visit",
-    "choose_ticket",
+    "continue_visit_as_ticket",
+    "show_ticket_code_entry",
     "enter_pickup_code",
     "receive_heartbeat",
-    "panel_gate",
-    "panel_enter",
+    "read_panel_pin_lock",
+    "try_panel_pin",
     "panel_set_first_pin",
 ];
 
@@ -39,9 +39,10 @@ fn operator_commands() -> Vec<String> {
 
 pub(super) fn build_page() -> (Booth, tauri::App<MockRuntime>, WebviewWindow<MockRuntime>) {
     let booth = Booth::new();
-    let app = crate::shell::build_app(mock_builder(), booth.kiosk.clone(), booth.panel.clone(), booth.clock)
-        .build(mock_context(noop_assets()))
-        .expect("an application");
+    let app =
+        crate::shell::build_app_for_any_runtime(mock_builder(), booth.kiosk.clone(), booth.panel.clone(), booth.clock)
+            .build(mock_context(noop_assets()))
+            .expect("an application");
     let window = WebviewWindowBuilder::new(&app, KIOSK_WINDOW, tauri::WebviewUrl::default()).build();
     (booth, app, window.expect("a window"))
 }
@@ -82,7 +83,7 @@ fn arguments_for_any_command() -> Value {
 async fn a_locked_panel_refuses_every_operator_command() {
     let (booth, _app, window) = build_page();
     let desk = operator_commands();
-    for command in ["read_panel", "panel_act", "panel_health", "panel_history"] {
+    for command in ["read_panel", "run_panel_action", "panel_health", "panel_history"] {
         assert!(desk.contains(&command.to_owned()), "{command}: {desk:?}");
     }
     for command in &desk {
@@ -93,7 +94,7 @@ async fn a_locked_panel_refuses_every_operator_command() {
     assert_eq!(first["open"], true);
     let panel = call_command(&window, "read_panel", json!({})).await.expect("open");
     assert_eq!(panel["backend"]["sandbox"], true);
-    call_command(&window, "panel_act", json!({"act": {"kind": "lock"}})).await.expect("locked");
+    call_command(&window, "run_panel_action", json!({"act": {"kind": "lock"}})).await.expect("locked");
     for command in &desk {
         assert_eq!(
             call_command(&window, command, arguments_for_any_command()).await.expect_err(command)["code"],
@@ -110,11 +111,11 @@ async fn a_reloaded_page_is_locked() {
     call_command(&window, "panel_history", json!({})).await.expect("open");
     call_command(&window, "subscribe", json!({"channel": "__CHANNEL__:7"})).await.expect("subscribed");
     assert_eq!(call_command(&window, "panel_history", json!({})).await.expect_err("closed")["code"], "panel_locked");
-    let gate = call_command(&window, "panel_gate", json!({})).await.expect("a response");
+    let gate = call_command(&window, "read_panel_pin_lock", json!({})).await.expect("a response");
     assert_eq!((&gate["pin_set"], &gate["open"]), (&json!(true), &json!(false)));
-    let wrong = call_command(&window, "panel_enter", json!({"pin": "0000"})).await.expect("an answer");
+    let wrong = call_command(&window, "try_panel_pin", json!({"pin": "0000"})).await.expect("an answer");
     assert_eq!((&wrong["wrong"], &wrong["open"]), (&json!(true), &json!(false)));
-    let right = call_command(&window, "panel_enter", json!({"pin": "4711"})).await.expect("an answer");
+    let right = call_command(&window, "try_panel_pin", json!({"pin": "4711"})).await.expect("an answer");
     assert_eq!(right["open"], true);
 }
 
@@ -123,13 +124,13 @@ async fn an_action_returns_the_panel_or_a_problem() {
     let (booth, _app, window) = build_page();
     call_command(&window, "panel_set_first_pin", json!({"pin": "4711"})).await.expect("set");
     let set = json!({"act": {"kind": "set_keep", "hours": 12}});
-    assert_eq!(call_command(&window, "panel_act", set).await.expect("done")["keep_hours"], 12);
+    assert_eq!(call_command(&window, "run_panel_action", set).await.expect("done")["keep_hours"], 12);
     let unfit = json!({"act": {"kind": "set_speed", "speed": 0}});
-    let refused = call_command(&window, "panel_act", unfit).await.expect_err("refused");
+    let refused = call_command(&window, "run_panel_action", unfit).await.expect_err("refused");
     assert_eq!((&refused["code"], &refused["retry_helps"]), (&json!("setting_unfit"), &json!(false)));
     let display = booth.panel_view().await.display;
     let display = json!({"act": {"kind": "set_display", "display": display}});
-    call_command(&window, "panel_act", display).await.expect("the window follows");
+    call_command(&window, "run_panel_action", display).await.expect("the window follows");
     let parts = call_command(&window, "panel_health", json!({})).await.expect("a response");
     let parts: Vec<_> = parts.as_array().expect("a list").iter().map(|view| view["part"].clone()).collect();
     assert!(parts.contains(&json!("display")) && parts.contains(&json!("web_view")), "{parts:?}");
@@ -144,9 +145,14 @@ async fn a_visitors_command_names_the_screen_that_it_acts_on() {
     call_command(&window, "start_visit", json!({"revision": attract})).await.expect("begun");
     let invite = booth.wait_for_snapshot(|snapshot| matches!(snapshot.screen, Screen::Invite { .. })).await;
     let visit = invite.screen.visit_id().expect("of somebody").to_owned();
-    for command in
-        ["cancel_visit", "new_code", "return_to_attract", "forget_visit", "open_sandbox_phone", "record_with_sandbox"]
-    {
+    for command in [
+        "cancel_visit",
+        "request_new_qr_code",
+        "return_to_attract",
+        "forget_visit",
+        "open_sandbox_phone",
+        "record_avatar_with_sandbox",
+    ] {
         for target in [json!({"visit": "00000000-0000-7000-8000-000000000000"}), json!({"revision": attract})] {
             call_command(&window, command, target).await.expect("ignored");
         }
@@ -162,11 +168,11 @@ async fn a_visitors_command_names_the_screen_that_it_acts_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_sandbox_records_an_avatar_for_the_code_on_the_screen() {
     let (booth, _app, window) = build_page();
-    let refused = call_command(&window, "record_with_sandbox", json!({})).await.expect_err("no code");
+    let refused = call_command(&window, "record_avatar_with_sandbox", json!({})).await.expect_err("no code");
     assert!(refused.as_str().is_some_and(|words| words.contains("no code")), "{refused}");
     booth.show_code().await;
-    call_command(&window, "record_with_sandbox", json!({})).await.expect("recorded");
-    let again = call_command(&window, "record_with_sandbox", json!({})).await;
+    call_command(&window, "record_avatar_with_sandbox", json!({})).await.expect("recorded");
+    let again = call_command(&window, "record_avatar_with_sandbox", json!({})).await;
     booth.wait_for_snapshot(|snapshot| matches!(snapshot.screen, Screen::Reveal { .. })).await;
     assert!(again.is_err(), "a second avatar for the same code");
     booth.kiosk.stop_visits_for_shutdown().await;

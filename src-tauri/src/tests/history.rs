@@ -1,7 +1,7 @@
 //! Past visits are shown, deleted and removed by retention.
 
 use super::Booth;
-use crate::avatar_protocol::{RequestedFile, RequestedFilePart, read_permitted_byte_range};
+use crate::avatar_protocol::{RequestedFile, RequestedFilePart, read_requested_part_if_permitted};
 use copresence_booth::view::panel::PanelAction;
 use tauri::Manager as _;
 use tauri::test::{mock_builder, mock_context, noop_assets};
@@ -30,7 +30,7 @@ async fn portraits_of_past_visits_need_an_unlocked_panel() {
         .expect("an application");
     let asked = async |visit: &str, name: &str| {
         let asked = RequestedFile::PastPortrait { visit: visit.to_owned(), name: name.to_owned() };
-        let file = read_permitted_byte_range(app.handle(), &asked, RequestedFilePart::WholeFile).await?;
+        let file = read_requested_part_if_permitted(app.handle(), &asked, RequestedFilePart::WholeFile).await?;
         assert_eq!(file.file_size, file.bytes.len() as u64);
         Some((file.content_type, file.bytes.starts_with(b"\x89PNG")))
     };
@@ -50,7 +50,7 @@ async fn portraits_of_past_visits_need_an_unlocked_panel() {
     booth.panel.pin_lock().lock_panel();
     assert_eq!(asked(&visit, &name).await, None, "closed again");
     let shown = RequestedFile::ShownVisit { visit, name };
-    let not_shown = read_permitted_byte_range(app.handle(), &shown, RequestedFilePart::PieceFrom(0)).await;
+    let not_shown = read_requested_part_if_permitted(app.handle(), &shown, RequestedFilePart::PieceFrom(0)).await;
     assert_eq!(not_shown, None, "and no visit is on the screen");
 }
 

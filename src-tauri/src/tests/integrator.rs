@@ -109,7 +109,7 @@ async fn a_run_can_be_stopped_and_missing_credentials_are_reported_first() {
         let refused = call_command(&window, command, json!({"visit": "nobody"})).await.expect_err(command);
         assert_eq!(refused["code"], code);
     }
-    for command in ["stop_backend_checks", "skip_check"] {
+    for command in ["stop_backend_checks", "skip_check_waiting_for_phone"] {
         call_command(&window, command, json!({})).await.expect("nothing to do");
     }
     for command in ["subscribe_to_inspector", "follow_backend_checks"] {

@@ -3,13 +3,13 @@
 use super::commands::{build_page, call_command};
 use super::{Booth, PATIENCE};
 use copresence_booth::view::panel::PanelAction;
-use copresence_booth::view::{LaneSettings, Screen, TicketClosing, TicketState, TokenUse};
+use copresence_booth::view::{IssuedTokenOutcome, LaneSettings, Screen, TicketClosing, TicketState};
 use copresence_sandbox::{AvatarChoice, ClockChange, PhoneTicket, PhoneTicketState};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// Hands over a visit whose avatar is being made, through the commands of the page. Returns visit, token and code.
-async fn hand_over_visit(
+async fn continue_visit_as_ticket(
     booth: &Booth,
     window: &tauri::WebviewWindow<tauri::test::MockRuntime>,
 ) -> (String, String, String) {
@@ -17,7 +17,7 @@ async fn hand_over_visit(
     booth.sandbox().associate_avatar(&token, &AvatarChoice::New, None).expect("scanned");
     let making = booth.wait_for_snapshot(|snapshot| matches!(snapshot.screen, Screen::Making { .. })).await;
     let target = json!({"visit": visit, "revision": making.revision});
-    call_command(window, "hand_over_visit", target).await.expect("handed over");
+    call_command(window, "continue_visit_as_ticket", target).await.expect("handed over");
     let given = booth.wait_for_snapshot(|snapshot| matches!(snapshot.screen, Screen::Ticket { .. })).await;
     let Screen::Ticket { pickup_code, .. } = given.screen else { unreachable!("waited for") };
     call_command(window, "return_to_attract", json!({"visit": visit})).await.expect("left");
@@ -57,20 +57,20 @@ async fn a_ticket_is_on_the_phone_until_its_code_is_entered() {
     let simulator = booth.simulator.clone();
     let showing = tokio::spawn(async move { simulator.show_tickets_on_phones(tickets).await });
     hold_avatars(&booth);
-    let (visit, token, code) = hand_over_visit(&booth, &window).await;
+    let (visit, token, code) = continue_visit_as_ticket(&booth, &window).await;
     let on_strip = booth.kiosk.current_snapshot().tickets.remove(0);
     let on_phone = wait_for_phone_ticket(&booth, &token, Some(PhoneTicketState::Making)).await.expect("waited for");
-    let words = (on_strip.name.colour.as_word(), on_strip.name.symbol.as_word());
+    let words = (on_strip.name.colour.as_stable_word(), on_strip.name.symbol.as_stable_word());
     assert_eq!((on_phone.colour.as_str(), on_phone.symbol.as_str()), words);
     finish_avatars(&booth);
     wait_for_phone_ticket(&booth, &token, Some(PhoneTicketState::Ready)).await;
-    call_command(&window, "choose_ticket", json!({"ticket": visit})).await.expect("chosen");
+    call_command(&window, "show_ticket_code_entry", json!({"ticket": visit})).await.expect("chosen");
     call_command(&window, "enter_pickup_code", json!({"code": code, "visit": visit})).await.expect("entered");
     booth.wait_for_snapshot(|snapshot| matches!(snapshot.screen, Screen::Reveal { .. })).await;
     assert_eq!(wait_for_phone_ticket(&booth, &token, None).await, None, "it was picked up");
     let history = booth.panel.load_visit_history().await.expect("reads");
     let past = history[0].ticket.expect("it had a ticket");
-    assert_eq!((past.closed, history[0].token), (Some(TicketClosing::PickedUp), Some(TokenUse::Spent)));
+    assert_eq!((past.closed, history[0].token), (Some(TicketClosing::PickedUp), Some(IssuedTokenOutcome::Spent)));
     booth.kiosk.stop_visits_for_shutdown().await;
     showing.abort();
 }
@@ -95,8 +95,8 @@ async fn the_strip_and_the_phone_pages_have_no_code_and_no_face() {
     let showing = tokio::spawn(async move { simulator.show_tickets_on_phones(tickets).await });
     hold_avatars(&booth);
     let page = |token: &str| format!("/phone?exportToken={token}");
-    let (first, first_token, first_code) = hand_over_visit(&booth, &window).await;
-    let (second, second_token, second_code) = hand_over_visit(&booth, &window).await;
+    let (first, first_token, first_code) = continue_visit_as_ticket(&booth, &window).await;
+    let (second, second_token, second_code) = continue_visit_as_ticket(&booth, &window).await;
     finish_avatars(&booth);
     let (visits, tokens) = ([&first, &second], [&first_token, &second_token]);
     for token in tokens {
@@ -143,8 +143,8 @@ async fn the_strip_and_the_phone_pages_have_no_code_and_no_face() {
 async fn the_panel_lists_opens_and_forgets_tickets_and_counts_tokens() {
     let (booth, _app, window) = build_page();
     hold_avatars(&booth);
-    let (first, ..) = hand_over_visit(&booth, &window).await;
-    let (second, ..) = hand_over_visit(&booth, &window).await;
+    let (first, ..) = continue_visit_as_ticket(&booth, &window).await;
+    let (second, ..) = continue_visit_as_ticket(&booth, &window).await;
     let lanes = booth.panel_view().await.lanes;
     assert_eq!(lanes.tickets.iter().map(|one| &one.ticket.visit).collect::<Vec<_>>(), [&first, &second]);
     assert_eq!((lanes.tokens.issued, lanes.tokens.active), (2, 2));

@@ -11,7 +11,7 @@ use crate::avatar_protocol::AVATAR_BASE_URL;
 use crate::simulator::EmbeddedSandbox;
 use copresence_booth::app::{Kiosk, KioskSetup};
 use copresence_booth::panel::{
-    HostStepAfterAction, OpenedBackend, Panel, PinLock, ProfileAndCredentialSources, SettingsFile,
+    HostStepAfterAction, OpenedBackendAndClosedReason, Panel, PinLock, ProfileAndCredentialSources, SettingsFileHandle,
 };
 use copresence_booth::view::panel::{KioskModeView, PanelAction, PanelView};
 use copresence_booth::view::{Problem, Screen, Snapshot};
@@ -51,7 +51,7 @@ impl Booth {
         copresence_engine::install_crypto_provider();
         let data_store = DataStore::open_or_create_data_store(&root.path().join("data")).expect("a data folder");
         let settings = SandboxSettings { speed: 1000.0, seed: 7, ..SandboxSettings::default() };
-        let simulator = Arc::new(EmbeddedSandbox::sandbox_with_settings(settings));
+        let simulator = Arc::new(EmbeddedSandbox::lazy_sandbox_with_settings(settings));
         let sources = ProfileAndCredentialSources {
             config: Some(root.path().join("profiles.toml")),
             credential_store: credential_store.clone(),
@@ -59,10 +59,10 @@ impl Booth {
             simulator: simulator.clone(),
         };
         let clock = Clock::default();
-        let file = SettingsFile::read_settings_file(data_store.data.clone());
+        let file = SettingsFileHandle::read_settings_file(data_store.data.clone());
         let set = file.current_settings();
         let name = set.profile.unwrap_or_else(|| "sandbox".to_owned());
-        let OpenedBackend { backend: backend_config, closed_reason: closed } =
+        let OpenedBackendAndClosedReason { backend: backend_config, closed_reason: closed } =
             sources.open_backend_or_closed_sandbox(&name, set.phone_access).expect("a sandbox at least");
         let kiosk = Kiosk::new(KioskSetup {
             profile: backend_config.profile,

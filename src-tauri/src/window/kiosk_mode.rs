@@ -57,7 +57,7 @@ impl KioskWindowState {
 ///
 /// # Errors
 /// The window system refused a change.
-pub(crate) fn apply_window_mode<R: Runtime>(app: &AppHandle<R>, panel: &Panel) -> tauri::Result<()> {
+pub(crate) fn place_window_as_configured<R: Runtime>(app: &AppHandle<R>, panel: &Panel) -> tauri::Result<()> {
     let Some(window) = app.get_webview_window(KIOSK_WINDOW) else { return Ok(()) };
     let guard = app.state::<KioskWindowState>();
     let mut placement_state = guard.lock_placement_state();
@@ -70,12 +70,14 @@ pub(crate) fn apply_window_mode<R: Runtime>(app: &AppHandle<R>, panel: &Panel) -
     } else {
         None
     };
-    placement_state
-        .apply_placement(&window, WindowPlacement { full_screen: whole, always_on_top: kiosk_mode, monitor: on })
+    placement_state.apply_placement_differences(
+        &window,
+        WindowPlacement { full_screen: whole, always_on_top: kiosk_mode, monitor: on },
+    )
 }
 
 /// Places the window again whenever monitors are added, removed or resized.
-pub(super) fn follow_monitor_changes<R: Runtime>(window: &WebviewWindow<R>) -> tauri::Result<()> {
+pub(super) fn place_window_on_monitor_changes<R: Runtime>(window: &WebviewWindow<R>) -> tauri::Result<()> {
     let changed = Arc::new(Notify::new());
     let notify = changed.clone();
     monitors::notify_on_monitor_change(window, move || notify.notify_one())?;
@@ -84,7 +86,7 @@ pub(super) fn follow_monitor_changes<R: Runtime>(window: &WebviewWindow<R>) -> t
         loop {
             changed.notified().await;
             let panel = app.state::<Panel>();
-            if let Err(error) = apply_window_mode(&app, &panel) {
+            if let Err(error) = place_window_as_configured(&app, &panel) {
                 tracing::error!(%error, "the window could not be placed on its monitor");
             }
         }
@@ -108,7 +110,11 @@ pub(crate) fn refuse_close_in_kiosk_mode<R: Runtime>(window: &Window<R>, event: 
 
 impl PlacementState {
     /// Changes what differs from the current placement: full screen, monitor, always on top.
-    fn apply_placement<R: Runtime>(&mut self, window: &WebviewWindow<R>, wanted: WindowPlacement) -> tauri::Result<()> {
+    fn apply_placement_differences<R: Runtime>(
+        &mut self,
+        window: &WebviewWindow<R>,
+        wanted: WindowPlacement,
+    ) -> tauri::Result<()> {
         if wanted == self.current {
             return Ok(());
         }
@@ -154,8 +160,38 @@ fn fill_monitor<R: Runtime>(
         window.set_position(*position)?;
         window.set_size(*size)?;
         window.set_max_size(Some(*size))?;
+        fix_or_release_window_size(window, Some(*size))?;
     }
     window.set_fullscreen_on_monitor(PhysicalPosition::new(f64::from(position.x), f64::from(position.y)))
+}
+
+/// Fixes the size of the window, or lets it change again. The window system's own frame is off, and the web view's library
+/// would resize or move a window of variable size if the pointer or a finger drags its outer pixels; without a window manager
+/// also one in full screen.
+#[cfg(target_os = "linux")]
+fn fix_or_release_window_size<R: Runtime>(
+    window: &WebviewWindow<R>,
+    size: Option<PhysicalSize<u32>>,
+) -> tauri::Result<()> {
+    use gtk::prelude::{Cast as _, GtkWindowExt as _, WidgetExt as _};
+    window.with_webview(move |view| {
+        let Some(window) = view.inner().toplevel().and_then(|top| top.downcast::<gtk::Window>().ok()) else { return };
+        let scale = window.scale_factor().max(1);
+        let logical = |pixels: u32| i32::try_from(pixels).unwrap_or(i32::MAX) / scale;
+        let (width, height) = size.map_or((-1, -1), |size| (logical(size.width), logical(size.height)));
+        // GTK makes a window of fixed size as small as its content requests.
+        window.set_size_request(width, height);
+        window.set_resizable(size.is_none());
+    })
+}
+
+/// Fixes the size of the window, or lets it change again.
+#[cfg(not(target_os = "linux"))]
+fn fix_or_release_window_size<R: Runtime>(
+    window: &WebviewWindow<R>,
+    size: Option<PhysicalSize<u32>>,
+) -> tauri::Result<()> {
+    window.set_resizable(size.is_none())
 }
 
 /// Leaves full screen, and restores the position and the size from before.
@@ -164,6 +200,7 @@ fn leave_full_screen<R: Runtime>(
     before: Option<(PhysicalPosition<i32>, PhysicalSize<u32>)>,
 ) -> tauri::Result<()> {
     window.set_fullscreen(false)?;
+    fix_or_release_window_size(window, None)?;
     window.set_max_size(None::<PhysicalSize<u32>>)?;
     window.set_min_size(Some(super::MIN_WINDOW_SIZE))?;
     window.set_decorations(true)?;

@@ -8,7 +8,7 @@ mod page_watchdog;
 mod phone;
 mod watchdog_state;
 
-pub(crate) use kiosk_mode::{KioskWindowState, apply_window_mode, refuse_close_in_kiosk_mode};
+pub(crate) use kiosk_mode::{KioskWindowState, place_window_as_configured, refuse_close_in_kiosk_mode};
 pub(crate) use monitors::list_monitors;
 pub(crate) use page_watchdog::PageWatchdog;
 pub(crate) use phone::{PHONE_WINDOW, open_phone_window};
@@ -27,7 +27,7 @@ const MIN_WINDOW_SIZE: LogicalSize<f64> = LogicalSize::new(960.0, 540.0);
 /// blind visitors of a dark booth at every start and after every crash of the page.
 const STAGE_BACKGROUND: Color = Color(0x05, 0x07, 0x0f, 0xff);
 
-/// Opens the window. [`apply_window_mode`] places it.
+/// Opens the window. [`place_window_as_configured`] places it.
 ///
 /// # Errors
 /// The window cannot be opened.
@@ -50,7 +50,7 @@ pub(crate) fn open_kiosk_window<R: Runtime>(app: &AppHandle<R>, full_screen: boo
     page::disable_browser_features(&window, developing)?;
     app.state::<PageWatchdog>().watch_page(&window)?;
     app.state::<KioskWindowState>().record_full_screen_flag_given(full_screen);
-    kiosk_mode::follow_monitor_changes(&window)?;
+    kiosk_mode::place_window_on_monitor_changes(&window)?;
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! Monitors, by unique names that an operator can choose from.
 
-use copresence_booth::view::panel::MonitorView;
+use copresence_booth::view::panel::ConnectedMonitorView;
 use std::collections::HashMap;
 use tauri::{AppHandle, Manager, Monitor, PhysicalPosition, PhysicalSize, Runtime, WebviewWindow};
 
@@ -13,9 +13,10 @@ pub(super) struct MonitorArea {
 }
 
 /// The connected monitors.
-pub(crate) fn list_monitors<R: Runtime>(app: &AppHandle<R>) -> Vec<MonitorView> {
+pub(crate) fn list_monitors<R: Runtime>(app: &AppHandle<R>) -> Vec<ConnectedMonitorView> {
     let Some(window) = app.get_webview_window(super::KIOSK_WINDOW) else { return Vec::new() };
-    let view = |spot: MonitorArea| MonitorView { name: spot.name, width: spot.size.width, height: spot.size.height };
+    let view =
+        |spot: MonitorArea| ConnectedMonitorView { name: spot.name, width: spot.size.width, height: spot.size.height };
     monitor_areas_left_to_right(&window).unwrap_or_default().into_iter().map(view).collect()
 }
 

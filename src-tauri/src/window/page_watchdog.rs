@@ -97,7 +97,7 @@ impl PageWatchdog {
             .as_mut()
             .map_or((false, None), |pulse| (pulse.is_fresh_page_planned(), pulse.record_crash(now)));
         if !is_planned {
-            kiosk.withhold_file_after_page_end();
+            kiosk.withhold_file_after_page_crash();
         }
         match rest {
             None if is_planned => tracing::info!("the page's process has ended; a fresh page is loaded"),
@@ -142,7 +142,7 @@ impl PageWatchdog {
             Some(WatchdogAction::Terminate) => {
                 tracing::error!("the page does not answer; its process is terminated");
                 // Not every system reports the end of the process.
-                window.state::<Kiosk>().withhold_file_after_page_end();
+                window.state::<Kiosk>().withhold_file_after_page_crash();
                 page::terminate_or_reload_page(window, home)?;
             }
         }

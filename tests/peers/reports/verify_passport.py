@@ -1,4 +1,4 @@
-"""Verifies a passport with the library of in-toto: `verify_passport.py FILE`. Ends with 1 if the signature does not match."""
+"""Verifies a passport with the library of in-toto: `verify_and_rejudge_passport.py FILE`. Ends with 1 if the signature does not match."""
 
 import base64
 import json

@@ -12,9 +12,11 @@ pub(crate) fn png_file(size: u32) -> Vec<u8> {
     pad_with_noise(b"\x89PNG\r\n\x1a\n".to_vec(), b"\0\0\0\0IEND\xae\x42\x60\x82", size)
 }
 
-/// A ZIP signature, noise, and the end record.
+/// A ZIP signature, noise, and the end record, which states an empty directory just before it.
 pub(crate) fn zip_file(size: u32) -> Vec<u8> {
-    pad_with_noise(b"PK\x03\x04".to_vec(), b"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", size)
+    let offset = size.saturating_sub(22).to_le_bytes();
+    let end = [b"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0".as_slice(), &offset, &[0; 2]].concat();
+    pad_with_noise(b"PK\x03\x04".to_vec(), &end, size)
 }
 
 fn pad_with_noise(mut begin: Vec<u8>, end: &[u8], size: u32) -> Vec<u8> {

@@ -16,7 +16,7 @@ pub(crate) const FILES: [(&str, MakeFile); 3] = [
     ("avatar_fbx.zip", asset_files::zip_file),
 ];
 /// Creates the content of a file of this many bytes.
-type MakeFile = fn(u32) -> Vec<u8>;
+pub(crate) type MakeFile = fn(u32) -> Vec<u8>;
 /// Size of each file in bytes: several chunks of the sandbox, so that the URL of an interrupted delivery stays usable.
 pub(crate) const FILE_BYTES: u32 = 300_000;
 
@@ -25,7 +25,7 @@ pub(crate) const PROFILE: &str = "matrix";
 
 /// Timeouts of the profile: long enough for a busy machine, short enough for hundreds of visits.
 const PROFILE_LIMITS: &str = r#"
-patience = "3s"
+patience = "5s"
 timeout = "20s"
 polling.fixed = "50ms"
 downloads.max_file_size = "1MiB"

@@ -219,11 +219,11 @@ impl Workload {
         self.apply_config(home, command)
     }
 
-    /// Adds the profile: with a patience so short that a refusal is confirmed a second later.
+    /// Adds the profile: with a patience so short that a refusal is confirmed twice, after a third of a second each.
     fn apply_config(&self, home: &TestHome, mut command: Command) -> Result<Command, HarnessError> {
         let config = home.root().join("profiles.toml");
         let parallel = if self.downloads_one_at_a_time { "downloads.parallel = 1\n" } else { "" };
-        std::fs::write(&config, format!("[profiles.sandbox]\npatience = \"6s\"\n{parallel}"))?;
+        std::fs::write(&config, format!("[profiles.sandbox]\npatience = \"2s\"\n{parallel}"))?;
         command.arg("--config").arg(config);
         Ok(command)
     }

@@ -3,7 +3,7 @@
 //! No limits are asserted. The table includes a description of the machine, so that people can compare results.
 #![cfg(target_os = "linux")]
 
-use copresence_sandbox::TokenScenario;
+use copresence_sandbox::BuiltInScenarioName;
 use product_tests::window::processes::{cpu_ticks, memory_by_process, process_start_ms};
 use product_tests::window::{DrivenKiosk, HarnessError, KioskSetup, RENDER_TIMEOUT};
 use std::path::{Path, PathBuf};
@@ -92,7 +92,7 @@ async fn measure_visits(
     for visit in 1..=count {
         kiosk.app.click_element("[data-testid=start]", RENDER_TIMEOUT).await?;
         kiosk.await_screen("invite").await?;
-        kiosk.scan_code(TokenScenario::ExistingAvatar)?;
+        kiosk.scan_code(BuiltInScenarioName::ExistingAvatar)?;
         kiosk.await_reveal().await?;
         kiosk.leave_reveal().await?;
         kiosk.await_screen("attract").await?;

@@ -4,7 +4,7 @@ use crate::disturbance::Disturbance;
 use crate::files::TRAILING_BYTES;
 use crate::truth::{Effect, Received, TokenState, Truth};
 use copresence_protocol::MAX_REDEEM_DELAY;
-use copresence_store::{Manifest, SavedAvatarOperations, VisitId};
+use copresence_store::{Manifest, ManifestCompleteFile, SavedAvatarOperations, VisitId};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ const ISSUE_PATIENCE: Duration = Duration::from_secs(15);
 const MAX_UNSEEN_TOKENS: u32 = 3;
 
 /// Longest time for which a client awaits the response to a redeem, with its default timeouts.
-const MAX_REDEEM_WAIT: Duration = Duration::from_secs(310);
+const MAX_REDEEM_WAIT: Duration = Duration::from_secs(370);
 
 /// Where avatars are saved: complete ones and incomplete ones.
 #[derive(Clone)]
@@ -102,8 +102,14 @@ fn judge_files(
     let is_late = truth.clock_was_set || token.spent_at.is_some_and(|spent| now > spent + KEEP_TRYING);
     for (path, file) in truth.files.iter().filter(|(_, file)| file.token == name) {
         let saved = found.and_then(|(folder, manifest)| {
-            let entry = manifest.files.iter().find(|entry| entry.export_type == file.export_type)?;
-            std::fs::read(folder.join(&entry.path)).ok()
+            let read = |entry: &ManifestCompleteFile| std::fs::read(folder.join(&entry.path)).ok();
+            let of_type = |export_type: &str| {
+                let export_type = export_type.to_owned();
+                manifest.files.iter().filter(move |entry| entry.export_type == export_type).filter_map(read)
+            };
+            // A response that broke off behind the URL names no type.
+            let of_unknown_type = || of_type("").find(|content| *content == file.content);
+            of_type(file.export_type).next().or_else(of_unknown_type)
         });
         if saved.is_none() && ending.exit == 7 {
             if file.requests == 0 && ending.message.contains("cannot be asked again") {

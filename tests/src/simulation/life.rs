@@ -7,7 +7,7 @@ use crate::truth::{Truth, Violation, World};
 use copresence_engine::clock::simulation::{set_simulated_thread_clock, simulated_thread_time};
 use copresence_engine::setup::DataStore;
 use copresence_store::simulation::{InMemoryJournalDatabase, SimulatedProcessEndSignal};
-use copresence_store::{FileState, StoreError, VisitId};
+use copresence_store::{FileDownloadState, StoreError, VisitId};
 use jiff::{SignedDuration, Timestamp};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
@@ -221,7 +221,9 @@ impl Life {
                 let id = unfinished.visit.start.id;
                 for file in &unfinished.files {
                     let durable = match &file.record.state {
-                        FileState::Requested(progress) | FileState::Failed { progress, .. } => progress.bytes,
+                        FileDownloadState::Requested(progress) | FileDownloadState::Failed { progress, .. } => {
+                            progress.bytes
+                        }
                         _ => continue,
                     };
                     let part = self.folder.avatars().out_dir.join(format!(".{id}.partial/{}.part", file.record.name));
@@ -240,7 +242,7 @@ impl Life {
 
     /// The journal's files belong to an earlier start of the machine.
     fn forget_boot(&self) {
-        let forgotten = self.folder.journal.forget_boot_of_files();
+        let forgotten = self.folder.journal.attribute_files_to_earlier_boot();
         self.world.lock().note(|| format!("the machine starts again: {forgotten:?}"));
     }
 

@@ -6,7 +6,7 @@ use super::processes::{kill_process, kill_process_tree};
 use super::window_manager::WindowManager;
 use super::{App, DesktopSession, HarnessError, VirtualScreen};
 use copresence_sandbox::{
-    AvatarChoice, ClockChange, ForcedState, SandboxSettings, Server, TokenPhase, TokenScenario, faults,
+    AvatarChoice, BuiltInScenarioName, ClockChange, ForcedState, SandboxSettings, Server, TokenPhase, faults,
 };
 use std::fs;
 use std::net::Ipv4Addr;
@@ -102,7 +102,7 @@ impl Backend {
     /// Starts the backend, with the avatars in a folder or with generated ones.
     pub async fn start(assets: Option<&Path>) -> Result<Self, HarnessError> {
         let settings = SandboxSettings {
-            scenario: TokenScenario::ExistingAvatar.into(),
+            scenario: BuiltInScenarioName::ExistingAvatar.into(),
             seed: 7,
             assets: assets.map(Path::to_owned),
             api_key: API_KEY.to_owned(),
@@ -135,9 +135,9 @@ impl Backend {
     }
 
     /// Simulates the phone: associates an avatar with the token that was issued last.
-    pub fn scan_code(&self, scenario: TokenScenario) -> Result<(), HarnessError> {
+    pub fn scan_code(&self, scenario: BuiltInScenarioName) -> Result<(), HarnessError> {
         let choice = match scenario {
-            TokenScenario::ExistingAvatar => {
+            BuiltInScenarioName::ExistingAvatar => {
                 let avatars = self.server.sandbox().existing_avatars();
                 AvatarChoice::Existing(avatars.first().ok_or("no avatar")?.id.clone())
             }
@@ -149,7 +149,7 @@ impl Backend {
     /// Simulates the phone: chooses an existing avatar for the token that was issued last.
     pub fn choose_avatar(&self, id: &str) -> Result<(), HarnessError> {
         let choice = AvatarChoice::Existing(id.to_owned());
-        let scenario = Some(TokenScenario::ExistingAvatar.built_in_scenario());
+        let scenario = Some(BuiltInScenarioName::ExistingAvatar.built_in_scenario());
         Ok(self.server.sandbox().associate_avatar(&self.last_token()?, &choice, scenario)?)
     }
 

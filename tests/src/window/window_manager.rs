@@ -75,6 +75,12 @@ impl VirtualScreen {
         Err(format!("no window has the title {title}").into())
     }
 
+    /// Position and size of the window with this title. Needs no window manager.
+    pub fn window_area(&self, desktop: &DesktopSession, title: &str) -> Result<PixelRect, HarnessError> {
+        let geometry = self.query(desktop, "xwininfo", &["-name", title])?;
+        parse_window_area(&geometry).ok_or_else(|| geometry.into())
+    }
+
     /// Waits until the window with this title has the wanted state.
     pub async fn await_window(
         &self,
@@ -106,14 +112,19 @@ impl VirtualScreen {
     }
 }
 
-fn parse_window_state(properties: &str, geometry: &str) -> Option<WindowState> {
+/// Position and size in the output of `xwininfo`.
+fn parse_window_area(geometry: &str) -> Option<PixelRect> {
     let number = |name: &str| geometry.lines().find_map(|line| line.trim().strip_prefix(name)?.trim().parse().ok());
-    let area = PixelRect {
+    Some(PixelRect {
         x: number("Absolute upper-left X:")?,
         y: number("Absolute upper-left Y:")?,
         width: number("Width:")?,
         height: number("Height:")?,
-    };
+    })
+}
+
+fn parse_window_state(properties: &str, geometry: &str) -> Option<WindowState> {
+    let area = parse_window_area(geometry)?;
     let states = property_value(properties, "_NET_WM_STATE").unwrap_or_default().split(',').map(str::trim);
     let states = states.filter_map(|state| state.strip_prefix("_NET_WM_STATE_")).map(str::to_owned).collect();
     let frame = property_value(properties, "_NET_FRAME_EXTENTS")?;

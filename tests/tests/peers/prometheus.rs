@@ -5,7 +5,7 @@
 
 use crate::peer_process::{PeerProcess, http_request, target_dir};
 use crate::{HarnessError, TestResult};
-use copresence_sandbox::{AvatarChoice, SandboxSettings, Server, TokenScenario, faults};
+use copresence_sandbox::{AvatarChoice, BuiltInScenarioName, SandboxSettings, Server, faults};
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::Ipv4Addr;
@@ -136,8 +136,11 @@ fn dashboard_queries() -> Result<Vec<(String, String)>, HarnessError> {
 #[ignore = "needs Prometheus: `cargo xtask test` installs it and runs this"]
 async fn prometheus_scrapes_two_booths_and_every_query_of_the_dashboard_returns_data() -> TestResult {
     let root = tempfile::Builder::new().prefix("copresence-peer-prometheus-").tempdir()?;
-    let settings =
-        SandboxSettings { scenario: TokenScenario::ExistingAvatar.into(), speed: 20.0, ..SandboxSettings::default() };
+    let settings = SandboxSettings {
+        scenario: BuiltInScenarioName::ExistingAvatar.into(),
+        speed: 20.0,
+        ..SandboxSettings::default()
+    };
     let server = Server::start(settings, (Ipv4Addr::LOCALHOST, 0).into()).await?;
     let fault = r#"[{"on":"redeem","nth":2,"do":{"status":{"code":503}}}]"#;
     server.sandbox().set_faults(faults::parse_and_check_faults(fault.as_bytes())?)?;

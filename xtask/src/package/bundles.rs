@@ -47,7 +47,7 @@ fn bundle_programs() -> Result<StepSuccess, StepFailure> {
     let from = release_program_path("copresence");
     fs::copy(&from, &copied).map_err(|error| step_failure_for_file(&from, &error))?;
     let config = beside.join("tauri.bundle.json");
-    fs::write(&config, config_with_program(&beside.join("copresence")))
+    fs::write(&config, bundler_config_adding_program(&beside.join("copresence")))
         .map_err(|error| step_failure_for_file(&config, &error))?;
     // Node runs the script itself: the name of npm's starter differs between systems.
     let mut bundle = Command::new("node");
@@ -62,7 +62,7 @@ fn bundle_programs() -> Result<StepSuccess, StepFailure> {
 }
 
 /// A configuration that adds this program. The bundler appends the target to its name.
-fn config_with_program(program: &Path) -> String {
+fn bundler_config_adding_program(program: &Path) -> String {
     // Both systems accept slashes, which JSON need not escape.
     let program = program.display().to_string().replace('\\', "/").replace('"', "\\\"");
     format!("{{\"bundle\":{{\"externalBin\":[\"{program}\"]}}}}\n")
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn windows_path_of_the_program_is_valid_json() {
-        let config = config_with_program(Path::new(r"C:\kiosk\target\copresence"));
+        let config = bundler_config_adding_program(Path::new(r"C:\kiosk\target\copresence"));
         assert_eq!(config, "{\"bundle\":{\"externalBin\":[\"C:/kiosk/target/copresence\"]}}\n");
     }
 

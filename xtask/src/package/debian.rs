@@ -28,7 +28,7 @@ pub(super) fn add_debian_and_archive_steps(plan: &mut StepPlan<'_>) {
         recreate_folder(&package_dir())?;
         write_documents(&generated_files_dir())
     });
-    plan.add_function_step("man pages and completions", || write_command_line_help(&generated_files_dir()));
+    plan.add_function_step("man pages and completions", || write_man_pages_and_completions(&generated_files_dir()));
     plan.add_function_step("the Debian package", write_debian_package);
     plan.add_function_step("the archive", write_tar_archive);
 }
@@ -58,7 +58,7 @@ fn write_documents(generated: &Path) -> Result<StepSuccess, StepFailure> {
 }
 
 /// Lets the command line write its man pages and completions.
-fn write_command_line_help(generated: &Path) -> Result<StepSuccess, StepFailure> {
+fn write_man_pages_and_completions(generated: &Path) -> Result<StepSuccess, StepFailure> {
     let program = release_program_path("copresence");
     for (shell, file) in COMPLETIONS {
         let to = generated.join(file);

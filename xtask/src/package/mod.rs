@@ -32,7 +32,7 @@ pub(crate) fn build_packages(options: &Options) -> Result<(), StepFailure> {
         bundles::add_bundle_steps(&mut plan);
     }
     plan.run_steps()?;
-    println!("{}", describe_packages(&package_dir())?);
+    println!("{}", package_paths_and_install_hint(&package_dir())?);
     Ok(())
 }
 
@@ -55,7 +55,7 @@ fn recreate_folder(folder: &Path) -> Result<(), StepFailure> {
 }
 
 /// The paths of the finished packages, and where their installation is described.
-fn describe_packages(folder: &Path) -> Result<String, StepFailure> {
+fn package_paths_and_install_hint(folder: &Path) -> Result<String, StepFailure> {
     let entries = fs::read_dir(folder).map_err(|error| step_failure_for_file(folder, &error))?;
     let files = entries.flatten().map(|entry| entry.path()).filter(|path| path.is_file());
     let mut lines: Vec<String> = files.map(|path| path.display().to_string()).collect();
@@ -83,9 +83,9 @@ mod tests {
         for name in ["kiosk.tar.gz", "kiosk.deb"] {
             fs::write(folder.join(name), "").expect("written");
         }
-        let summary = describe_packages(&folder).expect("readable");
+        let summary = package_paths_and_install_hint(&folder).expect("readable");
         recreate_folder(&folder).expect("emptied");
-        assert_eq!(describe_packages(&folder).expect("readable").lines().count(), 1);
+        assert_eq!(package_paths_and_install_hint(&folder).expect("readable").lines().count(), 1);
         fs::remove_dir_all(&folder).expect("removed");
         let names: Vec<&str> = summary.lines().filter_map(|line| line.rsplit(['/', '\\']).next()).collect();
         assert_eq!(names[..2], ["kiosk.deb", "kiosk.tar.gz"], "{summary}");

@@ -36,14 +36,14 @@ impl BackendConfig {
 }
 
 /// A backend in use: its visits share one session token.
-pub(super) struct ActiveBackend {
+pub(super) struct ActiveBackendWithSharedSession {
     pub(super) config: BackendConfig,
     api: OnceLock<ApiClient>,
     /// The refusal of the credentials. No visit starts with them again.
     remembered_credentials_refusal: OnceLock<Problem>,
 }
 
-impl ActiveBackend {
+impl ActiveBackendWithSharedSession {
     pub(super) fn new(backend_config: BackendConfig) -> Arc<Self> {
         Arc::new(Self { config: backend_config, api: OnceLock::new(), remembered_credentials_refusal: OnceLock::new() })
     }

@@ -15,7 +15,7 @@ const WAIT_PER_CODE: Duration = Duration::from_secs(10);
 /// The longest wait for a code.
 const MAX_WAIT: Duration = Duration::from_mins(1);
 
-/// The visits of the last minutes whose visitors left before a phone scanned their QR codes.
+/// The visits of the last minutes whose visitors left, or got a ticket, before a phone scanned their QR codes.
 #[derive(Debug, Default)]
 pub(super) struct RecentUnscannedVisits {
     /// Each with the time by a monotonic clock, oldest first.
@@ -24,14 +24,15 @@ pub(super) struct RecentUnscannedVisits {
 
 impl RecentUnscannedVisits {
     /// Records a visit whose visitor left before its QR code was scanned. It may not be known yet whether a token is
-    /// issued.
+    /// issued. A visit counts once, from its last record.
     pub(super) fn record_unscanned_visit(&mut self, visit: VisitId, now: Timestamp) {
         self.drop_visits_outside_window(now);
+        self.remove_visit(visit);
         self.left.push_back((visit, now));
     }
 
-    /// Removes a visit that ended before it had a QR code.
-    pub(super) fn remove_visit_without_code(&mut self, visit: VisitId) {
+    /// Removes a visit that ended before it had a QR code, or whose code a phone scanned.
+    pub(super) fn remove_visit(&mut self, visit: VisitId) {
         self.left.retain(|(left, _)| *left != visit);
     }
 
@@ -81,9 +82,14 @@ mod tests {
         assert_eq!(counter.required_wait_before_next_code(at(20)), Duration::from_secs(20));
         let without_code = VisitId::new();
         counter.record_unscanned_visit(without_code, at(30));
-        counter.remove_visit_without_code(without_code);
+        counter.remove_visit(without_code);
         assert_eq!(counter.required_wait_before_next_code(at(20)), Duration::from_secs(20), "it does not count");
         assert_eq!(counter.required_wait_before_next_code(at(620)), Duration::ZERO, "they no longer count");
+        let again = VisitId::new();
+        for _ in 0..9 {
+            counter.record_unscanned_visit(again, at(621));
+        }
+        assert_eq!(counter.required_wait_before_next_code(at(621)), Duration::ZERO, "a visit counts once");
     }
 
     proptest! {

@@ -1,7 +1,7 @@
 //! Visits that ended before their avatar was saved: recovered at the start, and again when they are due.
 
 use super::{BackendConfig, Kiosk};
-use crate::metrics::RecoverableVisitCounts;
+use crate::metrics::EndedVisitsToRecoverCounts;
 use copresence_engine::events::{EventKind, VisitEvent};
 use copresence_engine::recovery::{
     EarliestRecoveryTime, UnfinishedVisit, load_earliest_recovery_time, recover_visits_capping_total_redeems,
@@ -41,22 +41,23 @@ impl Kiosk {
         let kiosk = self.clone();
         self.tasks.spawn(async move {
             let once = once;
-            let find_context_for =
-                |unfinished: &UnfinishedVisit| kiosk.build_recovery_context(unfinished, kiosk.event_sink_of_recovery());
+            let find_context_for = |unfinished: &UnfinishedVisit| {
+                kiosk.build_recovery_context(unfinished, kiosk.build_event_sink_of_recovered_visit())
+            };
             let skip = |id: &VisitId| running.contains(id) || kiosk.lock_kiosk_state().to_forget.contains(id);
             let data_store = &kiosk.setup.data_store;
             let (clock, stop) = (kiosk.clock, &kiosk.stopping);
             match recover_visits_capping_total_redeems(data_store, clock, &find_context_for, &skip, stop).await {
                 Ok(all) => {
                     for one in all {
-                        kiosk.metrics.record_visit_recovery(&one.outcome);
+                        kiosk.metrics.count_visit_recovery_attempt(&one.outcome);
                         tracing::info!(visit = %one.visit, outcome = ?one.outcome, "an earlier visit was resumed");
                     }
                 }
                 Err(error) => tracing::error!(%error, "earlier visits could not be recovered"),
             }
             drop(once);
-            kiosk.recover_again_when_due().await;
+            kiosk.wait_and_recover_when_due().await;
         });
     }
 
@@ -74,12 +75,12 @@ impl Kiosk {
     /// Waits in the background until an unfinished visit is due again, and recovers it then.
     pub(super) fn spawn_wait_for_due_recovery(&self) {
         let kiosk = self.clone();
-        self.tasks.spawn(async move { kiosk.recover_again_when_due().await });
+        self.tasks.spawn(async move { kiosk.wait_and_recover_when_due().await });
     }
 
     /// Waits until an unfinished visit is due again, and starts the next recovery. No visitor needs to come for an avatar
     /// to be saved when the backend, the network or the disk is back.
-    async fn recover_again_when_due(&self) {
+    async fn wait_and_recover_when_due(&self) {
         let Ok(once) = self.recovery_wait_lock.try_lock() else { return };
         let skip = |id: &VisitId| {
             let state = self.lock_kiosk_state();
@@ -108,7 +109,7 @@ impl Kiosk {
 
     /// Builds the event sink of one visit that is recovered. Unless it is on the screen or has a ticket, the events are
     /// only logged: no visitor waits for it.
-    fn event_sink_of_recovery(&self) -> EventSink {
+    fn build_event_sink_of_recovered_visit(&self) -> EventSink {
         let (kiosk, is_saved) = (self.clone(), AtomicBool::new(false));
         Arc::new(move |event: VisitEvent| {
             // Asked for each event: its visitor may come or leave meanwhile.
@@ -121,12 +122,12 @@ impl Kiosk {
                 // An attempt that saves nothing changes nothing on the screen of an ended visit.
                 EventKind::Saved { .. } => {
                     let redeemed = EventKind::Redeemed { exports: Vec::new() };
-                    kiosk.record_and_publish_recovered_event(&VisitEvent { kind: redeemed, ..event.clone() });
-                    kiosk.record_and_publish_recovered_event(&event);
+                    kiosk.record_and_publish_event_without_counting(&VisitEvent { kind: redeemed, ..event.clone() });
+                    kiosk.record_and_publish_event_without_counting(&event);
                     is_saved.store(true, Ordering::Relaxed);
                 }
                 EventKind::Ended { .. } if is_saved.load(Ordering::Relaxed) => {
-                    kiosk.record_and_publish_recovered_event(&event);
+                    kiosk.record_and_publish_event_without_counting(&event);
                 }
                 _ => kiosk.inspector.record_event(&event),
             }
@@ -166,10 +167,10 @@ impl Kiosk {
     ///
     /// # Errors
     /// The journal cannot be read.
-    pub(crate) async fn count_recoverable_visits(&self) -> Result<RecoverableVisitCounts, StoreError> {
+    pub(crate) async fn count_recoverable_visits(&self) -> Result<EndedVisitsToRecoverCounts, StoreError> {
         let unfinished = self.setup.data_store.journal.load_unfinished_visit_summaries().await?;
         let running = self.lock_kiosk_state().unended_visits();
-        let mut counts = RecoverableVisitCounts::default();
+        let mut counts = EndedVisitsToRecoverCounts::default();
         for summary in unfinished.iter().filter(|summary| !running.contains(&summary.id)) {
             counts.all += 1;
             counts.delivered += usize::from(summary.has_answer && !summary.ephemeral);

@@ -2,8 +2,8 @@
 
 use super::Kiosk;
 use super::retention::is_retention_over;
-use super::state::{KioskState, ShownScreenKind};
-use crate::view::{ForgettingState, Problem};
+use super::state::{KioskState, ShownScreenWithState};
+use crate::view::{ForgettingProgress, Problem};
 use copresence_engine::history::{self, ForgetResult};
 use copresence_engine::problem::problem_for_code;
 use copresence_store::{StoreError, VisitId, VisitRecord};
@@ -21,11 +21,11 @@ const LOCKED_RETRY_DELAY: Duration = Duration::from_millis(500);
 impl Kiosk {
     /// Cancels the visit on the screen, shows that it is being forgotten, and forgets it in the background once it has
     /// ended.
-    pub(super) fn start_forgetting_shown_visit(&self, state: &mut KioskState) {
+    pub(super) fn cancel_shown_visit_and_start_forgetting(&self, state: &mut KioskState) {
         let Some((id, active_visit)) = state.shown_visit() else { return };
-        active_visit.cancel.cancel();
+        active_visit.stop_signals.forgotten.cancel();
         let gone = active_visit.task_done.clone();
-        state.shown = ShownScreenKind::Forgetting(id, ForgettingState::Working);
+        state.shown = ShownScreenWithState::Forgetting(id, ForgettingProgress::Working);
         self.spawn_forgetting_once_ended(state, id, gone);
     }
 
@@ -68,26 +68,19 @@ impl Kiosk {
     /// # Errors
     /// When the journal cannot be read, with which the first call compares the clock.
     async fn load_trusted_time(&self, keep_hours: u32) -> Result<Timestamp, StoreError> {
-        if self.lock_kiosk_state().retention_clock.needs_start_comparison_with_journal() {
+        if self.lock_kiosk_state().retention_clock.needs_start_time_comparison_with_journal() {
             let visits = self.setup.data_store.journal.load_all_visits().await?;
-            self.lock_kiosk_state().retention_clock.compare_start_with_journal(self.clock, &visits);
+            self.lock_kiosk_state().retention_clock.compare_start_time_with_journal(self.clock, &visits);
         }
         Ok(self.lock_kiosk_state().retention_clock.trusted_time(self.clock, keep_hours))
     }
 
     /// Leaves the shown visit and its screen. A visit that is kept only until then is forgotten as soon as it has
     /// ended.
-    pub(super) fn leave_and_maybe_forget_visit(&self, state: &mut KioskState) {
+    pub(super) fn leave_visit_and_forget_if_unretained(&self, state: &mut KioskState) {
         let leaves = state.shown_visit().map(|(id, active_visit)| (id, active_visit.task_done.clone()));
-        // The tokens of the embedded sandbox cost nothing.
-        let wasting = state.shown_visit().filter(|(_, active_visit)| {
-            active_visit.screen_state.may_have_unscanned_code()
-                && !active_visit.backend.config.target.is_embedded_sandbox
-        });
-        if let Some((id, _)) = wasting {
-            state.unused_codes.record_unscanned_visit(id, self.clock.monotonic_timestamp());
-        }
-        state.signal_leave_and_clear_screen();
+        state.count_shown_code_if_unscanned(self.clock.monotonic_timestamp());
+        state.signal_leave_and_show_first_screen();
         if let Some((id, gone)) = leaves
             && state.booth_settings.keep_hours == Some(0)
         {
@@ -179,10 +172,10 @@ impl Kiosk {
             self.log_and_set_last_problem(problem);
         }
         let mut state = self.lock_kiosk_state();
-        if let ShownScreenKind::Forgetting(shown, state) = &mut state.shown
+        if let ShownScreenWithState::Forgetting(shown, state) = &mut state.shown
             && *shown == id
         {
-            *state = problem.map_or(ForgettingState::Done, |problem| ForgettingState::Failed { problem });
+            *state = problem.map_or(ForgettingProgress::Done, |problem| ForgettingProgress::Failed { problem });
         }
         self.publish_snapshot_if_changed(&mut state);
     }

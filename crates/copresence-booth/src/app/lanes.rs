@@ -4,7 +4,7 @@
 //! A ticket is durable before its code is shown, and an attempt is counted, also on disk, before its code is checked.
 
 use super::Kiosk;
-use super::state::{KioskState, PickupCodeEntry, ShownScreenKind};
+use super::state::{KioskState, PickupCodeEntryState, ShownScreenWithState};
 use super::tickets::Ticket;
 use crate::pin::PinHash;
 use crate::view::{OperatorTicketView, Problem, TicketClosing, TicketName, TicketView};
@@ -41,7 +41,7 @@ pub struct SandboxTicketWithLink {
 }
 
 /// A new ticket of a visit, before it is live.
-struct NewTicket {
+struct NotYetLiveTicket {
     name: TicketName,
     code: SecretString,
     code_hash: PinHash,
@@ -51,10 +51,10 @@ struct NewTicket {
 impl Kiosk {
     /// Hands over the visit on the screen, if its avatar is being made and a lane is free. The screen shows the ticket once
     /// that is durable.
-    pub(super) fn start_hand_over(&self, state: &mut KioskState) {
+    pub(super) fn start_hand_over_of_shown_visit(&self, state: &mut KioskState) {
         let Some((visit, _)) = state.shown_visit() else { return };
         if !state.can_hand_over_shown_visit(self.clock.wall_clock_time())
-            || !state.has_lane_for_another_ticket()
+            || !state.has_lane_for_shown_visit()
             || state.handing_over.is_some()
         {
             return;
@@ -65,20 +65,25 @@ impl Kiosk {
         let kiosk = self.clone();
         self.tasks.spawn(async move {
             let made = kiosk.make_and_journal_ticket(visit, name, place).await;
-            kiosk.finish_hand_over(visit, made).await;
+            kiosk.finish_hand_over_and_show_ticket(visit, made).await;
         });
     }
 
     /// Draws a pickup code, and journals a new ticket with the hash of the code.
-    async fn make_and_journal_ticket(&self, visit: VisitId, name: TicketName, place: u32) -> Result<NewTicket, String> {
+    async fn make_and_journal_ticket(
+        &self,
+        visit: VisitId,
+        name: TicketName,
+        place: u32,
+    ) -> Result<NotYetLiveTicket, String> {
         let code = SecretString::from(format!("{:04}", rand::rng().random_range(0..10_000_u32)));
         let hashed = code.clone();
         let code_hash = tokio::task::spawn_blocking(move || PinHash::from_pin(&hashed)).await;
         let code_hash = code_hash.map_err(|error| error.to_string()).flatten()?;
         let record = TicketRecord {
             visit,
-            colour: name.colour.as_word().to_owned(),
-            symbol: name.symbol.as_word().to_owned(),
+            colour: name.colour.as_stable_word().to_owned(),
+            symbol: name.symbol.as_stable_word().to_owned(),
             code_hash: Some(code_hash.as_str().to_owned()),
             place,
             handed_over_at: self.clock.wall_clock_time(),
@@ -86,11 +91,11 @@ impl Kiosk {
             closure: None,
         };
         self.setup.data_store.journal.record_ticket(&record).await.map_err(|error| error.to_string())?;
-        Ok(NewTicket { name, code, code_hash, handed_over_at: self.clock.monotonic_timestamp() })
+        Ok(NotYetLiveTicket { name, code, code_hash, handed_over_at: self.clock.monotonic_timestamp() })
     }
 
     /// Shows the ticket that was made. If its visitor left meanwhile, or the visit ended, there is no ticket.
-    async fn finish_hand_over(&self, visit: VisitId, made: Result<NewTicket, String>) {
+    async fn finish_hand_over_and_show_ticket(&self, visit: VisitId, made: Result<NotYetLiveTicket, String>) {
         let is_journalled = made.is_ok();
         let is_live = {
             let mut state = self.lock_kiosk_state();
@@ -98,8 +103,9 @@ impl Kiosk {
             let is_still_shown = state.shown_visit().is_some_and(|(shown, _)| shown == visit);
             let is_live = match made {
                 Ok(new) if is_still_shown && state.can_hand_over_shown_visit(self.clock.wall_clock_time()) => {
-                    let NewTicket { name, code, code_hash, handed_over_at } = new;
-                    state.tickets.add_last_replacing_visit(Ticket {
+                    let NotYetLiveTicket { name, code, code_hash, handed_over_at } = new;
+                    state.count_shown_code_if_unscanned(handed_over_at);
+                    state.tickets.append_ticket_replacing_same_visit(Ticket {
                         visit,
                         name,
                         code_hash: Some(code_hash),
@@ -110,7 +116,7 @@ impl Kiosk {
                         accepts_code: false,
                     });
                     state.update_ticket_from_visit(&visit, handed_over_at);
-                    state.shown = ShownScreenKind::Ticket { visit, name, code };
+                    state.shown = ShownScreenWithState::Ticket { visit, name, code };
                     true
                 }
                 Ok(_) => false,
@@ -125,28 +131,29 @@ impl Kiosk {
             is_live
         };
         if is_journalled && !is_live {
-            log_ticket_write_failure(visit, self.setup.data_store.journal.remove_ticket(&visit).await);
+            log_ticket_write_failure(visit, self.setup.data_store.journal.remove_ticket_not_handed_over(&visit).await);
         }
     }
 
     /// Shows the pickup code entry of a ticket. Does nothing while a visit that has not ended is on the screen.
     pub(super) fn show_pickup_code_entry(&self, state: &mut KioskState, visit: &str) {
-        self.close_expired_and_unused_tickets(state);
+        self.close_expired_or_never_scanned_tickets(state);
         let Some((visit, name)) = find_ticket_by_visit_id_text(state, visit) else { return };
         if !state.is_screen_free_for_visit() {
             return;
         }
-        self.leave_and_maybe_forget_visit(state);
-        state.shown = ShownScreenKind::PickUp(PickupCodeEntry { visit, name, is_checking: false, was_wrong: false });
+        self.leave_visit_and_forget_if_unretained(state);
+        state.shown =
+            ShownScreenWithState::PickUp(PickupCodeEntryState { visit, name, is_checking: false, was_wrong: false });
         self.publish_snapshot_when_entry_is_unblocked(state, visit);
     }
 
     /// Checks a pickup code for the ticket whose code entry is shown, if one is accepted now. The right code closes the
     /// ticket and shows its visit.
     pub(super) fn start_pickup_code_check(&self, state: &mut KioskState, code: EnteredPickupCode<'_>) {
-        self.close_expired_and_unused_tickets(state);
+        self.close_expired_or_never_scanned_tickets(state);
         let now = self.clock.monotonic_timestamp();
-        let KioskState { shown: ShownScreenKind::PickUp(entry), tickets, .. } = state else { return };
+        let KioskState { shown: ShownScreenWithState::PickUp(entry), tickets, .. } = state else { return };
         let Some(ticket) = tickets.find_by_visit_mut(&entry.visit).filter(|_| !entry.is_checking) else { return };
         if code.0.len() != PICKUP_CODE_DIGITS || !code.0.bytes().all(|digit| digit.is_ascii_digit()) {
             // No code has this form, so the attempt reveals nothing and is not counted.
@@ -164,7 +171,7 @@ impl Kiosk {
             let journal = &kiosk.setup.data_store.journal;
             log_ticket_write_failure(visit, journal.record_wrong_ticket_code_count(&visit, wrong_codes).await);
             let is_right = tokio::task::spawn_blocking(move || code_hash.matches_pin(&code)).await.unwrap_or(false);
-            let is_opened = kiosk.finish_pickup_code_check(visit, is_right);
+            let is_opened = kiosk.show_visit_or_wrong_pickup_code(visit, is_right);
             if is_opened {
                 kiosk.journal_closed_ticket(visit, TicketClosing::PickedUp).await;
             } else if is_right {
@@ -175,10 +182,10 @@ impl Kiosk {
     }
 
     /// Shows the visit if the pickup code was right, otherwise that it was wrong. Returns whether the visit is shown.
-    fn finish_pickup_code_check(&self, visit: VisitId, is_right: bool) -> bool {
+    fn show_visit_or_wrong_pickup_code(&self, visit: VisitId, is_right: bool) -> bool {
         let mut state = self.lock_kiosk_state();
         let is_shown = match &mut state.shown {
-            ShownScreenKind::PickUp(entry) if entry.visit == visit => {
+            ShownScreenWithState::PickUp(entry) if entry.visit == visit => {
                 (entry.is_checking, entry.was_wrong) = (false, !is_right);
                 true
             }
@@ -190,7 +197,7 @@ impl Kiosk {
         }
         let is_opened = is_shown && is_right && state.tickets.remove_by_visit(&visit).is_some();
         if is_opened {
-            state.shown = ShownScreenKind::Visit(visit);
+            state.shown = ShownScreenWithState::Visit(visit);
         }
         self.publish_snapshot_when_entry_is_unblocked(&state, visit);
         self.publish_snapshot_if_changed(&mut state);
@@ -200,7 +207,8 @@ impl Kiosk {
     /// Publishes a snapshot when the code entry of a ticket accepts pickup codes again.
     fn publish_snapshot_when_entry_is_unblocked(&self, state: &KioskState, visit: VisitId) {
         let now = self.clock.monotonic_timestamp();
-        let Some(until) = state.tickets.find_by_visit(&visit).and_then(|ticket| ticket.entry_blocked_until(now)) else {
+        let Some(until) = state.tickets.find_by_visit(&visit).and_then(|ticket| ticket.code_entry_blocked_until(now))
+        else {
             return;
         };
         let wait = Duration::try_from(until.duration_since(now)).unwrap_or_default();
@@ -216,35 +224,35 @@ impl Kiosk {
     /// Closes the tickets that have expired, and those whose visits ended before a phone scanned their QR codes, and
     /// publishes a snapshot. Their visits are kept or deleted as the retention setting says. Call it periodically.
     /// Needs a tokio runtime.
-    pub fn close_due_tickets(&self) {
+    pub fn close_due_tickets_and_publish_snapshot(&self) {
         let mut state = self.lock_kiosk_state();
-        self.close_expired_and_unused_tickets(&mut state);
+        self.close_expired_or_never_scanned_tickets(&mut state);
         self.publish_snapshot_if_changed(&mut state);
     }
 
     /// Closes the tickets that have expired, and those whose visits ended before a phone scanned their QR codes. Does
     /// nothing while the program stops.
-    fn close_expired_and_unused_tickets(&self, state: &mut KioskState) {
+    fn close_expired_or_never_scanned_tickets(&self, state: &mut KioskState) {
         if self.stopping.is_cancelled() {
             // The visits that are interrupted now continue at the next start.
             return;
         }
         for visit in state.find_ticketed_visits_ended_without_scan() {
-            self.close_ticket_and_cancel_visit(state, visit, TicketClosing::Expired);
+            self.close_unclaimed_ticket_and_cancel_visit(state, visit, TicketClosing::Expired);
         }
         let minutes = state.booth_settings.lanes.ticket_minutes;
-        for visit in state.tickets.find_expired_visits(minutes, self.clock.monotonic_timestamp()) {
-            self.close_ticket_and_cancel_visit(state, visit, TicketClosing::Expired);
+        for visit in state.tickets.find_visits_of_expired_tickets(minutes, self.clock.monotonic_timestamp()) {
+            self.close_unclaimed_ticket_and_cancel_visit(state, visit, TicketClosing::Expired);
         }
     }
 
     /// Closes a ticket whose visitor did not return: cancels its visit, journals the closing, and deletes the visit if
     /// the retention time is 0.
-    fn close_ticket_and_cancel_visit(&self, state: &mut KioskState, visit: VisitId, closing: TicketClosing) {
+    fn close_unclaimed_ticket_and_cancel_visit(&self, state: &mut KioskState, visit: VisitId, closing: TicketClosing) {
         let Some(ticket) = state.tickets.remove_by_visit(&visit) else { return };
-        tracing::info!(visit = %visit, ticket = ticket.name.to_english_name(), closed = closing.as_word(), "a ticket is closed");
+        tracing::info!(visit = %visit, ticket = ticket.name.to_english_name(), closed = closing.as_stable_word(), "a ticket is closed");
         let gone = state.visits.get(&visit).map(|active_visit| {
-            active_visit.visitor_left.cancel();
+            active_visit.stop_signals.visitor_left.cancel();
             active_visit.task_done.clone()
         });
         state.drop_ended_unshown_unticketed_visits();
@@ -263,7 +271,7 @@ impl Kiosk {
     }
 
     /// Sends the tickets of visits at the embedded sandbox to its phone pages, if they changed.
-    pub(super) fn publish_lane_tickets_to_phone_pages(&self, state: &KioskState) {
+    pub(super) fn publish_tickets_to_sandbox_phone_pages(&self, state: &KioskState) {
         let tickets: Vec<SandboxTicketWithLink> = state
             .tickets
             .iter()
@@ -305,16 +313,16 @@ impl Kiosk {
     ///
     /// # Errors
     /// `ticket_unknown`; `screen_in_use` while a visit that has not ended is on the screen.
-    pub fn open_ticket_for_operator(&self, visit: &str) -> Result<(), Problem> {
+    pub fn show_ticket_visit_without_pickup_code(&self, visit: &str) -> Result<(), Problem> {
         let mut state = self.lock_kiosk_state();
         let (visit, _) =
             find_ticket_by_visit_id_text(&state, visit).ok_or_else(|| problem_for_code("ticket_unknown", None))?;
         if !state.is_screen_free_for_visit() {
             return Err(problem_for_code("screen_in_use", None));
         }
-        self.leave_and_maybe_forget_visit(&mut state);
+        self.leave_visit_and_forget_if_unretained(&mut state);
         state.tickets.remove_by_visit(&visit);
-        state.shown = ShownScreenKind::Visit(visit);
+        state.shown = ShownScreenWithState::Visit(visit);
         self.publish_snapshot_if_changed(&mut state);
         drop(state);
         let kiosk = self.clone();
@@ -332,11 +340,11 @@ impl Kiosk {
             let (visit, _) =
                 find_ticket_by_visit_id_text(&state, visit).ok_or_else(|| problem_for_code("ticket_unknown", None))?;
             state.tickets.remove_by_visit(&visit);
-            if matches!(&state.shown, ShownScreenKind::Ticket { visit: shown, .. } if *shown == visit) {
-                state.shown = ShownScreenKind::Attract;
+            if matches!(&state.shown, ShownScreenWithState::Ticket { visit: shown, .. } if *shown == visit) {
+                state.shown = ShownScreenWithState::Attract;
             }
             let gone = state.visits.get(&visit).map(|active_visit| {
-                active_visit.cancel.cancel();
+                active_visit.stop_signals.forgotten.cancel();
                 active_visit.task_done.clone()
             });
             // Recovery must not take it before it is deleted.
@@ -355,12 +363,12 @@ impl Kiosk {
     ///
     /// # Errors
     /// `ticket_unknown`; `storage_failed` if the order cannot be saved for the next start.
-    pub async fn move_ticket_for_operator(&self, visit: &str, place: u32) -> Result<(), Problem> {
+    pub async fn move_ticket_in_strip_for_operator(&self, visit: &str, place: u32) -> Result<(), Problem> {
         let order: Vec<VisitId> = {
             let mut state = self.lock_kiosk_state();
             let (visit, _) =
                 find_ticket_by_visit_id_text(&state, visit).ok_or_else(|| problem_for_code("ticket_unknown", None))?;
-            state.tickets.move_to_place(&visit, usize::try_from(place).unwrap_or(usize::MAX));
+            state.tickets.move_ticket_to_place(&visit, usize::try_from(place).unwrap_or(usize::MAX));
             self.publish_snapshot_if_changed(&mut state);
             state.tickets.iter().map(|ticket| ticket.visit).collect()
         };
@@ -370,8 +378,11 @@ impl Kiosk {
 
     /// Journals that a ticket is closed. A failure is logged: after a restart, the ticket is there again with its code.
     async fn journal_closed_ticket(&self, visit: VisitId, closing: TicketClosing) {
-        let closure = TicketClosure { how: closing.as_word().to_owned(), at: self.clock.wall_clock_time() };
-        log_ticket_write_failure(visit, self.setup.data_store.journal.close_ticket(&visit, &closure).await);
+        let closure = TicketClosure { how: closing.as_stable_word().to_owned(), at: self.clock.wall_clock_time() };
+        log_ticket_write_failure(
+            visit,
+            self.setup.data_store.journal.close_ticket_and_erase_code(&visit, &closure).await,
+        );
     }
 }
 

@@ -20,13 +20,13 @@ use crate::inspector::Inspector;
 use crate::metrics::BoothMetrics;
 use crate::screen_state::VisitScreenState;
 use crate::view::{LocalizedTextView, Problem, Screen, Snapshot, VisitorScreenSettingsView};
-use backend_config::ActiveBackend;
+use backend_config::ActiveBackendWithSharedSession;
 use copresence_engine::clock::Clock;
 use copresence_engine::profile::Profile;
 use copresence_engine::setup::{DataStore, ProfileOrSandboxBackend, VisitOverrides};
 use copresence_store::VisitId;
 use jiff::Timestamp;
-use state::{KioskState, ShownScreenKind};
+use state::{KioskState, ShownScreenWithState};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
@@ -131,7 +131,7 @@ impl Kiosk {
         Self {
             setup: Arc::new(setup),
             clock,
-            state: Arc::new(Mutex::new(KioskState::new(ActiveBackend::new(backend_config)))),
+            state: Arc::new(Mutex::new(KioskState::new(ActiveBackendWithSharedSession::new(backend_config)))),
             snapshots: Arc::new(watch::Sender::new(first)),
             sandbox_tickets: Arc::default(),
             inspector: Inspector::default(),
@@ -156,7 +156,7 @@ impl Kiosk {
     /// backend refused the credentials.
     pub fn replace_active_backend(&self, backend_config: BackendConfig) {
         let mut state = self.lock_kiosk_state();
-        let earlier = std::mem::replace(&mut state.active_backend, ActiveBackend::new(backend_config));
+        let earlier = std::mem::replace(&mut state.active_backend, ActiveBackendWithSharedSession::new(backend_config));
         self.publish_snapshot_if_changed(&mut state);
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             self.tasks.spawn_on(async move { earlier.log_out_shared_session().await }, &runtime);
@@ -223,8 +223,8 @@ impl Kiosk {
     }
 
     /// Starts a visit and shows it, or first shows the consent text if the operator set one. Does nothing while a visit
-    /// that has not ended is shown or the booth is closed, and after [`stop_visits_for_shutdown`](Self::stop_visits_for_shutdown). Needs a tokio
-    /// runtime.
+    /// that has not ended is shown or the booth is closed, and after
+    /// [`stop_visits_for_shutdown`](Self::stop_visits_for_shutdown). Needs a tokio runtime.
     pub fn start_visit_or_show_consent(&self) {
         self.run_command_if_still_current(VisitorCommand::Start, &ExpectedScreen::default());
     }
@@ -263,12 +263,12 @@ impl Kiosk {
         let mut state = self.lock_kiosk_state();
         if self.matches_expected_screen(&state, target) {
             match command {
-                VisitorCommand::Start => self.perform_start_command(&mut state),
+                VisitorCommand::Start => self.start_visit_or_consent_if_free(&mut state),
                 VisitorCommand::Agree { to } => self.begin_visit_if_agreed(&mut state, to),
-                VisitorCommand::Cancel | VisitorCommand::Again => self.leave_and_maybe_forget_visit(&mut state),
+                VisitorCommand::Cancel | VisitorCommand::Again => self.leave_visit_and_forget_if_unretained(&mut state),
                 VisitorCommand::NewCode => self.restart_visit_unless_awaiting_code(&mut state),
-                VisitorCommand::Forget => self.start_forgetting_shown_visit(&mut state),
-                VisitorCommand::HandOver => self.start_hand_over(&mut state),
+                VisitorCommand::Forget => self.cancel_shown_visit_and_start_forgetting(&mut state),
+                VisitorCommand::HandOver => self.start_hand_over_of_shown_visit(&mut state),
                 VisitorCommand::ChooseTicket { visit } => self.show_pickup_code_entry(&mut state, visit),
                 VisitorCommand::EnterPickupCode { code } => self.start_pickup_code_check(&mut state, code),
             }
@@ -279,7 +279,7 @@ impl Kiosk {
     }
 
     /// Whether what a command names is still on the screen.
-    pub fn is_command_current(&self, target: &ExpectedScreen) -> bool {
+    pub fn is_command_target_still_shown(&self, target: &ExpectedScreen) -> bool {
         self.matches_expected_screen(&self.lock_kiosk_state(), target)
     }
 
@@ -294,13 +294,13 @@ impl Kiosk {
 
     /// Starts a visit, or shows the text to agree to if the operator set one. Does nothing while the booth is
     /// closed, or while a visit is on the screen.
-    fn perform_start_command(&self, state: &mut KioskState) {
+    fn start_visit_or_consent_if_free(&self, state: &mut KioskState) {
         if state.is_screen_free_for_visit() && state.booth_closed_reason().is_none() {
-            self.leave_and_maybe_forget_visit(state);
+            self.leave_visit_and_forget_if_unretained(state);
             if state.consent.is_empty() {
                 self.show_and_spawn_visit(state);
             } else {
-                state.shown = ShownScreenKind::Consent(state.consent.clone());
+                state.shown = ShownScreenWithState::Consent(state.consent.clone());
             }
         }
     }
@@ -309,7 +309,7 @@ impl Kiosk {
     /// in any language.
     fn begin_visit_if_agreed(&self, state: &mut KioskState, to: &str) {
         let language = match &state.shown {
-            ShownScreenKind::Consent(texts) => texts.find_language_by_full_text(to).map(str::to_owned),
+            ShownScreenWithState::Consent(texts) => texts.find_language_by_full_text(to).map(str::to_owned),
             _ => None,
         };
         if let Some(language) = language
@@ -327,11 +327,11 @@ impl Kiosk {
             |screen_state: &VisitScreenState| screen_state.has_ended() || screen_state.shown_qr_link().is_some();
         if state.shown_visit().is_some_and(|(_, active_visit)| has_its_code(&active_visit.screen_state)) {
             if state.booth_closed_reason().is_none() {
-                self.leave_and_maybe_forget_visit(state);
+                self.leave_visit_and_forget_if_unretained(state);
                 self.show_and_spawn_visit(state);
             } else if state.is_screen_free_for_visit() {
                 // The first screen says that the booth is closed.
-                self.leave_and_maybe_forget_visit(state);
+                self.leave_visit_and_forget_if_unretained(state);
             }
         }
     }
@@ -352,7 +352,7 @@ impl Kiosk {
     }
 
     /// Records that the page asks for a saved file of the visit on the screen, for
-    /// [`withhold_file_after_page_end`](Self::withhold_file_after_page_end).
+    /// [`withhold_file_after_page_crash`](Self::withhold_file_after_page_crash).
     pub fn record_file_request_of_page(&self, visit: &str, name: &str) {
         let mut state = self.lock_kiosk_state();
         if let Some((_, active_visit)) = state.shown_visit_mut().filter(|(id, _)| id.to_string() == visit) {
@@ -363,10 +363,10 @@ impl Kiosk {
     /// Withholds the model on the screen from the page if the page crashed or froze after it asked for it: the screen
     /// then has the portrait. If it was the portrait, the screen only has words. Without this, a file that ends the page
     /// would do so each time it is shown.
-    pub fn withhold_file_after_page_end(&self) {
+    pub fn withhold_file_after_page_crash(&self) {
         let mut state = self.lock_kiosk_state();
         let withholds = state.shown_visit_mut().is_some_and(|(id, active_visit)| {
-            let withheld = active_visit.screen_state.withhold_requested_file();
+            let withheld = active_visit.screen_state.withhold_file_requested_before_crash();
             if let Some(what) = withheld {
                 tracing::warn!(visit = %id, "the page ended while it showed this avatar, whose {what} is not shown again");
             }
@@ -384,7 +384,7 @@ impl Kiosk {
             // An avatar that is shown is saved, also if the end of its visit is still being written.
             let is_shown = matches!(self.snapshots.borrow().screen, Screen::Reveal { .. });
             if is_shown || state.is_screen_free_for_visit() {
-                self.leave_and_maybe_forget_visit(&mut state);
+                self.leave_visit_and_forget_if_unretained(&mut state);
             }
         }
         self.stopping.cancel();

@@ -2,15 +2,15 @@
 //! visits whose avatars were being made continue.
 
 use super::Kiosk;
-use super::state::{ActiveVisit, KioskState};
+use super::state::{KioskState, ShownOrRunningVisit};
 use super::tickets::Ticket;
-use super::visit_task::{build_setup_failed_event, ended_event_for_problem_code};
+use super::visit_task::{build_ended_event_for_failed_setup, ended_event_for_problem_code};
 use crate::pin::PinHash;
 use crate::screen_state::VisitScreenState;
 use crate::view::{TicketColour, TicketName, TicketState, TicketSymbol};
 use copresence_engine::EndPhase;
 use copresence_engine::events::{EventKind, SavedFile, VisitEvent};
-use copresence_engine::history::{DetailedVisitRecord, FileState};
+use copresence_engine::history::{DetailedVisitRecord, FileDownloadState};
 use copresence_engine::recovery::{
     ContinueVisitError, ContinuedVisitConfig, RecoveryOutcome, continue_unfinished_visit,
 };
@@ -40,7 +40,7 @@ impl Kiosk {
                 tracing::error!(%error, visit = %visit, "the ticket of an earlier visit could not be restored");
             }
         }
-        self.close_due_tickets();
+        self.close_due_tickets_and_publish_snapshot();
     }
 
     /// Restores one ticket with its visit.
@@ -62,7 +62,7 @@ impl Kiosk {
             let has_no_end = || self.clock.wall_clock_time();
             self.convert_to_monotonic_time(detail.visit.times.saved.or(ending).unwrap_or_else(has_no_end))
         });
-        let (left, ends, gone) = (CancellationToken::new(), self.stopping.child_token(), CancellationToken::new());
+        let (stop_signals, gone) = (VisitStopSignals::from(self.stopping.clone()), CancellationToken::new());
         if unfinished.is_none() {
             gone.cancel();
         }
@@ -71,14 +71,13 @@ impl Kiosk {
             let ticket = self.to_live_ticket(&state, &record, finished_at, ticket_state != TicketState::Making);
             tracing::info!(visit = %visit, ticket = ticket.name.to_english_name(), "a ticket is restored");
             let backend = state.active_backend.clone();
-            state.tickets.add_last_replacing_visit(ticket);
+            state.tickets.append_ticket_replacing_same_visit(ticket);
             state.visits.insert(
                 visit,
-                ActiveVisit {
+                ShownOrRunningVisit {
                     screen_state,
                     backend,
-                    visitor_left: left.clone(),
-                    cancel: ends.clone(),
+                    stop_signals: stop_signals.clone(),
                     task_done: gone.clone(),
                 },
             );
@@ -90,7 +89,7 @@ impl Kiosk {
             let kiosk = self.clone();
             self.tasks.spawn(async move {
                 let _ending = ending;
-                kiosk.continue_visit_of_ticket(visit, VisitStopSignals { interrupted: ends, visitor_left: left }).await;
+                kiosk.continue_visit_of_ticket(visit, stop_signals).await;
             });
         }
         Ok(())
@@ -110,38 +109,46 @@ impl Kiosk {
         let config = ContinuedVisitConfig { polling: usual.polling, timeout: usual.timeout };
         let kiosk = self.clone();
         // Its end was counted before the restart.
-        let event_sink: EventSink = Arc::new(move |event: VisitEvent| kiosk.record_and_publish_recovered_event(&event));
+        let event_sink: EventSink =
+            Arc::new(move |event: VisitEvent| kiosk.record_and_publish_event_without_counting(&event));
         let find_context = |unfinished: &UnfinishedVisit| self.build_recovery_context(unfinished, event_sink);
         let continued =
             continue_unfinished_visit(&setup.data_store, self.clock, &visit, config, find_context, signals).await;
         let recovered = match continued {
             Ok(result) => {
                 self.spawn_recovery_of_ended_visit(&result);
-                RecoveryOutcome::from_visit_end(result.outcome, result.directory, None)
+                RecoveryOutcome::from_continued_visit_outcome(result.outcome, result.directory, None)
             }
             // Another program finished it, just before it was locked here.
             Err(ContinueVisitError::NothingLeft) => return self.show_journalled_end_of_ticket(visit).await,
             Err(ContinueVisitError::InUse) => {
                 let why = "another program continues the visit";
-                self.show_visit_as_not_continued(visit, ended_event_for_problem_code("backend_unreachable", 6, why));
+                self.show_visit_postponed_to_recovery(
+                    visit,
+                    ended_event_for_problem_code("backend_unreachable", 6, why),
+                );
                 RecoveryOutcome::InUse
             }
             Err(ContinueVisitError::Unavailable(why)) => {
                 let end = match backend.get_or_build_api_client() {
-                    Err(error) => build_setup_failed_event(&error),
+                    Err(error) => build_ended_event_for_failed_setup(&error),
                     Ok(_) => ended_event_for_problem_code("backend_unreachable", 6, &why),
                 };
-                self.show_visit_as_not_continued(visit, end);
+                self.show_visit_postponed_to_recovery(visit, end);
                 RecoveryOutcome::Postponed { why, exit: 6 }
             }
         };
-        self.metrics.record_visit_recovery(&recovered);
+        self.metrics.count_visit_recovery_attempt(&recovered);
     }
 
     /// Shows that the visit of a ticket is not continued now, and waits in the background for the recovery that
     /// finishes it later.
-    fn show_visit_as_not_continued(&self, visit: VisitId, end: EventKind) {
-        self.record_and_publish_recovered_event(&VisitEvent { visit, at: self.clock.wall_clock_time(), kind: end });
+    fn show_visit_postponed_to_recovery(&self, visit: VisitId, end: EventKind) {
+        self.record_and_publish_event_without_counting(&VisitEvent {
+            visit,
+            at: self.clock.wall_clock_time(),
+            kind: end,
+        });
         self.spawn_wait_for_due_recovery();
     }
 
@@ -150,7 +157,7 @@ impl Kiosk {
         match self.setup.data_store.journal.load_detailed_visit_record(&visit).await {
             Ok(detail) => {
                 for event in detail.iter().flat_map(|detail| rebuild_events_of_journalled_visit(detail, None)) {
-                    self.record_and_publish_recovered_event(&event);
+                    self.record_and_publish_event_without_counting(&event);
                 }
             }
             Err(error) => tracing::error!(%error, visit = %visit, "the end of a ticket's visit could not be read"),
@@ -166,8 +173,8 @@ impl Kiosk {
         finished_at: Option<Timestamp>,
         accepts_code: bool,
     ) -> Ticket {
-        let name = TicketColour::parse_word(&record.colour)
-            .zip(TicketSymbol::parse_word(&record.symbol))
+        let name = TicketColour::parse_stable_word(&record.colour)
+            .zip(TicketSymbol::parse_stable_word(&record.symbol))
             .map(|(colour, symbol)| TicketName { colour, symbol })
             .filter(|name| state.tickets.iter().all(|other| other.name != *name))
             .unwrap_or_else(|| {
@@ -184,7 +191,7 @@ impl Kiosk {
             finished_at,
             accepts_code,
         };
-        ticket.block_after_wrong_codes(now);
+        ticket.block_code_entry_after_wrong_codes(now);
         ticket
     }
 
@@ -223,7 +230,7 @@ fn rebuild_events_of_journalled_visit(
         if ending.visit_state == EndPhase::Saved.as_str()
             && let Some(directory) = &ending.directory
         {
-            let files = list_complete_files(detail);
+            let files = list_complete_files_of_visit(detail);
             add(ending.at, EventKind::Saved { directory: directory.display().to_string(), files });
         }
         let (code, message, visit_state) = (ending.code.clone(), ending.message.clone(), ending.visit_state.clone());
@@ -236,9 +243,9 @@ fn rebuild_events_of_journalled_visit(
 }
 
 /// The complete files of a visit.
-fn list_complete_files(detail: &DetailedVisitRecord) -> Vec<SavedFile> {
+fn list_complete_files_of_visit(detail: &DetailedVisitRecord) -> Vec<SavedFile> {
     let saved = detail.files.iter().filter_map(|file| match &file.state {
-        FileState::Complete { bytes, sha256, notes, .. } => Some(SavedFile {
+        FileDownloadState::Complete { bytes, sha256, notes, .. } => Some(SavedFile {
             path: file.name.clone(),
             export_type: file.export_type.as_str().to_owned(),
             bytes: *bytes,

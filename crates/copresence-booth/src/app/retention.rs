@@ -30,23 +30,23 @@ pub(super) struct RetentionClock {
 }
 
 impl RetentionClock {
-    /// Whether [`compare_start_with_journal`](Self::compare_start_with_journal) is still to be called.
-    pub(super) fn needs_start_comparison_with_journal(&self) -> bool {
+    /// Whether [`compare_start_time_with_journal`](Self::compare_start_time_with_journal) is still to be called.
+    pub(super) fn needs_start_time_comparison_with_journal(&self) -> bool {
         !self.is_start_compared
     }
 
     /// Compares the time of day at which the program started with what the journal knows of earlier times.
-    pub(super) fn compare_start_with_journal(&mut self, clock: Clock, visits: &[VisitRecord]) {
+    pub(super) fn compare_start_time_with_journal(&mut self, clock: Clock, visits: &[VisitRecord]) {
         let elapsed = Duration::from_millis(clock.millis_since_clock_creation().as_millis());
         let started_at = SignedDuration::try_from(elapsed)
             .ok()
             .and_then(|elapsed| clock.monotonic_timestamp().checked_sub(elapsed).ok())
             .unwrap_or(Timestamp::MIN);
-        self.trust_start_unless_ahead_of_journal(started_at, newest_event_time_before(visits, started_at));
+        self.trust_start_time_unless_after_journal(started_at, newest_journal_event_time_before(visits, started_at));
     }
 
-    /// As [`compare_start_with_journal`](Self::compare_start_with_journal), for a start at `started_at`.
-    fn trust_start_unless_ahead_of_journal(&mut self, started_at: Timestamp, newest: Option<Timestamp>) {
+    /// As [`compare_start_time_with_journal`](Self::compare_start_time_with_journal), for a start at `started_at`.
+    fn trust_start_time_unless_after_journal(&mut self, started_at: Timestamp, newest: Option<Timestamp>) {
         self.is_start_compared = true;
         let ahead = newest.map_or(SignedDuration::ZERO, |newest| started_at.duration_since(newest));
         if ahead > MAX_PAUSE_BEFORE_START {
@@ -87,7 +87,7 @@ impl RetentionClock {
 }
 
 /// The newest time that the journal has of an event before `end`.
-fn newest_event_time_before(visits: &[VisitRecord], end: Timestamp) -> Option<Timestamp> {
+fn newest_journal_event_time_before(visits: &[VisitRecord], end: Timestamp) -> Option<Timestamp> {
     let times = visits.iter().flat_map(|visit| {
         let PhaseTimestamps { started, issued, associated, queued, processing, ready, redeemed, saved } = &visit.times;
         let ended = visit.ending.as_ref().map(|ending| ending.at);
@@ -203,7 +203,7 @@ mod tests {
     fn a_start_with_a_clock_that_is_ahead_of_the_journal_is_believed_after_an_hour() {
         let start = |newest: Option<i64>, started: i64| {
             let mut clock = RetentionClock::default();
-            clock.trust_start_unless_ahead_of_journal(at_hour(started), newest.map(at_hour));
+            clock.trust_start_time_unless_after_journal(at_hour(started), newest.map(at_hour));
             clock
         };
         let minutes = |minutes: u64| Duration::from_mins(minutes);
@@ -238,8 +238,8 @@ mod tests {
     #[test]
     fn the_newest_time_of_the_journal_is_not_one_of_a_clock_that_was_ahead_before() {
         let visits = [ended_visit(false)];
-        assert_eq!(newest_event_time_before(&visits, at_hour(10)), Some(at_hour(1)));
-        assert_eq!(newest_event_time_before(&visits, at_hour(0)), Some(at_hour(0)));
-        assert_eq!(newest_event_time_before(&visits, at_hour(-1)), None);
+        assert_eq!(newest_journal_event_time_before(&visits, at_hour(10)), Some(at_hour(1)));
+        assert_eq!(newest_journal_event_time_before(&visits, at_hour(0)), Some(at_hour(0)));
+        assert_eq!(newest_journal_event_time_before(&visits, at_hour(-1)), None);
     }
 }

@@ -1,7 +1,7 @@
 //! What the windows show: events of visits are applied to the screen, and a changed screen is published as a snapshot.
 
 use super::Kiosk;
-use super::state::{ClockReadings, KioskState};
+use super::state::{CurrentWallAndMonotonicTime, KioskState};
 use crate::view::{Screen, Snapshot, VisitorScreenSettingsView};
 use copresence_engine::EndPhase;
 use copresence_engine::events::{EventKind, VisitEvent};
@@ -16,7 +16,7 @@ const MAX_CLOCK_WAIT: Duration = Duration::from_secs(30);
 
 impl Kiosk {
     /// Builds the event sink of visits on the screen.
-    pub(super) fn event_sink(&self) -> EventSink {
+    pub(super) fn build_event_sink_of_shown_visit(&self) -> EventSink {
         let kiosk = self.clone();
         Arc::new(move |event: VisitEvent| kiosk.count_record_and_publish_event(&event))
     }
@@ -24,18 +24,18 @@ impl Kiosk {
     /// Counts the event, records it for the inspector, applies it to the screen and publishes a snapshot.
     pub(super) fn count_record_and_publish_event(&self, event: &VisitEvent) {
         self.metrics.record_visit_event(event);
-        self.record_and_publish_recovered_event(event);
+        self.record_and_publish_event_without_counting(event);
     }
 
     /// As [`count_record_and_publish_event`](Self::count_record_and_publish_event), without counting the
     /// event in the metrics.
-    pub(super) fn record_and_publish_recovered_event(&self, event: &VisitEvent) {
+    pub(super) fn record_and_publish_event_without_counting(&self, event: &VisitEvent) {
         self.inspector.record_event(event);
         let mut state = self.lock_kiosk_state();
         if let EventKind::Ended { visit_state, .. } = &event.kind
             && visit_state == EndPhase::Issuing.as_str()
         {
-            state.unused_codes.remove_visit_without_code(event.visit);
+            state.unused_codes.remove_visit(event.visit);
         }
         state.update_screen_and_ticket_from_event(event, self.clock.monotonic_timestamp());
         if let EventKind::Invited { expires_at: Some(at), .. } = &event.kind
@@ -63,8 +63,8 @@ impl Kiosk {
     }
 
     /// Reads the wall clock and the monotonic clock, for times on a screen.
-    pub(super) fn read_wall_and_monotonic_clock(&self) -> ClockReadings {
-        ClockReadings { wall: self.clock.wall_clock_time(), monotonic: self.clock.monotonic_timestamp() }
+    pub(super) fn read_wall_and_monotonic_clock(&self) -> CurrentWallAndMonotonicTime {
+        CurrentWallAndMonotonicTime { wall: self.clock.wall_clock_time(), monotonic: self.clock.monotonic_timestamp() }
     }
 
     /// Sends a snapshot with a new revision to the windows, unless screen, backend and operator settings are those
@@ -73,8 +73,8 @@ impl Kiosk {
         let screen =
             state.build_current_screen(&self.setup.asset_base, dirs::home_dir(), &self.read_wall_and_monotonic_clock());
         let tickets = state.build_ticket_views();
-        self.publish_lane_tickets_to_phone_pages(state);
-        let backend = state.shown_or_active_backend().config.to_backend_view();
+        self.publish_tickets_to_sandbox_phone_pages(state);
+        let backend = state.backend_of_shown_or_next_visit().config.to_backend_view();
         let booth =
             VisitorScreenSettingsView { closed: state.booth_closed_reason().cloned(), ..state.booth_settings.clone() };
         let screen_since = &mut state.screen_since;

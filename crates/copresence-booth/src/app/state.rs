@@ -1,17 +1,18 @@
 //! The visits of this process, and what the screen shows.
 
-use super::backend_config::ActiveBackend;
+use super::backend_config::ActiveBackendWithSharedSession;
 use super::code_pacing::RecentUnscannedVisits;
 use super::retention::RetentionClock;
-use super::tickets::{Ticket, TicketList};
+use super::tickets::{LiveTicketList, Ticket};
 use crate::screen_state::{ScreenDataFromHost, VisitScreenState};
 use crate::view::{
-    ForgettingState, LocalizedTextView, NextVisitorOffer, PickupCodeEntryView, Problem, Screen, TicketName,
+    ForgettingProgress, LocalizedTextView, NextVisitorOffer, PickupCodeEntryView, Problem, Screen, TicketName,
     TicketState, TicketView, VisitorScreenSettingsView,
 };
 use copresence_engine::SecretString;
 use copresence_engine::events::{EventKind, VisitEvent, format_rfc3339};
 use copresence_engine::problem::problem_for_code;
+use copresence_engine::runner::VisitStopSignals;
 use copresence_store::VisitId;
 use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
@@ -21,26 +22,24 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 /// A visit on the screen, or running in the background.
-pub(super) struct ActiveVisit {
+pub(super) struct ShownOrRunningVisit {
     pub(super) screen_state: VisitScreenState,
-    pub(super) backend: Arc<ActiveBackend>,
-    /// Cancelled when the visitor leaves: the visit ends, unless an avatar is being made.
-    pub(super) visitor_left: CancellationToken,
-    /// Cancelled to end the visit in any case.
-    pub(super) cancel: CancellationToken,
+    pub(super) backend: Arc<ActiveBackendWithSharedSession>,
+    /// What ends the visit early.
+    pub(super) stop_signals: VisitStopSignals,
     /// Cancelled when the visit's task has ended and its lock is released.
     pub(super) task_done: CancellationToken,
 }
 
 /// The present time of the wall clock and of the monotonic clock.
-pub(super) struct ClockReadings {
+pub(super) struct CurrentWallAndMonotonicTime {
     /// The time of day.
     pub(super) wall: Timestamp,
     /// A monotonic timestamp.
     pub(super) monotonic: Timestamp,
 }
 
-impl ClockReadings {
+impl CurrentWallAndMonotonicTime {
     /// The time of day of a monotonic timestamp, in whole seconds, so that it is the same in each snapshot.
     pub(super) fn convert_to_wall_time(&self, monotonic: Timestamp) -> Timestamp {
         let at = self.wall.saturating_add(monotonic.duration_since(self.monotonic)).unwrap_or(Timestamp::MAX);
@@ -50,7 +49,7 @@ impl ClockReadings {
 
 /// Which screen the window shows, with the state that only this screen has.
 #[derive(Default)]
-pub(super) enum ShownScreenKind {
+pub(super) enum ShownScreenWithState {
     #[default]
     Attract,
     /// The text to agree to, as it was when the screen appeared.
@@ -63,12 +62,12 @@ pub(super) enum ShownScreenKind {
         code: SecretString,
     },
     /// The code entry of a ticket.
-    PickUp(PickupCodeEntry),
-    Forgetting(VisitId, ForgettingState),
+    PickUp(PickupCodeEntryState),
+    Forgetting(VisitId, ForgettingProgress),
 }
 
 /// State of the pickup code entry of a ticket.
-pub(super) struct PickupCodeEntry {
+pub(super) struct PickupCodeEntryState {
     pub(super) visit: VisitId,
     pub(super) name: TicketName,
     /// Whether a code is being checked.
@@ -79,10 +78,10 @@ pub(super) struct PickupCodeEntry {
 
 /// What the kiosk knows while it runs: visits, the shown screen, the backend and the settings. Behind one lock.
 pub(super) struct KioskState {
-    pub(super) visits: HashMap<VisitId, ActiveVisit>,
-    pub(super) shown: ShownScreenKind,
+    pub(super) visits: HashMap<VisitId, ShownOrRunningVisit>,
+    pub(super) shown: ShownScreenWithState,
     /// The backend of new visits.
-    pub(super) active_backend: Arc<ActiveBackend>,
+    pub(super) active_backend: Arc<ActiveBackendWithSharedSession>,
     pub(super) booth_settings: VisitorScreenSettingsView,
     /// The text that visitors agree to before their code; empty for none.
     pub(super) consent: LocalizedTextView,
@@ -93,7 +92,7 @@ pub(super) struct KioskState {
     /// The time of day for the retention of files.
     pub(super) retention_clock: RetentionClock,
     /// The live tickets.
-    pub(super) tickets: TicketList,
+    pub(super) tickets: LiveTicketList,
     /// The visit that is being handed over: its ticket is being journalled.
     pub(super) handing_over: Option<VisitId>,
     /// The codes that were not used, by which new codes are spaced out.
@@ -103,17 +102,17 @@ pub(super) struct KioskState {
 }
 
 impl KioskState {
-    pub(super) fn new(active_backend: Arc<ActiveBackend>) -> Self {
+    pub(super) fn new(active_backend: Arc<ActiveBackendWithSharedSession>) -> Self {
         Self {
             visits: HashMap::new(),
-            shown: ShownScreenKind::default(),
+            shown: ShownScreenWithState::default(),
             active_backend,
             booth_settings: VisitorScreenSettingsView::default(),
             consent: LocalizedTextView::default(),
             screen_since: 0,
             to_forget: HashSet::new(),
             retention_clock: RetentionClock::default(),
-            tickets: TicketList::default(),
+            tickets: LiveTicketList::default(),
             handing_over: None,
             unused_codes: RecentUnscannedVisits::default(),
             last_problem: None,
@@ -121,25 +120,25 @@ impl KioskState {
     }
 
     /// The visit on the screen.
-    pub(super) fn shown_visit(&self) -> Option<(VisitId, &ActiveVisit)> {
-        let ShownScreenKind::Visit(id) = &self.shown else { return None };
+    pub(super) fn shown_visit(&self) -> Option<(VisitId, &ShownOrRunningVisit)> {
+        let ShownScreenWithState::Visit(id) = &self.shown else { return None };
         self.visits.get(id).map(|active_visit| (*id, active_visit))
     }
 
     /// The visit on the screen, to be changed.
-    pub(super) fn shown_visit_mut(&mut self) -> Option<(VisitId, &mut ActiveVisit)> {
-        let ShownScreenKind::Visit(id) = &self.shown else { return None };
+    pub(super) fn shown_visit_mut(&mut self) -> Option<(VisitId, &mut ShownOrRunningVisit)> {
+        let ShownScreenWithState::Visit(id) = &self.shown else { return None };
         self.visits.get_mut(id).map(|active_visit| (*id, active_visit))
     }
 
     /// The visit that the screen is about: also its ticket, and while it is being forgotten.
     pub(super) fn find_visit_id_of_screen(&self) -> Option<VisitId> {
         match &self.shown {
-            ShownScreenKind::Visit(id)
-            | ShownScreenKind::Forgetting(id, _)
-            | ShownScreenKind::Ticket { visit: id, .. }
-            | ShownScreenKind::PickUp(PickupCodeEntry { visit: id, .. }) => Some(*id),
-            ShownScreenKind::Attract | ShownScreenKind::Consent(_) => None,
+            ShownScreenWithState::Visit(id)
+            | ShownScreenWithState::Forgetting(id, _)
+            | ShownScreenWithState::Ticket { visit: id, .. }
+            | ShownScreenWithState::PickUp(PickupCodeEntryState { visit: id, .. }) => Some(*id),
+            ShownScreenWithState::Attract | ShownScreenWithState::Consent(_) => None,
         }
     }
 
@@ -176,22 +175,35 @@ impl KioskState {
     }
 
     /// Adds a visit and shows it.
-    pub(super) fn add_and_show_visit(&mut self, id: VisitId, active_visit: ActiveVisit) {
+    pub(super) fn add_and_show_visit(&mut self, id: VisitId, active_visit: ShownOrRunningVisit) {
         self.visits.insert(id, active_visit);
-        self.shown = ShownScreenKind::Visit(id);
+        self.shown = ShownScreenWithState::Visit(id);
         self.drop_ended_unshown_unticketed_visits();
     }
 
     /// Shows the first screen, and signals the visit that its visitor left: the visit itself decides whether it ends or
     /// continues in the background. Returns the visit that was left.
-    pub(super) fn signal_leave_and_clear_screen(&mut self) -> Option<VisitId> {
+    pub(super) fn signal_leave_and_show_first_screen(&mut self) -> Option<VisitId> {
         let left = self.shown_visit().map(|(id, active_visit)| {
-            active_visit.visitor_left.cancel();
+            active_visit.stop_signals.visitor_left.cancel();
             id
         });
-        self.shown = ShownScreenKind::Attract;
+        self.shown = ShownScreenWithState::Attract;
         self.drop_ended_unshown_unticketed_visits();
         left
+    }
+
+    /// Counts the code of the visit on the screen as unused if no phone scanned it, because its visitor leaves or gets a
+    /// ticket. `now` is a monotonic timestamp.
+    pub(super) fn count_shown_code_if_unscanned(&mut self, now: Timestamp) {
+        // The tokens of the embedded sandbox cost nothing.
+        let unused = self.shown_visit().filter(|(_, active_visit)| {
+            active_visit.screen_state.may_have_unscanned_code()
+                && !active_visit.backend.config.target.is_embedded_sandbox
+        });
+        if let Some((id, _)) = unused {
+            self.unused_codes.record_unscanned_visit(id, now);
+        }
     }
 
     /// Applies an event of a visit to its screen and its ticket, keeps the problem that ended it, and drops visits that
@@ -216,6 +228,9 @@ impl KioskState {
                 });
             }
             active_visit.screen_state.apply_event(event);
+            if active_visit.screen_state.is_code_scanned() {
+                self.unused_codes.remove_visit(event.visit);
+            }
         }
         self.update_ticket_from_visit(&event.visit, now);
         self.drop_ended_unshown_unticketed_visits();
@@ -225,7 +240,7 @@ impl KioskState {
     pub(super) fn update_ticket_from_visit(&mut self, visit: &VisitId, now: Timestamp) {
         if let Some(active_visit) = self.visits.get(visit) {
             let (ticket_state, _) = active_visit.screen_state.derive_ticket_state_and_progress();
-            self.tickets.update_ticket_from_state(visit, ticket_state, now);
+            self.tickets.note_ticket_state_and_finish_time(visit, ticket_state, now);
         }
     }
 
@@ -255,15 +270,24 @@ impl KioskState {
         self.tickets.iter().map(|ticket| ticket.visit).filter(is_unused).collect()
     }
 
-    /// Whether a further visit can become a ticket.
-    pub(super) fn has_lane_for_another_ticket(&self) -> bool {
-        self.tickets.len() < self.booth_settings.lanes.count as usize
+    /// Whether there is a lane for the visit on the screen. Visits whose codes no phone scanned have at most half of the
+    /// lanes: a person without a phone cannot take all of them.
+    pub(super) fn has_lane_for_shown_visit(&self) -> bool {
+        let lanes = self.booth_settings.lanes.count as usize;
+        let is_unscanned = |active_visit: &ShownOrRunningVisit| active_visit.screen_state.may_have_unscanned_code();
+        let count_unscanned = || {
+            let visits = self.tickets.iter().filter_map(|ticket| self.visits.get(&ticket.visit));
+            visits.filter(|active_visit| is_unscanned(active_visit)).count()
+        };
+        self.tickets.len() < lanes
+            && (!self.shown_visit().is_some_and(|(_, active_visit)| is_unscanned(active_visit))
+                || count_unscanned() < lanes.div_ceil(2))
     }
 
     /// Builds the offer that the next visitor may start while the avatar on the screen is still made; `None` without lanes.
     fn build_next_visitor_offer(&self) -> Option<NextVisitorOffer> {
         let lanes = self.booth_settings.lanes;
-        let has_free_lane = self.has_lane_for_another_ticket();
+        let has_free_lane = self.has_lane_for_shown_visit();
         (lanes.count > 0).then(|| NextVisitorOffer {
             has_free_lane,
             automatic_seconds: lanes.automatic_seconds.filter(|_| has_free_lane),
@@ -292,7 +316,7 @@ impl KioskState {
     }
 
     /// Builds the screen on which the pickup code of a ticket is entered.
-    fn build_pickup_code_screen(&self, entry: &PickupCodeEntry, times: &ClockReadings) -> Screen {
+    fn build_pickup_code_screen(&self, entry: &PickupCodeEntryState, times: &CurrentWallAndMonotonicTime) -> Screen {
         let ticket = self.tickets.find_by_visit(&entry.visit);
         Screen::PickUp {
             visit: entry.visit.to_string(),
@@ -300,9 +324,9 @@ impl KioskState {
             entry: PickupCodeEntryView {
                 checking: entry.is_checking,
                 wrong: entry.was_wrong && !entry.is_checking,
-                tries_left: ticket.map_or(1, Ticket::count_attempts_before_wait),
+                tries_left: ticket.map_or(1, Ticket::count_attempts_left_before_wait),
                 blocked_until: ticket
-                    .and_then(|ticket| ticket.entry_blocked_until(times.monotonic))
+                    .and_then(|ticket| ticket.code_entry_blocked_until(times.monotonic))
                     .map(|until| format_rfc3339(times.convert_to_wall_time(until))),
             },
         }
@@ -313,21 +337,21 @@ impl KioskState {
         &self,
         asset_base: &str,
         home: Option<PathBuf>,
-        times: &ClockReadings,
+        times: &CurrentWallAndMonotonicTime,
     ) -> Screen {
         match &self.shown {
-            ShownScreenKind::Attract => Screen::Attract,
-            ShownScreenKind::Consent(texts) => Screen::Consent { texts: texts.clone() },
-            ShownScreenKind::Forgetting(visit, state) => {
+            ShownScreenWithState::Attract => Screen::Attract,
+            ShownScreenWithState::Consent(texts) => Screen::Consent { texts: texts.clone() },
+            ShownScreenWithState::Forgetting(visit, state) => {
                 Screen::Forgetting { visit: visit.to_string(), stand: state.clone() }
             }
-            ShownScreenKind::Ticket { visit, name, code } => Screen::Ticket {
+            ShownScreenWithState::Ticket { visit, name, code } => Screen::Ticket {
                 visit: visit.to_string(),
                 ticket: self.build_view_of_live_or_closed_ticket(visit, *name),
                 pickup_code: code.expose_secret().to_owned(),
             },
-            ShownScreenKind::PickUp(entry) => self.build_pickup_code_screen(entry, times),
-            ShownScreenKind::Visit(id) => self.visits.get(id).map_or(Screen::Attract, |active_visit| {
+            ShownScreenWithState::PickUp(entry) => self.build_pickup_code_screen(entry, times),
+            ShownScreenWithState::Visit(id) => self.visits.get(id).map_or(Screen::Attract, |active_visit| {
                 let facts = ScreenDataFromHost {
                     asset_base: asset_base.to_owned(),
                     can_play_phone: active_visit.backend.config.target.is_embedded_sandbox,
@@ -341,7 +365,7 @@ impl KioskState {
     }
 
     /// The backend of the visit on the screen, otherwise that of the next visit.
-    pub(super) fn shown_or_active_backend(&self) -> &ActiveBackend {
+    pub(super) fn backend_of_shown_or_next_visit(&self) -> &ActiveBackendWithSharedSession {
         self.shown_visit().map_or(&self.active_backend, |(_, active_visit)| &active_visit.backend)
     }
 }
@@ -361,15 +385,14 @@ mod tests {
             credentials: copresence_client::Credentials::default(),
             is_embedded_sandbox: true,
         };
-        KioskState::new(ActiveBackend::new(BackendConfig { profile, target, phone_address: None }))
+        KioskState::new(ActiveBackendWithSharedSession::new(BackendConfig { profile, target, phone_address: None }))
     }
 
-    fn active_visit(state: &KioskState, id: VisitId) -> ActiveVisit {
-        ActiveVisit {
+    fn active_visit(state: &KioskState, id: VisitId) -> ShownOrRunningVisit {
+        ShownOrRunningVisit {
             screen_state: VisitScreenState::new(id.to_string()),
             backend: state.active_backend.clone(),
-            visitor_left: CancellationToken::new(),
-            cancel: CancellationToken::new(),
+            stop_signals: VisitStopSignals::default(),
             task_done: CancellationToken::new(),
         }
     }
@@ -396,7 +419,7 @@ mod tests {
         let behind = VisitId::new();
         let active_visit = active_visit(&state, behind);
         state.add_and_show_visit(behind, active_visit);
-        state.signal_leave_and_clear_screen();
+        state.signal_leave_and_show_first_screen();
         assert!(state.shown_visit().is_none());
         assert_eq!(state.visits.len(), 1, "it goes on");
         state.update_screen_and_ticket_from_event(&end(behind), Timestamp::now());

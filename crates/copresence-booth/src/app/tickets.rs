@@ -26,12 +26,12 @@ pub(super) struct Ticket {
 
 impl Ticket {
     /// Number of wrong pickup codes that can still be entered before a wait, at least 1.
-    pub(super) fn count_attempts_before_wait(&self) -> u32 {
+    pub(super) fn count_attempts_left_before_wait(&self) -> u32 {
         FREE_ATTEMPTS.saturating_sub(self.wrong_codes).max(1)
     }
 
     /// The time until which no pickup code is accepted, if that is after `now`.
-    pub(super) fn entry_blocked_until(&self, now: Timestamp) -> Option<Timestamp> {
+    pub(super) fn code_entry_blocked_until(&self, now: Timestamp) -> Option<Timestamp> {
         (now < self.blocked_until).then_some(self.blocked_until)
     }
 
@@ -45,17 +45,17 @@ impl Ticket {
     /// Counts an attempt at the pickup code as wrong until it proves right, so that neither parallel attempts nor a
     /// crash give more of them. Returns `false` if no attempt is accepted at `now`.
     pub(super) fn count_pickup_attempt_if_allowed(&mut self, now: Timestamp) -> bool {
-        if self.code_hash.is_none() || !self.accepts_code || self.entry_blocked_until(now).is_some() {
+        if self.code_hash.is_none() || !self.accepts_code || self.code_entry_blocked_until(now).is_some() {
             return false;
         }
         self.wrong_codes = self.wrong_codes.saturating_add(1);
-        self.block_after_wrong_codes(now);
+        self.block_code_entry_after_wrong_codes(now);
         true
     }
 
     /// Blocks the pickup code entry from `now` on, for the wait that the number of wrong codes requires. Also called
     /// after a restart.
-    pub(super) fn block_after_wrong_codes(&mut self, now: Timestamp) {
+    pub(super) fn block_code_entry_after_wrong_codes(&mut self, now: Timestamp) {
         let wait = delay_after_failed_attempts(self.wrong_codes);
         self.blocked_until = now.saturating_add(wait).unwrap_or(Timestamp::MAX);
     }
@@ -63,9 +63,9 @@ impl Ticket {
 
 /// The live tickets, in the order of the strip.
 #[derive(Debug, Default)]
-pub(super) struct TicketList(Vec<Ticket>);
+pub(super) struct LiveTicketList(Vec<Ticket>);
 
-impl TicketList {
+impl LiveTicketList {
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }
@@ -85,7 +85,7 @@ impl TicketList {
     }
 
     /// Adds a ticket behind the others, in place of an earlier one of the same visit.
-    pub(super) fn add_last_replacing_visit(&mut self, ticket: Ticket) {
+    pub(super) fn append_ticket_replacing_same_visit(&mut self, ticket: Ticket) {
         self.remove_by_visit(&ticket.visit);
         self.0.push(ticket);
     }
@@ -97,14 +97,14 @@ impl TicketList {
     }
 
     /// Moves a ticket to a place from 0; a place behind the last is the last. `false` if there is no such ticket.
-    pub(super) fn move_to_place(&mut self, visit: &VisitId, place: usize) -> bool {
+    pub(super) fn move_ticket_to_place(&mut self, visit: &VisitId, place: usize) -> bool {
         let Some(ticket) = self.remove_by_visit(visit) else { return false };
         self.0.insert(place.min(self.0.len()), ticket);
         true
     }
 
     /// Notes the state of a ticket. It expires some time after it was first noted as ready or failed.
-    pub(super) fn update_ticket_from_state(&mut self, visit: &VisitId, state: TicketState, now: Timestamp) {
+    pub(super) fn note_ticket_state_and_finish_time(&mut self, visit: &VisitId, state: TicketState, now: Timestamp) {
         if let Some(ticket) = self.find_by_visit_mut(visit) {
             let is_finished = matches!(state, TicketState::Ready | TicketState::Failed);
             ticket.finished_at = if is_finished { ticket.finished_at.or(Some(now)) } else { None };
@@ -113,7 +113,7 @@ impl TicketList {
     }
 
     /// The visits of the tickets that have expired at `now`.
-    pub(super) fn find_expired_visits(&self, ticket_minutes: u32, now: Timestamp) -> Vec<VisitId> {
+    pub(super) fn find_visits_of_expired_tickets(&self, ticket_minutes: u32, now: Timestamp) -> Vec<VisitId> {
         let expired = self.0.iter().filter(|ticket| ticket.expiry_time(ticket_minutes).is_some_and(|at| at <= now));
         expired.map(|ticket| ticket.visit).collect()
     }
@@ -145,7 +145,7 @@ mod tests {
         Timestamp::from_second(1_000_000 + second).expect("a time")
     }
 
-    fn ticket(list: &TicketList, draw: usize) -> Ticket {
+    fn ticket(list: &LiveTicketList, draw: usize) -> Ticket {
         Ticket {
             visit: VisitId::new(),
             name: list.draw_name_with_unused_colour_and_symbol(|below| draw % below),
@@ -160,40 +160,40 @@ mod tests {
 
     #[test]
     fn the_first_three_codes_are_free_and_then_each_waits_longer() {
-        let mut ticket = ticket(&TicketList::default(), 0);
+        let mut ticket = ticket(&LiveTicketList::default(), 0);
         assert!(!ticket.count_pickup_attempt_if_allowed(at(0)), "the avatar is still being made");
         ticket.accepts_code = true;
         let mut now = 0;
         let mut waits = Vec::new();
         for _ in 0..6 {
             assert!(ticket.count_pickup_attempt_if_allowed(at(now)));
-            let until = ticket.entry_blocked_until(at(now)).unwrap_or(at(now));
+            let until = ticket.code_entry_blocked_until(at(now)).unwrap_or(at(now));
             let wait = until.duration_since(at(now)).as_secs();
             assert!(
                 wait == 0 || !ticket.count_pickup_attempt_if_allowed(at(now + wait - 1)),
                 "not before the wait is over"
             );
             now += wait;
-            waits.push((ticket.count_attempts_before_wait(), wait));
+            waits.push((ticket.count_attempts_left_before_wait(), wait));
         }
         assert_eq!(waits, [(2, 0), (1, 0), (1, 5), (1, 10), (1, 20), (1, 40)]);
-        ticket.block_after_wrong_codes(at(500));
+        ticket.block_code_entry_after_wrong_codes(at(500));
         assert!(!ticket.count_pickup_attempt_if_allowed(at(500)), "also after a restart");
     }
 
     #[test]
     fn a_ticket_expires_some_time_after_its_avatar_is_finished() {
-        let mut list = TicketList::default();
+        let mut list = LiveTicketList::default();
         let one = ticket(&list, 1);
         let visit = one.visit;
-        list.add_last_replacing_visit(one);
-        assert_eq!(list.find_expired_visits(30, at(1_000_000)), [], "it is still being made");
-        list.update_ticket_from_state(&visit, TicketState::Failed, at(100));
-        list.update_ticket_from_state(&visit, TicketState::Ready, at(900));
-        assert_eq!(list.find_expired_visits(30, at(100 + 30 * 60 - 1)), []);
-        assert_eq!(list.find_expired_visits(30, at(100 + 30 * 60)), [visit]);
-        list.update_ticket_from_state(&visit, TicketState::Making, at(1000));
-        assert_eq!(list.find_expired_visits(30, at(1_000_000)), [], "its visitor records again");
+        list.append_ticket_replacing_same_visit(one);
+        assert_eq!(list.find_visits_of_expired_tickets(30, at(1_000_000)), [], "it is still being made");
+        list.note_ticket_state_and_finish_time(&visit, TicketState::Failed, at(100));
+        list.note_ticket_state_and_finish_time(&visit, TicketState::Ready, at(900));
+        assert_eq!(list.find_visits_of_expired_tickets(30, at(100 + 30 * 60 - 1)), []);
+        assert_eq!(list.find_visits_of_expired_tickets(30, at(100 + 30 * 60)), [visit]);
+        list.note_ticket_state_and_finish_time(&visit, TicketState::Making, at(1000));
+        assert_eq!(list.find_visits_of_expired_tickets(30, at(1_000_000)), [], "its visitor records again");
     }
 
     #[derive(Debug, Clone)]
@@ -216,15 +216,15 @@ mod tests {
 
         #[test]
         fn live_tickets_differ_in_colour_and_symbol(steps in proptest::collection::vec(generate_list_change(), 0..60)) {
-            let mut list = TicketList::default();
+            let mut list = LiveTicketList::default();
             for step in steps {
-                let nth = |list: &TicketList, which: usize| {
+                let nth = |list: &LiveTicketList, which: usize| {
                     list.iter().nth(which.checked_rem(list.len()).unwrap_or(0)).map(|ticket| ticket.visit)
                 };
                 match step {
                     Step::Add(draw) if list.len() < 8 => {
                         let new = ticket(&list, draw);
-                        list.add_last_replacing_visit(new);
+                        list.append_ticket_replacing_same_visit(new);
                     }
                     Step::Add(_) => {}
                     Step::Remove(which) => {
@@ -235,7 +235,7 @@ mod tests {
                     Step::Move(which, place) => {
                         let before = list.len();
                         if let Some(visit) = nth(&list, which) {
-                            prop_assert!(list.move_to_place(&visit, place));
+                            prop_assert!(list.move_ticket_to_place(&visit, place));
                             let now_at = list.iter().position(|ticket| ticket.visit == visit);
                             prop_assert_eq!(now_at, Some(place.min(before - 1)));
                         }
@@ -251,7 +251,7 @@ mod tests {
         /// However codes are tried: after the free ones, each attempt has waited as long as the count requires.
         #[test]
         fn each_attempt_waits_as_long_as_required(pauses in proptest::collection::vec(0..400_i64, 1..60)) {
-            let mut ticket = ticket(&TicketList::default(), 0);
+            let mut ticket = ticket(&LiveTicketList::default(), 0);
             ticket.accepts_code = true;
             let (mut now, mut accepted_at) = (0, Vec::new());
             for pause in pauses {

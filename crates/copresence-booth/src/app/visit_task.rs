@@ -1,7 +1,7 @@
 //! The task of a visit: it builds the API client and runs the visit to its end.
 
-use super::backend_config::ActiveBackend;
-use super::state::{ActiveVisit, KioskState};
+use super::backend_config::ActiveBackendWithSharedSession;
+use super::state::{KioskState, ShownOrRunningVisit};
 use super::{BackendConfig, Kiosk};
 use crate::screen_state::VisitScreenState;
 use copresence_client::SetupError;
@@ -13,6 +13,7 @@ use copresence_store::VisitId;
 use futures_util::FutureExt as _;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 impl Kiosk {
@@ -24,18 +25,16 @@ impl Kiosk {
         }
         let id = VisitId::new();
         let at = state.active_backend.clone();
-        let (left, ends) = (CancellationToken::new(), self.stopping.child_token());
-        let leave = VisitStopSignals { interrupted: ends.clone(), visitor_left: left.clone() };
+        let stop_signals = VisitStopSignals::from(self.stopping.clone());
         let gone = CancellationToken::new();
         // Dropped with the task, however that ends.
         let ending = gone.clone().drop_guard();
         state.add_and_show_visit(
             id,
-            ActiveVisit {
+            ShownOrRunningVisit {
                 screen_state: VisitScreenState::new(id.to_string()),
                 backend: at.clone(),
-                visitor_left: left,
-                cancel: ends,
+                stop_signals: stop_signals.clone(),
                 task_done: gone,
             },
         );
@@ -44,7 +43,7 @@ impl Kiosk {
         self.tasks.spawn(async move {
             let _ending = ending;
             // A bug ends a visit and not the kiosk: no visitor is left with a screen that does not change.
-            if AssertUnwindSafe(kiosk.prepare_and_run_visit(id, at, leave)).catch_unwind().await.is_err() {
+            if AssertUnwindSafe(kiosk.prepare_and_run_visit(id, at, stop_signals)).catch_unwind().await.is_err() {
                 let event =
                     ended_event_for_problem_code("internal", 2, "the program failed in this visit; the log says where");
                 kiosk.count_record_and_publish_event(&VisitEvent {
@@ -56,16 +55,24 @@ impl Kiosk {
         });
     }
 
+    /// How long the QR code of a visit that starts now has to wait, because many codes were not scanned.
+    pub fn required_wait_before_next_code(&self) -> Duration {
+        self.lock_kiosk_state().unused_codes.required_wait_before_next_code(self.clock.monotonic_timestamp())
+    }
+
     /// Builds the API client, runs the visit to its end, and reports a backend that cannot be set up.
-    async fn prepare_and_run_visit(&self, id: VisitId, at: Arc<ActiveBackend>, leave: VisitStopSignals) {
-        let wait =
-            self.lock_kiosk_state().unused_codes.required_wait_before_next_code(self.clock.monotonic_timestamp());
+    async fn prepare_and_run_visit(
+        &self,
+        id: VisitId,
+        at: Arc<ActiveBackendWithSharedSession>,
+        stop_signals: VisitStopSignals,
+    ) {
+        let wait = self.required_wait_before_next_code();
         if !wait.is_zero() {
             tracing::warn!(seconds = wait.as_secs(), "many codes were not used; the next one waits");
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
-                () = leave.visitor_left.cancelled() => {}
-                () = leave.interrupted.cancelled() => {}
+                () = stop_signals.wait_for_first_stop_signal() => {}
             }
         }
         let setup = &self.setup;
@@ -85,15 +92,19 @@ impl Kiosk {
         match api {
             Ok(api) => {
                 let api = self.inspector.start_recording_and_build_client(&self.metrics, id, &api, target, profile);
-                let context = setup.data_store.context_with_default_recovery_limits(api, self.clock, self.event_sink());
-                let result = run_visit(config, context, leave).await;
+                let context = setup.data_store.context_with_default_recovery_limits(
+                    api,
+                    self.clock,
+                    self.build_event_sink_of_shown_visit(),
+                );
+                let result = run_visit(config, context, stop_signals).await;
                 self.spawn_recovery_of_ended_visit(&result);
             }
             Err(error) => {
                 self.count_record_and_publish_event(&VisitEvent {
                     visit: id,
                     at: self.clock.wall_clock_time(),
-                    kind: build_setup_failed_event(&error),
+                    kind: build_ended_event_for_failed_setup(&error),
                 });
             }
         }
@@ -101,7 +112,7 @@ impl Kiosk {
 }
 
 /// The end of a visit whose backend cannot be set up.
-pub(super) fn build_setup_failed_event(error: &SetupError) -> EventKind {
+pub(super) fn build_ended_event_for_failed_setup(error: &SetupError) -> EventKind {
     let code = problem::code_for_client_setup_error(error);
     let exit = if code == "credentials_missing" { 3 } else { 2 };
     ended_event_for_problem_code(code, exit, &error.to_string())

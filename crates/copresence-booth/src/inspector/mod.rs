@@ -8,7 +8,7 @@ mod render;
 
 use crate::metrics::BoothMetrics;
 use crate::view::Problem;
-use crate::view::inspector::{InspectorView, RequirementView};
+use crate::view::inspector::{InspectorView, RequirementVerdictView};
 use copresence_client::{ApiClient, BackendWithRoutes, Exchange, ExchangeRecorder, Redactor, har};
 use copresence_engine::events::{EventKind, VisitEvent};
 use copresence_engine::problem::problem_for_code;
@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 /// Judges which requirements an exchange with a backend meets or violates.
-pub type RequirementJudge = dyn Fn(&Exchange, &BackendWithRoutes) -> Vec<RequirementView> + Send + Sync;
+pub type RequirementJudge = dyn Fn(&Exchange, &BackendWithRoutes) -> Vec<RequirementVerdictView> + Send + Sync;
 
 /// Minimum interval between two views.
 const MIN_VIEW_INTERVAL: Duration = Duration::from_millis(250);
@@ -39,18 +39,18 @@ const MAX_EVENT_BYTES: usize = 16 * 1024;
 
 /// Recordings of the latest visits (exchanges and events) for the desk's inspector. Clones share them.
 #[derive(Debug, Clone)]
-pub struct Inspector(Arc<SharedRecordings>);
+pub struct Inspector(Arc<RecordingsWithChangeSignal>);
 
 /// The recordings and the signal that they have changed.
 #[derive(Debug)]
-struct SharedRecordings {
+struct RecordingsWithChangeSignal {
     recordings: Mutex<Recordings>,
     changes: watch::Sender<()>,
 }
 
 impl Default for Inspector {
     fn default() -> Self {
-        Self(Arc::new(SharedRecordings {
+        Self(Arc::new(RecordingsWithChangeSignal {
             recordings: Mutex::new(Recordings::new(DEFAULT_BOUNDS)),
             changes: watch::Sender::new(()),
         }))
@@ -185,7 +185,7 @@ impl Inspector {
         let archive = har::har_from_exchanges(taken.exchanges.iter().map(|kept| &kept.exchange));
         let mut text = serde_json::to_string_pretty(&archive).unwrap_or_default();
         text.push('\n');
-        let name = format!("{}-{visit}.har", copresence_engine::runner::folder_date(taken.started_at));
+        let name = format!("{}-{visit}.har", copresence_engine::runner::visit_start_date_for_folder(taken.started_at));
         let path = data_store.data.write_diagnostics_file(DiagnosticsFolderKind::Inspector, &name, text.as_bytes());
         path.map_err(|error| problem_for_code("storage_failed", Some(&error.to_string())))
     }

@@ -37,8 +37,11 @@ impl RecordingsCopy {
 
 /// A recorded visit as a row of the list, with the number of violated requirements.
 fn to_visit_list_entry(visit: &RecordedVisit, rules: &RequirementJudge) -> InspectorVisitListEntry {
-    let broken =
-        visit.exchanges.iter().map(|kept| count_exchange_violations(kept, visit.backend.as_deref(), rules)).sum();
+    let broken = visit
+        .exchanges
+        .iter()
+        .map(|kept| count_and_cache_exchange_violations(kept, visit.backend.as_deref(), rules))
+        .sum();
     InspectorVisitListEntry {
         visit: visit.id.to_string(),
         started_ms: visit.started_at.as_millisecond(),
@@ -49,7 +52,7 @@ fn to_visit_list_entry(visit: &RecordedVisit, rules: &RequirementJudge) -> Inspe
 }
 
 /// Counts the requirements that an exchange violates, the first time, and keeps the number.
-fn count_exchange_violations(
+fn count_and_cache_exchange_violations(
     kept: &RecordedExchange,
     backend: Option<&BackendWithRoutes>,
     rules: &RequirementJudge,

@@ -35,7 +35,7 @@ fn record_new_visit(inspector: &Inspector) -> (VisitId, VisitExchangeRecorder) {
     (visit, VisitExchangeRecorder { inspector: inspector.clone(), metrics: BoothMetrics::new(), visit })
 }
 
-fn judge_exchange_without_requirements(_: &Exchange, _: &BackendWithRoutes) -> Vec<RequirementView> {
+fn judge_exchange_without_requirements(_: &Exchange, _: &BackendWithRoutes) -> Vec<RequirementVerdictView> {
     Vec::new()
 }
 
@@ -111,7 +111,7 @@ fn entries_are_sorted_by_start_and_violations_are_counted() {
     recorder.record_exchange(sample_exchange(CallKind::Generate));
     recorder.record_exchange(slow);
     let rules = |_: &Exchange, at: &BackendWithRoutes| {
-        let rule = |kept| RequirementView {
+        let rule = |kept| RequirementVerdictView {
             at: "status".into(),
             requirement: "RED-7".into(),
             level: "must".into(),

@@ -1,20 +1,22 @@
 //! The HTTP endpoint `/metrics`.
 //!
 //! It must not give strangers in its network a way to disturb the booth: connections are limited in number and time, and
-//! a request has no body that is read.
+//! a request has no body that is read. One address cannot keep the others from reading the metrics.
 
 use futures_util::future::BoxFuture;
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
+use hyper::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, HOST, WWW_AUTHENTICATE};
+use hyper::http::uri::Authority;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io::Read as _;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use subtle::ConstantTimeEq as _;
 use tokio::net::TcpListener;
@@ -25,6 +27,10 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 const METRICS_CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// Maximum number of connections. Further ones wait.
 const MAX_CONNECTIONS: usize = 8;
+/// Maximum number of connections of one address. Further ones are closed.
+const MAX_CONNECTIONS_PER_ADDRESS: usize = 2;
+/// Maximum time from the beginning of a connection to the end of its request's head.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(2);
 /// Maximum duration of a connection, which serves one request.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(15);
 /// Pause after a connection could not be accepted, for example because too many files are open.
@@ -100,7 +106,7 @@ impl MetricsEndpoint {
     ) -> Result<Self, MetricsEndpointError> {
         let MetricsEndpointConfig { listen, token_file } = config;
         match &token_file {
-            Some(path) => _ = read_token(path)?,
+            Some(path) => _ = read_bearer_token_from_file(path)?,
             None if listen.ip().is_loopback() => {}
             None => return Err(MetricsEndpointError::TokenRequired(listen)),
         }
@@ -126,26 +132,32 @@ async fn serve_connections_until_stopped(
     stop: CancellationToken,
 ) {
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let counts = ConnectionCounts::default();
     let accept = async {
         loop {
-            // The semaphore is never closed.
-            let Ok(slot) = slots.clone().acquire_owned().await else { return };
-            let stream = match listener.accept().await {
-                Ok((stream, _)) => stream,
+            let (stream, peer) = match listener.accept().await {
+                Ok(accepted) => accepted,
                 Err(error) => {
                     tracing::warn!(%error, "a connection to the metrics endpoint cannot be accepted");
                     tokio::time::sleep(PAUSE_AFTER_FAILED_ACCEPT).await;
                     continue;
                 }
             };
+            let Some(counted) = CountedConnection::count_if_allowed(&counts, peer.ip()) else { continue };
+            // The semaphore is never closed.
+            let Ok(slot) = slots.clone().acquire_owned().await else { return };
             let (token_file, render) = (token_file.clone(), render.clone());
             tokio::spawn(async move {
-                let _slot = slot;
+                let (_slot, _counted) = (slot, counted);
                 let answer = service_fn(move |request: Request<Incoming>| {
                     let (token_file, render) = (token_file.clone(), render.clone());
                     async move { Ok::<_, Infallible>(answer_request(&request, token_file.as_deref(), &render).await) }
                 });
-                let connection = http1::Builder::new().keep_alive(false).serve_connection(TokioIo::new(stream), answer);
+                let connection = http1::Builder::new()
+                    .timer(TokioTimer::new())
+                    .header_read_timeout(HEAD_TIMEOUT)
+                    .keep_alive(false)
+                    .serve_connection(TokioIo::new(stream), answer);
                 // A client that is slow or gone is no event of the booth.
                 _ = tokio::time::timeout(CONNECTION_TIMEOUT, connection).await;
             });
@@ -154,6 +166,44 @@ async fn serve_connections_until_stopped(
     tokio::select! {
         () = stop.cancelled() => {}
         () = accept => {}
+    }
+}
+
+/// Number of open connections by address. An IPv6 network of 64 bits counts as one address.
+type ConnectionCounts = Arc<Mutex<HashMap<IpAddr, usize>>>;
+
+/// A connection that counts against the limit of its address until this is dropped.
+struct CountedConnection {
+    address: IpAddr,
+    counts: ConnectionCounts,
+}
+
+impl CountedConnection {
+    /// Counts a connection; `None` if its address has as many as it may.
+    fn count_if_allowed(counts: &ConnectionCounts, address: IpAddr) -> Option<Self> {
+        let address = match address.to_canonical() {
+            IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+            address @ IpAddr::V4(_) => address,
+        };
+        let mut locked = counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = locked.entry(address).or_default();
+        if *count >= MAX_CONNECTIONS_PER_ADDRESS {
+            return None;
+        }
+        *count += 1;
+        Some(Self { address, counts: counts.clone() })
+    }
+}
+
+impl Drop for CountedConnection {
+    fn drop(&mut self) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&self.address);
+            }
+        }
     }
 }
 
@@ -171,8 +221,12 @@ async fn answer_request(
         response.headers_mut().insert(ALLOW, hyper::header::HeaderValue::from_static("GET, HEAD"));
         return response;
     }
+    if token_file.is_none() && !is_host_header_ip_or_localhost(request) {
+        let text = "without a token, the metrics are at an IP address or at localhost only\n";
+        return build_text_response(StatusCode::MISDIRECTED_REQUEST, text);
+    }
     if let Some(path) = token_file {
-        let expected = match read_token(path) {
+        let expected = match read_bearer_token_from_file(path) {
             Ok(expected) => expected,
             Err(error) => {
                 tracing::error!(%error, "a request for metrics is refused");
@@ -193,6 +247,16 @@ async fn answer_request(
     response
 }
 
+/// Whether `Host` is an IP address or `localhost`. A page in a browser of this machine could otherwise read the metrics: it
+/// lets the name of its own server resolve to the loopback address (DNS rebinding).
+fn is_host_header_ip_or_localhost(request: &Request<Incoming>) -> bool {
+    let mut hosts = request.headers().get_all(HOST).iter();
+    let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };
+    let Ok(authority) = Authority::try_from(host.as_bytes()) else { return false };
+    let name = authority.host().trim_start_matches('[').trim_end_matches(']');
+    name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok()
+}
+
 /// A plain text response.
 fn build_text_response(status: StatusCode, text: &str) -> Response<String> {
     let mut response = Response::new(text.to_owned());
@@ -211,7 +275,7 @@ fn matches_bearer_token(request: &Request<Incoming>, expected: &secrecy::SecretS
 
 /// Reads the token, which is the first line of the file without surrounding white space. Refuses a token that is too
 /// short. Blocks on the disk.
-fn read_token(path: &Path) -> Result<secrecy::SecretString, MetricsEndpointError> {
+fn read_bearer_token_from_file(path: &Path) -> Result<secrecy::SecretString, MetricsEndpointError> {
     use secrecy::ExposeSecret as _;
     let read = || {
         let mut text = String::new();
@@ -230,7 +294,7 @@ fn read_token(path: &Path) -> Result<secrecy::SecretString, MetricsEndpointError
 mod tests {
     use super::*;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    use tokio::net::TcpStream;
+    use tokio::net::{TcpSocket, TcpStream};
 
     const TOKEN: &str = "planted-metrics-token";
 
@@ -251,7 +315,7 @@ mod tests {
     }
 
     async fn get(address: SocketAddr, path: &str, header: &str) -> String {
-        response_to(address, &format!("GET {path} HTTP/1.1\r\nHost: booth\r\n{header}\r\n")).await
+        response_to(address, &format!("GET {path} HTTP/1.1\r\nHost: localhost:9100\r\n{header}\r\n")).await
     }
 
     #[tokio::test]
@@ -265,6 +329,11 @@ mod tests {
             response_to(endpoint.listen_address(), "POST /metrics HTTP/1.1\r\nHost: b\r\nContent-Length: 0\r\n\r\n")
                 .await;
         assert!(posted.starts_with("HTTP/1.1 405 "), "{posted}");
+        for (host, status) in [("127.0.0.1:9100", 200), ("[::1]", 200), ("attacker.test", 421), ("::1:9100", 421)] {
+            let request = format!("GET /metrics HTTP/1.1\r\nHost: {host}\r\n\r\n");
+            let response = response_to(endpoint.listen_address(), &request).await;
+            assert!(response.starts_with(&format!("HTTP/1.1 {status} ")), "{host}: {response}");
+        }
     }
 
     #[tokio::test]
@@ -304,19 +373,47 @@ mod tests {
         assert!(unavailable.to_string().contains(&address), "{unavailable}");
     }
 
-    #[tokio::test]
+    /// With virtual time: only the order of the timeouts counts.
+    #[tokio::test(start_paused = true)]
     async fn silent_connections_do_not_block_requests() {
         let endpoint = MetricsEndpoint::start_endpoint(config("127.0.0.1:0", None), render()).await.expect("started");
-        let mut silent = Vec::new();
-        for _ in 0..MAX_CONNECTIONS - 1 {
-            silent.push(TcpStream::connect(endpoint.listen_address()).await.expect("connects"));
-        }
-        assert!(get(endpoint.listen_address(), "/metrics", "").await.starts_with("HTTP/1.1 200 "));
-        // The endpoint closes its connections when it ends.
         let address = endpoint.listen_address();
+        let started = tokio::time::Instant::now();
+        let mut silent = Vec::new();
+        for _ in 0..60 {
+            silent.push(TcpStream::connect(address).await.expect("connects"));
+        }
+        // Every address of 127.0.0.0/8 is this machine's, on Linux only.
+        if cfg!(target_os = "linux") {
+            let other = TcpSocket::new_v4().expect("a socket");
+            other.bind("127.0.0.2:0".parse().expect("an address")).expect("bound");
+            let mut other = other.connect(address).await.expect("connects");
+            other.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").await.expect("sent");
+            let mut response = String::new();
+            other.read_to_string(&mut response).await.expect("received");
+            assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
+        }
+        for mut stream in silent {
+            let ended = stream.read(&mut [0]).await;
+            assert!(matches!(ended, Ok(0) | Err(_)), "{ended:?}");
+        }
+        assert!(started.elapsed() < CONNECTION_TIMEOUT, "{:?}", started.elapsed());
+        assert!(get(address, "/metrics", "").await.starts_with("HTTP/1.1 200 "));
+        // The endpoint closes its connections when it ends.
         drop(endpoint);
         while TcpStream::connect(address).await.is_ok() {
             tokio::task::yield_now().await;
         }
+    }
+
+    #[test]
+    fn connections_of_an_ipv6_network_count_together() {
+        let counts = ConnectionCounts::default();
+        let count = |address: &str| CountedConnection::count_if_allowed(&counts, address.parse().expect("an address"));
+        let held = [count("2001:db8::1"), count("2001:db8::2")];
+        assert!(held.iter().all(Option::is_some) && count("2001:db8::3").is_none());
+        assert!(count("2001:db8:0:1::1").is_some() && count("::ffff:10.0.0.1").is_some());
+        drop(held);
+        assert!(count("2001:db8::3").is_some() && counts.lock().expect("no panic").is_empty());
     }
 }

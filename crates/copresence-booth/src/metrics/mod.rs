@@ -8,8 +8,8 @@ mod keychain_probe;
 mod visit_phases;
 
 pub use endpoint::{MetricsEndpoint, MetricsEndpointConfig, MetricsEndpointError, MetricsRenderer};
-pub use keychain_probe::KeychainState;
 pub(crate) use keychain_probe::KeychainStateCache;
+pub use keychain_probe::KeychainUsability;
 
 use copresence_client::{CallKind, Exchange, ExchangeOutcome, ExchangeRecorder};
 use copresence_engine::Outcome;
@@ -50,7 +50,7 @@ impl PageReloadReason {
     const ALL: [Self; 5] = [Self::Crashed, Self::Frozen, Self::NeverLoaded, Self::Idle, Self::Memory];
 
     /// The value of the label `reason` in the metric of page reloads.
-    fn to_reason_label(self) -> &'static str {
+    fn to_page_reload_reason_label(self) -> &'static str {
         match self {
             Self::Crashed => "crashed",
             Self::Frozen => "frozen",
@@ -63,7 +63,7 @@ impl PageReloadReason {
 
 /// Numbers of ended visits that a later recovery continues.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct RecoverableVisitCounts {
+pub struct EndedVisitsToRecoverCounts {
     /// All of them, also those whose code was left before a phone scanned it: their tokens are kept.
     pub all: usize,
     /// Those whose avatar was delivered and is not saved yet.
@@ -80,7 +80,7 @@ pub struct BoothGaugeValues {
     /// Number of visits in progress.
     pub visits_in_progress: usize,
     /// The visits that a later recovery continues; `None` if the journal cannot be read.
-    pub recoverable_visits: Option<RecoverableVisitCounts>,
+    pub recoverable_visits: Option<EndedVisitsToRecoverCounts>,
     /// Free space of the data folder in bytes; `None` if the system does not report it.
     pub data_free_bytes: Option<u64>,
     /// Free space of the folder of avatars in bytes; `None` if the system does not report it.
@@ -88,7 +88,7 @@ pub struct BoothGaugeValues {
     /// Free space below which no visit begins, in bytes.
     pub required_free_bytes: u64,
     /// The keychain, as found last.
-    pub keychain: KeychainState,
+    pub keychain: KeychainUsability,
 }
 
 /// The metrics of one program. Clones share them.
@@ -141,7 +141,7 @@ impl BoothMetrics {
                 HistogramVec::new(HistogramOpts::new(name, help).buckets(buckets.to_vec()), labels),
             )
         };
-        add_metrics_of_program(&registry);
+        add_version_and_start_time_metrics(&registry);
         let families = MetricFamilies {
             visits_started: counter("copresence_visits_started_total", "Visits that began."),
             visits_ended: counters(
@@ -246,7 +246,7 @@ impl BoothMetrics {
     }
 
     /// Counts an attempt to finish an earlier visit.
-    pub(crate) fn record_visit_recovery(&self, outcome: &RecoveryOutcome) {
+    pub(crate) fn count_visit_recovery_attempt(&self, outcome: &RecoveryOutcome) {
         self.0.visit_recoveries.with_label_values(&[recovery_outcome_to_label(outcome)]).inc();
     }
 
@@ -263,7 +263,7 @@ impl BoothMetrics {
 
     /// Counts a reload of the window's page.
     pub fn record_page_reload(&self, reason: PageReloadReason) {
-        self.0.page_reloads.with_label_values(&[reason.to_reason_label()]).inc();
+        self.0.page_reloads.with_label_values(&[reason.to_page_reload_reason_label()]).inc();
     }
 
     /// Sets the resident memory of the page's processes in bytes; `None` if the system does not report it.
@@ -321,7 +321,7 @@ impl MetricFamilies {
             self.phase_duration.with_label_values(&[phase]);
         }
         for reason in PageReloadReason::ALL {
-            self.page_reloads.with_label_values(&[reason.to_reason_label()]);
+            self.page_reloads.with_label_values(&[reason.to_page_reload_reason_label()]);
         }
         for call in [CallKind::Login, CallKind::Generate, CallKind::Redeem, CallKind::Download, CallKind::Logout] {
             self.backend_request_duration.with_label_values(&[call.as_str()]);
@@ -333,8 +333,11 @@ impl MetricFamilies {
 }
 
 /// The states of the keychain with the values of the label `state`.
-const KEYCHAIN_LABELS: [(KeychainState, &str); 3] =
-    [(KeychainState::Usable, "usable"), (KeychainState::Unusable, "unusable"), (KeychainState::Unknown, "unknown")];
+const KEYCHAIN_LABELS: [(KeychainUsability, &str); 3] = [
+    (KeychainUsability::Usable, "usable"),
+    (KeychainUsability::Unusable, "unusable"),
+    (KeychainUsability::Unknown, "unknown"),
+];
 
 /// The values of the label `result` of requests.
 const REQUEST_RESULT_LABELS: [&str; 9] =
@@ -371,7 +374,7 @@ fn recovery_outcome_to_label(outcome: &RecoveryOutcome) -> &'static str {
 }
 
 /// Adds the version and the start time of the program.
-fn add_metrics_of_program(registry: &Registry) {
+fn add_version_and_start_time_metrics(registry: &Registry) {
     let build_info = register_metric(
         registry,
         IntGaugeVec::new(
@@ -406,7 +409,7 @@ mod tests {
             data_free_bytes: Some(5_000_000_000),
             avatars_free_bytes: None,
             required_free_bytes: 500_000_000,
-            keychain: KeychainState::Unusable,
+            keychain: KeychainUsability::Unusable,
         }
     }
 

@@ -54,12 +54,12 @@ impl Panel {
         }
         let _one_at_a_time = self.0.action_lock.lock().await;
         match act {
-            PanelAction::WipeNow => self.forget_all_without_waiting_visitor().await?,
+            PanelAction::WipeNow => self.forget_all_visits_without_waiting_visitor().await?,
             PanelAction::ForgetVisit { visit } => self.forget_past_visit(&visit).await?,
-            PanelAction::OpenTicket { visit } => self.0.kiosk.open_ticket_for_operator(&visit)?,
+            PanelAction::OpenTicket { visit } => self.0.kiosk.show_ticket_visit_without_pickup_code(&visit)?,
             PanelAction::ForgetTicket { visit } => self.0.kiosk.close_ticket_and_forget_visit(&visit).await?,
             PanelAction::MoveTicket { visit, place } => {
-                self.0.kiosk.move_ticket_for_operator(&visit, place).await?;
+                self.0.kiosk.move_ticket_in_strip_for_operator(&visit, place).await?;
             }
             act => {
                 let panel = self.clone();
@@ -105,7 +105,7 @@ impl Panel {
                 sandbox.clear_faults();
                 Ok(())
             })?,
-            PanelAction::LetPhonesIn { on } => self.set_phone_access(on)?,
+            PanelAction::LetPhonesIn { on } => self.set_sandbox_phone_access(on)?,
             PanelAction::SetKioskMode { on } => {
                 self.change_and_save_settings(|settings| settings.kiosk_mode = on)?;
                 // From now on the setting wins over `--kiosk`.
@@ -127,7 +127,7 @@ impl Panel {
                 let lanes = panel_data::validate_lane_settings(lanes)?;
                 self.change_and_save_settings(|settings| settings.lanes = lanes)?;
                 self.publish_booth_settings();
-                kiosk.close_due_tickets();
+                kiosk.close_due_tickets_and_publish_snapshot();
             }
             // Handled by the async caller.
             PanelAction::Lock
@@ -144,7 +144,7 @@ impl Panel {
 
     /// Opens the backend of this profile, saves the choice and uses it for new visits.
     fn switch_to_profile(&self, name: &str) -> Result<(), Problem> {
-        let opened = self.open_backend_by_name(name)?;
+        let opened = self.open_backend_of_named_profile(name)?;
         self.change_and_save_settings(|settings| settings.profile = Some(name.to_owned()))?;
         name.clone_into(&mut self.lock_requested_profile_mutex().profile);
         self.replace_backend_and_publish_settings(opened);
@@ -182,7 +182,7 @@ impl Panel {
     /// visits.
     fn reopen_backend_with_credentials(&self) -> Result<(), Problem> {
         let name = self.lock_requested_profile_mutex().profile.clone();
-        let opened = self.open_backend_by_name(&name)?;
+        let opened = self.open_backend_of_named_profile(&name)?;
         self.replace_backend_and_publish_settings(opened);
         Ok(())
     }
@@ -200,7 +200,7 @@ impl Panel {
 
     /// Saves whether phones on this network may reach the sandbox, and opens or closes it. If that fails, the old
     /// setting is saved again.
-    fn set_phone_access(&self, on: bool) -> Result<(), Problem> {
+    fn set_sandbox_phone_access(&self, on: bool) -> Result<(), Problem> {
         let mut backend_config = self.0.kiosk.backend_config();
         if !backend_config.target.is_embedded_sandbox {
             return Err(problem_for_code("not_the_sandbox", None));
@@ -208,7 +208,7 @@ impl Panel {
         // Saved before it is done: what the act reports as refused must not be open.
         let before = self.0.settings_file.current_settings().phone_access;
         self.change_and_save_settings(|settings| settings.phone_access = on)?;
-        let open = match self.0.sources.simulator.set_phone_access(on) {
+        let open = match self.0.sources.simulator.set_sandbox_phone_access(on) {
             Ok(open) => open,
             Err(words) => {
                 if let Err(problem) = self.change_and_save_settings(|settings| settings.phone_access = before) {
@@ -261,7 +261,7 @@ impl Panel {
     }
 
     /// Deletes all past visits. Running visits and those with a live ticket are kept.
-    async fn forget_all_without_waiting_visitor(&self) -> Result<(), Problem> {
+    async fn forget_all_visits_without_waiting_visitor(&self) -> Result<(), Problem> {
         let kiosk = &self.0.kiosk;
         let is_past = |record: &VisitRecord| !kiosk.has_live_ticket(&record.start.id);
         let mut wiped = kiosk.forget_matching_visits_and_recordings(is_past).await;

@@ -29,7 +29,7 @@ pub struct ProfileAndCredentialSources {
 
 /// A backend opened from its profile, and the reason why no visit can start there yet, if there is one.
 #[derive(Debug, Clone)]
-pub struct OpenedBackend {
+pub struct OpenedBackendAndClosedReason {
     /// The backend with the credentials that were found.
     pub backend: BackendConfig,
     /// Why no visit can start there yet.
@@ -41,7 +41,11 @@ impl ProfileAndCredentialSources {
     ///
     /// # Errors
     /// The profile does not exist or is invalid, or the embedded sandbox cannot start.
-    pub fn open_backend_despite_missing_credentials(&self, name: &str, phones: bool) -> Result<OpenedBackend, Problem> {
+    pub fn open_backend_despite_missing_credentials(
+        &self,
+        name: &str,
+        phones: bool,
+    ) -> Result<OpenedBackendAndClosedReason, Problem> {
         let profile = self.load_profile_by_name(name)?;
         if profile.uses_embedded_sandbox() {
             return self.open_sandbox_backend(profile, phones);
@@ -64,7 +68,10 @@ impl ProfileAndCredentialSources {
             }
             Err(error) => (target, Some(unreadable_credentials_problem(&error))),
         };
-        Ok(OpenedBackend { backend: BackendConfig { profile, target, phone_address: None }, closed_reason: closed })
+        Ok(OpenedBackendAndClosedReason {
+            backend: BackendConfig { profile, target, phone_address: None },
+            closed_reason: closed,
+        })
     }
 
     /// As [`open_backend_despite_missing_credentials`](Self::open_backend_despite_missing_credentials). If the profile
@@ -73,11 +80,18 @@ impl ProfileAndCredentialSources {
     ///
     /// # Errors
     /// The embedded sandbox cannot start either.
-    pub fn open_backend_or_closed_sandbox(&self, name: &str, phones: bool) -> Result<OpenedBackend, Problem> {
+    pub fn open_backend_or_closed_sandbox(
+        &self,
+        name: &str,
+        phones: bool,
+    ) -> Result<OpenedBackendAndClosedReason, Problem> {
         self.open_backend_despite_missing_credentials(name, phones).or_else(|problem| {
             tracing::error!(profile = name, "{}", problem.operator);
             let sandbox = Profiles::default().build_profile_by_name(SANDBOX_PROFILE).map_err(|_| problem.clone())?;
-            Ok(OpenedBackend { closed_reason: Some(problem), ..self.open_sandbox_backend(sandbox, false)? })
+            Ok(OpenedBackendAndClosedReason {
+                closed_reason: Some(problem),
+                ..self.open_sandbox_backend(sandbox, false)?
+            })
         })
     }
 
@@ -89,18 +103,21 @@ impl ProfileAndCredentialSources {
     }
 
     /// Starts the embedded sandbox, lets phones in if asked, and returns it as the backend.
-    fn open_sandbox_backend(&self, profile: Profile, phones: bool) -> Result<OpenedBackend, Problem> {
+    fn open_sandbox_backend(&self, profile: Profile, phones: bool) -> Result<OpenedBackendAndClosedReason, Problem> {
         let started = self.simulator.start_sandbox_if_needed();
         let EmbeddedSandboxBackend { mut target, phone_url: mut phones_at } =
             started.map_err(|words| problem_for_code("sandbox_failed", Some(&words)))?;
         if phones {
-            match self.simulator.set_phone_access(true) {
+            match self.simulator.set_sandbox_phone_access(true) {
                 Ok(open) => EmbeddedSandboxBackend { target, phone_url: phones_at } = open,
                 // Without a network, the phone page still works on this machine.
                 Err(words) => tracing::warn!(%words, "phones on this network cannot reach the sandbox"),
             }
         }
-        Ok(OpenedBackend { backend: BackendConfig { profile, target, phone_address: phones_at }, closed_reason: None })
+        Ok(OpenedBackendAndClosedReason {
+            backend: BackendConfig { profile, target, phone_address: phones_at },
+            closed_reason: None,
+        })
     }
 }
 

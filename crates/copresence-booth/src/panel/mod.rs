@@ -12,16 +12,16 @@ mod pin_lock;
 mod simulator;
 
 pub use crate::pin::{PIN_LENGTH, PinHash};
-pub use crate::settings::{OperatorSettings, SettingsFile};
+pub use crate::settings::{OperatorSettings, SettingsFileHandle};
 pub use actions::HostStepAfterAction;
-pub use backend_sources::{EnvLookup, OpenedBackend, ProfileAndCredentialSources};
+pub use backend_sources::{EnvLookup, OpenedBackendAndClosedReason, ProfileAndCredentialSources};
 pub use pin_lock::PinLock;
 pub use simulator::{EmbeddedSandboxBackend, EmbeddedSandboxControl};
 
 use crate::app::Kiosk;
 use crate::metrics::{KeychainStateCache, MetricsEndpoint};
 use crate::view::panel::{
-    AppearanceAndLanguageSettings, KioskModeView, MonitorView, PanelView, PartHealthView, PastVisit,
+    AppearanceAndLanguageSettings, ConnectedMonitorView, KioskModeView, PanelView, PartHealthView, PastVisit,
 };
 use crate::view::{LanesPanelView, Problem, VisitorScreenSettingsView};
 use copresence_engine::health::{self, PartHealth};
@@ -50,7 +50,7 @@ pub struct Panel(Arc<SharedPanelState>);
 struct SharedPanelState {
     kiosk: Kiosk,
     pin_lock: PinLock,
-    settings_file: SettingsFile,
+    settings_file: SettingsFileHandle,
     sources: ProfileAndCredentialSources,
     /// Base URL of files for the web view.
     asset_base: String,
@@ -89,7 +89,7 @@ impl Panel {
     pub fn new(
         kiosk: Kiosk,
         pin_lock: PinLock,
-        file: SettingsFile,
+        file: SettingsFileHandle,
         sources: ProfileAndCredentialSources,
         asset_base: String,
         profile: String,
@@ -124,12 +124,12 @@ impl Panel {
     ///
     /// # Errors
     /// `internal` if gathering it panicked.
-    pub async fn load_panel_view(&self, monitors: Vec<MonitorView>) -> Result<PanelView, Problem> {
+    pub async fn load_panel_view(&self, monitors: Vec<ConnectedMonitorView>) -> Result<PanelView, Problem> {
         let journal = &self.0.kiosk.data_store().journal;
         let visits_kept = journal.count_visits().await.unwrap_or_default();
-        let tokens = journal.count_tokens().await.unwrap_or_default();
+        let tokens = journal.count_issued_tokens_by_outcome().await.unwrap_or_default();
         let panel = self.clone();
-        run_blocking(move || panel.build_panel_view(monitors, visits_kept, tokens)).await
+        run_blocking(move || panel.read_panel_view_blocking(monitors, visits_kept, tokens)).await
     }
 
     /// The latest visits of the journal, newest first, running ones included.
@@ -224,7 +224,11 @@ impl Panel {
                         backend_config.profile.limits.min_free_space,
                     ),
                     health::check_keychain(&sources.credential_store, &backend_config.profile),
-                    health::check_credentials(&backend_config.profile, &sources.credential_store, &*sources.env),
+                    health::check_credentials_are_set(
+                        &backend_config.profile,
+                        &sources.credential_store,
+                        &*sources.env,
+                    ),
                 ]
             })
         };
@@ -258,7 +262,7 @@ impl Panel {
         loop {
             tokio::select! {
                 _ = sweep.tick() => self.0.kiosk.spawn_forgetting_of_due_visits(),
-                _ = tickets.tick() => self.0.kiosk.close_due_tickets(),
+                _ = tickets.tick() => self.0.kiosk.close_due_tickets_and_publish_snapshot(),
                 _ = look.tick() => {
                     self.open_or_close_booth_by_hours();
                     self.reopen_closed_booth_if_backend_opens().await;
@@ -276,7 +280,7 @@ impl Panel {
         let _one_at_a_time = self.0.action_lock.lock().await;
         let panel = self.clone();
         let name = self.lock_requested_profile_mutex().profile.clone();
-        let Ok(Ok(opened)) = run_blocking(move || panel.open_backend_by_name(&name)).await else { return };
+        let Ok(Ok(opened)) = run_blocking(move || panel.open_backend_of_named_profile(&name)).await else { return };
         // A profile that exists again may still lack credentials. They can be entered once it is in use.
         let in_use = self.0.kiosk.backend_config();
         let another = opened.backend.profile.name != in_use.profile.name;
@@ -292,7 +296,7 @@ impl Panel {
     }
 
     /// Opens the backend of this profile, with the phone access that is set. Does not use it yet.
-    fn open_backend_by_name(&self, name: &str) -> Result<OpenedBackend, Problem> {
+    fn open_backend_of_named_profile(&self, name: &str) -> Result<OpenedBackendAndClosedReason, Problem> {
         self.0
             .sources
             .open_backend_despite_missing_credentials(name, self.0.settings_file.current_settings().phone_access)
@@ -300,7 +304,7 @@ impl Panel {
 
     /// Makes this the backend of new visits, and publishes whether the booth is closed for it. If it is not the embedded
     /// sandbox, phones no longer reach the sandbox.
-    fn replace_backend_and_publish_settings(&self, opened: OpenedBackend) {
+    fn replace_backend_and_publish_settings(&self, opened: OpenedBackendAndClosedReason) {
         if !opened.backend.target.is_embedded_sandbox {
             self.close_unused_sandbox_to_phones();
         }
@@ -313,8 +317,8 @@ impl Panel {
     /// setting stays: if the sandbox is chosen again, phones reach it again.
     fn close_unused_sandbox_to_phones(&self) {
         let simulator = &self.0.sources.simulator;
-        let is_open = simulator.sandbox_view().is_some_and(|sandbox| sandbox.phones_at.is_some());
-        if is_open && let Err(words) = simulator.set_phone_access(false) {
+        let is_open = simulator.sandbox_controls_view().is_some_and(|sandbox| sandbox.phones_at.is_some());
+        if is_open && let Err(words) = simulator.set_sandbox_phone_access(false) {
             tracing::error!(%words, "the sandbox could not be closed to phones");
         }
     }
@@ -347,7 +351,12 @@ impl Panel {
     }
 
     /// Reads settings, profiles, credentials and sandbox into one view. Blocks on the disk and the keychain.
-    fn build_panel_view(&self, monitors: Vec<MonitorView>, visits_kept: u32, tokens: TokenCounts) -> PanelView {
+    fn read_panel_view_blocking(
+        &self,
+        monitors: Vec<ConnectedMonitorView>,
+        visits_kept: u32,
+        tokens: TokenCounts,
+    ) -> PanelView {
         let SharedPanelState { kiosk, settings_file: file, sources, .. } = &*self.0;
         let backend_config = kiosk.backend_config();
         let home = dirs::home_dir();
@@ -355,7 +364,8 @@ impl Panel {
         let (credentials, keychain) = panel_data::load_credential_views_and_keychain_problem(sources, &backend_config);
         let (profiles, profiles_file) =
             panel_data::load_profile_choices_and_path(sources, &backend_config.profile.name);
-        let sandbox = if backend_config.target.is_embedded_sandbox { sources.simulator.sandbox_view() } else { None };
+        let sandbox =
+            if backend_config.target.is_embedded_sandbox { sources.simulator.sandbox_controls_view() } else { None };
         PanelView {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             data_dir: path(kiosk.data_store().data.path().to_owned()),

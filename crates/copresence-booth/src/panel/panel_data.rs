@@ -4,11 +4,11 @@ use super::backend_sources::ProfileAndCredentialSources;
 use crate::app::BackendConfig;
 use crate::view::panel::{AppearanceAndLanguageSettings, CredentialView, PastVisit, ProfileChoice};
 use crate::view::{
-    LaneSettings, PastTicketView, Problem, TicketClosing, TicketColour, TicketName, TicketSymbol, TokenCountsView,
-    TokenUse,
+    ExportTokenOutcomeCountsView, IssuedTokenOutcome, LaneSettings, PastTicketView, Problem, TicketClosing,
+    TicketColour, TicketName, TicketSymbol,
 };
 use copresence_engine::credentials::{self, CredentialKind, CredentialOrigin, FoundCredentials};
-use copresence_engine::history::FileState;
+use copresence_engine::history::FileDownloadState;
 use copresence_engine::home_path::{abbreviate_home, abbreviate_home_in_text};
 use copresence_engine::opening_hours::OpeningHours;
 use copresence_engine::problem::{problem_for_code, problem_for_keychain_error};
@@ -164,16 +164,16 @@ pub(super) fn validate_lane_settings(lanes: LaneSettings) -> Result<LaneSettings
 }
 
 /// The numbers of Export Tokens as the operator sees them.
-pub(super) fn to_token_counts_view(counts: TokenCounts) -> TokenCountsView {
+pub(super) fn to_token_counts_view(counts: TokenCounts) -> ExportTokenOutcomeCountsView {
     let TokenCounts { active, spent, abandoned } = counts;
-    TokenCountsView { issued: counts.issued_token_count(), active, spent, abandoned }
+    ExportTokenOutcomeCountsView { issued: counts.issued_token_count(), active, spent, abandoned }
 }
 
 /// The ticket of a visit for the history; `None` if this version does not know its words.
 fn to_past_ticket_view(record: &TicketRecord) -> Option<PastTicketView> {
-    let colour = TicketColour::parse_word(&record.colour)?;
-    let symbol = TicketSymbol::parse_word(&record.symbol)?;
-    let closed = record.closure.as_ref().and_then(|closure| TicketClosing::parse_word(&closure.how));
+    let colour = TicketColour::parse_stable_word(&record.colour)?;
+    let symbol = TicketSymbol::parse_stable_word(&record.symbol)?;
+    let closed = record.closure.as_ref().and_then(|closure| TicketClosing::parse_stable_word(&closure.how));
     Some(PastTicketView { name: TicketName { colour, symbol }, closed })
 }
 
@@ -207,7 +207,7 @@ fn to_past_visit(
     let directory = ending.as_ref().and_then(|ending| ending.directory.as_ref());
     let whole = || {
         detail.files.iter().filter_map(|file| match &file.state {
-            FileState::Complete { bytes, .. } => Some((file.name.as_str(), *bytes)),
+            FileDownloadState::Complete { bytes, .. } => Some((file.name.as_str(), *bytes)),
             _ => None,
         })
     };
@@ -219,7 +219,7 @@ fn to_past_visit(
         None => "It was cut short, and has not been finished yet.".to_owned(),
     };
     let notes = detail.files.iter().filter_map(|file| match &file.state {
-        FileState::Complete { notes, .. } => {
+        FileDownloadState::Complete { notes, .. } => {
             Some(notes.iter().map(|note| format!(" {}: {}.", file.name, note.message)))
         }
         _ => None,
@@ -236,7 +236,7 @@ fn to_past_visit(
         bytes: whole().map(|(_, bytes)| bytes).sum(),
         portrait: portrait.map(|name| format!("{asset_base}/past/{}/{name}", start.id)),
         live,
-        token: detail.visit.token_use().map(TokenUse::from),
+        token: detail.visit.token_use().map(IssuedTokenOutcome::from),
         ticket,
     }
 }
@@ -249,7 +249,7 @@ fn may_be_portrait_file(name: &str) -> bool {
 /// Path of a past visit's portrait by its name in the journal. No other file of the folder is available.
 pub(super) async fn find_portrait_path_in_journal(data_store: &DataStore, visit: &str, name: &str) -> Option<PathBuf> {
     let detail = data_store.journal.load_detailed_visit_record(&visit.parse().ok()?).await.ok()??;
-    let is_whole = |file: &copresence_store::FileRecord| matches!(file.state, FileState::Complete { .. });
+    let is_whole = |file: &copresence_store::FileRecord| matches!(file.state, FileDownloadState::Complete { .. });
     detail.files.iter().find(|file| file.name == name && may_be_portrait_file(name) && is_whole(file))?;
     Some(detail.visit.ending?.directory?.join(name))
 }

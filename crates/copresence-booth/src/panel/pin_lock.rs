@@ -5,7 +5,7 @@
 //! and attempts run one at a time. Neither parallel attempts nor a power cut therefore give additional attempts.
 
 use crate::pin::{PIN_LENGTH, PinHash, delay_after_failed_attempts, is_valid_pin_length};
-use crate::settings::{OperatorSettings, SettingsFile};
+use crate::settings::{OperatorSettings, SettingsFileHandle};
 use crate::view::Problem;
 use crate::view::panel::PinLockView;
 use copresence_engine::problem::problem_for_code;
@@ -29,7 +29,7 @@ pub struct PinLock(Arc<SharedPinLock>);
 /// What all clones of a PIN lock share: the settings file, the state, and the lock of attempts.
 #[derive(Debug)]
 struct SharedPinLock {
-    settings_file: SettingsFile,
+    settings_file: SettingsFileHandle,
     /// When the program started.
     started_at: MillisSinceOrigin,
     state: Mutex<PinLockState>,
@@ -54,7 +54,7 @@ struct PinLockState {
 
 impl PinLock {
     /// A locked lock of a program that starts `now`. Wrong attempts of an earlier run delay the next attempt as they did then.
-    pub fn new(file: SettingsFile, now: MillisSinceOrigin) -> Self {
+    pub fn new(file: SettingsFileHandle, now: MillisSinceOrigin) -> Self {
         let wrong = file.current_settings().failed_pin_attempts;
         let blocked_until = now + delay_after_failed_attempts(wrong);
         let state =
@@ -167,7 +167,7 @@ impl PinLock {
 
     /// A token that is cancelled when the panel locks, for streams that outlive a command. Already cancelled if the
     /// panel is locked. Idleness only locks on the next call of another method.
-    pub fn token_cancelled_on_lock(&self) -> CancellationToken {
+    pub fn cancellation_token_until_panel_locks(&self) -> CancellationToken {
         self.acquire_pin_lock_mutex().unlocked.as_ref().map_or_else(
             || {
                 let closed = CancellationToken::new();
@@ -183,7 +183,7 @@ impl PinLock {
     ///
     /// # Errors
     /// The settings cannot be read or written; the PIN stays.
-    pub fn remove_pin_from_settings(file: &SettingsFile) -> Result<(), StoreError> {
+    pub fn remove_pin_from_settings(file: &SettingsFileHandle) -> Result<(), StoreError> {
         file.change_pin_despite_unusable_file(None)
     }
 
@@ -191,7 +191,7 @@ impl PinLock {
     ///
     /// # Errors
     /// A sentence: the length is not allowed, or the settings cannot be read or written. The PIN stays.
-    pub fn replace_pin(file: &SettingsFile, pin: &SecretString) -> Result<(), String> {
+    pub fn replace_pin_without_current_one(file: &SettingsFileHandle, pin: &SecretString) -> Result<(), String> {
         if !is_valid_pin_length(pin) {
             let (shortest, longest) = (PIN_LENGTH.start(), PIN_LENGTH.end());
             return Err(format!("a PIN must have {shortest} to {longest} digits; choose another one"));
@@ -328,7 +328,7 @@ enum PinCheckResult {
 
 /// Saves the number of wrong attempts. A disk error is only logged, so that it does not lock the operator out; the
 /// count in memory still applies.
-fn save_failed_attempts(file: &SettingsFile, wrong: u32) {
+fn save_failed_attempts(file: &SettingsFileHandle, wrong: u32) {
     if file.current_settings().failed_pin_attempts != wrong
         && let Err(error) = file.update_and_save_settings(|settings| settings.failed_pin_attempts = wrong)
     {

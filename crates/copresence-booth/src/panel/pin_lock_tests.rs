@@ -15,7 +15,7 @@ impl Booth {
     fn new() -> Self {
         let root = tempfile::tempdir().expect("a folder");
         let data = Arc::new(DataDir::open_data_dir_removing_leftovers(root.path()).expect("a data folder"));
-        let pin_lock = PinLock::new(SettingsFile::read_settings_file(data.clone()), START);
+        let pin_lock = PinLock::new(SettingsFileHandle::read_settings_file(data.clone()), START);
         Self { _root: root, data, pin_lock }
     }
 
@@ -27,7 +27,7 @@ impl Booth {
     }
 
     fn restart(&mut self, now: MillisSinceOrigin) {
-        self.pin_lock = PinLock::new(SettingsFile::read_settings_file(self.data.clone()), now);
+        self.pin_lock = PinLock::new(SettingsFileHandle::read_settings_file(self.data.clone()), now);
     }
 
     async fn enter(&self, pin: &str, now: MillisSinceOrigin) -> PinLockView {
@@ -62,9 +62,9 @@ async fn the_first_pin_unlocks_and_can_be_set_once() {
 async fn the_correct_pin_unlocks_until_locked_or_idle() {
     let booth = Booth::with_pin();
     assert_eq!(booth.pin_lock.require_unlocked_and_reset_idle(START).expect_err("closed").code, "panel_locked");
-    assert!(booth.pin_lock.token_cancelled_on_lock().is_cancelled());
+    assert!(booth.pin_lock.cancellation_token_until_panel_locks().is_cancelled());
     assert!(booth.enter(RIGHT, START).await.open);
-    let closing = booth.pin_lock.token_cancelled_on_lock();
+    let closing = booth.pin_lock.cancellation_token_until_panel_locks();
     booth.pin_lock.lock_panel();
     assert!(closing.is_cancelled() && booth.pin_lock.require_unlocked_and_reset_idle(START).is_err());
 
@@ -72,7 +72,7 @@ async fn the_correct_pin_unlocks_until_locked_or_idle() {
     booth.pin_lock.require_unlocked_and_reset_idle(after(599)).expect("not long enough");
     booth.pin_lock.require_unlocked_and_reset_idle(after(1198)).expect("each command renews it");
     assert!(booth.pin_lock.is_unlocked(after(1797)), "asking this way does not");
-    let closing = booth.pin_lock.token_cancelled_on_lock();
+    let closing = booth.pin_lock.cancellation_token_until_panel_locks();
     assert_eq!(booth.pin_lock.require_unlocked_and_reset_idle(after(1798)).expect_err("idle").code, "panel_locked");
     assert!(closing.is_cancelled());
     assert!(
@@ -177,7 +177,7 @@ async fn a_forgotten_pin_can_be_removed() {
     for _ in 0..3 {
         booth.enter("0000", START).await;
     }
-    PinLock::remove_pin_from_settings(&SettingsFile::read_settings_file(booth.data.clone())).expect("dropped");
+    PinLock::remove_pin_from_settings(&SettingsFileHandle::read_settings_file(booth.data.clone())).expect("dropped");
     booth.restart(START);
     let view = booth.pin_lock.pin_lock_view(false, START);
     assert!(!view.pin_set && view.wait_seconds == 0);
@@ -194,7 +194,7 @@ async fn settings_with_a_typing_error_keep_the_panel_locked_until_the_pin_is_for
     assert!(booth.pin_lock.pin_lock_view(false, START).pin_set, "whether there is one is unknown");
     let refused = booth.pin_lock.set_first_pin_and_unlock("0815".into(), false, START).await.expect_err("refused");
     assert_eq!(refused.code, "settings_failed");
-    PinLock::remove_pin_from_settings(&SettingsFile::read_settings_file(booth.data.clone())).expect("dropped");
+    PinLock::remove_pin_from_settings(&SettingsFileHandle::read_settings_file(booth.data.clone())).expect("dropped");
     booth.restart(START);
     assert!(booth.pin_lock.set_first_pin_and_unlock("0815".into(), false, START).await.expect("set").open);
 }
@@ -221,11 +221,11 @@ async fn in_kiosk_mode_the_first_pin_can_only_be_set_soon_after_the_start() {
 #[tokio::test]
 async fn a_pin_can_be_replaced_from_a_shell() {
     let mut booth = Booth::with_pin();
-    let file = SettingsFile::read_settings_file(booth.data.clone());
+    let file = SettingsFileHandle::read_settings_file(booth.data.clone());
     for unfit in ["123", "12a4", &"1".repeat(33)] {
-        PinLock::replace_pin(&file, &unfit.into()).expect_err("refused");
+        PinLock::replace_pin_without_current_one(&file, &unfit.into()).expect_err("refused");
     }
-    PinLock::replace_pin(&file, &"0815".into()).expect("replaced");
+    PinLock::replace_pin_without_current_one(&file, &"0815".into()).expect("replaced");
     booth.restart(START);
     assert!(booth.enter(RIGHT, START).await.wrong);
     assert!(booth.enter("0815", after(5)).await.open);

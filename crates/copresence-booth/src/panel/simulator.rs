@@ -16,7 +16,7 @@ pub trait EmbeddedSandboxControl: Send + Sync {
     ///
     /// # Errors
     /// It cannot start or listen, or this machine has no network address.
-    fn set_phone_access(&self, on: bool) -> Result<EmbeddedSandboxBackend, String>;
+    fn set_sandbox_phone_access(&self, on: bool) -> Result<EmbeddedSandboxBackend, String>;
 
     /// Records a new avatar for the token in this link, as the phone page behind the link does.
     ///
@@ -25,7 +25,7 @@ pub trait EmbeddedSandboxControl: Send + Sync {
     fn record_avatar_for_link_token(&self, link: &str) -> Result<(), String>;
 
     /// Its controls; `None` before it was started.
-    fn sandbox_view(&self) -> Option<SandboxControlsView>;
+    fn sandbox_controls_view(&self) -> Option<SandboxControlsView>;
 
     /// Sets the scenario for new tokens.
     ///

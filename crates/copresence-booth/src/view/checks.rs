@@ -21,7 +21,7 @@ pub struct CheckRunOptions {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 pub struct ChecksPlan {
     /// Every step in order, including those that are left out.
-    pub acts: Vec<PlannedStep>,
+    pub acts: Vec<PlannedCheckStep>,
     /// Minimum number of requests. Each poll while waiting for an avatar is one more.
     pub requests: u32,
     /// Export Tokens that it requests.
@@ -42,7 +42,7 @@ pub struct ChecksPlan {
 
 /// One step of a planned run of the checks, with the requests that it costs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
-pub struct PlannedStep {
+pub struct PlannedCheckStep {
     /// What it does, as in `log in`.
     pub does: String,
     /// Minimum number of requests.
@@ -63,7 +63,7 @@ pub struct ChecksView {
     /// What the run is doing now, in words.
     pub doing: Option<String>,
     /// The code that a person with a phone has to scan.
-    pub invitation: Option<ChecksInvitation>,
+    pub invitation: Option<PhoneScanRequestForChecks>,
     /// Requests sent so far.
     pub requests: u32,
     /// Export Tokens requested so far.
@@ -118,7 +118,7 @@ pub struct CheckView {
 
 /// Request, during a run of the checks, to a person with a phone to scan a QR code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
-pub struct ChecksInvitation {
+pub struct PhoneScanRequestForChecks {
     /// The link in the code.
     pub link: String,
     /// The QR code as an SVG document.

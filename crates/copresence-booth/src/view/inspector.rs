@@ -94,14 +94,14 @@ pub struct ExchangeView {
     /// Transport error, if there was one.
     pub error: Option<String>,
     /// Requirements of the specification that the exchange meets or violates.
-    pub rules: Vec<RequirementView>,
+    pub rules: Vec<RequirementVerdictView>,
     /// The request as a `curl` command, with variable names in place of secrets.
     pub curl: String,
 }
 
 /// A requirement, and whether an exchange meets it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
-pub struct RequirementView {
+pub struct RequirementVerdictView {
     /// Position in the exchange: a JSON Pointer into the response body, a header name, or `status`.
     pub at: String,
     /// Requirement id, as in `copresence validate`.

@@ -112,12 +112,12 @@ pub struct LanesPanelView {
     /// Live tickets, in the order of the strip.
     pub tickets: Vec<OperatorTicketView>,
     /// Export Tokens of the visits in the history, and of those that were deleted.
-    pub tokens: TokenCountsView,
+    pub tokens: ExportTokenOutcomeCountsView,
 }
 
 /// The outcomes of Export Tokens. Each is paid for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, TS)]
-pub struct TokenCountsView {
+pub struct ExportTokenOutcomeCountsView {
     /// Tokens issued; the sum of the others.
     pub issued: u32,
     /// Tokens that may still deliver an avatar.
@@ -131,7 +131,7 @@ pub struct TokenCountsView {
 /// The outcome of one Export Token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, TS)]
 #[serde(rename_all = "snake_case")]
-pub enum TokenUse {
+pub enum IssuedTokenOutcome {
     /// It may still deliver an avatar.
     Active,
     /// It delivered an avatar.
@@ -140,12 +140,12 @@ pub enum TokenUse {
     Abandoned,
 }
 
-impl From<copresence_store::TokenUse> for TokenUse {
-    fn from(token_use: copresence_store::TokenUse) -> Self {
+impl From<copresence_store::IssuedTokenOutcome> for IssuedTokenOutcome {
+    fn from(token_use: copresence_store::IssuedTokenOutcome) -> Self {
         match token_use {
-            copresence_store::TokenUse::Active => Self::Active,
-            copresence_store::TokenUse::Spent => Self::Spent,
-            copresence_store::TokenUse::Abandoned => Self::Abandoned,
+            copresence_store::IssuedTokenOutcome::Active => Self::Active,
+            copresence_store::IssuedTokenOutcome::Spent => Self::Spent,
+            copresence_store::IssuedTokenOutcome::Abandoned => Self::Abandoned,
         }
     }
 }
@@ -174,15 +174,15 @@ macro_rules! word_enum {
             pub const ALL: &[Self] = &[$(Self::$variant),+];
 
             /// The stable word, as in JSON.
-            pub fn as_word(self) -> &'static str {
+            pub fn as_stable_word(self) -> &'static str {
                 match self {
                     $(Self::$variant => $word),+
                 }
             }
 
             /// The value of a stable word; `None` for an unknown one.
-            pub fn parse_word(word: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|value| value.as_word() == word)
+            pub fn parse_stable_word(word: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|value| value.as_stable_word() == word)
             }
         }
     };
@@ -255,7 +255,7 @@ word_enum! {
 impl TicketName {
     /// The name in English, for the desk and the log, as in *Blue Comet*.
     pub fn to_english_name(self) -> String {
-        copresence_store::format_ticket_name_in_english(self.colour.as_word(), self.symbol.as_word())
+        copresence_store::format_ticket_name_in_english(self.colour.as_stable_word(), self.symbol.as_stable_word())
     }
 }
 
@@ -266,17 +266,17 @@ mod tests {
     #[test]
     fn words_are_those_of_json() {
         for colour in TicketColour::ALL {
-            assert_eq!(serde_json::to_value(colour).expect("plain data"), colour.as_word());
-            assert_eq!(TicketColour::parse_word(colour.as_word()), Some(*colour));
+            assert_eq!(serde_json::to_value(colour).expect("plain data"), colour.as_stable_word());
+            assert_eq!(TicketColour::parse_stable_word(colour.as_stable_word()), Some(*colour));
         }
         for symbol in TicketSymbol::ALL {
-            assert_eq!(serde_json::to_value(symbol).expect("plain data"), symbol.as_word());
-            assert_eq!(TicketSymbol::parse_word(symbol.as_word()), Some(*symbol));
+            assert_eq!(serde_json::to_value(symbol).expect("plain data"), symbol.as_stable_word());
+            assert_eq!(TicketSymbol::parse_stable_word(symbol.as_stable_word()), Some(*symbol));
         }
         for closing in TicketClosing::ALL {
-            assert_eq!(serde_json::to_value(closing).expect("plain data"), closing.as_word());
+            assert_eq!(serde_json::to_value(closing).expect("plain data"), closing.as_stable_word());
         }
-        assert_eq!(TicketColour::parse_word("beige"), None);
+        assert_eq!(TicketColour::parse_stable_word("beige"), None);
     }
 
     #[test]

@@ -13,8 +13,9 @@ mod texts;
 
 pub use booth::VisitorScreenSettingsView;
 pub use lanes::{
-    LaneSettings, LanesPanelView, NextVisitorOffer, OperatorTicketView, PastTicketView, PickupCodeEntryView,
-    TicketClosing, TicketColour, TicketName, TicketState, TicketSymbol, TicketView, TokenCountsView, TokenUse,
+    ExportTokenOutcomeCountsView, IssuedTokenOutcome, LaneSettings, LanesPanelView, NextVisitorOffer,
+    OperatorTicketView, PastTicketView, PickupCodeEntryView, TicketClosing, TicketColour, TicketName, TicketState,
+    TicketSymbol, TicketView,
 };
 pub use problem::{Problem, ProblemTypescriptDeclaration};
 pub use texts::LocalizedTextView;
@@ -163,7 +164,7 @@ pub enum Screen {
         /// Visit id.
         visit: String,
         /// Progress of the deletion.
-        stand: ForgettingState,
+        stand: ForgettingProgress,
     },
     /// The visit ended without a complete avatar.
     Ended {
@@ -198,7 +199,7 @@ impl Screen {
 /// Progress of a deletion.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub enum ForgettingState {
+pub enum ForgettingProgress {
     /// In progress.
     Working,
     /// Nothing of the visit is left on this machine.

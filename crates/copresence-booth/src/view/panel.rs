@@ -1,8 +1,8 @@
 //! What the operator sees and does behind the PIN.
 
 use super::{
-    BackendView, LaneSettings, LanesPanelView, LocalizedTextView, PastTicketView, Problem,
-    ProblemTypescriptDeclaration, TokenUse,
+    BackendView, IssuedTokenOutcome, LaneSettings, LanesPanelView, LocalizedTextView, PastTicketView, Problem,
+    ProblemTypescriptDeclaration,
 };
 use copresence_engine::health;
 use serde::{Deserialize, Serialize};
@@ -55,7 +55,7 @@ pub struct PanelView {
     /// Appearance and language of the window.
     pub display: AppearanceAndLanguageSettings,
     /// Allowed values of `display.monitor`.
-    pub monitors: Vec<MonitorView>,
+    pub monitors: Vec<ConnectedMonitorView>,
     /// Allowed values of `display.language`.
     pub languages: Vec<String>,
     /// Hours that a visit's files are kept; 0 means until the visitor leaves, none means for ever.
@@ -98,13 +98,13 @@ pub struct SandboxControlsView {
     /// Current scenario: how the sandbox treats tokens.
     pub scenario: String,
     /// Scenarios that can be chosen.
-    pub scenarios: Vec<SandboxOptionView>,
+    pub scenarios: Vec<OfferedScenarioOrFaultView>,
     /// Simulated seconds per real second.
     pub speed: f64,
     /// Active faults.
-    pub faults: Vec<FaultView>,
+    pub faults: Vec<ActiveFaultView>,
     /// Faults that can be added.
-    pub fault_kinds: Vec<SandboxOptionView>,
+    pub fault_kinds: Vec<OfferedScenarioOrFaultView>,
     /// Endpoints that a fault can be added to.
     pub endpoints: Vec<String>,
     /// URL under which phones on this network reach the sandbox, if that is allowed.
@@ -113,7 +113,7 @@ pub struct SandboxControlsView {
 
 /// A scenario or fault that the sandbox offers, with its description.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
-pub struct SandboxOptionView {
+pub struct OfferedScenarioOrFaultView {
     /// Stable name.
     pub name: String,
     /// Description in English.
@@ -124,7 +124,7 @@ pub struct SandboxOptionView {
 
 /// An active fault.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
-pub struct FaultView {
+pub struct ActiveFaultView {
     /// Endpoint.
     pub on: String,
     /// Kind of fault.
@@ -175,7 +175,7 @@ pub struct AppearanceAndLanguageSettings {
 
 /// A connected monitor, as shown to the operator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
-pub struct MonitorView {
+pub struct ConnectedMonitorView {
     /// Unique name.
     pub name: String,
     /// Width in pixels.
@@ -324,7 +324,7 @@ pub struct PastVisit {
     /// Whether it is in progress.
     pub live: bool,
     /// The outcome of its Export Token; none if no token was issued.
-    pub token: Option<TokenUse>,
+    pub token: Option<IssuedTokenOutcome>,
     /// Its ticket, if it was handed over.
     pub ticket: Option<PastTicketView>,
 }

@@ -4,7 +4,7 @@ use super::backend::{Response, glb, png};
 use super::fixture::{Fixture, GENERATE_PATH, REDEEM_PATH, file_names};
 use super::window::{is_invite, kiosk, release_signal, take, until};
 use copresence_booth::app::{BackendConfig, ExpectedScreen, Kiosk, VisitorCommand};
-use copresence_booth::view::{ForgettingState, LocalizedTextView, Screen, VisitorScreenSettingsView};
+use copresence_booth::view::{ForgettingProgress, LocalizedTextView, Screen, VisitorScreenSettingsView};
 use copresence_engine::problem::problem_for_code;
 use copresence_engine::recovery::MAX_REDEEMS_PER_RUN;
 use jiff::{SignedDuration, Timestamp};
@@ -134,7 +134,7 @@ async fn a_visitor_is_forgotten_on_disk_too() {
     assert_eq!(kept(&fixture).await, (1, 1));
     kiosk.forget_shown_visit();
     assert_eq!(kiosk.shown_visit_file_path(&visit, "avatar.glb"), None, "the face is off the screen at once");
-    let done = Screen::Forgetting { visit, stand: ForgettingState::Done };
+    let done = Screen::Forgetting { visit, stand: ForgettingProgress::Done };
     until(&kiosk, |screen| *screen == done).await;
     assert_eq!(kept(&fixture).await, (0, 0));
     kiosk.return_to_start();
@@ -153,7 +153,7 @@ async fn a_visit_that_goes_on_can_be_forgotten() {
     kiosk.start_visit_or_show_consent();
     until(&kiosk, |screen| matches!(screen, Screen::Making { .. })).await;
     kiosk.forget_shown_visit();
-    let done = |screen: &Screen| matches!(screen, Screen::Forgetting { stand: ForgettingState::Done, .. });
+    let done = |screen: &Screen| matches!(screen, Screen::Forgetting { stand: ForgettingProgress::Done, .. });
     until(&kiosk, done).await;
     assert_eq!(kept(&fixture).await, (0, 0));
     assert!(kiosk.running_visits().is_empty());
@@ -186,7 +186,7 @@ async fn a_visit_whose_files_are_on_their_way_can_be_forgotten() {
     fixture.backend.wait_for_requests("/files/three", 1).await;
     assert_eq!(kept(&fixture).await, (1, 1), "what came lies in a folder in the making");
     kiosk.forget_shown_visit();
-    let done = |screen: &Screen| matches!(screen, Screen::Forgetting { stand: ForgettingState::Done, .. });
+    let done = |screen: &Screen| matches!(screen, Screen::Forgetting { stand: ForgettingProgress::Done, .. });
     until(&kiosk, done).await;
     assert_nothing_is_kept(&fixture).await;
     assert!(kiosk.running_visits().is_empty());
@@ -213,7 +213,7 @@ async fn an_avatar_that_comes_at_the_moment_of_being_forgotten_is_not_fetched() 
     fixture.backend.wait_for_requests(REDEEM_PATH, 2).await;
     kiosk.forget_shown_visit();
     open.send(()).expect("it waits");
-    let done = |screen: &Screen| matches!(screen, Screen::Forgetting { stand: ForgettingState::Done, .. });
+    let done = |screen: &Screen| matches!(screen, Screen::Forgetting { stand: ForgettingProgress::Done, .. });
     until(&kiosk, done).await;
     kiosk.return_to_start();
     kiosk.spawn_recovery_of_earlier_visits();
@@ -230,8 +230,9 @@ async fn what_cannot_be_removed_is_said() {
     let folder = fixture.out_dir().join(&file_names(&fixture.out_dir())[0]);
     std::fs::write(folder.join("holiday.jpg"), "not ours").expect("written");
     kiosk.forget_shown_visit();
-    let failed = |screen: &Screen| matches!(screen, Screen::Forgetting { stand: ForgettingState::Failed { .. }, .. });
-    let Screen::Forgetting { stand: ForgettingState::Failed { problem }, .. } = until(&kiosk, failed).await.screen
+    let failed =
+        |screen: &Screen| matches!(screen, Screen::Forgetting { stand: ForgettingProgress::Failed { .. }, .. });
+    let Screen::Forgetting { stand: ForgettingProgress::Failed { problem }, .. } = until(&kiosk, failed).await.screen
     else {
         unreachable!("waited for")
     };
@@ -339,12 +340,12 @@ async fn a_command_for_another_screen_is_ignored() {
     let invite = until(&kiosk, is_invite).await;
     let visit = invite.screen.visit_id().expect("of somebody").to_owned();
     let on_code = ExpectedScreen { visit: Some(visit.clone()), revision: Some(invite.revision) };
-    assert!(kiosk.is_command_current(&on_code));
+    assert!(kiosk.is_command_target_still_shown(&on_code));
     scanned.store(true, Ordering::SeqCst);
     let making = until(&kiosk, |screen| matches!(screen, Screen::Making { .. })).await;
 
     // Pressed while the scan came in: the avatar is being made, and a second token would be paid for.
-    assert!(!kiosk.is_command_current(&on_code));
+    assert!(!kiosk.is_command_target_still_shown(&on_code));
     for command in [VisitorCommand::NewCode, VisitorCommand::Cancel, VisitorCommand::Again, VisitorCommand::Forget] {
         kiosk.run_command_if_still_current(command, &on_code);
     }

@@ -3,7 +3,7 @@
 use copresence_booth::app::{Kiosk, KioskSetup};
 use copresence_booth::inspector::RequirementJudge;
 use copresence_booth::view::Screen;
-use copresence_booth::view::inspector::{ExchangeView, InspectorView, RequirementView, TimelineEntry};
+use copresence_booth::view::inspector::{ExchangeView, InspectorView, RequirementVerdictView, TimelineEntry};
 use copresence_client::{BackendWithRoutes, Exchange};
 use copresence_engine::profile::Profiles;
 use copresence_engine::setup::{DataStore, ProfileOrSandboxBackend, VisitOverrides};
@@ -46,7 +46,7 @@ async fn fixture() -> Fixture {
     Fixture { root, server, kiosk }
 }
 
-fn no_rules(_: &Exchange, _: &BackendWithRoutes) -> Vec<RequirementView> {
+fn no_rules(_: &Exchange, _: &BackendWithRoutes) -> Vec<RequirementVerdictView> {
     Vec::new()
 }
 

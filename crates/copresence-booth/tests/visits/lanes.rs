@@ -268,6 +268,51 @@ async fn the_visit_is_handed_over_by_itself_if_the_operator_wants_it() {
     assert_eq!(fixture.data_store.journal.load_tickets().await.expect("reads").len(), 1);
 }
 
+/// The code of a ticket counts for the wait before the next code, until a phone scans it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ticket_counts_as_an_unused_code_until_a_phone_scans_it() {
+    let (fixture, states) = booth_with_states().await;
+    (1..=5).for_each(|token| states.set(token, AvatarState::Unassociated));
+    let kiosk = kiosk(&fixture);
+    let mut tickets = Vec::new();
+    for _ in 0..4 {
+        kiosk.start_visit_or_show_consent();
+        until(&kiosk, is_invite).await;
+        tickets.push(hand_over(&kiosk).await);
+    }
+    kiosk.start_visit_or_show_consent();
+    until(&kiosk, is_invite).await;
+    assert!(kiosk.required_wait_before_next_code().is_zero());
+    kiosk.leave_shown_visit();
+    assert!(!kiosk.required_wait_before_next_code().is_zero(), "five codes were not scanned");
+    states.remove(1);
+    until_state(&kiosk, &tickets[0].view.visit, TicketState::Making).await;
+    assert!(kiosk.required_wait_before_next_code().is_zero(), "a phone scanned one of them");
+    kiosk.stop_visits_for_shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tickets_without_a_phone_have_at_most_half_of_the_lanes() {
+    let (fixture, states) = booth_with_states().await;
+    let kiosk = kiosk(&fixture);
+    apply(&kiosk, LaneSettings { count: 2, ..LaneSettings::default() }, None);
+    (1..=2).for_each(|token| states.set(token, AvatarState::Unassociated));
+    kiosk.start_visit_or_show_consent();
+    until(&kiosk, is_invite).await;
+    hand_over(&kiosk).await;
+    kiosk.start_visit_or_show_consent();
+    let Screen::Invite { next_visitor, .. } = until(&kiosk, is_invite).await.screen else { unreachable!("waited for") };
+    assert_eq!(next_visitor, Some(NextVisitorOffer { has_free_lane: false, automatic_seconds: None }));
+    run(&kiosk, VisitorCommand::HandOver);
+    states.remove(2);
+    let has_free_lane = |offer: &Option<NextVisitorOffer>| offer.as_ref().is_some_and(|offer| offer.has_free_lane);
+    let making = |screen: &Screen| matches!(screen, Screen::Making { next_visitor, .. } if has_free_lane(next_visitor));
+    until(&kiosk, making).await;
+    hand_over(&kiosk).await;
+    assert_eq!(kiosk.current_snapshot().tickets.len(), 2);
+    kiosk.stop_visits_for_shutdown().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_visitor_who_scanned_the_code_makes_room_before_recording() {
     let (fixture, states) = booth_with_states().await;
@@ -299,7 +344,7 @@ async fn a_visitor_who_scanned_the_code_makes_room_before_recording() {
     // Nobody scanned the other one: there is nothing to pick up.
     states.set(2, AvatarState::Refused);
     let journal = &fixture.data_store.journal;
-    let is_over = async || journal.count_tokens().await.expect("reads").abandoned == 1;
+    let is_over = async || journal.count_issued_tokens_by_outcome().await.expect("reads").abandoned == 1;
     let ended = async {
         while !is_over().await {
             tokio::task::yield_now().await;
@@ -308,7 +353,7 @@ async fn a_visitor_who_scanned_the_code_makes_room_before_recording() {
         until_state(&kiosk, &unscanned.view.visit, TicketState::Failed).await;
     };
     tokio::time::timeout(PATIENCE, ended).await.expect("in time");
-    kiosk.close_due_tickets();
+    kiosk.close_due_tickets_and_publish_snapshot();
     let left: Vec<_> = kiosk.current_snapshot().tickets.into_iter().map(|one| one.visit).collect();
     assert_eq!(left, [scanned.view.visit]);
     kiosk.stop_visits_for_shutdown().await;
@@ -325,12 +370,12 @@ async fn an_expired_ticket_is_closed_and_its_visit_kept_or_deleted() {
         run(&kiosk, VisitorCommand::ChooseTicket { visit });
         states.set(1, AvatarState::Ready);
         until_state(&kiosk, visit, TicketState::Ready).await;
-        kiosk.close_due_tickets();
+        kiosk.close_due_tickets_and_publish_snapshot();
         kiosk.spawn_forgetting_of_due_visits();
         assert_eq!(kiosk.current_snapshot().tickets.len(), 1, "its visitor has time");
         let at_once = LaneSettings { ticket_minutes: 0, ..LaneSettings::default() };
         apply(&kiosk, at_once, keep_hours);
-        kiosk.close_due_tickets();
+        kiosk.close_due_tickets_and_publish_snapshot();
         let snapshot = kiosk.current_snapshot();
         assert!(snapshot.tickets.is_empty());
         let Screen::PickUp { ticket: shown, .. } = &snapshot.screen else { panic!("{snapshot:?}") };
@@ -343,7 +388,11 @@ async fn an_expired_ticket_is_closed_and_its_visit_kept_or_deleted() {
         let how: Vec<_> = journal.load_tickets().await.expect("reads");
         assert_eq!(how.len(), kept);
         assert!(how.iter().all(|one| one.closure.as_ref().is_some_and(|closure| closure.how == "expired")));
-        assert_eq!(journal.count_tokens().await.expect("reads").spent, 1, "counted, also when it is deleted");
+        assert_eq!(
+            journal.count_issued_tokens_by_outcome().await.expect("reads").spent,
+            1,
+            "counted, also when it is deleted"
+        );
     }
 }
 
@@ -380,7 +429,7 @@ async fn the_operator_opens_orders_and_forgets_tickets() {
     for _ in 0..3 {
         visits.push(new_ticket(&kiosk).await.view.visit);
     }
-    kiosk.move_ticket_for_operator(&visits[2], 0).await.expect("moved");
+    kiosk.move_ticket_in_strip_for_operator(&visits[2], 0).await.expect("moved");
     let order = |kiosk: &Kiosk| -> Vec<String> {
         kiosk.build_operator_ticket_views().into_iter().map(|one| one.ticket.visit).collect()
     };
@@ -396,13 +445,16 @@ async fn the_operator_opens_orders_and_forgets_tickets() {
     states.set(2, AvatarState::Ready);
     until_state(&kiosk, &visits[1], TicketState::Ready).await;
     start_making(&kiosk).await;
-    assert_eq!(kiosk.open_ticket_for_operator(&visits[1]).expect_err("somebody is there").code, "screen_in_use");
+    assert_eq!(
+        kiosk.show_ticket_visit_without_pickup_code(&visits[1]).expect_err("somebody is there").code,
+        "screen_in_use"
+    );
     hand_over(&kiosk).await;
-    kiosk.open_ticket_for_operator(&visits[1]).expect("its visitor forgot the code");
+    kiosk.show_ticket_visit_without_pickup_code(&visits[1]).expect("its visitor forgot the code");
     assert!(matches!(kiosk.current_snapshot().screen, Screen::Reveal { visit, .. } if visit == visits[1]));
     let expires: Vec<_> = kiosk.build_operator_ticket_views().into_iter().map(|one| one.expires_at).collect();
     assert_eq!(expires, [None, None], "those are still being made");
-    let tokens = fixture.data_store.journal.count_tokens().await.expect("reads");
+    let tokens = fixture.data_store.journal.count_issued_tokens_by_outcome().await.expect("reads");
     assert_eq!((tokens.active, tokens.spent, tokens.abandoned), (2, 1, 1));
     kiosk.stop_visits_for_shutdown().await;
 }

@@ -5,8 +5,8 @@ use super::fixture::{API_KEY, Fixture, GENERATE_PATH, REDEEM_PATH};
 use super::window::{is_invite, until};
 use copresence_booth::app::{Kiosk, KioskSetup};
 use copresence_booth::panel::{
-    EmbeddedSandboxBackend, EmbeddedSandboxControl, OpenedBackend, Panel, PinLock, ProfileAndCredentialSources,
-    SettingsFile,
+    EmbeddedSandboxBackend, EmbeddedSandboxControl, OpenedBackendAndClosedReason, Panel, PinLock,
+    ProfileAndCredentialSources, SettingsFileHandle,
 };
 use copresence_booth::view::Screen;
 use copresence_booth::view::panel::{PanelAction, SandboxControlsView};
@@ -24,13 +24,13 @@ impl EmbeddedSandboxControl for NoSandbox {
     fn start_sandbox_if_needed(&self) -> Result<EmbeddedSandboxBackend, String> {
         Err("none".to_owned())
     }
-    fn set_phone_access(&self, _: bool) -> Result<EmbeddedSandboxBackend, String> {
+    fn set_sandbox_phone_access(&self, _: bool) -> Result<EmbeddedSandboxBackend, String> {
         Err("none".to_owned())
     }
     fn record_avatar_for_link_token(&self, _: &str) -> Result<(), String> {
         Err("none".to_owned())
     }
-    fn sandbox_view(&self) -> Option<SandboxControlsView> {
+    fn sandbox_controls_view(&self) -> Option<SandboxControlsView> {
         None
     }
     fn set_scenario(&self, _: &str) -> Result<(), String> {
@@ -78,7 +78,7 @@ async fn booth(refusals: usize) -> Booth {
         env: Arc::new(|_| None),
         simulator: Arc::new(NoSandbox),
     };
-    let OpenedBackend { backend, closed_reason } =
+    let OpenedBackendAndClosedReason { backend, closed_reason } =
         sources.open_backend_despite_missing_credentials("test", false).expect("usable");
     let kiosk = Kiosk::new(KioskSetup {
         profile: backend.profile,
@@ -88,7 +88,7 @@ async fn booth(refusals: usize) -> Booth {
         phone_address: None,
         asset_base: "avatar://localhost".into(),
     });
-    let settings = SettingsFile::read_settings_file(fixture.data_store.data.clone());
+    let settings = SettingsFileHandle::read_settings_file(fixture.data_store.data.clone());
     let pin_lock = PinLock::new(settings.clone(), Clock::default().millis_since_clock_creation());
     let (base, name) = ("avatar://localhost".to_owned(), "test".to_owned());
     let panel = Panel::new(kiosk.clone(), pin_lock, settings, sources, base, name, closed_reason);

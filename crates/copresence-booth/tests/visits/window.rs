@@ -89,11 +89,11 @@ async fn a_visit_walks_over_the_screen_and_only_its_own_files_are_shown() {
 
     let has_model = || matches!(kiosk.current_snapshot().screen, Screen::Reveal { glb: Some(_), .. });
     kiosk.record_file_request_of_page("another", "avatar.glb");
-    kiosk.withhold_file_after_page_end();
+    kiosk.withhold_file_after_page_crash();
     assert!(has_model(), "the page ended before it asked for the model");
     kiosk.record_file_request_of_page(&visit, "avatar.glb");
     assert!(has_model());
-    kiosk.withhold_file_after_page_end();
+    kiosk.withhold_file_after_page_crash();
     assert!(!has_model(), "the model ended the page");
 
     kiosk.return_to_start();

@@ -51,7 +51,7 @@ pub(crate) async fn run_doctor_command(common: &CommonOptions, options: DoctorOp
         desktop::check_web_view_library(&context::read_unicode_environment_variable),
         health::graphics::check_graphics_workaround(&context::read_unicode_environment_variable),
     ]);
-    parts.extend(link.as_ref().map(health::qr_distance::check_qr_distance));
+    parts.extend(link.as_ref().map(health::qr_distance::check_qr_reading_distance));
     for view in &parts {
         print_health_check(view, common.json);
     }
@@ -90,7 +90,7 @@ async fn check_keychain_and_credentials(profile: Profile) -> Vec<PartHealth> {
         let credential_store = CredentialStore::keychain_backed_store();
         vec![
             health::check_keychain(&credential_store, &profile),
-            health::check_credentials(&profile, &credential_store, &context::read_unicode_environment_variable),
+            health::check_credentials_are_set(&profile, &credential_store, &context::read_unicode_environment_variable),
         ]
     });
     checks.await.unwrap_or_else(|error| vec![bad_part_health(part::KEYCHAIN, error, "Try again")])

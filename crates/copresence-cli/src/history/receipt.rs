@@ -6,7 +6,7 @@ use crate::failure::CommandFailure;
 use crate::output;
 use copresence_engine::events::format_rfc3339;
 use copresence_engine::history::{
-    StoredItem, StoredItemKind, VisitReceipt, load_receipts_of_deleted_visits, load_visit_receipt,
+    StoredVisitDataReceipt, StoredVisitItem, StoredVisitItemKind, load_receipts_of_deleted_visits, load_visit_receipt,
 };
 use copresence_engine::setup::DataStore;
 use serde_json::json;
@@ -48,7 +48,7 @@ pub(super) async fn remove_receipts(common: &CommonOptions, data_store: &DataSto
 }
 
 /// Prints the receipt of one visit, as text or with `--json` as one line of JSON.
-fn print_receipt(common: &CommonOptions, receipt: &VisitReceipt) {
+fn print_receipt(common: &CommonOptions, receipt: &StoredVisitDataReceipt) {
     if common.json {
         return output::print_json_line(&receipt_to_json(receipt));
     }
@@ -65,8 +65,8 @@ fn print_receipt(common: &CommonOptions, receipt: &VisitReceipt) {
     }
     for item in &receipt.items {
         let note = item.note.as_ref().map_or_else(String::new, |note| format!(" ({note})"));
-        line(format!("{}: {}{note}", describe_item_kind(item.kind), item.place));
-        line(format!("  {}", describe_item_state(item)));
+        line(format!("{}: {}{note}", describe_receipt_item_kind(item.kind), item.place));
+        line(format!("  {}", describe_item_storage_and_deletion(item)));
     }
     for path in &receipt.damaged_journals {
         line(format!("Damaged journal that was set aside: {}", path.display()));
@@ -75,32 +75,32 @@ fn print_receipt(common: &CommonOptions, receipt: &VisitReceipt) {
 }
 
 /// What an item is, for people.
-fn describe_item_kind(kind: StoredItemKind) -> &'static str {
+fn describe_receipt_item_kind(kind: StoredVisitItemKind) -> &'static str {
     match kind {
-        StoredItemKind::AvatarFile => "File of the avatar",
-        StoredItemKind::Manifest => "Manifest of the files",
-        StoredItemKind::Exchanges => "Exchanges that the operator saved",
-        StoredItemKind::Token => "Export Token and its link",
-        StoredItemKind::Responses => "Responses and download URLs",
-        StoredItemKind::Journal => "Record in the journal",
-        StoredItemKind::Ticket => "Ticket for the pickup",
-        StoredItemKind::ForeignFile => "File of another program in the visit's folder",
-        StoredItemKind::Other => "Something that a newer version recorded",
+        StoredVisitItemKind::AvatarFile => "File of the avatar",
+        StoredVisitItemKind::Manifest => "Manifest of the files",
+        StoredVisitItemKind::Exchanges => "Exchanges that the operator saved",
+        StoredVisitItemKind::Token => "Export Token and its link",
+        StoredVisitItemKind::Responses => "Responses and download URLs",
+        StoredVisitItemKind::Journal => "Record in the journal",
+        StoredVisitItemKind::Ticket => "Ticket for the pickup",
+        StoredVisitItemKind::ForeignFile => "File of another program in the visit's folder",
+        StoredVisitItemKind::Other => "Something that a newer version recorded",
     }
 }
 
 /// Whether an item is stored, and when it was deleted.
-fn describe_item_state(item: &StoredItem) -> String {
+fn describe_item_storage_and_deletion(item: &StoredVisitItem) -> String {
     match (item.deleted_at, item.kind) {
         (Some(at), _) => format!("deleted {}", format_rfc3339(at)),
-        (None, StoredItemKind::ForeignFile) => "not deleted: this program did not make it".to_owned(),
+        (None, StoredVisitItemKind::ForeignFile) => "not deleted: this program did not make it".to_owned(),
         (None, _) => "stored".to_owned(),
     }
 }
 
 /// Converts the receipt of a deleted or stored visit to JSON.
-fn receipt_to_json(receipt: &VisitReceipt) -> serde_json::Value {
-    let item = |item: &StoredItem| {
+fn receipt_to_json(receipt: &StoredVisitDataReceipt) -> serde_json::Value {
+    let item = |item: &StoredVisitItem| {
         json!({"kind": item.kind, "place": item.place, "deleted_at": item.deleted_at.map(format_rfc3339),
             "note": item.note})
     };

@@ -5,14 +5,17 @@ use crate::common_options::CommonOptions;
 use crate::failure::CommandFailure;
 use crate::output;
 use copresence_engine::events::format_rfc3339;
-use copresence_engine::history::{TicketRecord, TokenCounts, TokenUse, VisitId};
+use copresence_engine::history::{IssuedTokenOutcome, TicketRecord, TokenCounts, VisitId};
 use copresence_engine::setup::DataStore;
 use serde_json::json;
 use std::collections::HashMap;
 
 /// Prints the numbers of Export Tokens by what became of them.
-pub(super) async fn print_token_counts(common: &CommonOptions, data_store: &DataStore) -> Result<(), CommandFailure> {
-    let counts = data_store.journal.count_tokens().await?;
+pub(super) async fn print_export_token_outcome_counts(
+    common: &CommonOptions,
+    data_store: &DataStore,
+) -> Result<(), CommandFailure> {
+    let counts = data_store.journal.count_issued_tokens_by_outcome().await?;
     let TokenCounts { active, spent, abandoned } = counts;
     if common.json {
         let line =
@@ -24,8 +27,12 @@ pub(super) async fn print_token_counts(common: &CommonOptions, data_store: &Data
         "{:>7}  Export Tokens issued, those of forgotten visits included",
         counts.issued_token_count()
     ));
-    for (count, token_use) in [(spent, TokenUse::Spent), (active, TokenUse::Active), (abandoned, TokenUse::Abandoned)] {
-        output::print_stdout_line(format_args!("{count:>7}  {}", describe_token_use(token_use)));
+    for (count, token_use) in [
+        (spent, IssuedTokenOutcome::Spent),
+        (active, IssuedTokenOutcome::Active),
+        (abandoned, IssuedTokenOutcome::Abandoned),
+    ] {
+        output::print_stdout_line(format_args!("{count:>7}  {}", describe_export_token_outcome(token_use)));
     }
     Ok(())
 }
@@ -44,7 +51,7 @@ pub(super) async fn print_token_and_ticket_counts(
     data_store: &DataStore,
     tickets: &HashMap<VisitId, TicketRecord>,
 ) -> Result<(), CommandFailure> {
-    let counts = data_store.journal.count_tokens().await?;
+    let counts = data_store.journal.count_issued_tokens_by_outcome().await?;
     let TokenCounts { active, spent, abandoned } = counts;
     output::eprint_sanitized_line(format_args!(
         "Export Tokens: {} issued; {spent} spent, {active} active, {abandoned} abandoned.",
@@ -61,11 +68,11 @@ pub(super) async fn print_token_and_ticket_counts(
 }
 
 /// The outcome of a token, for people: the word that the desk uses, and what it means.
-pub(super) fn describe_token_use(token_use: TokenUse) -> &'static str {
+pub(super) fn describe_export_token_outcome(token_use: IssuedTokenOutcome) -> &'static str {
     match token_use {
-        TokenUse::Active => "active: it may still deliver an avatar",
-        TokenUse::Spent => "spent: it delivered an avatar",
-        TokenUse::Abandoned => "abandoned: it ended without an avatar",
+        IssuedTokenOutcome::Active => "active: it may still deliver an avatar",
+        IssuedTokenOutcome::Spent => "spent: it delivered an avatar",
+        IssuedTokenOutcome::Abandoned => "abandoned: it ended without an avatar",
     }
 }
 

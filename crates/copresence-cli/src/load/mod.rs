@@ -38,7 +38,7 @@ pub(crate) async fn run_load_command(common: &CommonOptions, options: LoadOption
         () = stopping.cancelled() => return Err(CommandFailure::interrupted_before_start_error()),
     };
     let exit = if options.worker {
-        run_as_worker(common, &options, &target, &stopping).await
+        run_as_locust_worker(common, &options, &target, &stopping).await
     } else {
         run_load_in_this_process(common, &options, &target, files, &stopping).await
     };
@@ -55,7 +55,7 @@ async fn run_load_in_this_process(
     stopping: &CancellationToken,
 ) -> Result<u8, CommandFailure> {
     let plan = options.to_load_plan(target.phone.is_some())?;
-    let console = target.to_console_plan(options);
+    let console = target.to_simulated_console_visit_plan(options);
     refuse_or_confirm_costs(target, options)?;
     let client = target.build_unrecorded_client()?;
     let report_plan = ReportPlan::new(&plan, &console, target.phone_word);
@@ -66,7 +66,7 @@ async fn run_load_in_this_process(
     };
     let report_target = to_report_target(target);
     let renderer = LoadRenderer::new(common, run.shared_statistics());
-    renderer.print_start(&report_target, &report_plan, metrics.as_ref().map(MetricsServer::listen_address));
+    renderer.print_load_test_start(&report_target, &report_plan, metrics.as_ref().map(MetricsServer::listen_address));
     let clock = Clock::default();
     let started_at = clock.wall_clock_time();
     let end = {
@@ -90,7 +90,7 @@ async fn run_load_in_this_process(
 }
 
 /// Lets a Locust master control the consoles.
-async fn run_as_worker(
+async fn run_as_locust_worker(
     common: &CommonOptions,
     options: &LoadOptions,
     target: &LoadTarget,
@@ -103,7 +103,7 @@ async fn run_as_worker(
         master_port: options.master_port,
         master_patience: MASTER_WAIT_TIMEOUT,
         pause: options.pause,
-        console: target.to_console_plan(options),
+        console: target.to_simulated_console_visit_plan(options),
     };
     let client = target.build_unrecorded_client()?;
     let notice = |text: String| output::eprint_sanitized_line(format_args!("{text}"));

@@ -129,7 +129,7 @@ impl LoadPhoneChoice {
         match text {
             "sandbox" => Ok(Self::Sandbox),
             "none" => Ok(Self::None),
-            command => PhoneCommand::parse_command_line(command).map(Self::Command),
+            command => PhoneCommand::parse_command_line_without_shell(command).map(Self::Command),
         }
     }
 }

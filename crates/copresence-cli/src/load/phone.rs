@@ -28,15 +28,15 @@ impl LoadTestPhone for SandboxPhones {
 }
 
 /// The phones of a load test as a command of the user's, which is run once for each QR code.
-pub(super) struct CommandPhones(PhoneCommand);
+pub(super) struct UserCommandAsPhones(PhoneCommand);
 
-impl CommandPhones {
+impl UserCommandAsPhones {
     pub(super) fn new(command: PhoneCommand) -> Self {
         Self(command)
     }
 }
 
-impl LoadTestPhone for CommandPhones {
+impl LoadTestPhone for UserCommandAsPhones {
     fn scan_code_and_associate_avatar<'a>(
         &'a self,
         link: &'a str,
@@ -44,7 +44,7 @@ impl LoadTestPhone for CommandPhones {
     ) -> BoxFuture<'a, Result<(), String>> {
         let invitation =
             ScanInvitation { link: link.to_owned(), purpose: "a load test", timeout: PHONE_COMMAND_TIMEOUT };
-        let mut process = self.0.build_process_command(&invitation);
+        let mut process = self.0.build_process_for_invitation(&invitation);
         Box::pin(async move {
             match tokio::time::timeout(PHONE_COMMAND_TIMEOUT, process.status()).await {
                 Ok(Ok(status)) if status.success() => Ok(()),

@@ -40,7 +40,7 @@ impl LoadRenderer {
     }
 
     /// Prints what a load test is about to do: the backend, the consoles or rates, and the address of the metrics.
-    pub(super) fn print_start(&self, target: &ReportTarget, plan: &ReportPlan, metrics: Option<SocketAddr>) {
+    pub(super) fn print_load_test_start(&self, target: &ReportTarget, plan: &ReportPlan, metrics: Option<SocketAddr>) {
         if self.json {
             let metrics = metrics.map(|address| format!("http://{address}/metrics"));
             return output::print_json_line(&json!({
@@ -111,7 +111,7 @@ impl LoadRenderer {
             let word = if threshold.passed { "passed" } else { "FAILED" };
             output::print_stdout_line(format_args!("{word}  {}  ({measured})", threshold.threshold));
         }
-        for limit in report.describe_generator_limits() {
+        for limit in report.explain_why_generator_distorts_latencies() {
             output::print_stdout_line(format_args!("note: {limit}"));
         }
         output::print_stdout_line(format_args!("{}", describe_load_end(report)));

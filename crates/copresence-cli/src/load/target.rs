@@ -1,7 +1,7 @@
 //! The backend of a load test, and who plays its phones.
 
 use super::options::{LoadOptions, LoadPhoneChoice};
-use super::phone::{CommandPhones, SandboxPhones};
+use super::phone::{SandboxPhones, UserCommandAsPhones};
 use crate::common_options::CommonOptions;
 use crate::context;
 use crate::embedded_sandbox::{build_embedded_sandbox_backend, start_embedded_sandbox};
@@ -10,7 +10,7 @@ use crate::remote_target::load_target_prompting_if_keychain_fails;
 use copresence_engine::profile::Profile;
 use copresence_engine::setup::{ProfileOrSandboxBackend, SANDBOX_PROCESSING};
 use copresence_engine::{NoRecorder, SetupError};
-use copresence_load::{ConsolePlan, LoadTestPhone};
+use copresence_load::{ConsoleVisitPlan, LoadTestPhone};
 use copresence_sandbox::Server;
 use copresence_validate::{ApiKey, SandboxControl};
 use std::sync::Arc;
@@ -53,7 +53,7 @@ impl LoadTarget {
         let is_sandbox = control.is_some();
         let (phone, phone_word): (Option<Arc<dyn LoadTestPhone>>, _) = match (&options.phone, control) {
             (Some(LoadPhoneChoice::Command(command)), _) => {
-                (Some(Arc::new(CommandPhones::new(command.clone()))), "command")
+                (Some(Arc::new(UserCommandAsPhones::new(command.clone()))), "command")
             }
             (Some(LoadPhoneChoice::Sandbox) | None, Some(control)) => {
                 (Some(Arc::new(SandboxPhones::new(control))), "sandbox")
@@ -78,7 +78,7 @@ impl LoadTarget {
     }
 
     /// Builds the plan of one visit of a virtual console, from the profile and the options.
-    pub(super) fn to_console_plan(&self, options: &LoadOptions) -> ConsolePlan {
+    pub(super) fn to_simulated_console_visit_plan(&self, options: &LoadOptions) -> ConsoleVisitPlan {
         let mut polling = self.profile.polling.clone();
         if let Some(poll) = options.poll {
             polling.fixed = Some(poll);
@@ -89,7 +89,7 @@ impl LoadTarget {
         } else if self.embedded_sandbox.is_some() {
             polling.usual_processing = SANDBOX_PROCESSING.div_f64(options.world.speed).max(Duration::from_secs(1));
         }
-        ConsolePlan {
+        ConsoleVisitPlan {
             link: self.backend.link.clone(),
             token_lifetime: self.profile.token_lifetime,
             polling,

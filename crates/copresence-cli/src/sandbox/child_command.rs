@@ -1,6 +1,6 @@
 //! `copresence sandbox -- COMMAND`: runs a command while the sandbox is up, and ends with its exit code.
 
-use super::{print_request, without_trailing_slash};
+use super::{print_request_log_line, without_trailing_slash};
 use crate::common_options::CommonOptions;
 use crate::failure::CommandFailure;
 use crate::signals::ForwardedSignals;
@@ -23,7 +23,7 @@ pub(super) async fn run_command_beside_server(
     let Some((program, args)) = words.split_first() else { return Ok(0) };
     // Before the command starts, so that no signal is missed.
     let signals = ForwardedSignals::listen_for_signals();
-    let requests = server.subscribe_requests();
+    let requests = server.subscribe_to_request_log();
     let mut command = Command::new(program);
     command.args(args).envs(sandbox_environment(server)).kill_on_drop(true);
     let child = command.spawn().map_err(|error| {
@@ -31,8 +31,8 @@ pub(super) async fn run_command_beside_server(
         let name = program.to_string_lossy();
         CommandFailure::command_start_error(exit_code, format!("the command `{name}` cannot start: {error}"))
     })?;
-    let status = wait_and_forward_signals(common, child, signals, requests).await;
-    status.map(exit_code_of_status).map_err(|error| {
+    let status = wait_for_command_and_forward_signals(common, child, signals, requests).await;
+    status.map(shell_exit_code_of_status).map_err(|error| {
         CommandFailure::command_start_error(126, format!("the end of the command cannot be awaited: {error}"))
     })
 }
@@ -57,7 +57,7 @@ fn sandbox_environment(server: &Server) -> Vec<(&'static str, String)> {
 }
 
 /// Waits for the end of the command. Passes signals on to it, and prints requests with `-v`.
-async fn wait_and_forward_signals(
+async fn wait_for_command_and_forward_signals(
     common: &CommonOptions,
     mut child: Child,
     mut signals: ForwardedSignals,
@@ -66,11 +66,11 @@ async fn wait_and_forward_signals(
     loop {
         tokio::select! {
             status = child.wait() => return status,
-            signal = signals.wait_for_signal() => signal.send_to_child(&child),
+            signal = signals.wait_for_signal() => signal.send_to_child_unless_already_sent(&child),
             line = requests.recv(), if common.verbose > 0 => {
                 // Requests that came too fast are left out.
                 if let Ok(line) = line {
-                    print_request(common, &line);
+                    print_request_log_line(common, &line);
                 }
             }
         }
@@ -78,7 +78,7 @@ async fn wait_and_forward_signals(
 }
 
 /// The exit code of the command, as a shell has it in `$?`.
-fn exit_code_of_status(status: ExitStatus) -> u8 {
+fn shell_exit_code_of_status(status: ExitStatus) -> u8 {
     #[cfg(unix)]
     if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
         return u8::try_from(128 + signal).unwrap_or(u8::MAX);

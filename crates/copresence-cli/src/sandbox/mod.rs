@@ -88,7 +88,7 @@ fn cancel_when_stdin_closes(stopping: CancellationToken) {
 
 /// Prints URL, credentials and requests until the program is stopped.
 async fn print_requests_until_stopped(common: &CommonOptions, server: &Server, stopping: &CancellationToken) {
-    let mut requests = server.subscribe_requests();
+    let mut requests = server.subscribe_to_request_log();
     if common.json {
         print_listening_json(server);
     } else {
@@ -98,7 +98,7 @@ async fn print_requests_until_stopped(common: &CommonOptions, server: &Server, s
         tokio::select! {
             () = stopping.cancelled() => break,
             line = requests.recv() => match line {
-                Ok(line) => print_request(common, &line),
+                Ok(line) => print_request_log_line(common, &line),
                 Err(RecvError::Lagged(missed)) => {
                     output::eprint_sanitized_line(format_args!("({missed} requests were not printed because they arrived too fast)"));
                 }
@@ -170,7 +170,7 @@ fn print_url_and_credentials(server: &Server) {
 }
 
 /// Prints a line of the request log, as JSON with `--json`.
-fn print_request(common: &CommonOptions, line: &RequestLine) {
+fn print_request_log_line(common: &CommonOptions, line: &RequestLine) {
     if common.json {
         let mut object = serde_json::Map::from_iter([("event".to_owned(), "request".into())]);
         if let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(line) {

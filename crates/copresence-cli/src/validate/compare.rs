@@ -15,7 +15,7 @@ use std::path::Path;
 
 /// Prints the differences between two reports. Reads each from a file, or runs the checks on the profile of that name.
 /// Returns the exit code.
-pub(super) async fn print_differences_of_reports_or_runs(
+pub(super) async fn read_or_run_reports_and_print_differences(
     common: &CommonOptions,
     options: &ValidateOptions,
     renderer: &ValidateRenderer,

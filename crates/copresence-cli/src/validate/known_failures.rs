@@ -39,7 +39,7 @@ impl KnownFailures {
     }
 
     /// The policy by which verdicts are shown while the run is in progress.
-    pub(super) fn live_output_failure_policy(&self) -> &FailurePolicy {
+    pub(super) fn failure_policy_during_run(&self) -> &FailurePolicy {
         &self.policy
     }
 
@@ -53,7 +53,7 @@ impl KnownFailures {
             output::eprint_sanitized_line(format_args!("{path} was not changed, because the run ended early"));
             return;
         }
-        let expected = report.renew_expected_failures(&self.policy.expected);
+        let expected = report.update_expected_failures_by_results(&self.policy.expected);
         match file.replace_output_bytes(expected.render_list().as_bytes()) {
             Ok(()) => {
                 output::eprint_sanitized_line(format_args!("Wrote {path}"));

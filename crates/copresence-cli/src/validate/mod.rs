@@ -17,12 +17,12 @@ use crate::failure::CommandFailure;
 use crate::{output, signals};
 use copresence_engine::clock::Clock;
 use copresence_engine::problem::problem_for_code;
-use copresence_validate::passport::{NoPassportReason, PassportSigningKey, SignedPassport, sign_passport};
+use copresence_validate::passport::{NoPassportReason, PassportSigningKey, SignedPassportToWrite, sign_passport};
 use copresence_validate::report::change::list_changed_verdicts;
 use copresence_validate::{CheckRun, Credentials, Report, RunError, RunPlanWithCosts};
 use files::CheckedReportFiles;
 use known_failures::KnownFailures;
-use passport::PassportToWrite;
+use passport::PassportFileAndSigningKey;
 use render::ValidateRenderer;
 use std::io::{BufRead, IsTerminal};
 use std::path::Path;
@@ -39,14 +39,14 @@ pub(crate) async fn run_validate_command(
         return passport::run_verify_passport(common, path, &options);
     }
     let known_failures = KnownFailures::load_known_failures(&options)?;
-    let renderer = ValidateRenderer::new(common, known_failures.live_output_failure_policy().clone());
+    let renderer = ValidateRenderer::new(common, known_failures.failure_policy_during_run().clone());
     if let [first, second] = options.compare.as_slice() {
-        return compare::print_differences_of_reports_or_runs(common, &options, &renderer, first, second).await;
+        return compare::read_or_run_reports_and_print_differences(common, &options, &renderer, first, second).await;
     }
     // Report an unreadable or unwritable file before a token is spent.
     let baseline = options.baseline.as_deref().map(read_report_file).transpose()?;
     let files = CheckedReportFiles::check_report_files(&options)?;
-    let passport = PassportToWrite::check_passport_path_and_load_key(&options)?;
+    let passport = PassportFileAndSigningKey::check_passport_path_and_load_key(&options)?;
     let key = passport.as_ref().map(|passport| &passport.key);
     let BackendRunResult { mut report, har, remedy, signed_passport } =
         open_backend_and_run_checks(common, &options, &renderer, key).await?;
@@ -68,7 +68,7 @@ struct BackendRunResult {
     /// What to do about the error that ended the run, if one did.
     remedy: Option<String>,
     /// The passport, if a key was given.
-    signed_passport: Option<Result<SignedPassport, NoPassportReason>>,
+    signed_passport: Option<Result<SignedPassportToWrite, NoPassportReason>>,
 }
 
 /// Opens the backend of the selected profile, runs the checks on it, and returns report and HTTP Archive.

@@ -3,7 +3,7 @@
 use super::phone_command::PhoneCommand;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use copresence_validate::Level;
-use copresence_validate::passport::{PassportKeyError, PassportSigner};
+use copresence_validate::passport::{PassportKeyError, PassportSignerPublicKey};
 use std::path::PathBuf;
 use std::time::Duration;
 use url::Url;
@@ -82,13 +82,13 @@ pub(crate) struct ValidateOptions {
     #[arg(long)]
     pub(crate) no_phone: bool,
     /// Run this command when a phone is needed; its `{link}`, or `COPRESENCE_PHONE_LINK`, is the QR code's link
-    #[arg(long, value_name = "CMD", conflicts_with_all = ["no_phone", "upstream"], value_parser = PhoneCommand::parse_command_line)]
+    #[arg(long, value_name = "CMD", conflicts_with_all = ["no_phone", "upstream"], value_parser = PhoneCommand::parse_command_line_without_shell)]
     pub(crate) phone: Option<PhoneCommand>,
     /// Make tokens without asking for confirmation
     #[arg(long)]
     pub(crate) yes: bool,
     /// Lowest level of a failed check that fails the run
-    #[arg(long, value_name = "LEVEL", default_value = "must", value_parser = parse_level())]
+    #[arg(long, value_name = "LEVEL", default_value = "must", value_parser = requirement_level_parser())]
     pub(crate) fail_on: Level,
     /// Known failures, one check id per line: fail only if another check fails, or if a listed one passes
     #[arg(long, value_name = "FILE")]
@@ -124,8 +124,8 @@ pub(crate) struct ValidateOptions {
     #[arg(long, value_name = "FILE", help_heading = "Passport", conflicts_with_all = VERIFY_CONFLICTS)]
     pub(crate) verify: Option<PathBuf>,
     /// With --verify: accept only a passport that the owner of this public key signed (`ed25519:…`)
-    #[arg(long, value_name = "KEY", help_heading = "Passport", requires = "verify", value_parser = parse_signer)]
-    pub(crate) signer: Option<PassportSigner>,
+    #[arg(long, value_name = "KEY", help_heading = "Passport", requires = "verify", value_parser = parse_signer_public_key)]
+    pub(crate) signer: Option<PassportSignerPublicKey>,
     /// Check two backends and list every difference in form; each is a profile or the file of an earlier --report
     #[arg(long, num_args = 2, value_names = ["A", "B"], help_heading = "Reports", conflicts_with_all = COMPARE_CONFLICTS)]
     pub(crate) compare: Vec<String>,
@@ -134,8 +134,8 @@ pub(crate) struct ValidateOptions {
 impl ValidateOptions {
     /// Converts to the options of a run. Destructive checks are always allowed at a sandbox, where nothing of value
     /// can be lost.
-    pub(super) fn to_run_options(&self, sandbox: bool) -> copresence_validate::RunOptions {
-        copresence_validate::RunOptions {
+    pub(super) fn to_run_options(&self, sandbox: bool) -> copresence_validate::RunLimits {
+        copresence_validate::RunLimits {
             max_tokens: self.max_tokens,
             allow_destructive: self.destructive || sandbox,
             // The sandbox behind a relay (--upstream) is not the backend that the run logs in at.
@@ -143,18 +143,18 @@ impl ValidateOptions {
             avatar_timeout: self.timeout,
             url_lifetime: self.url_life,
             upstream_watch: self.watch,
-            ..copresence_validate::RunOptions::default()
+            ..copresence_validate::RunLimits::default()
         }
     }
 }
 
 /// Builds the clap parser of a requirement level: `must` or `should`.
-fn parse_level() -> impl TypedValueParser<Value = Level> {
+fn requirement_level_parser() -> impl TypedValueParser<Value = Level> {
     PossibleValuesParser::new([Level::Must.lowercase_level(), Level::Should.lowercase_level()])
         .map(|word| if word == Level::Must.lowercase_level() { Level::Must } else { Level::Should })
 }
 
 /// Parses the public key of `--signer`.
-fn parse_signer(text: &str) -> Result<PassportSigner, String> {
+fn parse_signer_public_key(text: &str) -> Result<PassportSignerPublicKey, String> {
     text.parse().map_err(|error: PassportKeyError| error.to_string())
 }

@@ -10,8 +10,8 @@ use crate::output_file::{DeferredOutputFile, OutputFileReadPermission};
 use copresence_engine::credentials::{CredentialKind, CredentialStore};
 use copresence_validate::Level;
 use copresence_validate::passport::{
-    MAX_PASSPORT_BYTES, NoPassportReason, PassportProblem, PassportRefusal, PassportSigningKey, PassportVerification,
-    RequirementTableDifference, SignedPassport, VerdictDifference,
+    MAX_PASSPORT_BYTES, NoPassportReason, PassportInvalidityReason, PassportRefusal, PassportSigningKey,
+    RejudgedPassport, RejudgedVerdictDifference, RequirementTableDifference, SignedPassportToWrite,
 };
 use secrecy::SecretString;
 use serde_json::json;
@@ -21,12 +21,12 @@ use std::path::Path;
 const MAX_LISTED: usize = 5;
 
 /// The file of `--passport` and the key that signs it. Both are checked before a token is spent.
-pub(super) struct PassportToWrite {
+pub(super) struct PassportFileAndSigningKey {
     file: DeferredOutputFile,
     pub(super) key: PassportSigningKey,
 }
 
-impl PassportToWrite {
+impl PassportFileAndSigningKey {
     /// Checks the file of `--passport` and loads the key. `None` without `--passport`.
     pub(super) fn check_passport_path_and_load_key(options: &ValidateOptions) -> Result<Option<Self>, CommandFailure> {
         let Some(path) = &options.passport else { return Ok(None) };
@@ -36,7 +36,7 @@ impl PassportToWrite {
     }
 
     /// Writes the passport; only warns if there is none or it cannot be written.
-    pub(super) fn write_passport_or_warn(&self, signed: Result<SignedPassport, NoPassportReason>) {
+    pub(super) fn write_passport_or_warn(&self, signed: Result<SignedPassportToWrite, NoPassportReason>) {
         let path = self.file.path().display();
         let written = signed.map_err(|reason| reason.to_string()).and_then(|passport| {
             let written = self.file.replace_output_bytes(passport.text.as_bytes());
@@ -48,7 +48,7 @@ impl PassportToWrite {
                 if !differences.is_empty() {
                     output::eprint_sanitized_line(format_args!(
                         "warning: in the passport {}, because its evidence is masked",
-                        describe_differences(&differences)
+                        describe_verdict_differences(&differences)
                     ));
                 }
             }
@@ -59,7 +59,7 @@ impl PassportToWrite {
 
 /// Loads the key from the environment or the keychain. The first time, a new key is stored in the keychain.
 fn load_signing_key_or_store_new() -> Result<PassportSigningKey, CommandFailure> {
-    let variable = CredentialKind::PassportKey.env_var();
+    let variable = CredentialKind::PassportKey.overriding_env_var_name();
     if let Some(text) = context::read_unicode_environment_variable(variable).filter(|text| !text.trim().is_empty()) {
         return PassportSigningKey::parse_private_key(&SecretString::from(text))
             .map_err(|error| CommandFailure::usage_error(format!("{variable}: {error}")));
@@ -92,7 +92,7 @@ pub(super) fn run_verify_passport(
 ) -> Result<u8, CommandFailure> {
     let shown = path.display();
     let text = read_bounded_file(path)?;
-    let verified = match PassportVerification::verify_passport(&text) {
+    let verified = match RejudgedPassport::verify_and_rejudge_passport(&text) {
         Ok(verified) => verified,
         Err(PassportRefusal::Altered(signer)) => {
             let message = PassportRefusal::Altered(signer).to_string();
@@ -108,7 +108,7 @@ pub(super) fn run_verify_passport(
         Err(refusal) => return Err(CommandFailure::usage_error(format!("--verify {shown}: {refusal}"))),
     };
     let problem = verified.find_first_problem(options.signer.as_ref(), options.fail_on);
-    let verdict = describe_verdict(&verified, problem, options);
+    let verdict = describe_verification_result(&verified, problem, options);
     let (exit, code) = exit_code_and_problem_code(problem);
     if common.json {
         print_json_line(&verification_to_json(&verified, &verdict, exit, code));
@@ -122,37 +122,37 @@ pub(super) fn run_verify_passport(
 const EXIT_ALTERED: u8 = 11;
 
 /// The exit code for a problem, and its stable code. docs/validate.md lists them.
-fn exit_code_and_problem_code(problem: Option<PassportProblem>) -> (u8, Option<&'static str>) {
+fn exit_code_and_problem_code(problem: Option<PassportInvalidityReason>) -> (u8, Option<&'static str>) {
     match problem {
         None => (0, None),
-        Some(PassportProblem::CheckFailed) => (1, Some("check_failed")),
-        Some(PassportProblem::OtherSigner) => (12, Some("passport_other_signer")),
-        Some(PassportProblem::VerdictsDiffer) => (13, Some("passport_verdicts_differ")),
-        Some(PassportProblem::OtherRequirements) => (14, Some("passport_other_requirements")),
+        Some(PassportInvalidityReason::CheckFailed) => (1, Some("check_failed")),
+        Some(PassportInvalidityReason::OtherSigner) => (12, Some("passport_other_signer")),
+        Some(PassportInvalidityReason::VerdictsDiffer) => (13, Some("passport_verdicts_differ")),
+        Some(PassportInvalidityReason::OtherRequirements) => (14, Some("passport_other_requirements")),
     }
 }
 
 /// The result in one sentence.
-fn describe_verdict(
-    verified: &PassportVerification,
-    problem: Option<PassportProblem>,
+fn describe_verification_result(
+    verified: &RejudgedPassport,
+    problem: Option<PassportInvalidityReason>,
     options: &ValidateOptions,
 ) -> String {
     match (problem, &verified.table_difference) {
-        (Some(PassportProblem::OtherSigner), _) => {
+        (Some(PassportInvalidityReason::OtherSigner), _) => {
             let expected = options.signer.map_or_else(String::new, |signer| signer.to_string());
             format!("Not valid: it was signed by {}, not by {expected}", verified.signer)
         }
-        (Some(PassportProblem::VerdictsDiffer), _) => {
-            format!("Not valid: judged again, {}", describe_differences(&verified.verdict_differences))
+        (Some(PassportInvalidityReason::VerdictsDiffer), _) => {
+            format!("Not valid: judged again, {}", describe_verdict_differences(&verified.verdict_differences))
         }
-        (Some(PassportProblem::OtherRequirements), Some(difference)) => {
+        (Some(PassportInvalidityReason::OtherRequirements), Some(difference)) => {
             format!("Outdated: {}", describe_requirement_changes(difference, verified))
         }
-        (Some(PassportProblem::CheckFailed), _) => {
+        (Some(PassportInvalidityReason::CheckFailed), _) => {
             let failed: Vec<_> =
                 verified.failed_checks_of_level_or_stricter(options.fail_on).map(|check| check.id.as_str()).collect();
-            format!("Valid, but the backend failed {}", list_first_names(&failed))
+            format!("Valid, but the backend failed {}", shorten_list_with_remaining_count(&failed))
         }
         _ => format!(
             "Valid: the backend passed all {} required checks that were judged",
@@ -163,7 +163,7 @@ fn describe_verdict(
 
 /// Describes how the table of requirements has changed since the passport was signed, and what that means for the
 /// verdicts.
-fn describe_requirement_changes(difference: &RequirementTableDifference, verified: &PassportVerification) -> String {
+fn describe_requirement_changes(difference: &RequirementTableDifference, verified: &RejudgedPassport) -> String {
     let RequirementTableDifference { signed_version, present_version, added, removed, changed } = difference;
     let age = match signed_version.cmp(present_version) {
         std::cmp::Ordering::Less => "an older",
@@ -181,13 +181,13 @@ fn describe_requirement_changes(difference: &RequirementTableDifference, verifie
         text.push_str("judged by the present one, all verdicts are the same");
     } else {
         text.push_str("judged by the present one, ");
-        text.push_str(&describe_differences(&verified.verdict_differences));
+        text.push_str(&describe_verdict_differences(&verified.verdict_differences));
     }
     text
 }
 
 /// The verdicts that differ, as in `1 verdict differs: http.no-store (pass, now warn)`.
-fn describe_differences(differences: &[VerdictDifference]) -> String {
+fn describe_verdict_differences(differences: &[RejudgedVerdictDifference]) -> String {
     let count = match differences.len() {
         1 => "1 verdict differs".to_owned(),
         some => format!("{some} verdicts differ"),
@@ -195,11 +195,11 @@ fn describe_differences(differences: &[VerdictDifference]) -> String {
     let each = differences
         .iter()
         .map(|difference| format!("{} ({}, now {})", difference.check, difference.before, difference.after));
-    format!("{count}: {}", list_first_names(&each.collect::<Vec<_>>()))
+    format!("{count}: {}", shorten_list_with_remaining_count(&each.collect::<Vec<_>>()))
 }
 
 /// The first names of a list, and the number of the others.
-fn list_first_names<T: AsRef<str>>(names: &[T]) -> String {
+fn shorten_list_with_remaining_count<T: AsRef<str>>(names: &[T]) -> String {
     let first: Vec<_> = names.iter().take(MAX_LISTED).map(AsRef::as_ref).collect();
     match names.len().saturating_sub(MAX_LISTED) {
         0 => first.join(", "),
@@ -208,7 +208,7 @@ fn list_first_names<T: AsRef<str>>(names: &[T]) -> String {
 }
 
 /// Prints the verification of a passport, as text or with `--json` as one line of JSON.
-fn print_verification(verified: &PassportVerification, verdict: &str, options: &ValidateOptions) {
+fn print_verification(verified: &RejudgedPassport, verdict: &str, options: &ValidateOptions) {
     let predicate = &verified.statement.predicate;
     let line = |text: String| output::print_stdout_line(format_args!("{}", sanitize_for_terminal(&text)));
     let sandbox = if predicate.target.sandbox { ", with the phone of a sandbox" } else { "" };
@@ -241,12 +241,7 @@ fn print_verification(verified: &PassportVerification, verdict: &str, options: &
 }
 
 /// Converts the verification of a passport to JSON.
-fn verification_to_json(
-    verified: &PassportVerification,
-    verdict: &str,
-    exit: u8,
-    code: Option<&str>,
-) -> serde_json::Value {
+fn verification_to_json(verified: &RejudgedPassport, verdict: &str, exit: u8, code: Option<&str>) -> serde_json::Value {
     let predicate = &verified.statement.predicate;
     let differences = verified.verdict_differences.iter();
     let differences: Vec<_> = differences

@@ -34,7 +34,7 @@ impl PhoneCommand {
     ///
     /// # Errors
     /// If it is empty, or a quote is not closed.
-    pub(crate) fn parse_command_line(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse_command_line_without_shell(text: &str) -> Result<Self, String> {
         // A backslash separates folders on Windows, and escapes the next character elsewhere.
         let text = if cfg!(windows) { text.replace('\\', "\\\\") } else { text.to_owned() };
         match shlex::split(&text) {
@@ -45,13 +45,13 @@ impl PhoneCommand {
     }
 
     /// The process for an invitation. Its output goes to stderr, because stdout has the results of the run.
-    pub(crate) fn build_process_command(&self, invitation: &ScanInvitation) -> Command {
+    pub(crate) fn build_process_for_invitation(&self, invitation: &ScanInvitation) -> Command {
         let mut words = self.0.iter().map(|word| word.replace(LINK_PLACEHOLDER, &invitation.link));
         let mut command = Command::new(words.next().unwrap_or_default());
         command.args(words).env(LINK_VARIABLE, &invitation.link).env(PURPOSE_VARIABLE, invitation.purpose);
         // It plays a visitor, who has no credentials.
         for credential in CredentialKind::ALL.into_iter().chain([CredentialKind::PassportKey]) {
-            command.env_remove(credential.env_var());
+            command.env_remove(credential.overriding_env_var_name());
         }
         command.stdin(Stdio::null()).stdout(std::io::stderr()).kill_on_drop(true);
         command
@@ -65,13 +65,13 @@ pub(super) struct CommandInvitationDisplay {
     /// Why the command of the current invitation failed.
     failure: watch::Sender<Option<String>>,
     /// The command of the last invitation. It is killed when the next one begins and when the run has ended.
-    running: Mutex<Option<RunningCommand>>,
+    running: Mutex<Option<CommandTaskKilledOnDrop>>,
 }
 
 /// A task that waits for a command. The command is killed when this is dropped.
-struct RunningCommand(JoinHandle<()>);
+struct CommandTaskKilledOnDrop(JoinHandle<()>);
 
-impl Drop for RunningCommand {
+impl Drop for CommandTaskKilledOnDrop {
     fn drop(&mut self) {
         self.0.abort();
     }
@@ -88,12 +88,12 @@ impl InvitationDisplay for CommandInvitationDisplay {
     fn show_invitation(&self, invitation: &ScanInvitation) {
         self.failure.send_replace(None);
         if self.json {
-            print_phone_needed(invitation);
+            print_phone_needed_json_line(invitation);
         } else {
             output::eprint_sanitized_line(format_args!("A phone is needed for {}.", invitation.purpose));
         }
         let program = self.command.0.first().cloned().unwrap_or_default();
-        let mut process = self.command.build_process_command(invitation);
+        let mut process = self.command.build_process_for_invitation(invitation);
         let failure = self.failure.clone();
         let task = tokio::spawn(async move {
             let why = match process.status().await {
@@ -104,7 +104,7 @@ impl InvitationDisplay for CommandInvitationDisplay {
             failure.send_replace(Some(why));
         });
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        *running = Some(RunningCommand(task));
+        *running = Some(CommandTaskKilledOnDrop(task));
     }
 
     fn show_avatar_status(&self, _: &str) {}
@@ -127,7 +127,7 @@ impl InvitationDisplay for CommandInvitationDisplay {
 }
 
 /// Prints the JSON line that a phone is needed, with the link.
-pub(super) fn print_phone_needed(invitation: &ScanInvitation) {
+pub(super) fn print_phone_needed_json_line(invitation: &ScanInvitation) {
     print_json_line(&json!({
         "event": "phone_needed", "link": invitation.link, "purpose": invitation.purpose,
         "timeout_ms": u64::try_from(invitation.timeout.as_millis()).unwrap_or(u64::MAX),
@@ -142,14 +142,15 @@ mod tests {
     fn a_link_is_one_argument_and_is_not_interpreted() {
         let link = "https://app.test/?exportToken=a%20b&x='$(touch pwned)\" ;{link}";
         let invitation = ScanInvitation { link: link.to_owned(), purpose: "a check", timeout: Duration::ZERO };
-        let command = PhoneCommand::parse_command_line(r#"adb shell "am start" -d '{link}' --x={link} $HOME"#);
-        let process = command.expect("a command").build_process_command(&invitation);
+        let command =
+            PhoneCommand::parse_command_line_without_shell(r#"adb shell "am start" -d '{link}' --x={link} $HOME"#);
+        let process = command.expect("a command").build_process_for_invitation(&invitation);
         let arguments: Vec<_> = process.as_std().get_args().map(|word| word.to_str().expect("UTF-8")).collect();
         let with_link = format!("--x={link}");
         assert_eq!(arguments, ["shell", "am start", "-d", link, &with_link, "$HOME"]);
         let variable = process.as_std().get_envs().find(|(name, _)| *name == LINK_VARIABLE);
         assert_eq!(variable.and_then(|(_, value)| value), Some(link.as_ref()));
-        assert!(PhoneCommand::parse_command_line("  ").is_err());
-        assert!(PhoneCommand::parse_command_line("sh -c 'open").is_err());
+        assert!(PhoneCommand::parse_command_line_without_shell("  ").is_err());
+        assert!(PhoneCommand::parse_command_line_without_shell("sh -c 'open").is_err());
     }
 }

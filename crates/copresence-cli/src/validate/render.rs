@@ -89,7 +89,7 @@ impl ValidateRenderer {
         if self.json {
             return print_json_line(&json!({
                 "event": "check", "id": check.id, "title": check.title, "level": level, "verdict": verdict,
-                "detail": detail, "expected_to_fail": self.policy.expected.is_listed(check.id),
+                "detail": detail, "expected_to_fail": self.policy.expected.is_failure_expected(check.id),
             }));
         }
         // Checks that do not apply are only counted at the end, to keep the list short.
@@ -160,7 +160,7 @@ impl ValidateRenderer {
         }
         let skipped = std::mem::take(&mut *self.skipped_lines.lock().unwrap_or_else(PoisonError::into_inner));
         // Of a run that judged nothing, they would bury the reason.
-        if report.has_verdicts() || report.error.is_none() {
+        if report.has_passed_or_failed_check() || report.error.is_none() {
             for line in &skipped {
                 self.print_human_line_stderr_if_json(line);
             }
@@ -179,7 +179,7 @@ impl ValidateRenderer {
         if let Some(remedy) = remedy {
             self.print_human_line_stderr_if_json(&format!("What to do: {}.", output::sanitize_for_terminal(remedy)));
         }
-        if report.error.is_some() && !report.has_verdicts() {
+        if report.error.is_some() && !report.has_passed_or_failed_check() {
             return;
         }
         let coverage = &report.coverage;

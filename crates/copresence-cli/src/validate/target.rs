@@ -90,7 +90,8 @@ impl BackendAndPhoneDriver {
 /// holds credentials that its console does not have.
 fn add_environment_credentials_to_leak_search(credentials: &mut Credentials) {
     let named = |slot: CredentialKind| {
-        context::read_unicode_environment_variable(slot.env_var()).filter(|value| !value.trim().is_empty())
+        context::read_unicode_environment_variable(slot.overriding_env_var_name())
+            .filter(|value| !value.trim().is_empty())
     };
     let Credentials { api_key, session_token, .. } = credentials;
     if api_key.is_none() {

@@ -1,6 +1,6 @@
 //! Asks a person at the terminal to use a phone: shows the QR code and lets them skip the check.
 
-use super::phone_command::print_phone_needed;
+use super::phone_command::print_phone_needed_json_line;
 use crate::common_options::CommonOptions;
 use crate::{output, qr_terminal};
 use copresence_validate::{InvitationDisplay, InvitationEndWithoutAvatar, InvitationSkipSignal, ScanInvitation};
@@ -41,7 +41,7 @@ impl InvitationDisplay for TerminalInvitationDisplay {
     fn show_invitation(&self, invitation: &ScanInvitation) {
         self.skip.reset_skip();
         if self.json {
-            print_phone_needed(invitation);
+            print_phone_needed_json_line(invitation);
         }
         output::eprint_sanitized_line(format_args!(""));
         output::eprint_sanitized_line(format_args!(

@@ -50,10 +50,10 @@ async fn prepare_and_run_visit(
     let qr = options.qr.as_deref().map(QrFile::new).transpose()?;
     let har = options.har.as_deref().map(HarFile::check_path_and_create_recorder).transpose()?;
     let stopping = signals::token_cancelled_by_first_signal(
-        "stopping; a request for a token or a redeem in flight is awaited first (again to stop at once, which can cost its \
-         avatar) …",
+        "stopping; a file, a request for a token or a redeem in flight is awaited first (again to stop at once, which can cost \
+         its avatar) …",
     );
-    recover::recover_before_visit(common, &data_store, &stopping).await;
+    recover::recover_earlier_visits_before_new_one(common, &data_store, &stopping).await;
     if stopping.is_cancelled() {
         // The interrupted recovery stays recoverable. No token was requested yet.
         return Err(CommandFailure::interrupted_before_start_error());
@@ -63,7 +63,7 @@ async fn prepare_and_run_visit(
         if profile.uses_embedded_sandbox() { Some(start_embedded_sandbox(&options.world).await?) } else { None };
     let backend = embedded.as_ref().map(Server::local_url).or_else(|| profile.api_url.clone());
     // Some scenarios simulate that the code is never scanned.
-    let scanned = |server: &Server| server.sandbox().new_token_scenario().is_associated_by_autoplay();
+    let scanned = |server: &Server| server.sandbox().scenario_of_new_tokens().is_associated_by_autoplay();
     let scans = options.auto && embedded.as_ref().is_none_or(scanned);
     let phone = backend.filter(|_| scans).map(SimulatedPhone::new).transpose()?;
     let surroundings = VisitOutputsAndControls { renderer, out, qr, har, phone, stopping };
@@ -111,7 +111,7 @@ async fn run_prepared_visit(
         max_file_size: options.max_file_size.map(|size| size.as_u64()),
     };
     let config = build_config_using_visit_history(profile, &target, data_store, &overrides).await;
-    let event_sink = create_event_and_invitation_sink(&surroundings);
+    let event_sink = create_event_printing_and_scanning_sink(&surroundings);
     let ended = run_visit(
         config,
         data_store.context_with_default_recovery_limits(api, Clock::default(), event_sink),
@@ -126,7 +126,7 @@ async fn run_prepared_visit(
 }
 
 /// Prints each event; on the invitation also writes the QR file and lets the simulated phone scan.
-fn create_event_and_invitation_sink(surroundings: &VisitOutputsAndControls) -> EventSink {
+fn create_event_printing_and_scanning_sink(surroundings: &VisitOutputsAndControls) -> EventSink {
     let (renderer, qr, phone) = (surroundings.renderer.clone(), surroundings.qr.clone(), surroundings.phone.clone());
     Arc::new(move |event: VisitEvent| {
         renderer.print_event_json_and_text(&event);
@@ -135,7 +135,7 @@ fn create_event_and_invitation_sink(surroundings: &VisitOutputsAndControls) -> E
                 qr.write_qr_code_or_warn(link);
             }
             if let Some(phone) = &phone {
-                phone.scan_link_in_background(link);
+                phone.associate_avatar_with_link_in_background(link);
             }
         }
     })

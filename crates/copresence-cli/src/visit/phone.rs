@@ -23,7 +23,7 @@ impl SimulatedPhone {
     }
 
     /// Associates a new avatar with the token of the link, in a background task.
-    pub(super) fn scan_link_in_background(&self, link: &str) {
+    pub(super) fn associate_avatar_with_link_in_background(&self, link: &str) {
         let phone = self.clone();
         let token = token_from_link(link);
         tokio::spawn(async move {

@@ -103,7 +103,7 @@ impl VisitRenderer {
         let mut moving = self.lock_live_lines();
         let bar = moving.status.get_or_insert_with(|| {
             let bar = self.bars.add(ProgressBar::new_spinner());
-            bar.set_style(progress_style("{spinner:.cyan} {msg}  {elapsed:.dim}"));
+            bar.set_style(progress_style_from_template("{spinner:.cyan} {msg}  {elapsed:.dim}"));
             bar.enable_steady_tick(Duration::from_millis(120));
             bar
         });
@@ -130,21 +130,23 @@ impl VisitRenderer {
             if !is_new {
                 return;
             }
-            return self.print_line_above_bars(&format!("  {file:<20} {:>10}", format_size(bytes)));
+            return self.print_line_above_bars(&format!("  {file:<20} {:>10}", format_binary_size(bytes)));
         }
         if !self.lively {
             return;
         }
         let bar = moving.files.entry(file.to_owned()).or_insert_with(|| {
             let bar = self.bars.add(ProgressBar::new(0));
-            bar.set_style(progress_style("  {prefix:<20} {bar:32.cyan/dim} {bytes:>10}/{total_bytes:<10} {eta:.dim}"));
+            bar.set_style(progress_style_from_template(
+                "  {prefix:<20} {bar:32.cyan/dim} {bytes:>10}/{total_bytes:<10} {eta:.dim}",
+            ));
             bar.set_prefix(file.to_owned());
             bar
         });
         match total {
             Some(total) => bar.set_length(total),
             // Without a length, show the received bytes instead of a bar.
-            None => bar.set_style(progress_style("  {prefix:<20} {spinner:.cyan} {bytes:>10}")),
+            None => bar.set_style(progress_style_from_template("  {prefix:<20} {spinner:.cyan} {bytes:>10}")),
         }
         bar.set_position(bytes);
     }
@@ -157,7 +159,7 @@ impl VisitRenderer {
             self.print_line_above_bars(&format!("Note on {path}: {}", note.message));
         }
         let files = if files.len() == 1 { "1 file".to_owned() } else { format!("{} files", files.len()) };
-        self.print_line_above_bars(&format!("Saved {files}, {}, in", format_size(whole)));
+        self.print_line_above_bars(&format!("Saved {files}, {}, in", format_binary_size(whole)));
         if self.json {
             self.print_line_above_bars(directory);
         } else {
@@ -183,7 +185,7 @@ impl VisitRenderer {
 }
 
 /// The style of a progress bar from a template; the default if it is invalid.
-fn progress_style(template: &str) -> ProgressStyle {
+fn progress_style_from_template(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
@@ -196,7 +198,7 @@ fn round_delay_for_display(millis: u64) -> Duration {
 }
 
 /// A size in binary units, as in `1.5 MiB`.
-fn format_size(bytes: u64) -> String {
+fn format_binary_size(bytes: u64) -> String {
     bytesize::ByteSize(bytes).display().iec().to_string()
 }
 

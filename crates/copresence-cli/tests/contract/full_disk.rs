@@ -5,19 +5,20 @@ use crate::support::lines::JsonLines;
 use crate::support::program::{FinishedRun, RunningProgram, TestHome};
 use crate::support::reply::{Asset, Reply, UrlBehavior, glb};
 use crate::support::wire::Request;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// Runs a visit with OUT on a disk of 3 MiB, and then `recover` after the disk was resized to 64 MiB. Returns the lines
+/// Runs a visit with `folder` on a disk of 3 MiB, and then `recover` after the disk was resized to 64 MiB. Returns the lines
 /// of both, with the exit code of the visit. `None` if no disk can be mounted.
-fn run_on_small_disk(home: &TestHome, backend: &Backend, config: &str) -> Option<FinishedRun> {
-    std::fs::create_dir_all(home.out()).expect("made");
+fn run_on_small_disk(home: &TestHome, backend: &Backend, folder: &Path, config: &str) -> Option<FinishedRun> {
+    std::fs::create_dir_all(folder).expect("made");
     let file = home.root().join("profiles.toml");
     std::fs::write(&file, format!("[profiles.sandbox]\n{config}\n")).expect("written");
     let visit = home.visit_command(backend, &["--config", "profiles.toml"]);
     let script = "mount -t tmpfs -o size=3m none \"$0\" || exit 77; \"$@\"; ended=$?; ls -A \"$0\" >&2; \
-        mount -o remount,size=64m \"$0\"; \"$1\" recover --json; echo \"recover: $?\" >&2; exit $ended";
+        df --output=avail \"$0\" >&2; mount -o remount,size=64m \"$0\"; \"$1\" recover --json; echo \"recover: $?\" >&2; exit $ended";
     let mut command = Command::new("unshare");
-    command.args(["--map-root-user", "--mount", "sh", "-c", script]).arg(home.out());
+    command.args(["--map-root-user", "--mount", "sh", "-c", script]).arg(folder);
     command.arg(visit.get_program()).args(visit.get_args()).env_clear().current_dir(home.root());
     for (name, value) in visit.get_envs() {
         if let Some(value) = value {
@@ -49,7 +50,9 @@ fn ended_lines(run: &FinishedRun) -> Vec<serde_json::Value> {
 fn a_disk_that_is_too_small_is_reported_before_a_token_is_requested() {
     let backend = Backend::start(BackendScript::default());
     let home = TestHome::new();
-    let Some(run) = run_on_small_disk(&home, &backend, "downloads.min_free_space = \"4MiB\"") else { return };
+    let Some(run) = run_on_small_disk(&home, &backend, &home.out(), "downloads.min_free_space = \"4MiB\"") else {
+        return;
+    };
     assert_eq!(run.exit, Some(2), "{}", run.stderr);
     let lines: JsonLines = run.lines();
     let ended = lines.ended_line();
@@ -69,7 +72,7 @@ fn a_disk_that_fills_up_is_reported_and_the_download_is_resumed() {
         ];
         let backend = Backend::start(BackendScript { assets, redeem: vec![Reply::Urls], ..BackendScript::default() });
         let home = TestHome::new();
-        let Some(run) = run_on_small_disk(&home, &backend, "downloads.min_free_space = \"0B\"") else {
+        let Some(run) = run_on_small_disk(&home, &backend, &home.out(), "downloads.min_free_space = \"0B\"") else {
             return;
         };
         assert_eq!(run.exit, Some(7), "{url_behavior:?} {}", run.stderr);
@@ -91,4 +94,20 @@ fn a_disk_that_fills_up_is_reported_and_the_download_is_resumed() {
         let fits = if url_behavior == UrlBehavior::WithoutLength { (1 << 20) - 4096..3 << 20 } else { 1..4097 };
         assert!(ranges.len() == 1 && fits.contains(&ranges[0]), "{url_behavior:?} {ranges:?}");
     }
+}
+
+/// OUT has space for the avatar, and the data folder has none for an incomplete one.
+#[test]
+fn an_incomplete_avatar_does_not_fill_the_data_disk() {
+    let refused = Asset::new("fbx", crate::support::reply::zip()).with_url_behavior(UrlBehavior::Refuses(404));
+    let assets = vec![Asset::new("glb", glb(6 << 20)), refused];
+    let backend = Backend::start(BackendScript { assets, redeem: vec![Reply::Urls], ..BackendScript::default() });
+    let home = TestHome::new();
+    let config = "patience = \"3s\"\ndownloads.min_free_space = \"0B\"";
+    let Some(run) = run_on_small_disk(&home, &backend, &home.data(), config) else { return };
+    let ended = ended_lines(&run);
+    assert_eq!((&ended[0]["code"], &ended[0]["exit"]), (&"disk_full".into(), &7.into()), "{}", run.stderr);
+    let free = run.stderr.lines().find_map(|line| line.trim().parse::<u64>().ok()).expect("the free space in KiB");
+    assert!(free > 1024, "{free} KiB are free: {}", run.stderr);
+    assert_eq!((&ended[1]["code"], &ended[1]["exit"]), (&"saved_in_part".into(), &7.into()), "{}", run.stderr);
 }

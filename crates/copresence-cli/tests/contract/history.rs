@@ -65,7 +65,7 @@ fn record_ticket(home: &TestHome, visit: &str, symbol: &str, closed: Option<&str
         data_store.journal.record_ticket(&ticket).await.expect("recorded");
         if let Some(how) = closed {
             let closure = TicketClosure { how: how.into(), at: at("2026-11-29T10:20:00Z") };
-            data_store.journal.close_ticket(&ticket.visit, &closure).await.expect("closed");
+            data_store.journal.close_ticket_and_erase_code(&ticket.visit, &closure).await.expect("closed");
         }
     });
 }

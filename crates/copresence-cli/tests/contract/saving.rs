@@ -113,22 +113,10 @@ fn an_output_folder_among_the_incomplete_avatars_is_refused() {
 #[cfg(target_os = "linux")]
 #[test]
 fn avatar_is_saved_while_nobody_reads_the_output() {
-    use std::io::{Read as _, Write as _};
+    use std::io::Read as _;
     let backend = backend_with_assets(vec![Asset::glb()]);
     let home = TestHome::new();
-    let (mut output, mut pipe) = std::io::pipe().expect("a pipe");
-    let size = rustix::pipe::fcntl_getpipe_size(&pipe).expect("a size");
-    pipe.write_all(&vec![b'\n'; size]).expect("filled");
-    let mut command = home.visit_command(&backend, &[]);
-    command.stdout(pipe.try_clone().expect("another end")).stderr(pipe);
-    let mut program = command.spawn().expect("it starts");
-    // The command holds the pipe open, too.
-    drop(command);
-    let deadline = std::time::Instant::now() + std::time::Duration::from_mins(1);
-    while home.saved_folders().is_empty() {
-        assert!(std::time::Instant::now() < deadline, "the visit waits for its output to be read");
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
+    let (mut program, mut output) = save_avatar_with_unread_output(&backend, &home);
     let mut text = String::new();
     output.read_to_string(&mut text).expect("UTF-8");
     assert_eq!(program.wait().expect("ended").code(), Some(0));
@@ -136,4 +124,49 @@ fn avatar_is_saved_while_nobody_reads_the_output() {
     let lines = crate::support::lines::JsonLines::parse(&lines);
     assert_eq!(lines.event_order().first(), Some(&"started"));
     assert_eq!(lines.ended_line()["exit"], 0);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn one_signal_ends_a_visit_whose_output_nobody_reads() {
+    let backend = backend_with_assets(vec![Asset::glb()]);
+    let home = TestHome::new();
+    let (mut program, output) = save_avatar_with_unread_output(&backend, &home);
+    let id = i32::try_from(program.id()).expect("a process id");
+    let id = rustix::process::Pid::from_raw(id).expect("a process id");
+    rustix::process::kill_process(id, rustix::process::Signal::TERM).expect("it runs");
+    let deadline = std::time::Instant::now() + std::time::Duration::from_mins(1);
+    let status = loop {
+        if let Some(status) = program.try_wait().expect("a status") {
+            break status;
+        }
+        if std::time::Instant::now() >= deadline {
+            program.kill().expect("killed");
+            panic!("the visit waits for its output to be read after a signal");
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    };
+    assert!(status.code().is_some(), "it was not killed: {status}");
+    drop(output);
+}
+
+/// Runs a visit with a full pipe for its output until its avatar is saved. Returns the program, which may run, and the
+/// other end of the pipe.
+#[cfg(target_os = "linux")]
+fn save_avatar_with_unread_output(backend: &Backend, home: &TestHome) -> (std::process::Child, std::io::PipeReader) {
+    use std::io::Write as _;
+    let (output, mut pipe) = std::io::pipe().expect("a pipe");
+    let size = rustix::pipe::fcntl_getpipe_size(&pipe).expect("a size");
+    pipe.write_all(&vec![b'\n'; size]).expect("filled");
+    let mut command = home.visit_command(backend, &[]);
+    command.stdout(pipe.try_clone().expect("another end")).stderr(pipe);
+    let program = command.spawn().expect("it starts");
+    // The command holds the pipe open, too.
+    drop(command);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_mins(1);
+    while home.saved_folders().is_empty() {
+        assert!(std::time::Instant::now() < deadline, "the visit waits for its output to be read");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    (program, output)
 }

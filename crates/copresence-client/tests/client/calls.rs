@@ -252,6 +252,18 @@ async fn a_response_without_a_token_is_invalid_and_its_body_is_kept() {
     assert!(!format!("{error} {error:?}").contains(TOKEN));
 }
 
+/// It was issued, and is billed. Parse Server wraps the result of a function so.
+#[tokio::test]
+async fn a_token_within_a_result_is_used() {
+    let server = MockServer::start().await;
+    mount_response(&server, generate_request(SESSION), 200, json!({ "result": { "token": TOKEN } }), 1).await;
+    let made = api(server_url(&server, ""), with_session()).generate_token().await.expect("a token");
+    assert_eq!(made, token());
+    let server = MockServer::start().await;
+    mount_response(&server, generate_request(SESSION), 200, json!({ "result": "ok" }), 1).await;
+    assert!(api(server_url(&server, ""), with_session()).generate_token().await.is_err());
+}
+
 #[tokio::test]
 async fn redeem_returns_every_complete_response_unchanged() {
     let not_ready = json!({ "avatar_ready": false, "payload_incomplete": {

@@ -2,8 +2,8 @@
 
 use crate::support::{API_KEY, RawServer, SESSION, ServerAction, response_bytes, with_session};
 use copresence_client::{
-    ApiClient, BackendWithRoutes, DownloadError, DownloadErrorKind as Kind, DownloadExceptions, NoRecorder,
-    OpenedDownload, ResponseLossKind, ResumePoint, Timeouts,
+    ApiClient, BackendWithRoutes, DownloadError, DownloadErrorKind as Kind, DownloadUrlRuleExceptions,
+    MAX_BYTES_BEFORE_RANGE, NoRecorder, OpenedDownload, ResponseLossKind, ResumePoint, Timeouts,
 };
 use copresence_protocol::DownloadUrl;
 use futures_util::TryStreamExt;
@@ -29,10 +29,10 @@ pub(crate) async fn open_download(actions: Vec<ServerAction>, resume: Option<Res
 
 pub(crate) fn download_client() -> ApiClient {
     // A download does not use the backend. One on this machine may name files on this machine.
-    client_of_backend("http://127.0.0.1:9/", DownloadExceptions::default())
+    client_of_backend("http://127.0.0.1:9/", DownloadUrlRuleExceptions::default())
 }
 
-fn client_of_backend(url: &str, download_exceptions: DownloadExceptions) -> ApiClient {
+fn client_of_backend(url: &str, download_exceptions: DownloadUrlRuleExceptions) -> ApiClient {
     let backend = BackendWithRoutes::copresence_backend_from_url(url.parse().expect("a URL"));
     let backend = BackendWithRoutes { download_exceptions, ..backend };
     ApiClient::new(backend, with_session(), Timeouts::default(), Arc::new(NoRecorder)).expect("an API")
@@ -101,7 +101,7 @@ async fn a_whole_file_instead_of_the_range_starts_at_offset_zero() {
 
 #[tokio::test]
 async fn another_range_than_the_requested_one_is_rejected() {
-    for range in ["bytes 3-9/10", "bytes 4-9/11", "bytes 4-10/10", "4-9/10", "bytes */10"] {
+    for range in ["bytes 5-9/10", "bytes 4-9/11", "bytes 4-10/10", "4-9/10", "bytes */10"] {
         let header = format!("Content-Range: {range}");
         let opened = open_download(
             vec![ServerAction::Send(response_bytes("206 Partial Content", &[&header], "456789"))],
@@ -116,6 +116,60 @@ async fn another_range_than_the_requested_one_is_rejected() {
     )
     .await;
     assert!(matches!(opened.result, Err(DownloadError { kind: Kind::InvalidResponse(_), .. })));
+}
+
+/// A server that sends whole blocks.
+#[tokio::test]
+async fn a_range_that_begins_before_the_requested_one_has_its_own_offset() {
+    let reply = response_bytes("206 Partial Content", &["Content-Range: bytes 3-9/10"], "3456789");
+    let download =
+        open_download(vec![ServerAction::Send(reply)], Some(resume_point(4))).await.result.expect("a download");
+    assert_eq!((download.offset, download.total), (3, Some(10)));
+    let (bytes, error) = read_download(download).await;
+    assert_eq!((bytes.as_slice(), error.is_none()), (b"3456789".as_slice(), true));
+    let far = ResumePoint { offset: 4 * MAX_BYTES_BEFORE_RANGE, ..ResumePoint::default() };
+    let reply = response_bytes("206 Partial Content", &["Content-Range: bytes 3-9999999/10000000"], "3456789");
+    let result = open_download(vec![ServerAction::Send(reply)], Some(far)).await.result;
+    assert!(matches!(result, Err(DownloadError { kind: Kind::InvalidResponse(_), .. })));
+}
+
+/// The URL is spent by the response, whatever its head says.
+#[tokio::test]
+async fn a_binary_file_behind_an_odd_head_is_the_file() {
+    for (status, headers, total) in [
+        ("201 Created", &[][..], Some(10)),
+        ("202 Accepted", &[], Some(10)),
+        ("206 Partial Content", &[], None),
+        ("206 Partial Content", &["Content-Range: bytes=0-9/10"], None),
+        ("206 Partial Content", &["Content-Range: bytes 0-9"], None),
+    ] {
+        let reply = ServerAction::Send(response_bytes(status, headers, "glTF\x02\0\0\0.."));
+        let download = open_download(vec![reply], None).await.result.expect("a download");
+        assert_eq!((download.offset, download.total), (0, total), "{status} {headers:?}");
+        assert_eq!(download.has_unverifiable_end, total.is_none(), "{status} {headers:?}");
+        let (bytes, error) = read_download(download).await;
+        assert_eq!((bytes.as_slice(), error.is_none()), (b"glTF\x02\0\0\0..".as_slice(), true), "{status}");
+        for other in ["", "{\"status\":\"pending\"}", "plain"] {
+            let reply = ServerAction::Send(response_bytes(status, headers, other));
+            let error = open_download(vec![reply], None).await.result.expect_err("no file");
+            assert!(matches!(error.kind, Kind::ErrorStatus { .. } | Kind::InvalidResponse(_)), "{status} {error}");
+        }
+    }
+    let parts = ["Content-Type: multipart/byteranges; boundary=x"];
+    let reply = ServerAction::Send(response_bytes("206 Partial Content", &parts, "glTF\x02\0\0\0.."));
+    assert!(open_download(vec![reply], None).await.result.is_err());
+}
+
+/// Chromium sends such bytes as they are, too.
+#[tokio::test]
+async fn a_redirect_whose_location_is_in_latin_1_is_followed() {
+    let mut first = b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: /files/J\xf6rg?sig=1\r\n\r\n".to_vec();
+    let actions =
+        vec![ServerAction::Send(std::mem::take(&mut first)), ServerAction::Send(response_bytes("200 OK", &[], "0123"))];
+    let opened = open_download(actions, None).await;
+    assert_eq!(read_download(opened.result.expect("a download")).await.0, b"0123");
+    let head = &opened.server.heads()[1];
+    assert!(head.starts_with("get /files/j%f6rg?sig=1 "), "{head}");
 }
 
 /// RFC 9110, 15.3.4: a proxy that transforms a 200 sends 203.
@@ -385,7 +439,7 @@ const PUBLIC_BACKEND: &str = "http://203.0.113.1/";
 #[tokio::test]
 async fn a_public_backend_cannot_make_this_machine_call_itself() {
     let server = RawServer::start(vec![ServerAction::Send(response_bytes("200 OK", &[], "0123456789"))]).await;
-    let api = client_of_backend(PUBLIC_BACKEND, DownloadExceptions::default());
+    let api = client_of_backend(PUBLIC_BACKEND, DownloadUrlRuleExceptions::default());
     for host in ["127.0.0.1", "0x7f.1", "[::ffff:127.0.0.1]", "localhost", "0.0.0.0"] {
         let url = DownloadUrl::new(&format!("http://{host}:{}{PATH}", server.port)).expect("a URL");
         let error = api.open_download(&url, None).await.expect_err(host);
@@ -396,7 +450,7 @@ async fn a_public_backend_cannot_make_this_machine_call_itself() {
         assert!(!text.contains("bearer-secret"), "{text}");
     }
     assert_eq!(server.heads().len(), 0);
-    let exceptions = DownloadExceptions { allow_private_hosts: true, ..DownloadExceptions::default() };
+    let exceptions = DownloadUrlRuleExceptions { allow_private_hosts: true, ..DownloadUrlRuleExceptions::default() };
     let allowed = client_of_backend(PUBLIC_BACKEND, exceptions).open_download(&download_url(&server), None).await;
     assert_eq!(allowed.expect("a download").status, 200);
 }
@@ -405,14 +459,14 @@ async fn a_public_backend_cannot_make_this_machine_call_itself() {
 async fn plain_http_from_an_https_backend_is_requested_only_if_the_profile_allows_it() {
     let server = RawServer::start(vec![ServerAction::Send(response_bytes("200 OK", &[], "0123456789"))]).await;
     let backend = "https://127.0.0.1:9/";
-    let error = client_of_backend(backend, DownloadExceptions::default())
+    let error = client_of_backend(backend, DownloadUrlRuleExceptions::default())
         .open_download(&download_url(&server), None)
         .await
         .expect_err("plain http");
     assert!(error.to_string().contains("downloads.allow_http"), "{error}");
     assert!(!error.is_refusal_of_url() && !error.may_have_spent_url(), "{error}");
     assert_eq!(server.heads().len(), 0);
-    let exceptions = DownloadExceptions { allow_http: true, ..DownloadExceptions::default() };
+    let exceptions = DownloadUrlRuleExceptions { allow_http: true, ..DownloadUrlRuleExceptions::default() };
     let allowed = client_of_backend(backend, exceptions).open_download(&download_url(&server), None).await;
     assert_eq!(allowed.expect("a download").status, 200);
 }

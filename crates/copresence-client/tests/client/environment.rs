@@ -3,6 +3,7 @@
 use crate::support::{RawServer, ServerAction, response_bytes, token, with_session};
 use copresence_client::{ApiClient, BackendWithRoutes, CallError, NoRecorder, Timeouts, install_crypto_provider};
 use copresence_protocol::DownloadUrl;
+use futures_util::TryStreamExt as _;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use std::path::Path;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 const BASE_URL: &str = "CLIENT_TEST_BASE_URL";
 const DOWNLOAD_URL: &str = "CLIENT_TEST_DOWNLOAD_URL";
+const SECURE_DOWNLOAD_URL: &str = "CLIENT_TEST_SECURE_DOWNLOAD_URL";
 const LATE_ROOTS: &str = "CLIENT_TEST_LATE_ROOTS";
 /// A host name that does not resolve, so that only a proxy can respond.
 const UNRESOLVABLE_URL: &str = "http://copresence.invalid/";
@@ -50,6 +52,25 @@ async fn child_process_with_download() {
     println!("outcome: {outcome}");
 }
 
+/// Not a test: the part of a test that runs in a child process. Downloads a file from a server with a certificate.
+#[tokio::test]
+async fn child_process_with_secure_download() {
+    let Ok(url) = std::env::var(SECURE_DOWNLOAD_URL) else { return };
+    let backend = BackendWithRoutes::copresence_backend_from_url(url.parse().expect("a URL"));
+    let api = ApiClient::new(backend, with_session(), Timeouts::default(), Arc::new(NoRecorder)).expect("an API");
+    let download = api.open_download(&DownloadUrl::new(&url).expect("a URL"), None).await.expect("a download");
+    let (mut stream, mut bytes) = (download.stream, Vec::new());
+    let end = loop {
+        match stream.try_next().await {
+            Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
+            Ok(None) => break "whole",
+            Err(error) if error.may_be_whole_response() => break "may be whole",
+            Err(_) => break "interrupted",
+        }
+    };
+    println!("outcome: {} {end}", String::from_utf8_lossy(&bytes));
+}
+
 /// Not a test: the part of a test that runs in a child process. Builds a client for https before and after the root
 /// certificates are there.
 #[test]
@@ -83,8 +104,12 @@ async fn run_in_child_process(function: &str, input: (&str, &str), environment: 
     outcome.lines().next().expect("a line").to_owned()
 }
 
+fn json_action() -> ServerAction {
+    ServerAction::Send(response_bytes("200 OK", &[], "{}"))
+}
+
 async fn json_server() -> RawServer {
-    RawServer::start(vec![ServerAction::Send(response_bytes("200 OK", &[], "{}"))]).await
+    RawServer::start(vec![json_action()]).await
 }
 
 fn new_issuer() -> CertifiedIssuer<'static, KeyPair> {
@@ -98,21 +123,28 @@ fn new_issuer_with_key(key: KeyPair) -> CertifiedIssuer<'static, KeyPair> {
 }
 
 async fn secure_server(issuer: &CertifiedIssuer<'static, KeyPair>) -> RawServer {
+    secure_server_with_action(issuer, json_action()).await
+}
+
+async fn secure_server_with_action(issuer: &CertifiedIssuer<'static, KeyPair>, action: ServerAction) -> RawServer {
     let key = KeyPair::generate().expect("a key");
     let params = CertificateParams::new(vec!["localhost".to_owned()]).expect("parameters");
     let certificate = params.signed_by(&key, issuer).expect("a certificate");
-    server_with_certificate(certificate.der().clone(), &key).await
+    server_with_certificate(certificate.der().clone(), &key, action).await
 }
 
-async fn server_with_certificate(certificate: CertificateDer<'static>, key: &KeyPair) -> RawServer {
+async fn server_with_certificate(
+    certificate: CertificateDer<'static>,
+    key: &KeyPair,
+    action: ServerAction,
+) -> RawServer {
     install_crypto_provider();
     let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
     let config = ServerConfig::builder()
         .with_no_client_auth()
         .with_single_cert(vec![certificate], key)
         .expect("a configuration");
-    let reply = vec![ServerAction::Send(response_bytes("200 OK", &[], "{}"))];
-    RawServer::start_tls(reply, TlsAcceptor::from(Arc::new(config))).await
+    RawServer::start_tls(vec![action], TlsAcceptor::from(Arc::new(config))).await
 }
 
 /// The outcome of one redeem at a server with this certificate, if it is the only trusted one.
@@ -151,6 +183,34 @@ async fn a_certificate_is_trusted_if_the_environment_trusts_its_issuer() {
     assert_eq!(server.heads().len(), 2);
 }
 
+/// Only a body that ends with its connection may be whole without the end of TLS.
+#[tokio::test]
+#[cfg_attr(any(windows, target_os = "macos"), ignore = "the system's own store decides there")]
+async fn a_body_without_a_length_may_be_whole_although_tls_was_not_ended() {
+    let issuer = new_issuer();
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("trusted.pem");
+    std::fs::write(&file, issuer.pem()).expect("written");
+    for (headers, is_ended, expected) in [
+        ("", false, "file may be whole"),
+        ("", true, "file whole"),
+        ("Content-Length: 5\r\n", false, "file interrupted"),
+        ("Content-Length: 4\r\n", false, "file whole"),
+    ] {
+        let reply = format!("HTTP/1.1 200 OK\r\nConnection: close\r\n{headers}\r\nfile").into_bytes();
+        let action = if is_ended { ServerAction::Send(reply) } else { ServerAction::SendWithoutTlsEnd(reply) };
+        let server = secure_server_with_action(&issuer, action).await;
+        let url = format!("https://localhost:{}/file", server.port);
+        let outcome = run_in_child_process(
+            "environment::child_process_with_secure_download",
+            (SECURE_DOWNLOAD_URL, &url),
+            &[("SSL_CERT_FILE", path_str(&file))],
+        )
+        .await;
+        assert_eq!(outcome, expected, "{headers} {is_ended}");
+    }
+}
+
 #[tokio::test]
 #[cfg_attr(any(windows, target_os = "macos"), ignore = "the system's own store decides there")]
 async fn a_certificate_of_tls_inspection_with_a_p521_key_is_verified() {
@@ -166,7 +226,7 @@ async fn a_self_signed_certificate_that_is_its_own_authority_is_named() {
     let mut params = CertificateParams::new(vec!["localhost".to_owned()]).expect("parameters");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let certificate = params.self_signed(&key).expect("a certificate");
-    let server = server_with_certificate(certificate.der().clone(), &key).await;
+    let server = server_with_certificate(certificate.der().clone(), &key, json_action()).await;
     let outcome = redeem_trusting_only(&certificate.pem(), &server, "localhost").await;
     assert_eq!(outcome, "never sent: AuthorityAsServer");
     assert!(server.heads().is_empty(), "no credential was sent");
@@ -180,7 +240,7 @@ async fn an_expired_certificate_and_one_of_another_host_are_named() {
     let mut params = CertificateParams::new(vec!["localhost".to_owned()]).expect("parameters");
     params.not_after = rcgen::date_time_ymd(2020, 1, 1);
     let expired = params.signed_by(&key, &issuer).expect("a certificate");
-    let server = server_with_certificate(expired.der().clone(), &key).await;
+    let server = server_with_certificate(expired.der().clone(), &key, json_action()).await;
     let outcome = redeem_trusting_only(&issuer.pem(), &server, "localhost").await;
     assert_eq!(outcome, "never sent: CertificateNotValidNow");
 

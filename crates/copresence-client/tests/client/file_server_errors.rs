@@ -12,7 +12,7 @@ const REASONS: [(&str, UrlFateAfterServerError, &str); 6] = [
     (
         "<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>",
         UrlFateAfterServerError::Expired,
-        "the URL expired",
+        "the URL has expired",
     ),
     (
         "<Error><Code>RequestTimeTooSkewed</Code><Message>The difference is too large.</Message></Error>",

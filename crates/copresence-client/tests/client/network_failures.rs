@@ -2,8 +2,8 @@
 
 use crate::support::{RawServer, SESSION, ServerAction, TOKEN, api, response_bytes, token, with_login, with_session};
 use copresence_client::{
-    ApiClient, BackendWithRoutes, CallError, ConnectErrorKind, ErrorClass, LostResponse, MAX_BODY, NetworkGateKind,
-    NoRecorder, RequestNotSentError, ResponseLossKind, Timeouts,
+    ApiClient, BackendWithRoutes, CallError, ConnectErrorKind, ErrorClass, LostResponse, MAX_BODY, MAX_REDEEM_BODY,
+    NetworkGateKind, NoRecorder, RequestNotSentError, ResponseLossKind, Timeouts,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -100,6 +100,30 @@ async fn a_timeout_before_and_during_the_response() {
     );
 }
 
+/// As of a gateway that adds a cookie and a policy for each of its services.
+#[tokio::test]
+async fn the_response_to_a_redeem_is_read_with_hundreds_of_headers() {
+    let many = (0..500).fold(String::new(), |headers, n| headers + &format!("X-Policy-{n}: {n}\r\n"));
+    let response = format!("HTTP/1.1 200 OK\r\n{many}Content-Length: 2\r\n\r\n{{}}");
+    let server = RawServer::start(vec![ServerAction::Send(response.into_bytes())]).await;
+    let backend = BackendWithRoutes::copresence_backend_from_url(server.url("/"));
+    let api = ApiClient::new(backend, with_session(), Timeouts::default(), Arc::new(NoRecorder)).expect("an API");
+    assert_eq!(&api.send_redeem_request(&token()).await.expect("a response").body[..], b"{}");
+}
+
+/// A proxy keeps the connection open, or states a length that is too large, while the URLs expire.
+#[tokio::test]
+async fn a_complete_answer_is_used_before_its_response_ends() {
+    let server =
+        RawServer::start(vec![ServerAction::SendAndHang(truncated_response("{\"avatar_ready\": true} \n"))]).await;
+    let backend = BackendWithRoutes::copresence_backend_from_url(server.url("/"));
+    // All other time limits are longer than the test may take.
+    let api = ApiClient::new(backend, with_session(), Timeouts::default(), Arc::new(NoRecorder)).expect("an API");
+    let answer = tokio::time::timeout(Duration::from_secs(10), api.send_redeem_request(&token())).await;
+    let answer = answer.expect("without the end of the response").expect("a response");
+    assert_eq!(answer.body.trim_ascii(), b"{\"avatar_ready\": true}");
+}
+
 /// L3: the answer to a redeem is awaited while it may be on its way.
 #[tokio::test]
 async fn a_redeem_waits_for_slow_headers_and_a_slow_body() {
@@ -127,9 +151,10 @@ async fn a_redeem_waits_for_slow_headers_and_a_slow_body() {
         answer
     };
     // Longer than `connect` + `read`, and in all longer than `total`.
-    let (slow, silent, endless) =
-        tokio::join!(pieces(700, "{}"), pieces(1_500, "{}"), pieces(800, "{                 }"));
+    let (slow, late, silent, endless) =
+        tokio::join!(pieces(700, "{}"), pieces(1_800, ""), pieces(1_500, "{}"), pieces(800, "{                 }"));
     assert_eq!(&slow.expect("an answer").body[..], b"{}");
+    assert_eq!(&late.expect("headers within two times `total`").body[..], b"");
     assert!(matches!(silent, Err(CallError::ResponseLost(_))), "silence of more than `total`");
     let Err(CallError::ResponseLost(lost)) = endless else { panic!("the body has a limit of ten times `total`") };
     assert!(lost.received_byte_count() >= 9, "{lost}");
@@ -144,10 +169,25 @@ async fn a_response_that_is_not_http() {
 
 #[tokio::test]
 async fn an_endless_body_is_read_only_up_to_the_limit() {
-    let endless = [&b"HTTP/1.1 200 OK\r\n\r\n"[..], &vec![b' '; MAX_BODY + 1]].concat();
+    let endless = [&b"HTTP/1.1 200 OK\r\n\r\n"[..], &vec![b' '; MAX_REDEEM_BODY + 1]].concat();
     let evidence = redeem_and_lose(ServerAction::SendAndHang(endless), Timeouts::default()).await;
     assert_eq!((evidence.loss, evidence.status), (ResponseLossKind::BodyTooLarge, Some(200)));
     assert_eq!(evidence.received_byte_count(), MAX_BODY as u64);
+}
+
+/// A picture before the URLs, which may be the only ones.
+#[tokio::test]
+async fn a_redeem_with_a_long_string_is_read_without_it() {
+    let body = format!(r#"{{"preview":"{}","payload_complete":[]}}"#, "A".repeat(3 * MAX_BODY));
+    let server = RawServer::start(vec![ServerAction::Send(response_bytes("200 OK", &[], &body))]).await;
+    let response = api(server.url("/"), with_session()).send_redeem_request(&token()).await.expect("a response");
+    assert_eq!(response.body, r#"{"preview":"","payload_complete":[]}"#);
+    // Cut off within another string.
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", 7 * MAX_BODY);
+    let cut = [head.as_bytes(), body.trim_end_matches('}').as_bytes(), b",\"more\":\"", &vec![b'B'; MAX_BODY]].concat();
+    let evidence = redeem_and_lose(ServerAction::Send(cut), Timeouts::default()).await;
+    assert_eq!(evidence.loss, ResponseLossKind::ConnectionLost);
+    assert_eq!(evidence.body, r#"{"preview":"","payload_complete":[],"more":"#);
 }
 
 #[tokio::test]

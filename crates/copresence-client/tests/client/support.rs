@@ -21,6 +21,8 @@ pub(crate) enum ServerAction {
     SendAndHang(Vec<u8>),
     /// Sends the bytes and resets the connection.
     SendAndReset(Vec<u8>),
+    /// Sends the bytes and closes the connection without the closing alert of TLS (`close_notify`).
+    SendWithoutTlsEnd(Vec<u8>),
     /// Sends the first bytes, waits 50 ms, sends the other bytes, and closes the connection.
     SendSlowly(Vec<u8>, Vec<u8>),
 }
@@ -76,8 +78,10 @@ async fn serve_connection(
         return;
     };
     if let Ok(mut stream) = tls.accept(socket).await {
-        serve_request(&mut stream, &actions, &record).await;
-        let _ = stream.shutdown().await;
+        let action = serve_request(&mut stream, &actions, &record).await;
+        if !matches!(action, Some(ServerAction::SendWithoutTlsEnd(_))) {
+            let _ = stream.shutdown().await;
+        }
     }
 }
 
@@ -100,6 +104,7 @@ async fn serve_request(
     let (ServerAction::Send(reply)
     | ServerAction::SendAndHang(reply)
     | ServerAction::SendAndReset(reply)
+    | ServerAction::SendWithoutTlsEnd(reply)
     | ServerAction::SendSlowly(reply, _)) = &action;
     // Fails if the client stops reading a body that is too large.
     let _ = stream.write_all(reply).await;

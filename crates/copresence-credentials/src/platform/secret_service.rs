@@ -19,7 +19,7 @@ pub(crate) const MAX_ITEM_BYTES: usize = 64 * 1024;
 /// Checks that the default keyring exists and is unlocked.
 pub(crate) fn check_keychain() -> Result<(), KeychainError> {
     let service = connect_to_secret_service()?;
-    get_or_unlock_default_keyring(&service).map(drop)
+    get_default_keyring_unlocking_without_prompt(&service).map(drop)
 }
 
 /// Unlocks the default keyring. Shows a prompt if it is locked, and waits until the prompt is closed.
@@ -51,9 +51,9 @@ pub(crate) fn write_credential(
 ) -> Result<(), KeychainError> {
     let service = connect_to_secret_service()?;
     let user = slot.keychain_user_name(profile);
-    let found = find_and_unlock_items(&service, &user)?;
+    let found = find_items_unlocking_without_prompt(&service, &user)?;
     let Some((item, duplicates)) = found.split_first() else {
-        let collection = get_or_unlock_default_keyring(&service)?;
+        let collection = get_default_keyring_unlocking_without_prompt(&service)?;
         guard.begin_change_unless_abandoned()?;
         let label = keychain_item_label(slot, profile);
         let bytes = value.as_bytes();
@@ -75,10 +75,10 @@ pub(crate) fn remove_credential(
     guard: &RevocableChangePermit,
 ) -> Result<bool, KeychainError> {
     let service = connect_to_secret_service()?;
-    let found = find_and_unlock_items(&service, &slot.keychain_user_name(profile))?;
+    let found = find_items_unlocking_without_prompt(&service, &slot.keychain_user_name(profile))?;
     if found.is_empty() {
         // Some services find nothing in a locked keyring, so an empty result is valid only if the keyring is unlocked.
-        return get_or_unlock_default_keyring(&service).map(|_| false);
+        return get_default_keyring_unlocking_without_prompt(&service).map(|_| false);
     }
     guard.begin_change_unless_abandoned()?;
     found.iter().try_for_each(|item| item.delete().map_err(convert_secret_service_error))?;
@@ -94,20 +94,23 @@ fn connect_to_secret_service() -> Result<SecretService<'static>, KeychainError> 
 
 /// The value of the item with this user name.
 fn read_credential(service: &SecretService<'static>, user: &str) -> Result<Option<SecretString>, KeychainError> {
-    if let Some(item) = find_and_unlock_items(service, user)?.first() {
+    if let Some(item) = find_items_unlocking_without_prompt(service, user)?.first() {
         let bytes = Zeroizing::new(item.get_secret().map_err(convert_secret_service_error)?);
         let text = std::str::from_utf8(&bytes).map_err(|_| KeychainError::ItemNotText { item: user.to_owned() })?;
         return Ok(Some(SecretString::from(text)));
     }
     // An empty result is valid only if the keyring is unlocked.
-    match get_or_unlock_default_keyring(service) {
+    match get_default_keyring_unlocking_without_prompt(service) {
         Ok(_) | Err(KeychainError::NoKeyring) => Ok(None),
         Err(error) => Err(error),
     }
 }
 
 /// The items with this user name. Fails with `Locked` if one of them stays locked without a prompt.
-fn find_and_unlock_items<'a>(service: &'a SecretService<'static>, user: &str) -> Result<Vec<Item<'a>>, KeychainError> {
+fn find_items_unlocking_without_prompt<'a>(
+    service: &'a SecretService<'static>,
+    user: &str,
+) -> Result<Vec<Item<'a>>, KeychainError> {
     let search = || service.search_items(item_attributes(user)).map_err(convert_secret_service_error);
     let mut found = search()?;
     if !found.locked.is_empty() {
@@ -153,7 +156,9 @@ fn default_keyring<'a>(service: &'a SecretService<'static>) -> Result<Collection
 }
 
 /// The default keyring, if it is unlocked or can be unlocked without a prompt.
-fn get_or_unlock_default_keyring<'a>(service: &'a SecretService<'static>) -> Result<Collection<'a>, KeychainError> {
+fn get_default_keyring_unlocking_without_prompt<'a>(
+    service: &'a SecretService<'static>,
+) -> Result<Collection<'a>, KeychainError> {
     let collection = default_keyring(service)?;
     let is_locked = || collection.is_locked().map_err(convert_secret_service_error);
     if is_locked()? {

@@ -155,7 +155,7 @@ pub fn health_of_settings_file(load_error: Option<&str>, is_pin_unknown: bool) -
 
 /// Checks the disk: whether it is writable and has enough free space. Blocks on it.
 pub fn check_disk(data_store: &DataStore, out_dir: &Path, min_free_space: u64) -> PartHealth {
-    if let Err(error) = data_store.data.check_by_writing_test_file() {
+    if let Err(error) = data_store.data.check_writable_by_writing_test_file() {
         return bad_part_health(
             part::DISK,
             error,
@@ -167,11 +167,11 @@ pub fn check_disk(data_store: &DataStore, out_dir: &Path, min_free_space: u64) -
     let Some((free, folder)) = free else {
         return unknown_part_health(part::DISK, "the system does not report the free space");
     };
-    let seen = format!("{} free in {}", format_size(free), folder.display());
+    let seen = format!("{} free in {}", format_decimal_size(free), folder.display());
     if free < min_free_space {
         let remedy = format!(
             "Free some space: with less than {} no visit begins. Keeping files for a shorter time helps",
-            format_size(min_free_space)
+            format_decimal_size(min_free_space)
         );
         bad_part_health(part::DISK, seen, remedy)
     } else if free < min_free_space.saturating_mul(LOW_SPACE_FACTOR) {
@@ -182,7 +182,7 @@ pub fn check_disk(data_store: &DataStore, out_dir: &Path, min_free_space: u64) -
 }
 
 /// Formats a size in bytes for people, with decimal units.
-fn format_size(bytes: u64) -> String {
+fn format_decimal_size(bytes: u64) -> String {
     bytesize::ByteSize(bytes).display().si().to_string()
 }
 
@@ -199,7 +199,7 @@ pub fn check_keychain(credential_store: &CredentialStore, profile: &Profile) -> 
 }
 
 /// Checks that every credential of a profile's backend is set. Never shows a value. Blocks on the keychain.
-pub fn check_credentials(
+pub fn check_credentials_are_set(
     profile: &Profile,
     credential_store: &CredentialStore,
     env: &dyn Fn(&str) -> Option<String>,
@@ -296,21 +296,24 @@ mod tests {
     #[test]
     fn credentials_are_reported_without_values() {
         let (credential_store, live) = (CredentialStore::memory_only_store(), profile("live"));
-        let missing = check_credentials(&live, &credential_store, &empty_env);
+        let missing = check_credentials_are_set(&live, &credential_store, &empty_env);
         assert_eq!(missing.stand, PartHealthState::Bad);
         assert!(missing.remedy.is_some_and(|remedy| remedy.contains("credentials set")));
         credential_store.set_credential("live", CredentialKind::ApiKey, &"planted-api-key".into()).expect("memory");
         assert_eq!(
-            check_credentials(&live, &credential_store, &empty_env).stand,
+            check_credentials_are_set(&live, &credential_store, &empty_env).stand,
             PartHealthState::Bad,
             "a session is missing"
         );
         credential_store
             .set_credential("live", CredentialKind::SessionToken, &"planted-session".into())
             .expect("memory");
-        let whole = check_credentials(&live, &credential_store, &empty_env);
+        let whole = check_credentials_are_set(&live, &credential_store, &empty_env);
         assert_eq!((whole.stand, whole.seen.as_str()), (PartHealthState::Good, "set: api-key, session-token"));
-        assert_eq!(check_credentials(&profile("sandbox"), &credential_store, &empty_env).stand, PartHealthState::Good);
+        assert_eq!(
+            check_credentials_are_set(&profile("sandbox"), &credential_store, &empty_env).stand,
+            PartHealthState::Good
+        );
         assert_eq!(check_keychain(&credential_store, &live).stand, PartHealthState::Good);
     }
 
@@ -323,6 +326,14 @@ mod tests {
         assert_eq!(stand(1), PartHealthState::Good);
         assert_eq!(stand(free / 4), PartHealthState::Doubtful);
         assert_eq!(stand(u64::MAX), PartHealthState::Bad);
+    }
+
+    /// Windows does not remove a folder with open files.
+    #[cfg(unix)]
+    #[test]
+    fn a_data_folder_that_is_gone_is_bad() {
+        let root = tempfile::tempdir().expect("a folder");
+        let opened = DataStore::open_or_create_data_store(root.path()).expect("a data folder");
         std::fs::remove_dir_all(root.path()).expect("removed");
         let gone = check_disk(&opened, root.path(), 1);
         assert_eq!(gone.stand, PartHealthState::Bad);

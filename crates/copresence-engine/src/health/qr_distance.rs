@@ -31,7 +31,7 @@ struct MonitorSize {
 }
 
 /// Checks the distance for visits with this link template, on the connected monitors. Blocks on the disk.
-pub fn check_qr_distance(link: &LinkTemplate) -> PartHealth {
+pub fn check_qr_reading_distance(link: &LinkTemplate) -> PartHealth {
     let token = ExportToken::new("x".repeat(SAMPLE_TOKEN_LENGTH)).ok();
     let code = token.and_then(|token| QrCode::new(&link.link_for_token(&token)).ok());
     let Some(modules) = code.map(|code| code.modules_per_side()) else {

@@ -3,7 +3,7 @@
 //! Own code, because the crates for rotation name the files differently (`NAME.log.1`) and do not let several programs
 //! write to one log.
 
-use copresence_store::{ExistingContent, open_private_file_for_writing};
+use copresence_store::{ExistingContentHandling, open_private_file_for_writing};
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -37,7 +37,7 @@ impl RotatingLog {
 
     /// Opens the current log file to append to it, and makes it private (mode 0600 on Unix).
     fn open_current_file(&self) -> io::Result<File> {
-        open_private_file_for_writing(&self.numbered_log_path(0), ExistingContent::AppendTo)
+        open_private_file_for_writing(&self.numbered_log_path(0), ExistingContentHandling::AppendTo)
     }
 
     /// The current file, after a rotation if `bytes` more would exceed the maximum size.
@@ -70,7 +70,7 @@ impl RotatingLog {
             _ = std::fs::rename(self.numbered_log_path(number), self.numbered_log_path(number + 1));
         }
         if self.kept == 0 || self.numbered_log_path(0).exists() {
-            _ = open_private_file_for_writing(&self.numbered_log_path(0), ExistingContent::Truncate);
+            _ = open_private_file_for_writing(&self.numbered_log_path(0), ExistingContentHandling::Truncate);
         }
     }
 }

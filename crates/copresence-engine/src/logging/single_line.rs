@@ -1,6 +1,6 @@
 //! Writes each message of the log as one line.
 
-use crate::terminal_text::is_bidirectional_or_invisible;
+use copresence_client::is_invisible_character;
 use std::io::{self, Write};
 
 /// Replaces line ends inside of a message by spaces, so that a text of a backend in it cannot forge another message. The
@@ -13,7 +13,8 @@ impl<W: Write> Write for SingleLineWriter<W> {
         let text = String::from_utf8_lossy(message);
         let clean = |c: char| match c {
             '\n' => ' ',
-            c if c == '\r' || is_bidirectional_or_invisible(c) => '\u{fffd}',
+            // The escape sequences of the formatter's colours stay.
+            c if c == '\r' || !c.is_control() && is_invisible_character(c) => '\u{fffd}',
             c => c,
         };
         let mut line: String = text.trim_end_matches('\n').chars().map(clean).collect();

@@ -2,7 +2,9 @@
 
 use super::written::{DownloadsToml, LoginToml, NetworkToml, PartnerToml, PollingToml, ProfileToml};
 use super::{Profile, SANDBOX_PROFILE};
-use copresence_client::{DownloadExceptions, LoginRoute, PartnerTokenSource, RedeemEndpoint, Timeouts, TokenSource};
+use copresence_client::{
+    DownloadUrlRuleExceptions, LoginRoute, PartnerTokenSource, RedeemEndpoint, Timeouts, TokenSource,
+};
 use copresence_protocol::headers;
 use copresence_store::VisitDownloadLimits;
 use copresence_visit::PollingConfig;
@@ -223,7 +225,7 @@ fn profile_from_toml(name: &str, written: ProfileToml) -> Result<Profile, String
         token_lifetime: written.export_token_life,
         out_dir: written.out,
         timeouts: network_timeouts_from_toml(&written.network, &written.downloads)?,
-        download_exceptions: DownloadExceptions {
+        download_exceptions: DownloadUrlRuleExceptions {
             allow_http: written.downloads.allow_http.unwrap_or_default(),
             allow_private_hosts: written.downloads.allow_private_hosts.unwrap_or_default(),
         },

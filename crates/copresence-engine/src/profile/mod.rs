@@ -7,7 +7,7 @@ mod written;
 pub use file::{ProfileError, Profiles, default_profiles_path};
 pub use written::ProfileToml;
 
-use copresence_client::{DownloadExceptions, LoginRoute, RedeemEndpoint, Timeouts, TokenSource};
+use copresence_client::{DownloadUrlRuleExceptions, LoginRoute, RedeemEndpoint, Timeouts, TokenSource};
 use copresence_protocol::LinkTemplate;
 use copresence_store::VisitDownloadLimits;
 use copresence_visit::PollingConfig;
@@ -51,7 +51,7 @@ pub struct Profile {
     /// Timeouts of the network.
     pub timeouts: Timeouts,
     /// Download URLs that are requested although the backend should not send them.
-    pub download_exceptions: DownloadExceptions,
+    pub download_exceptions: DownloadUrlRuleExceptions,
 }
 
 impl Profile {

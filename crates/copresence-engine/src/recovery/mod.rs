@@ -102,7 +102,11 @@ pub enum RecoveryOutcome {
 impl RecoveryOutcome {
     /// The result of a continued visit that ended with this outcome. One that keeps the token does not finish the visit:
     /// it is recovered again later. `last_status`: the last completion status, as sent.
-    pub fn from_visit_end(outcome: Outcome, directory: Option<PathBuf>, last_status: Option<String>) -> Self {
+    pub fn from_continued_visit_outcome(
+        outcome: Outcome,
+        directory: Option<PathBuf>,
+        last_status: Option<String>,
+    ) -> Self {
         match outcome {
             Outcome::Interrupted => Self::StillActive { status: last_status.unwrap_or_default() },
             Outcome::CredentialsRefused(_)
@@ -144,7 +148,8 @@ impl RecoveryOutcome {
 /// only while [`UnfinishedVisit::token`] is there.
 pub type FindContext<'a> = dyn Fn(&UnfinishedVisit) -> Result<VisitContext, String> + Send + Sync + 'a;
 
-/// Recovers every unfinished visit, the newest first, because its URLs are the likeliest to be valid. One that another program holds is [`RecoveryOutcome::InUse`].
+/// Recovers every unfinished visit, the newest first, because its URLs are the likeliest to be valid. One that another program
+/// holds is [`RecoveryOutcome::InUse`].
 ///
 /// # Errors
 /// When the journal cannot be read.
@@ -203,7 +208,7 @@ async fn recover_redeeming_one_at_a_time<R: Future<Output = Result<Option<VisitR
 ///
 /// # Errors
 /// When the journal cannot be read.
-pub async fn recover_visit(
+pub async fn recover_visit_even_if_not_due(
     data_store: &DataStore,
     clock: Clock,
     id: &VisitId,
@@ -324,7 +329,7 @@ impl<'a> RecoveryPassContext<'a> {
         attempts: u32,
         (why, exit): Unavailable,
     ) -> RecoveryOutcome {
-        let next = schedule::next_time_when_nothing_tried(self.clock.wall_clock_time());
+        let next = schedule::next_recovery_time_when_nothing_tried(self.clock.wall_clock_time());
         if let Err(error) = self.data_store.journal.record_next_recovery_attempt(id, attempts, next).await {
             tracing::warn!(%error, visit = %id, "cannot journal the next recovery");
         }
@@ -345,14 +350,18 @@ impl<'a> RecoveryPassContext<'a> {
                 let attempts = unfinished.visit.recovery_attempts;
                 self.postpone_when_nothing_tried(id, attempts, (error.to_string(), 2)).await
             }
-            Ok(visit_lock) => self.resume_visit(unfinished, visit_lock).await,
+            Ok(visit_lock) => self.continue_locked_visit_from_journal(unfinished, visit_lock).await,
         };
         Ok(Some(VisitRecoveryResult { visit: *id, started_at, outcome }))
     }
 
     /// Continues a locked visit from the journal: reads its stored answers, redeems again if its token may be
     /// active, and saves what was delivered.
-    async fn resume_visit(&self, mut unfinished: UnfinishedVisit, visit_lock: VisitLock) -> RecoveryOutcome {
+    async fn continue_locked_visit_from_journal(
+        &self,
+        mut unfinished: UnfinishedVisit,
+        visit_lock: VisitLock,
+    ) -> RecoveryOutcome {
         let journalled =
             JournaledRedeems::collect_redeems_of_unfinished_visit(&unfinished, self.clock.wall_clock_time());
         if journalled.is_token_spent_or_refused() || unfinished.visit.start.ephemeral {
@@ -377,7 +386,7 @@ impl<'a> RecoveryPassContext<'a> {
             }
         };
         let redeems = token.is_some() && unavailable.is_none();
-        let past = match journalled.reopen_visit_and_complete_redeems(&context, &unfinished, token).await {
+        let past = match journalled.reopen_visit_and_complete_journaled_redeems(&context, &unfinished, token).await {
             Ok(past) => past,
             Err(error) => return self.postpone_when_nothing_tried(&id, attempts, (error.to_string(), 2)).await,
         };
@@ -431,7 +440,7 @@ impl<'a> RecoveryPassContext<'a> {
         let can_saving_continue = result.outcome.can_later_run_continue_saving();
         let RunnerResult { outcome, directory, progress } = result;
         let last_status = progress.map(|progress| progress.status.as_str().to_owned());
-        let outcome = RecoveryOutcome::from_visit_end(outcome, directory, last_status);
+        let outcome = RecoveryOutcome::from_continued_visit_outcome(outcome, directory, last_status);
         if can_saving_continue
             || matches!(outcome, RecoveryOutcome::StillActive { .. } | RecoveryOutcome::Postponed { .. })
         {
@@ -439,9 +448,9 @@ impl<'a> RecoveryPassContext<'a> {
             // The attempts to redeem the token do not count for its files.
             let attempts = if can_saving_continue && redeems { 0 } else { attempts };
             let next = if can_saving_continue {
-                schedule::next_download_time(now, attempts)
+                schedule::next_recovery_time_after_interrupted_downloads(now, attempts)
             } else {
-                schedule::next_attempt_time(now, attempts, &outcome, expires_at)
+                schedule::next_recovery_time_of_unfinished_visit(now, attempts, &outcome, expires_at)
             };
             let postponed =
                 self.data_store.journal.record_next_recovery_attempt(&id, attempts.saturating_add(1), next).await;

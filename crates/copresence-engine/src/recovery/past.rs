@@ -1,6 +1,6 @@
 //! Reads what the journal knows of an unfinished visit, and completes what a crash left open in it.
 
-use crate::runner::{VisitContext, answer_kind_of_result, mask_secrets_in_export_types, parse_redeem_response};
+use crate::runner::{VisitContext, journal_answer_kind_of_result, mask_secrets_in_export_types, parse_redeem_response};
 use copresence_client::ApiResponse;
 use copresence_protocol::{
     CompletionStatus, DeliveredExports, DownloadUrl, DownloadableExport, ExportToken, MAX_REDEEM_DELAY, Progress,
@@ -10,7 +10,7 @@ use copresence_store::{
     UnfinishedVisitRedeemAndResponse, UnfinishedVisitRedeemState,
 };
 use copresence_visit::{
-    EarlierRedeemResult, JournaledRedeem, JournaledVisit, RedeemResult, StoredDelivery, TruncatedResponseFiles,
+    EarlierRedeemResult, JournaledRedeem, JournaledVisit, RedeemResult, StoredResponseWithFiles, TruncatedResponseFiles,
 };
 use jiff::Timestamp;
 use std::time::Duration;
@@ -21,7 +21,7 @@ const CRASHED: &str = "the program ended between the request and its response";
 /// What the journal knows of a visit's redeems.
 pub(super) struct JournaledRedeems {
     /// A response on disk that names files.
-    response: Option<StoredDelivery>,
+    response: Option<StoredResponseWithFiles>,
     /// What the last usable response reported.
     progress: Option<Progress>,
     /// Responses that a crash left unread, with their kinds, in order.
@@ -45,18 +45,18 @@ impl JournaledRedeems {
         {
             let result = parse_redeem_response(&ApiResponse::new(*status, body.clone()), *no, None);
             if delivered.is_none() {
-                found.unread.push((*no, answer_kind_of_result(&result)));
+                found.unread.push((*no, journal_answer_kind_of_result(&result)));
             }
             match result {
                 RedeemResult::Delivered(delivery) => {
-                    found.response = Some(StoredDelivery::Delivery(delivery));
+                    found.response = Some(StoredResponseWithFiles::Delivery(delivery));
                 }
                 RedeemResult::Truncated(_, partial) if *delivered == Some(true) => {
-                    found.response = Some(StoredDelivery::UsedPartial(partial.delivery));
+                    found.response = Some(StoredResponseWithFiles::UsedPartial(partial.delivery));
                 }
                 RedeemResult::Truncated(_, partial) => {
                     let ended_ago = nonnegative_time_between(end_of_redeem(*no), now);
-                    found.response = Some(StoredDelivery::Partial { partial, ended_ago });
+                    found.response = Some(StoredResponseWithFiles::Partial { partial, ended_ago });
                 }
                 RedeemResult::NotReady(progress) => {
                     (found.progress, active_since) = (Some(progress), Some(*intent_at));
@@ -76,15 +76,15 @@ impl JournaledRedeems {
                 active_since.is_some_and(|sent_at| nonnegative_time_between(ended_at, sent_at) >= MAX_REDEEM_DELAY);
             if let Some(delivery) = delivery.filter(|_| found.response.is_none() && !is_void) {
                 found.response = Some(if fragment.is_used_as_delivery {
-                    StoredDelivery::UsedPartial(delivery)
+                    StoredResponseWithFiles::UsedPartial(delivery)
                 } else {
                     let partial = TruncatedResponseFiles { redeem: fragment.no.redeem_number_as_u32(), delivery };
-                    StoredDelivery::Partial { partial, ended_ago: nonnegative_time_between(ended_at, now) }
+                    StoredResponseWithFiles::Partial { partial, ended_ago: nonnegative_time_between(ended_at, now) }
                 });
             }
         }
         if found.response.is_none() && unfinished.redeems.iter().any(has_redeem_delivered_files) {
-            found.response = delivery_from_planned_files(&unfinished.files).map(StoredDelivery::Delivery);
+            found.response = delivery_from_planned_files(&unfinished.files).map(StoredResponseWithFiles::Delivery);
         }
         // The oldest first: each one that names files replaces those before it.
         found.unread.sort_unstable_by_key(|(no, _)| *no);
@@ -94,14 +94,14 @@ impl JournaledRedeems {
     /// Whether the token is spent or refused, as the disk shows: a response spent it, or a partial response was
     /// used because the token is refused.
     pub(super) fn is_token_spent_or_refused(&self) -> bool {
-        matches!(self.response, Some(StoredDelivery::Delivery(_) | StoredDelivery::UsedPartial(_)))
+        matches!(self.response, Some(StoredResponseWithFiles::Delivery(_) | StoredResponseWithFiles::UsedPartial(_)))
     }
 
     /// Reopens the visit and completes its redeems in the journal; returns what a restored visit needs to know.
     ///
     /// # Errors
     /// When the journal cannot be written; then nothing may be sent.
-    pub(super) async fn reopen_visit_and_complete_redeems(
+    pub(super) async fn reopen_visit_and_complete_journaled_redeems(
         mut self,
         context: &VisitContext,
         unfinished: &UnfinishedVisit,
@@ -128,9 +128,9 @@ impl JournaledRedeems {
         });
         let redeems = redeems.collect();
         if let Some(
-            StoredDelivery::Delivery(delivery)
-            | StoredDelivery::UsedPartial(delivery)
-            | StoredDelivery::Partial { partial: TruncatedResponseFiles { delivery, .. }, .. },
+            StoredResponseWithFiles::Delivery(delivery)
+            | StoredResponseWithFiles::UsedPartial(delivery)
+            | StoredResponseWithFiles::Partial { partial: TruncatedResponseFiles { delivery, .. }, .. },
         ) = &mut self.response
         {
             mask_secrets_in_export_types(delivery, &context.api);
@@ -162,9 +162,9 @@ impl JournaledRedeems {
                     AnswerKind::Unreadable | AnswerKind::Truncated => EarlierRedeemResult::Unreadable(None),
                     // An earlier version recorded every 5xx as `Failed`. 511 is the network's, and was not forwarded.
                     AnswerKind::Failed if matches!(status, 500..=510 | 512..=599) => {
-                        not_received_result_of_undecided_status(*status)
+                        treat_undecided_status_as_not_received(*status)
                     }
-                    AnswerKind::Undecided => not_received_result_of_undecided_status(*status),
+                    AnswerKind::Undecided => treat_undecided_status_as_not_received(*status),
                     AnswerKind::Refused => EarlierRedeemResult::Refused,
                     AnswerKind::Failed | AnswerKind::Delivery => EarlierRedeemResult::Inconclusive,
                 }
@@ -205,7 +205,7 @@ fn nonnegative_time_between(earlier: Timestamp, later: Timestamp) -> Duration {
 
 /// The earlier redeem for a status that does not show whether the token was spent; it is treated as a response that
 /// was not received.
-fn not_received_result_of_undecided_status(status: u16) -> EarlierRedeemResult {
+fn treat_undecided_status_as_not_received(status: u16) -> EarlierRedeemResult {
     EarlierRedeemResult::NotReceived(format!(
         "the redeem was answered with status {status}, which does not say whether the token was spent"
     ))
@@ -227,7 +227,7 @@ fn guess_unrecorded_answer_kind(status: u16, unfinished: &UnfinishedVisit) -> An
 mod tests {
     use super::*;
     use copresence_protocol::ExportType;
-    use copresence_store::{FileRecord, FileState};
+    use copresence_store::{FileDownloadState, FileRecord};
 
     /// Files with equal URLs are one file: its bytes would be copied.
     #[test]
@@ -241,7 +241,7 @@ mod tests {
                     index,
                     name,
                     export_type,
-                    state: FileState::Planned,
+                    state: FileDownloadState::Planned,
                     is_from_this_boot: true,
                     redirected_to: None,
                 };

@@ -55,13 +55,13 @@ fn is_token_age_too_old(age: SignedDuration, attempts: u32) -> bool {
 }
 
 /// The time of the next recovery of a visit that could not be finished. `attempts` counts those before this one.
-pub(super) fn next_attempt_time(
+pub(super) fn next_recovery_time_of_unfinished_visit(
     now: Timestamp,
     attempts: u32,
     outcome: &RecoveryOutcome,
     expires_at: Option<Timestamp>,
 ) -> Timestamp {
-    let doubled = pause_after_attempts(attempts);
+    let doubled = redeem_pause_after_attempts(attempts);
     let is_making = matches!(outcome, RecoveryOutcome::StillActive { status } if is_avatar_in_progress(status));
     let pause = if is_making {
         doubled.min(MAX_PAUSE_WHILE_MAKING)
@@ -74,18 +74,18 @@ pub(super) fn next_attempt_time(
 }
 
 /// The pause before the next redeem of a token, with `attempts` before the last one.
-fn pause_after_attempts(attempts: u32) -> SignedDuration {
+fn redeem_pause_after_attempts(attempts: u32) -> SignedDuration {
     FIRST_PAUSE.saturating_mul(1 << attempts.min(16)).min(MAX_PAUSE)
 }
 
 /// The time of the next recovery of a visit for which nothing could be tried.
-pub(super) fn next_time_when_nothing_tried(now: Timestamp) -> Timestamp {
+pub(super) fn next_recovery_time_when_nothing_tried(now: Timestamp) -> Timestamp {
     now.saturating_add(PAUSE_WITHOUT_ATTEMPT).unwrap_or(Timestamp::MAX)
 }
 
 /// The time of the next recovery of a visit whose downloads were interrupted, or whose disk failed. `attempts` counts
 /// those before this one.
-pub(super) fn next_download_time(now: Timestamp, attempts: u32) -> Timestamp {
+pub(super) fn next_recovery_time_after_interrupted_downloads(now: Timestamp, attempts: u32) -> Timestamp {
     let pause = FIRST_DOWNLOAD_PAUSE.saturating_mul(1 << attempts.min(16)).min(MAX_DOWNLOAD_PAUSE);
     now.saturating_add(pause).unwrap_or(Timestamp::MAX)
 }
@@ -120,17 +120,19 @@ pub(super) fn can_only_finish_by_redeem(visit: &UnfinishedVisitSummary) -> bool 
 /// Whether the next attempt is due. One that is further ahead than any pause of this visit was set by a clock that has been
 /// set back since: its token or its download URLs may expire until then.
 fn is_attempt_due(visit: &UnfinishedVisitSummary, now: Timestamp) -> bool {
-    visit.next_attempt_at.is_none_or(|next| next <= now || next.duration_since(now) > longest_pause(visit, next))
+    visit
+        .next_attempt_at
+        .is_none_or(|next| next <= now || next.duration_since(now) > longest_pause_before_attempt(visit, next))
 }
 
 /// The longest pause that may have been taken before the next attempt at a visit.
-fn longest_pause(visit: &UnfinishedVisitSummary, next: Timestamp) -> SignedDuration {
+fn longest_pause_before_attempt(visit: &UnfinishedVisitSummary, next: Timestamp) -> SignedDuration {
     let pause = if !can_only_finish_by_redeem(visit) {
         MAX_DOWNLOAD_PAUSE
     } else if visit.token_expires_at.is_some_and(|expires_at| expires_at < next) {
         PAUSE_AFTER_EXPIRY
     } else {
-        pause_after_attempts(visit.attempts.saturating_sub(1))
+        redeem_pause_after_attempts(visit.attempts.saturating_sub(1))
     };
     pause.max(PAUSE_WITHOUT_ATTEMPT)
 }
@@ -142,7 +144,7 @@ mod tests {
     fn pause(attempts: u32, outcome: &RecoveryOutcome, expires_in: Option<SignedDuration>) -> SignedDuration {
         let now = Timestamp::now();
         let expires_at = expires_in.map(|life| now + life);
-        next_attempt_time(now, attempts, outcome, expires_at).duration_since(now)
+        next_recovery_time_of_unfinished_visit(now, attempts, outcome, expires_at).duration_since(now)
     }
 
     #[test]
@@ -173,7 +175,7 @@ mod tests {
     #[test]
     fn downloads_are_tried_again_soon_and_often() {
         let now = Timestamp::UNIX_EPOCH;
-        let pause = |attempts| next_download_time(now, attempts).duration_since(now);
+        let pause = |attempts| next_recovery_time_after_interrupted_downloads(now, attempts).duration_since(now);
         assert_eq!((pause(0), pause(1)), (FIRST_DOWNLOAD_PAUSE, 2 * FIRST_DOWNLOAD_PAUSE));
         assert_eq!((pause(6), pause(u32::MAX)), (MAX_DOWNLOAD_PAUSE, MAX_DOWNLOAD_PAUSE));
     }

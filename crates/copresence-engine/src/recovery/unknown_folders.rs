@@ -1,6 +1,6 @@
-//! Files of visits that the journal does not know.
+//! Files of which the journal does not know.
 //!
-//! A journal whose last changes were lost with its write-ahead log may not have a visit at all, although its files are in
+//! A journal whose last changes were lost with its write-ahead log may not have a visit, or its files, although they are in
 //! the output folder.
 
 use crate::runner::block_in_place;
@@ -9,7 +9,7 @@ use copresence_store::{FoundPartialFolder, StoreError, find_partial_folders_with
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-/// Finds folders of unpublished avatars whose visit is not in the journal, in these output folders, in the default one, and in
+/// Finds folders of unpublished avatars whose visit is not in the journal, or ended there without files, in these output folders, in the default one, and in
 /// those of all visits of the journal. They are left as they are: they may also be those of a program with another data
 /// folder.
 ///
@@ -36,8 +36,9 @@ pub async fn find_unknown_partial_folders(
             // A visit is locked before it is in the journal.
             let is_running = data_store.data.lock_visit(&found.visit).is_err();
             let journal = &data_store.journal;
+            let record = journal.load_detailed_visit_record(&found.visit).await?;
             if !is_running
-                && journal.load_detailed_visit_record(&found.visit).await?.is_none()
+                && record.is_none_or(|record| !record.visit.is_unfinished && record.files.is_empty())
                 // Deleted without its files, whose disk was not mounted.
                 && journal.load_visit_deletion(&found.visit).await?.is_none()
             {

@@ -58,7 +58,10 @@ pub async fn continue_unfinished_visit(
     }
     let context = find_context_for(&unfinished).map_err(ContinueVisitError::Unavailable)?;
     let token = unfinished.token.clone();
-    let past = journalled.reopen_visit_and_complete_redeems(&context, &unfinished, token).await.map_err(unavailable)?;
+    let past = journalled
+        .reopen_visit_and_complete_journaled_redeems(&context, &unfinished, token)
+        .await
+        .map_err(unavailable)?;
     let now = clock.millis_since_clock_creation();
     let patience = unfinished.visit.start.limits.unwrap_or(context.limits).patience;
     let plan = VisitPollingPlan {

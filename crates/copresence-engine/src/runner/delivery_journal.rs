@@ -6,7 +6,7 @@
 
 use super::redeem::{MAX_JOURNAL_WAIT, PendingJournalWrite};
 use copresence_protocol::DownloadUrl;
-use copresence_store::{CompleteFile, FileProgress, Journal, PlannedFile, RedeemNumber, StoreError, VisitId};
+use copresence_store::{CompleteFile, DurableFileProgress, Journal, PlannedFile, RedeemNumber, StoreError, VisitId};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -48,7 +48,7 @@ struct UnjournalledFiles {
 struct UnjournalledFile {
     is_requested: bool,
     redirect: Option<RedirectChange>,
-    progress: Option<FileProgress>,
+    progress: Option<DurableFileProgress>,
     end: Option<FileDownloadEnd>,
 }
 
@@ -68,50 +68,54 @@ enum FileDownloadEnd {
 
 /// One change of the state of a file.
 #[derive(Clone)]
-enum FileChange {
+enum FileDownloadStateChange {
     Requested,
     Redirected(RedirectChange),
-    Progress(FileProgress),
+    Progress(DurableFileProgress),
     Ended(FileDownloadEnd),
 }
 
 impl UnjournalledFile {
     /// Adds a change, which replaces an earlier one of its kind.
-    fn add_change(&mut self, change: FileChange) {
+    fn add_or_replace_change(&mut self, change: FileDownloadStateChange) {
         match change {
-            FileChange::Requested => self.is_requested = true,
-            FileChange::Redirected(change) => self.redirect = Some(change),
-            FileChange::Progress(progress) => self.progress = Some(progress),
-            FileChange::Ended(end) => self.end = Some(end),
+            FileDownloadStateChange::Requested => self.is_requested = true,
+            FileDownloadStateChange::Redirected(change) => self.redirect = Some(change),
+            FileDownloadStateChange::Progress(progress) => self.progress = Some(progress),
+            FileDownloadStateChange::Ended(end) => self.end = Some(end),
         }
     }
 
     /// Removes the change that is written next.
-    fn take_next_change(&mut self) -> Option<FileChange> {
+    fn take_next_change(&mut self) -> Option<FileDownloadStateChange> {
         if std::mem::take(&mut self.is_requested) {
-            return Some(FileChange::Requested);
+            return Some(FileDownloadStateChange::Requested);
         }
         if let Some(change) = self.redirect.take() {
-            return Some(FileChange::Redirected(change));
+            return Some(FileDownloadStateChange::Redirected(change));
         }
-        let progress = self.progress.take().map(FileChange::Progress);
-        progress.or_else(|| self.end.take().map(FileChange::Ended))
+        let progress = self.progress.take().map(FileDownloadStateChange::Progress);
+        progress.or_else(|| self.end.take().map(FileDownloadStateChange::Ended))
     }
 
     /// Puts back a change that could not be written, unless a newer one of its kind was added meanwhile.
-    fn put_back_unwritten_change(&mut self, change: FileChange) {
+    fn put_back_unwritten_change(&mut self, change: FileDownloadStateChange) {
         match change {
-            FileChange::Requested => self.is_requested = true,
-            FileChange::Redirected(change) => _ = self.redirect.get_or_insert(change),
-            FileChange::Progress(progress) => _ = self.progress.get_or_insert(progress),
-            FileChange::Ended(end) => _ = self.end.get_or_insert(end),
+            FileDownloadStateChange::Requested => self.is_requested = true,
+            FileDownloadStateChange::Redirected(change) => _ = self.redirect.get_or_insert(change),
+            FileDownloadStateChange::Progress(progress) => _ = self.progress.get_or_insert(progress),
+            FileDownloadStateChange::Ended(end) => _ = self.end.get_or_insert(end),
         }
     }
 }
 
 impl UnjournalledDeliveryParts {
     /// Writes what is missing. What the journal refuses is given up.
-    async fn write_unjournalled_in_order(&mut self, journal: &Journal, id: VisitId) -> Result<(), StoreError> {
+    async fn write_unjournalled_ignoring_refused_steps(
+        &mut self,
+        journal: &Journal,
+        id: VisitId,
+    ) -> Result<(), StoreError> {
         if let Some(response) = &mut self.response {
             log_and_ignore_refused_step(response.journal_redeem_response(journal, id).await)?;
             self.response = None;
@@ -171,14 +175,14 @@ impl DeliveryJournal {
     /// # Errors
     /// When the journal cannot be written; the rest stays to be written.
     pub(crate) async fn write_unjournalled_changes(&self) -> Result<(), StoreError> {
-        if !self.lock_files().is_behind {
+        if !self.lock_unjournalled_files_mutex().is_behind {
             return Ok(());
         }
         let mut delivery = self.delivery.lock().await;
-        delivery.write_unjournalled_in_order(&self.journal, self.id).await?;
+        delivery.write_unjournalled_ignoring_refused_steps(&self.journal, self.id).await?;
         loop {
             let (index, change) = {
-                let mut files = self.lock_files();
+                let mut files = self.lock_unjournalled_files_mutex();
                 let next = files.by_index.iter_mut().find_map(|(index, file)| Some((*index, file.take_next_change()?)));
                 let Some(next) = next else {
                     *files = UnjournalledFiles { is_behind: false, by_index: BTreeMap::new() };
@@ -187,7 +191,7 @@ impl DeliveryJournal {
                 next
             };
             let mut restore = PutBackChangeOnDrop { journal: self, index, change: Some(change.clone()) };
-            log_and_ignore_refused_step(self.write_change(index, change).await)?;
+            log_and_ignore_refused_step(self.journal_file_change(index, change).await)?;
             restore.change = None;
         }
     }
@@ -195,7 +199,7 @@ impl DeliveryJournal {
     /// Writes what the journal lacks, with pauses, whenever something is missing. Never returns.
     pub(crate) async fn keep_writing_unjournalled_changes(&self) -> Infallible {
         loop {
-            while self.lock_files().is_behind {
+            while self.lock_unjournalled_files_mutex().is_behind {
                 tokio::time::sleep(RETRY_PAUSE).await;
                 if let Err(error) = self.write_unjournalled_changes().await {
                     tracing::warn!(%error, visit = %self.id, "the delivery is still not in the journal");
@@ -207,25 +211,28 @@ impl DeliveryJournal {
 
     /// Journals that the URL of a file is about to be requested.
     pub(crate) async fn record_file_request(&self, index: usize) {
-        self.write_change_or_keep_for_later(index, FileChange::Requested).await;
+        self.write_change_or_keep_for_later(index, FileDownloadStateChange::Requested).await;
     }
 
     /// Journals where the URL of a file redirected; `None` after the target refused.
     pub(crate) async fn record_redirect_target(&self, index: usize, target: Option<&DownloadUrl>) {
-        self.write_change_or_keep_for_later(index, FileChange::Redirected(RedirectChange { target: target.cloned() }))
-            .await;
+        self.write_change_or_keep_for_later(
+            index,
+            FileDownloadStateChange::Redirected(RedirectChange { target: target.cloned() }),
+        )
+        .await;
     }
 
     /// Journals how much of a file is durable.
-    pub(crate) async fn record_file_progress(&self, index: usize, progress: &FileProgress) {
-        self.write_change_or_keep_for_later(index, FileChange::Progress(progress.clone())).await;
+    pub(crate) async fn record_file_progress(&self, index: usize, progress: &DurableFileProgress) {
+        self.write_change_or_keep_for_later(index, FileDownloadStateChange::Progress(progress.clone())).await;
     }
 
     /// Journals that a file is complete and durable.
     pub(crate) async fn record_complete_file(&self, index: usize, file: &CompleteFile) {
         self.write_change_or_keep_for_later(
             index,
-            FileChange::Ended(FileDownloadEnd::Complete(Box::new(file.clone()))),
+            FileDownloadStateChange::Ended(FileDownloadEnd::Complete(Box::new(file.clone()))),
         )
         .await;
     }
@@ -234,22 +241,22 @@ impl DeliveryJournal {
     pub(crate) async fn record_file_failure(&self, index: usize, why: &str, is_lost: bool) {
         self.write_change_or_keep_for_later(
             index,
-            FileChange::Ended(FileDownloadEnd::Failed { why: why.to_owned(), is_lost }),
+            FileDownloadStateChange::Ended(FileDownloadEnd::Failed { why: why.to_owned(), is_lost }),
         )
         .await;
     }
 
     /// Writes a change of a file, or keeps it for later if the journal cannot be written in time.
-    async fn write_change_or_keep_for_later(&self, index: usize, change: FileChange) {
+    async fn write_change_or_keep_for_later(&self, index: usize, change: FileDownloadStateChange) {
         {
-            let mut files = self.lock_files();
+            let mut files = self.lock_unjournalled_files_mutex();
             if files.is_behind {
-                files.by_index.entry(index).or_default().add_change(change);
+                files.by_index.entry(index).or_default().add_or_replace_change(change);
                 return;
             }
         }
         // Nothing is received meanwhile, and the server may give up on its connection. A write that takes longer stays queued.
-        match tokio::time::timeout(MAX_JOURNAL_WAIT, self.write_change(index, change.clone())).await {
+        match tokio::time::timeout(MAX_JOURNAL_WAIT, self.journal_file_change(index, change.clone())).await {
             Ok(written) => match log_and_ignore_refused_step(written) {
                 Ok(()) => return,
                 Err(error) => tracing::error!(%error, visit = %self.id, index, "cannot journal the state of a file"),
@@ -258,37 +265,39 @@ impl DeliveryJournal {
                 tracing::warn!(visit = %self.id, index, "the journal is slow or locked; the state of a file is journalled later");
             }
         }
-        let mut files = self.lock_files();
+        let mut files = self.lock_unjournalled_files_mutex();
         files.is_behind = true;
-        files.by_index.entry(index).or_default().add_change(change);
+        files.by_index.entry(index).or_default().add_or_replace_change(change);
         self.is_incomplete.notify_one();
     }
 
     /// Whether the journal lacks anything of the delivery or its files.
-    pub(crate) fn lacks_changes(&self) -> bool {
-        self.lock_files().is_behind
+    pub(crate) fn has_unjournalled_changes(&self) -> bool {
+        self.lock_unjournalled_files_mutex().is_behind
     }
 
     /// Writes a change of a file.
-    async fn write_change(&self, index: usize, change: FileChange) -> Result<(), StoreError> {
+    async fn journal_file_change(&self, index: usize, change: FileDownloadStateChange) -> Result<(), StoreError> {
         let (journal, id) = (&self.journal, &self.id);
         match change {
-            FileChange::Requested => journal.record_file_request(id, index).await,
-            FileChange::Redirected(change) => journal.record_redirect_target(id, index, change.target.as_ref()).await,
-            FileChange::Progress(progress) => journal.record_file_progress(id, index, &progress).await,
-            FileChange::Ended(FileDownloadEnd::Complete(file)) => {
+            FileDownloadStateChange::Requested => journal.record_file_request(id, index).await,
+            FileDownloadStateChange::Redirected(change) => {
+                journal.record_redirect_target(id, index, change.target.as_ref()).await
+            }
+            FileDownloadStateChange::Progress(progress) => journal.record_file_progress(id, index, &progress).await,
+            FileDownloadStateChange::Ended(FileDownloadEnd::Complete(file)) => {
                 journal
                     .record_complete_file_erasing_urls(id, index, file.bytes, &file.sha256, file.format, &file.notes)
                     .await
             }
-            FileChange::Ended(FileDownloadEnd::Failed { why, is_lost }) => {
+            FileDownloadStateChange::Ended(FileDownloadEnd::Failed { why, is_lost }) => {
                 journal.record_file_failure(id, index, &why, is_lost).await
             }
         }
     }
 
     /// Locks the mutex of what the journal lacks of the files.
-    fn lock_files(&self) -> MutexGuard<'_, UnjournalledFiles> {
+    fn lock_unjournalled_files_mutex(&self) -> MutexGuard<'_, UnjournalledFiles> {
         // Each change is complete, also after a panic.
         self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -298,13 +307,18 @@ impl DeliveryJournal {
 struct PutBackChangeOnDrop<'a> {
     journal: &'a DeliveryJournal,
     index: usize,
-    change: Option<FileChange>,
+    change: Option<FileDownloadStateChange>,
 }
 
 impl Drop for PutBackChangeOnDrop<'_> {
     fn drop(&mut self) {
         if let Some(change) = self.change.take() {
-            self.journal.lock_files().by_index.entry(self.index).or_default().put_back_unwritten_change(change);
+            self.journal
+                .lock_unjournalled_files_mutex()
+                .by_index
+                .entry(self.index)
+                .or_default()
+                .put_back_unwritten_change(change);
         }
     }
 }

@@ -8,15 +8,23 @@
 //! discarded only when a response arrives that can be the file. A URL that may not be requested
 //! ([`DownloadErrorKind::TargetNotAllowed`]) is left to a later run, because the profile can allow it.
 
+use super::content_doubts::ContentDoubts;
 use super::download_coordinator::RetryDecision;
-use super::file_download::{AttemptError, FileDownload, is_caused_by_range, is_caused_by_response};
-use super::file_request::{DownloadRequest, FileFailure, FileFailureKind};
-use super::file_urls::{FileUrlKind, FileUrls};
-use super::finish_file::{ContentDefect, FinishError, check_received_file_content, finish_received_file};
+use super::file_download::{
+    AttemptError, FileDownload, is_caused_by_range, is_caused_by_response, open_and_truncate_partial_file,
+};
+use super::file_request::{FileFailure, FileFailureKind, FileToDownload};
+use super::file_urls::{FileUrlChoice, FileUrls, RefusalMeaning};
+use super::finish_file::{
+    ContentDefect, FinishError, check_received_file_content, finish_received_file, is_proven_complete_by_structure,
+};
 use super::{VisitContext, block_in_place};
 use crate::events::EventKind;
 use copresence_client::{DownloadError, DownloadErrorKind, RedirectCookies};
-use copresence_store::{CompleteFile, FileProgress, FileState, PartialAvatarFolder, PartialFile, StoreError, is_text};
+use copresence_store::{
+    CompleteFile, DurableFileProgress, FileDownloadState, PartialAvatarFolder, PartialFile, SavedFileNote, StoreError,
+    is_text,
+};
 use std::time::Duration;
 
 /// The longest pause between two requests, and the longest `Retry-After` that is honoured. Spec: "The provided URLs are
@@ -32,14 +40,14 @@ const MAX_PAUSE_UNSENT: Duration = Duration::from_secs(5);
 pub(crate) async fn download_file(
     context: &VisitContext,
     folder: &PartialAvatarFolder,
-    file: &DownloadRequest<'_>,
+    file: &FileToDownload<'_>,
 ) -> Result<CompleteFile, FileFailure> {
-    let permit = file.coordinator.acquire_request_permit().await;
+    let permit = Some(file.coordinator.acquire_request_permit().await);
     let mut has_other_content = false;
     let state = file.earlier.map(|record| &record.state);
     let mut known = match state {
-        Some(FileState::Requested(progress) | FileState::Failed { progress, .. }) => progress.clone(),
-        _ => FileProgress::default(),
+        Some(FileDownloadState::Requested(progress) | FileDownloadState::Failed { progress, .. }) => progress.clone(),
+        _ => DurableFileProgress::default(),
     };
     // The journal may not have its completion: a crash came after the rename, its disk was full, or its end was lost.
     if let Some(whole) = block_in_place(|| folder.sync_and_rehash_complete_file(file.name))? {
@@ -49,13 +57,13 @@ pub(crate) async fn download_file(
         // Completed by an earlier version.
         block_in_place(|| folder.return_complete_file_to_partial(file.name))?;
         has_other_content = true;
-        known = FileProgress::default();
+        known = DurableFileProgress::default();
     }
-    if let Some(FileState::Failed { why, spent: true, .. }) = state {
+    if let Some(FileDownloadState::Failed { why, spent: true, .. }) = state {
         return Err(FileFailure::permanent_file_failure(why));
     }
     // The journal could not be written when these bytes were received, so they are kept until a response replaces them.
-    let is_origin_unknown = file.earlier.is_none_or(|record| matches!(record.state, FileState::Planned));
+    let is_origin_unknown = file.earlier.is_none_or(|record| matches!(record.state, FileDownloadState::Planned));
     let skips_range = is_origin_unknown && !folder.was_partial_file_written_since_boot(file.name);
     // After a power cut, bytes that were never flushed may be wrong.
     let usable = if has_other_content {
@@ -85,28 +93,16 @@ pub(crate) async fn download_file(
         urls: FileUrls::new(file.url, file.earlier.and_then(|record| record.redirected_to.clone())),
         cookies: RedirectCookies::default(),
         is_total_stated: false,
-        doubtful: None,
+        doubts: ContentDoubts::default(),
         stated_digest: None,
-        mismatched_size: None,
-        differing_size: None,
         lacks_journalled_bytes,
         permit,
+        unrepeatable: None,
     };
+    download.restore_uncertain_end(&partial);
     let whole = download.download_with_retries(partial).await?;
     download.emit_throttled_progress(whole.bytes, true);
     Ok(whole)
-}
-
-/// Opens the partial file with at most `usable` of its bytes. `known` says which of them were flushed.
-fn open_and_truncate_partial_file(
-    folder: &PartialAvatarFolder,
-    file: &DownloadRequest<'_>,
-    usable: u64,
-    known: &FileProgress,
-) -> Result<PartialFile, StoreError> {
-    let (bytes, digest) = (known.bytes, known.sha256);
-    let partial = block_in_place(|| folder.resume_partial_file_after_crash(file.name, usable, bytes, digest))?;
-    Ok(partial.with_max_size_bytes(file.limits.max_file_size))
 }
 
 /// Failures in a row, of which all but the first brought no bytes, after which the whole file is requested: a server may
@@ -171,7 +167,7 @@ struct RetryableFailure {
 impl RetryableFailure {
     /// The pause before the next request: `usual`, or longer if the server asks for it or refused the URL. The pause after a
     /// refusal is not shortened at the end of the patience, because refusals without it prove nothing.
-    fn pause_length(&self, usual: Duration, after_refusal: Duration) -> Duration {
+    fn pause_length_before_next_request(&self, usual: Duration, after_refusal: Duration) -> Duration {
         // Many servers send `Retry-After: 0` with an error that lasts.
         usual.max(after_refusal).max(self.requested_pause.unwrap_or_default()).min(self.longest_pause)
     }
@@ -211,8 +207,6 @@ impl FileDownload<'_> {
         let coordinator = self.file.coordinator;
         let mut partial = Some(partial);
         let mut fruitless = 0;
-        // The range and the whole file are one refusal; either may state a code.
-        let mut refused_range_states_code = false;
         loop {
             let furthest = self.furthest;
             let open = match partial.take() {
@@ -224,6 +218,7 @@ impl FileDownload<'_> {
             let choice = self.urls.choose_next_url();
             let result = self.request_and_complete_file(&mut partial, open, skipped_range, choice, fruitless).await;
             self.permit = None;
+            self.unrepeatable = None;
             let failure = match result {
                 Ok(whole) => return Ok(whole),
                 Err(AttemptError::Disk(error)) if !matches!(error, StoreError::TooLarge { .. }) => {
@@ -234,38 +229,42 @@ impl FileDownload<'_> {
             let has_progress = self.furthest > furthest;
             fruitless = if has_progress { 1 } else { fruitless + 1 };
             let (mut refusal_pause, mut is_only_range_refused) = (Duration::ZERO, false);
-            let has_code_for_range = std::mem::take(&mut refused_range_states_code);
             match &failure {
                 AttemptError::Disk(_) => {}
-                // The server may refuse ranges only, or the whole file only: both are requested, and count as one.
-                AttemptError::Download(refused) if refused.is_refusal_of_url() && has_bytes && !skipped_range => {
-                    (self.skips_range, is_only_range_refused) = (true, true);
-                    refused_range_states_code = refused.has_any_file_server_error_code();
-                    fruitless = fruitless.saturating_sub(1).max(1);
-                }
                 AttemptError::Download(refused) if refused.is_refusal_of_url() => {
-                    let has_code = refused.has_any_file_server_error_code() || has_code_for_range;
-                    let is_proof = self.urls.count_refusal_and_check_if_url_is_lost(choice, has_code);
-                    if is_proof {
-                        self.record_refusal(choice, refused).await?;
-                    }
-                    if refused.is_refusal_final() {
-                        // The whole file is confirmed to be refused; its range need not be requested again.
-                        self.skips_range = has_bytes;
+                    let is_of_range = has_bytes && !skipped_range;
+                    let meaning = self.urls.count_refusal(choice, is_of_range, refused.is_refusal_final());
+                    if meaning == RefusalMeaning::WholeFileNext {
+                        (self.skips_range, is_only_range_refused) = (true, true);
+                        fruitless = fruitless.saturating_sub(1).max(1);
                     } else {
-                        refusal_pause = pause_length_after_refusal(self.file.pause, coordinator.transfer_patience());
+                        if meaning == RefusalMeaning::UrlLost
+                            && let Some(whole) =
+                                self.complete_doubted_file_or_record_refusal(&mut partial, choice, refused).await?
+                        {
+                            return Ok(whole);
+                        }
+                        // Its range need not be requested again.
+                        self.skips_range =
+                            has_bytes && (refused.is_refusal_final() || self.is_in_doubt_as_a_whole(partial.as_ref()));
+                        if !refused.is_refusal_final() {
+                            refusal_pause =
+                                pause_length_after_refusal(self.file.pause, coordinator.transfer_patience());
+                        }
                     }
                 }
                 AttemptError::Download(failure) => {
+                    self.remember_why_first_response_was_incomplete(failure);
                     self.skips_range = has_bytes && !skipped_range && should_retry_without_range(failure, fruitless);
                     // A file with another digest than stated is requested again, not only compared with its range.
                     self.skips_range |=
-                        skipped_range && self.mismatched_size.is_some() && !is_caused_by_response(failure);
+                        skipped_range && self.doubts.has_other_digest_in_place() && !is_caused_by_response(failure);
                     if is_caused_by_response(failure) {
                         self.urls.reset_url_refusal_count(choice);
                     }
                 }
-                AttemptError::Unusable { skips_range, may_be_message, .. } => {
+                AttemptError::Unusable { why, skips_range, may_be_message } => {
+                    self.doubts.record_first_failure(why);
                     self.skips_range =
                         *skips_range || has_bytes && !skipped_range && fruitless >= MAX_FRUITLESS_RANGE_FAILURES;
                     if *may_be_message {
@@ -279,48 +278,88 @@ impl FileDownload<'_> {
                 self.urls.prefer_url_after_failure(choice, has_progress);
             }
             let is_unchanged_in_this_run = failure.would_fail_until_settings_change()
-                && (choice == FileUrlKind::OneTime || !self.urls.has_alternative_to(choice));
+                && (choice == FileUrlChoice::OneTime || !self.urls.has_other_usable_url(choice));
             let failure = RetryableFailure::from(&failure);
-            let why = failure.why.clone();
-            let (index, has_response) = (self.file.index, failure.has_response);
-            let decision = if is_only_range_refused {
-                RetryDecision::Retry { patience_left: Duration::ZERO }
-            } else if is_unchanged_in_this_run {
-                coordinator.decide_if_later_run_retries(index, has_response)
+            let patience_left = if is_only_range_refused {
+                Duration::ZERO
             } else {
-                let what = format!("{}: {why}", self.file.name);
-                coordinator.record_failure_and_decide_retry(index, &what, has_response)
+                self.record_failure_returning_patience_left(&failure, is_unchanged_in_this_run)?
             };
-            let patience_left = match decision {
-                RetryDecision::Retry { patience_left } => patience_left,
-                RetryDecision::Postpone => return Err(FileFailure { why, kind: FileFailureKind::Interrupted }),
-                RetryDecision::GiveUp { why: reason } => {
-                    return Err(FileFailure::permanent_file_failure(format!(
-                        "{why}. It is not requested again: {reason}"
-                    )));
-                }
-            };
-            let pause = failure
-                .pause_length(pause_length_after_failures(self.file.pause, fruitless, patience_left), refusal_pause);
-            tracing::info!(file = self.file.name, %why, "retrying the download");
-            self.emit_retry(&why, fruitless, pause);
-            coordinator.wait_before_retry(pause, (!failure.has_response).then_some(self.file.pause)).await;
-            self.permit = coordinator.acquire_request_permit().await;
+            let pause = failure.pause_length_before_next_request(
+                pause_length_after_failures(self.file.pause, fruitless, patience_left),
+                refusal_pause,
+            );
+            tracing::info!(file = self.file.name, why = %failure.why, "retrying the download");
+            self.emit_retry(&failure.why, fruitless, pause);
+            coordinator
+                .wait_for_pause_or_server_response(pause, (!failure.has_response).then_some(self.file.pause))
+                .await;
+            self.permit = Some(coordinator.acquire_request_permit().await);
         }
+    }
+
+    /// Records a failure after which the file may be requested again. `is_unchanged_in_this_run`: only other settings can change
+    /// the result. Returns the patience that is left.
+    ///
+    /// # Errors
+    /// The file is left to a later run, or lost because its time is over.
+    fn record_failure_returning_patience_left(
+        &self,
+        failure: &RetryableFailure,
+        is_unchanged_in_this_run: bool,
+    ) -> Result<Duration, FileFailure> {
+        let (coordinator, index, why) = (self.file.coordinator, self.file.index, &failure.why);
+        let decision = if is_unchanged_in_this_run {
+            coordinator.decide_if_later_run_retries(index, failure.has_response)
+        } else {
+            let what = format!("{}: {why}", self.file.name);
+            coordinator.record_failure_and_decide_retry(index, &what, failure.has_response)
+        };
+        match decision {
+            RetryDecision::Retry { patience_left } => Ok(patience_left),
+            RetryDecision::Postpone => Err(FileFailure { why: why.clone(), kind: FileFailureKind::Interrupted }),
+            RetryDecision::GiveUp { why: reason } => {
+                Err(FileFailure::permanent_file_failure(format!("{why}. It is not requested again: {reason}")))
+            }
+        }
+    }
+
+    /// Completes the file from bytes in doubt, because its URL is lost, or records that.
+    ///
+    /// # Errors
+    /// As [`Self::record_refusal_failing_if_file_lost`], or the disk failed.
+    async fn complete_doubted_file_or_record_refusal(
+        &mut self,
+        kept: &mut Option<PartialFile>,
+        choice: FileUrlChoice,
+        refused: &DownloadError,
+    ) -> Result<Option<CompleteFile>, FileFailure> {
+        let whole = self.complete_file_from_doubted_bytes(kept, choice).await?;
+        if whole.is_none() {
+            self.record_refusal_failing_if_file_lost(choice, refused).await?;
+        }
+        Ok(whole)
     }
 
     /// Records that the server refused a URL.
     ///
     /// # Errors
     /// The file is lost, or its bytes are missing on disk: no other URL is left.
-    async fn record_refusal(&mut self, choice: FileUrlKind, refused: &DownloadError) -> Result<(), FileFailure> {
-        let refusal = self.urls.record_refusal_returning_loss(choice, refused.to_string());
-        let Some(refusal) = refusal else {
-            if choice == FileUrlKind::RedirectTarget {
+    async fn record_refusal_failing_if_file_lost(
+        &mut self,
+        choice: FileUrlChoice,
+        refused: &DownloadError,
+    ) -> Result<(), FileFailure> {
+        let refusal = self.urls.record_proven_refusal_returning_loss(choice, refused.to_string());
+        let Some(mut refusal) = refusal else {
+            if choice == FileUrlChoice::RedirectTarget {
                 self.journal_redirect_target().await;
             }
             return Ok(());
         };
+        if let Some(first) = self.doubts.first_failure() {
+            refusal = format!("{first}. Then the URL was refused: {refusal}");
+        }
         if self.lacks_journalled_bytes {
             let folder = self.folder.partial_folder_path().display();
             let why = format!("bytes that were received are missing in {folder}; restore them. {refusal}");
@@ -329,14 +368,30 @@ impl FileDownload<'_> {
         Err(FileFailure::permanent_file_failure(refusal))
     }
 
-    /// Whether a partial file of this many bytes is doubted: it had another digest than stated, or other last bytes
-    /// than the server sent later.
-    fn is_doubted_at_size(&self, size: u64) -> bool {
-        [self.mismatched_size, self.differing_size].contains(&Some(size))
+    /// Restores the doubt of an earlier run about a response without a certain end: its bytes are noted as of unknown length, and
+    /// the file is not complete.
+    fn restore_uncertain_end(&mut self, partial: &PartialFile) {
+        let size = partial.resume_offset();
+        let is_noted = self.known.notes.contains(&SavedFileNote::note_of_unknown_length());
+        if is_noted && self.known.total.is_none() && size > 0 && size == self.known.bytes {
+            self.doubts.record_uncertain_end(partial.digest_written_bytes(), size);
+        }
+    }
+
+    /// Remembers why the first response that sent bytes of the file did not complete it.
+    fn remember_why_first_response_was_incomplete(&mut self, failure: &DownloadError) {
+        if matches!(failure.kind, DownloadErrorKind::Interrupted { .. } | DownloadErrorKind::InvalidResponse(_)) {
+            self.doubts.record_first_failure(failure.to_string());
+        }
+    }
+
+    /// Whether the received bytes are the whole file by its own structure.
+    fn is_proven_complete_by_structure(&self, partial: &mut PartialFile) -> Result<bool, StoreError> {
+        is_proven_complete_by_structure(self.file, self.known.content_encoding.as_deref(), partial)
     }
 
     /// Whether the server stated a larger file than the partial file: bytes are still to be received.
-    fn lacks_stated_bytes(&self, partial: &PartialFile) -> bool {
+    pub(super) fn lacks_stated_bytes(&self, partial: &PartialFile) -> bool {
         self.known.total.is_some_and(|total| total > partial.resume_offset())
     }
 
@@ -348,7 +403,7 @@ impl FileDownload<'_> {
         kept: &mut Option<PartialFile>,
         mut partial: PartialFile,
         skips_range: bool,
-        choice: FileUrlKind,
+        choice: FileUrlChoice,
         fruitless: u32,
     ) -> Result<CompleteFile, AttemptError> {
         let offset = partial.resume_offset();
@@ -360,25 +415,62 @@ impl FileDownload<'_> {
                     kind: DownloadErrorKind::RangeNotSatisfiable { total: Some(total) },
                     ..
                     // Without the journalled response it is unknown whether these bytes are encoded.
-                })) if total == offset && self.known != FileProgress::default() => self.is_total_stated = true,
-                // The bytes cannot be decoded or have another digest, and no others will come.
-                Err(AttemptError::Download(refused))
-                    if refused.is_refusal_of_url()
-                        && (self.doubtful.is_some() || self.mismatched_size == Some(partial.resume_offset()))
-                        && !self.urls.has_alternative_to(choice) => {}
+                })) if total == offset && self.known != DurableFileProgress::default() => {
+                    self.is_total_stated = true;
+                    self.forget_unknown_length();
+                }
                 // Only the end of the response is missing, not the end of the file.
                 Err(AttemptError::Download(failure))
                     if partial.resume_offset() > 0
-                        && !self.is_doubted_at_size(partial.resume_offset())
-                        && self.known.content_encoding.is_none()
+                        && !self.doubts.is_structure_no_proof(partial.resume_offset())
                         && (!self.lacks_stated_bytes(&partial) || will_bring_no_more_bytes(&failure, fruitless))
-                        && block_in_place(|| partial.is_proven_complete_by_structure())? => {}
+                        && block_in_place(|| self.is_proven_complete_by_structure(&mut partial))? => {}
+                Err(AttemptError::Download(failure)) if self.record_uncertain_end(&failure, &partial) => {}
                 Err(failure) => {
                     *kept = (partial.resume_offset() > 0).then_some(partial);
                     return Err(failure);
                 }
             }
         }
+        self.complete_received_file(kept, partial).await
+    }
+
+    /// Whether a partial file has all bytes of a response that is doubted as a whole.
+    fn is_in_doubt_as_a_whole(&self, partial: Option<&PartialFile>) -> bool {
+        partial.is_some_and(|partial| self.doubts.is_whole_response_in_doubt(partial.resume_offset()))
+    }
+
+    /// Completes a file whose bytes are in doubt. To be called when no other bytes will come, because the URL is lost. `None` if
+    /// it has no such bytes.
+    async fn complete_file_from_doubted_bytes(
+        &mut self,
+        kept: &mut Option<PartialFile>,
+        choice: FileUrlChoice,
+    ) -> Result<Option<CompleteFile>, StoreError> {
+        if self.urls.has_other_usable_url(choice) {
+            return Ok(None);
+        }
+        let partial = match kept.take_if(|partial| self.is_in_doubt_as_a_whole(Some(partial))) {
+            Some(partial) => partial,
+            None => match self.restore_doubted_copy(kept).await? {
+                Some(partial) => partial,
+                None => return Ok(None),
+            },
+        };
+        match self.complete_received_file(kept, partial).await {
+            Ok(whole) => Ok(Some(whole)),
+            Err(AttemptError::Disk(error)) => Err(error),
+            Err(AttemptError::Download(_) | AttemptError::Unusable { .. }) => Ok(None),
+        }
+    }
+
+    /// Completes a file whose bytes were all received, as far as the server says. After a failure, the partial file stays in
+    /// `kept` if it is open and has bytes.
+    async fn complete_received_file(
+        &mut self,
+        kept: &mut Option<PartialFile>,
+        mut partial: PartialFile,
+    ) -> Result<CompleteFile, AttemptError> {
         if let Err(mismatch) = self.check_or_note_stated_digest(&partial) {
             self.known.total = None;
             *kept = Some(partial);
@@ -400,17 +492,16 @@ impl FileDownload<'_> {
                 // A server that stated the size of a truncated file has no more of it.
                 ContentDefect::Truncated => self.is_total_stated,
                 ContentDefect::OtherContent => {
-                    self.known = FileProgress::default();
+                    self.known = DurableFileProgress::default();
                     self.discard_received_bytes(&mut partial).await?;
                     false
                 }
                 // The server sent the same bytes again, or refuses to: this is what it has.
-                ContentDefect::Doubtful(digest) if self.doubtful == Some(digest) => {
-                    keeps_doubtful = true;
-                    continue;
-                }
                 ContentDefect::Doubtful(digest) => {
-                    self.doubtful = Some(digest);
+                    if self.doubts.record_doubtful_content(digest, partial.resume_offset()) {
+                        keeps_doubtful = true;
+                        continue;
+                    }
                     true
                 }
             };
@@ -450,8 +541,8 @@ mod tests {
         let failure = RetryableFailure::build_failure_retried_after_full_pause("refused".to_owned());
         let [second, ten_seconds] = [Duration::from_secs(1), Duration::from_secs(10)];
         let usual = pause_length_after_failures(crate::runner::DEFAULT_DOWNLOAD_PAUSE, 5, second);
-        assert_eq!(failure.pause_length(usual, ten_seconds), ten_seconds);
-        assert_eq!(failure.pause_length(usual, Duration::ZERO), second);
+        assert_eq!(failure.pause_length_before_next_request(usual, ten_seconds), ten_seconds);
+        assert_eq!(failure.pause_length_before_next_request(usual, Duration::ZERO), second);
     }
 
     #[test]

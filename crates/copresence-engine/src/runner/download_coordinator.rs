@@ -7,8 +7,10 @@
 //! patience. A file stops only after a failed request, so that each file is requested at least once.
 //!
 //! A response that arrives has a budget of its own, [`TransferPatience`], which every byte restores. So a transfer is
-//! aborted only if it is too slow itself, whatever was consumed before its first byte.
+//! aborted only if it is too slow itself, whatever was consumed before its first byte. If its server does not say that it can
+//! be continued by range, the budget is [`PATIENCE_FACTOR_WITHOUT_RANGES`] times as large: the rest may never come again.
 
+use copresence_client::PATIENCE_FACTOR_WITHOUT_RANGES;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -60,6 +62,10 @@ pub(crate) struct DownloadCoordinator {
     state: Mutex<DownloadsState>,
     /// Number of responses that any file server sent. Downloads that wait for the network retry when it grows.
     responses: watch::Sender<u64>,
+    /// Number of requests in flight whose file may not come again.
+    unrepeatable_transfers: watch::Sender<usize>,
+    /// Number of files that are neither complete nor given up nor in a pause after a failure. `None` before the downloads begin.
+    active_files: watch::Sender<Option<usize>>,
 }
 
 /// What is known of the downloads now.
@@ -77,9 +83,21 @@ struct DownloadsState {
 pub(crate) struct TransferPatience {
     whole: Duration,
     ends: Instant,
+    looked_at: Instant,
 }
 
+/// Longest time between two looks at the patience of a transfer that counts. A longer one is that of a stopped process (a
+/// paused virtual machine, SIGSTOP) or of our own disk, while the server may have sent all.
+const MAX_TIME_BETWEEN_LOOKS: Duration = Duration::from_secs(2);
+
 impl TransferPatience {
+    /// Restores the time during which this process could not receive. To be called at least once a second.
+    pub(crate) fn restore_patience_lost_while_suspended(&mut self) {
+        let now = Instant::now();
+        self.ends += now.duration_since(self.looked_at).saturating_sub(MAX_TIME_BETWEEN_LOOKS);
+        self.looked_at = now;
+    }
+
     /// Restores patience for received bytes. Returns whether patience is left.
     pub(crate) fn add_bytes_and_check_patience_left(&mut self, bytes: u64) -> bool {
         let now = Instant::now();
@@ -93,12 +111,30 @@ fn patience_end_after_bytes_received(ends: Instant, whole: Duration, bytes: u64,
     (ends + Duration::from_millis(bytes.saturating_mul(1000) / MIN_RATE)).min(now + whole)
 }
 
+/// Counts a transfer as unrepeatable until it is dropped.
+pub(crate) struct UnrepeatableTransferGuard<'a>(&'a DownloadCoordinator);
+
+impl Drop for UnrepeatableTransferGuard<'_> {
+    fn drop(&mut self) {
+        self.0.unrepeatable_transfers.send_modify(|transfers| *transfers -= 1);
+    }
+}
+
 /// Counts a response as being received until it is dropped.
 pub(crate) struct ReceivingResponseGuard<'a>(&'a DownloadCoordinator);
 
 impl Drop for ReceivingResponseGuard<'_> {
     fn drop(&mut self) {
         self.0.lock_downloads_state().receiving -= 1;
+    }
+}
+
+/// Counts a file as inactive, during its pause after a failure, until it is dropped.
+struct PausedFileGuard<'a>(&'a DownloadCoordinator);
+
+impl Drop for PausedFileGuard<'_> {
+    fn drop(&mut self) {
+        self.0.active_files.send_modify(|files| *files = files.map(|files| files + 1));
     }
 }
 
@@ -114,15 +150,24 @@ impl DownloadCoordinator {
                 failures: BTreeMap::new(),
             }),
             responses: watch::Sender::new(0),
+            unrepeatable_transfers: watch::Sender::new(0),
+            active_files: watch::Sender::new(None),
             limits,
         }
     }
 
-    /// Waits for the permit to send one request. First come, first served, so that files of a server that does not
-    /// respond do not keep the others from being requested.
-    pub(crate) async fn acquire_request_permit(&self) -> Option<SemaphorePermit<'_>> {
-        // The semaphore is never closed.
-        self.permits.acquire().await.ok()
+    /// Waits for the permit to send one request; for ever after [`Self::stop_new_requests`]. First come, first served, so that
+    /// files of a server that does not respond do not keep the others from being requested.
+    pub(crate) async fn acquire_request_permit(&self) -> SemaphorePermit<'_> {
+        match self.permits.acquire().await {
+            Ok(permit) => permit,
+            Err(_closed) => std::future::pending().await,
+        }
+    }
+
+    /// Sends no further request. Those in flight continue.
+    pub(crate) fn stop_new_requests(&self) {
+        self.permits.close();
     }
 
     /// Records that a server responded, with any status. Wakes the downloads that wait for the network.
@@ -138,19 +183,51 @@ impl DownloadCoordinator {
         ReceivingResponseGuard(self)
     }
 
+    /// Counts a request whose file may not come again, until the guard is dropped: it may spend its one-time URL, and the
+    /// server has not said that it continues with ranges.
+    pub(crate) fn mark_transfer_as_unrepeatable(&self) -> UnrepeatableTransferGuard<'_> {
+        self.unrepeatable_transfers.send_modify(|transfers| *transfers += 1);
+        UnrepeatableTransferGuard(self)
+    }
+
+    /// Waits until no request is in flight whose file may not come again.
+    pub(crate) async fn wait_while_transfers_are_unrepeatable(&self) {
+        // The sender lives as long as this value.
+        _ = self.unrepeatable_transfers.subscribe().wait_for(|transfers| *transfers == 0).await;
+    }
+
+    /// Records that the downloads of so many files begin.
+    pub(crate) fn begin_active_files(&self, files: usize) {
+        self.active_files.send_replace(Some(files));
+    }
+
+    /// Records that a file is complete or given up.
+    pub(crate) fn end_active_file(&self) {
+        self.active_files.send_modify(|files| *files = files.map(|files| files.saturating_sub(1)));
+    }
+
+    /// Waits until each file was requested, and is complete, given up, or in a pause after a failure.
+    pub(crate) async fn wait_until_no_file_is_active(&self) {
+        // The sender lives as long as this value.
+        _ = self.active_files.subscribe().wait_for(|files| *files == Some(0)).await;
+    }
+
     /// The patience with a slow transfer: the time without enough bytes after which its response is aborted.
     pub(crate) fn transfer_patience(&self) -> Duration {
         self.limits.transfer_patience
     }
 
-    /// Returns the transfer patience of a response whose first byte arrives now.
-    pub(crate) fn transfer_patience_from_now(&self) -> TransferPatience {
-        let whole = self.transfer_patience();
-        TransferPatience { whole, ends: Instant::now() + whole }
+    /// Returns the transfer patience of a response whose first byte arrives now. `has_stated_range_support`: whether its server
+    /// says that it can be continued.
+    pub(crate) fn start_transfer_patience_at_first_byte(&self, has_stated_range_support: bool) -> TransferPatience {
+        let whole =
+            self.transfer_patience() * if has_stated_range_support { 1 } else { PATIENCE_FACTOR_WITHOUT_RANGES };
+        let now = Instant::now();
+        TransferPatience { whole, ends: now + whole, looked_at: now }
     }
 
     /// Restores patience for received bytes that no earlier response had.
-    pub(crate) fn restore_patience(&self, bytes: u64) {
+    pub(crate) fn restore_patience_for_new_bytes(&self, bytes: u64) {
         let mut state = self.lock_downloads_state();
         state.patience_ends =
             patience_end_after_bytes_received(state.patience_ends, self.limits.patience, bytes, Instant::now());
@@ -185,7 +262,9 @@ impl DownloadCoordinator {
 
     /// Waits for `pause`; with `wakes_after` only until any server has responded, but at least for that time: files whose
     /// responses all break off would otherwise wake one another without a pause.
-    pub(crate) async fn wait_before_retry(&self, pause: Duration, wakes_after: Option<Duration>) {
+    pub(crate) async fn wait_for_pause_or_server_response(&self, pause: Duration, wakes_after: Option<Duration>) {
+        self.end_active_file();
+        let _paused = PausedFileGuard(self);
         let mut responses = self.responses.subscribe();
         let any_response = async {
             tokio::time::sleep(wakes_after.unwrap_or(pause)).await;
@@ -236,14 +315,14 @@ mod tests {
         let left = |seconds| RetryDecision::Retry { patience_left: Duration::from_secs(seconds) };
         let fail = || downloads.record_failure_and_decide_retry(0, "refused", true);
         assert_eq!(fail(), left(10));
-        downloads.restore_patience(20 * MIN_RATE);
+        downloads.restore_patience_for_new_bytes(20 * MIN_RATE);
         assert_eq!(fail(), left(30));
-        downloads.restore_patience(u64::MAX);
+        downloads.restore_patience_for_new_bytes(u64::MAX);
         assert_eq!(fail(), left(100));
         // Less than the minimum rate is as good as nothing.
         for _ in 0..200 {
             tokio::time::advance(Duration::from_secs(1)).await;
-            downloads.restore_patience(MIN_RATE / 2);
+            downloads.restore_patience_for_new_bytes(MIN_RATE / 2);
         }
         assert_eq!(fail(), RetryDecision::Postpone);
     }
@@ -253,7 +332,7 @@ mod tests {
     async fn a_transfer_is_too_slow_only_by_its_own_bytes() {
         let downloads = coordinator(Duration::from_hours(24), true);
         tokio::time::advance(2 * PATIENCE).await;
-        let mut patience = downloads.transfer_patience_from_now();
+        let mut patience = downloads.start_transfer_patience_at_first_byte(true);
         for _ in 0..300 {
             tokio::time::advance(Duration::from_secs(1)).await;
             assert!(patience.add_bytes_and_check_patience_left(MIN_RATE));
@@ -264,6 +343,22 @@ mod tests {
         }
         tokio::time::advance(Duration::from_secs(1)).await;
         assert!(!patience.add_bytes_and_check_patience_left(MIN_RATE / 2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_of_a_stopped_process_does_not_count() {
+        let downloads = coordinator(Duration::from_hours(24), true);
+        let mut patience = downloads.start_transfer_patience_at_first_byte(true);
+        for _ in 0..3 {
+            tokio::time::advance(2 * PATIENCE).await;
+            patience.restore_patience_lost_while_suspended();
+            assert!(patience.add_bytes_and_check_patience_left(1));
+        }
+        for second in 1..=100 {
+            tokio::time::advance(Duration::from_secs(1)).await;
+            patience.restore_patience_lost_while_suspended();
+            assert_eq!(patience.add_bytes_and_check_patience_left(1), second < 94, "{second}");
+        }
     }
 
     #[tokio::test(start_paused = true)]
@@ -304,8 +399,8 @@ mod tests {
         let downloads = coordinator(Duration::from_hours(24), true);
         let hour = Duration::from_hours(1);
         let began = Instant::now();
-        let wait = downloads.wait_before_retry(hour, Some(Duration::from_secs(3)));
-        let other = downloads.wait_before_retry(hour, None);
+        let wait = downloads.wait_for_pause_or_server_response(hour, Some(Duration::from_secs(3)));
+        let other = downloads.wait_for_pause_or_server_response(hour, None);
         let respond = async {
             tokio::time::sleep(Duration::from_secs(1)).await;
             downloads.record_response_and_wake_retries();

@@ -26,7 +26,7 @@ impl<'a> ErrorPageDetector<'a> {
             return None;
         }
         self.received.extend_from_slice(chunk);
-        let page = self.classify_received_bytes(false);
+        let page = self.detect_page_in_received_bytes(false);
         self.is_decided |= page.is_some() || self.received.len() >= HEAD_BYTES;
         page
     }
@@ -36,14 +36,14 @@ impl<'a> ErrorPageDetector<'a> {
         if self.is_decided {
             return None;
         }
-        let page = self.classify_received_bytes(true);
+        let page = self.detect_page_in_received_bytes(true);
         self.is_decided = true;
         page
     }
 
     /// Detects what was received in place of the file, and records whether more bytes can change the result.
-    fn classify_received_bytes(&mut self, is_whole: bool) -> Option<&'static str> {
-        let start = decoded_start(&self.received, self.content_encoding);
+    fn detect_page_in_received_bytes(&mut self, is_whole: bool) -> Option<&'static str> {
+        let start = decode_start_of_content(&self.received, self.content_encoding);
         let is_short = start.len() <= HEAD_BYTES;
         let head = &start[..start.len().min(HEAD_BYTES)];
         self.is_decided = !matches!(
@@ -56,11 +56,11 @@ impl<'a> ErrorPageDetector<'a> {
 
 /// The start of the content without its encoding, of the bytes received so far: at most one byte more than
 /// [`HEAD_BYTES`].
-pub(super) fn decoded_start(received: &[u8], content_encoding: Option<&str>) -> Vec<u8> {
+pub(super) fn decode_start_of_content(received: &[u8], content_encoding: Option<&str>) -> Vec<u8> {
     let mut start = Vec::new();
     let limit = HEAD_BYTES as u64 + 1;
     let words = content_encoding.map(split_content_encodings).unwrap_or_default();
-    match open_decoding_reader(&words, Cursor::new(received.to_vec()), limit, &is_unencoded_content_start) {
+    match open_decoding_reader(&words, Cursor::new(received.to_vec()), limit, &is_start_of_known_unencoded_format) {
         // An error only ends what can be decoded.
         Ok(content) => _ = content.take(limit).read_to_end(&mut start),
         Err(_) => start.extend_from_slice(received),
@@ -69,6 +69,6 @@ pub(super) fn decoded_start(received: &[u8], content_encoding: Option<&str>) -> 
 }
 
 /// Whether bytes are the start of content without encoding: its format is known.
-pub(super) fn is_unencoded_content_start(head: &[u8]) -> bool {
+pub(super) fn is_start_of_known_unencoded_format(head: &[u8]) -> bool {
     !matches!(FileFormat::detect_file_format(head), FileFormat::Unknown | FileFormat::Empty)
 }

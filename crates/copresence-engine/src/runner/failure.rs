@@ -26,7 +26,7 @@ pub(crate) fn failure_of_store_error(error: &StoreError) -> VisitStepFailure {
 }
 
 /// The outcome for an error of the store, which prevented that the start of a visit was journalled.
-pub(crate) fn outcome_of_store_error(error: &StoreError) -> Outcome {
+pub(crate) fn outcome_of_unjournalled_visit_start(error: &StoreError) -> Outcome {
     let detail = error.to_string();
     if error.is_disk_full() { Outcome::DiskFull(detail) } else { Outcome::StorageFailed(detail) }
 }

@@ -1,12 +1,14 @@
 //! The download of one file across its requests: its state, its journal, and why a request did not complete it.
 
-use super::file_request::DownloadRequest;
+use super::content_doubts::ContentDoubts;
+use super::download_coordinator::UnrepeatableTransferGuard;
+use super::file_request::FileToDownload;
 use super::file_urls::FileUrls;
 use super::{VisitContext, block_in_place};
 use crate::events::{EventKind, VisitEvent};
 use copresence_client::{DownloadError, DownloadErrorKind, RedirectCookies, StatedDigest};
 use copresence_protocol::DownloadUrl;
-use copresence_store::{FileProgress, PartialAvatarFolder, PartialFile, SavedFileNote, Sha256Digest, StoreError};
+use copresence_store::{DurableFileProgress, PartialAvatarFolder, PartialFile, SavedFileNote, StoreError};
 use futures_util::FutureExt as _;
 use std::time::Duration;
 use tokio::sync::SemaphorePermit;
@@ -39,7 +41,7 @@ impl AttemptError {
         match self {
             Self::Disk(_) => true,
             Self::Download(failure) => {
-                matches!(failure.kind, DownloadErrorKind::TargetNotAllowed { may_pass: false, .. })
+                matches!(failure.kind, DownloadErrorKind::TargetNotAllowed { may_be_allowed_later: false, .. })
             }
             Self::Unusable { .. } => false,
         }
@@ -57,9 +59,9 @@ impl From<StoreError> for AttemptError {
 pub(super) struct FileDownload<'a> {
     pub(super) context: &'a VisitContext,
     pub(super) folder: &'a PartialAvatarFolder,
-    pub(super) file: &'a DownloadRequest<'a>,
+    pub(super) file: &'a FileToDownload<'a>,
     pub(super) last_event: Option<Instant>,
-    pub(super) known: FileProgress,
+    pub(super) known: DurableFileProgress,
     /// The largest number of bytes that the partial file ever had. Restarting from byte 0 is no progress until then.
     pub(super) furthest: u64,
     /// Whether the next request is for the whole file, although bytes are on disk.
@@ -74,18 +76,28 @@ pub(super) struct FileDownload<'a> {
     pub(super) cookies: RedirectCookies,
     /// Whether the last response stated the size of the file.
     pub(super) is_total_stated: bool,
-    /// The digest of all bytes of a response whose content was doubtful.
-    pub(super) doubtful: Option<Sha256Digest>,
+    /// What speaks against the received bytes.
+    pub(super) doubts: ContentDoubts,
     /// The digest that the last response states of the whole file.
     pub(super) stated_digest: Option<StatedDigest>,
-    /// Size in bytes of all that a server sent, if it stated another digest.
-    pub(super) mismatched_size: Option<u64>,
-    /// The size of the received bytes when the server sent others for their end. Their structure proves nothing then.
-    pub(super) differing_size: Option<u64>,
     /// Whether bytes that the journal describes are missing, because their disk is not mounted or was restored.
     pub(super) lacks_journalled_bytes: bool,
     /// The permit of the request in flight, unless its server has been silent for [`MAX_SILENCE_WITH_PERMIT`].
     pub(super) permit: Option<SemaphorePermit<'a>>,
+    /// Held while the request in flight may have spent the URL, and its server has not said that it continues with ranges.
+    pub(super) unrepeatable: Option<UnrepeatableTransferGuard<'a>>,
+}
+
+/// Opens the partial file with at most `usable` of its bytes. `known` says which of them were flushed.
+pub(super) fn open_and_truncate_partial_file(
+    folder: &PartialAvatarFolder,
+    file: &FileToDownload<'_>,
+    usable: u64,
+    known: &DurableFileProgress,
+) -> Result<PartialFile, StoreError> {
+    let (bytes, digest) = (known.bytes, known.sha256);
+    let partial = block_in_place(|| folder.resume_partial_file_after_crash(file.name, usable, bytes, digest))?;
+    Ok(partial.with_max_size_bytes(file.limits.max_file_size))
 }
 
 /// Whether the failure is stated by a server's response; false if the connection failed, also in the middle of a
@@ -143,12 +155,11 @@ impl FileDownload<'_> {
         if is_same {
             return Ok(());
         }
-        if self.mismatched_size.is_some() {
+        if self.doubts.record_other_digest(partial.resume_offset()) {
             self.add_file_note_once(SavedFileNote::note_of_digest_mismatch(&stated.to_string()));
             return Ok(());
         }
         let what = format!("the received bytes do not have the digest that the server states in `{stated}`");
-        self.mismatched_size = Some(partial.resume_offset());
         Err(self.unusable_response_error(&what, true))
     }
 
@@ -157,6 +168,21 @@ impl FileDownload<'_> {
         if !self.known.notes.contains(&note) {
             self.known.notes.push(note);
         }
+    }
+
+    /// Removes the note that the length is unknown, because a server has stated it.
+    pub(super) fn forget_unknown_length(&mut self) {
+        let unknown = SavedFileNote::note_of_unknown_length();
+        self.known.notes.retain(|note| *note != unknown);
+    }
+
+    /// Records that the last response may have been whole, without a certain end. Returns whether the server sent the same
+    /// bytes before.
+    pub(super) fn record_uncertain_end(&mut self, failure: &DownloadError, partial: &PartialFile) -> bool {
+        failure.may_be_whole_response()
+            && partial.resume_offset() > 0
+            && self.known.total.is_none()
+            && self.doubts.record_uncertain_end(partial.digest_written_bytes(), partial.resume_offset())
     }
 
     /// Journals size and validator of a response before its first bytes are written, without waiting: after a crash in
@@ -176,7 +202,7 @@ impl FileDownload<'_> {
         self.known.bytes = block_in_place(|| partial.sync_and_get_durable_length())?;
         self.known.sha256 = (self.known.bytes > 0).then(|| partial.digest_written_bytes());
         if let Some(total) = self.known.total {
-            self.file.room.reduce_to_remaining_bytes(total.saturating_sub(self.known.bytes));
+            self.file.room.reduce_reservation_to_unwritten_bytes(total.saturating_sub(self.known.bytes));
         }
         self.file.journal.record_file_progress(self.file.index, &self.known).await;
         Ok(())
@@ -209,9 +235,12 @@ mod tests {
 
     #[test]
     fn only_a_target_that_stays_forbidden_is_left_to_the_operator() {
-        let fails_until_change = |may_pass| {
-            let kind =
-                DownloadErrorKind::TargetNotAllowed { after_redirect: may_pass, may_pass, why: "private".to_owned() };
+        let fails_until_change = |may_be_allowed_later| {
+            let kind = DownloadErrorKind::TargetNotAllowed {
+                after_redirect: may_be_allowed_later,
+                may_be_allowed_later,
+                why: "private".to_owned(),
+            };
             let host = "files.test".to_owned();
             let failure = DownloadError { host, kind, hint: None, redirected_to: None, has_unsent_credentials: false };
             AttemptError::Download(failure).would_fail_until_settings_change()

@@ -42,7 +42,7 @@ impl From<StoreError> for FileFailure {
 }
 
 /// One file to download.
-pub(crate) struct DownloadRequest<'a> {
+pub(crate) struct FileToDownload<'a> {
     pub(crate) id: VisitId,
     pub(crate) index: usize,
     pub(crate) name: &'a str,

@@ -5,22 +5,43 @@
 //! requested in turn until one of them brings bytes, and the file is lost only after both were refused.
 //!
 //! One refusal proves nothing, because something in between may have sent it. A URL counts as refused after
-//! [`REFUSALS_WITH_CODE_AS_PROOF`] refusals in a row that state a code, or [`REFUSALS_WITHOUT_CODE_AS_PROOF`] others.
+//! [`FINAL_REFUSALS_AS_PROOF`] refusals in a row of which the last one states that it is final, or [`REFUSALS_AS_PROOF`]
+//! others. The server may refuse ranges only, or the whole file only: where a range was refused, the whole file is requested
+//! next, and both together are one refusal.
 
 use copresence_protocol::DownloadUrl;
 
-/// Refusals of a URL in a row that prove its loss, if the last one states a code of the file server.
-const REFUSALS_WITH_CODE_AS_PROOF: u32 = 2;
+/// Refusals of a URL in a row that prove its loss, if the last one states that the URL never works again.
+const FINAL_REFUSALS_AS_PROOF: u32 = 2;
 /// Refusals of a URL in a row that prove its loss: with the pauses in between, this outlasts the restart of a server.
-const REFUSALS_WITHOUT_CODE_AS_PROOF: u32 = 3;
+const REFUSALS_AS_PROOF: u32 = 3;
 
 /// One of the two URLs of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum FileUrlKind {
+pub(super) enum FileUrlChoice {
     /// The one-time URL of the delivery.
     OneTime,
     /// Where the one-time URL last redirected.
     RedirectTarget,
+}
+
+/// What a refusal of a URL means for its file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RefusalMeaning {
+    /// A range was refused: the whole file is requested next.
+    WholeFileNext,
+    /// The whole file was refused too, which is no proof yet.
+    NoProofYet,
+    /// It is proved that the server refuses the URL.
+    UrlLost,
+}
+
+/// The refusals of one URL in a row, which are not yet proof.
+#[derive(Debug, Clone, Copy, Default)]
+struct RefusalsInARow {
+    count: u32,
+    /// Whether the refusal of the range, which belongs to the next refusal, states that it is final.
+    is_range_refusal_final: bool,
 }
 
 /// The URLs of a file, and which of them was refused.
@@ -30,28 +51,28 @@ pub(super) struct FileUrls<'a> {
     redirect_target: Option<DownloadUrl>,
     /// Why the one-time URL was refused, while its target was not. It is not requested again.
     one_time_refusal: Option<String>,
-    /// Refusals in a row of the one-time URL and of its target, which are not yet proof.
-    refusals: [u32; 2],
+    /// Of the one-time URL and of its target.
+    refusals: [RefusalsInARow; 2],
     prefers_target: bool,
 }
 
 impl<'a> FileUrls<'a> {
     /// The URLs at the start of a run. `redirect_target` is that of an earlier run.
     pub(super) fn new(one_time: &'a DownloadUrl, redirect_target: Option<DownloadUrl>) -> Self {
-        Self { one_time, redirect_target, one_time_refusal: None, refusals: [0; 2], prefers_target: true }
+        Self { one_time, redirect_target, one_time_refusal: None, refusals: Default::default(), prefers_target: true }
     }
 
     /// The URL to request next.
-    pub(super) fn choose_next_url(&self) -> FileUrlKind {
+    pub(super) fn choose_next_url(&self) -> FileUrlChoice {
         let requests_target =
             self.redirect_target.is_some() && (self.prefers_target || self.one_time_refusal.is_some());
-        if requests_target { FileUrlKind::RedirectTarget } else { FileUrlKind::OneTime }
+        if requests_target { FileUrlChoice::RedirectTarget } else { FileUrlChoice::OneTime }
     }
 
     /// The chosen URL.
-    pub(super) fn chosen_url(&self, choice: FileUrlKind) -> &DownloadUrl {
+    pub(super) fn chosen_url(&self, choice: FileUrlChoice) -> &DownloadUrl {
         match (choice, &self.redirect_target) {
-            (FileUrlKind::RedirectTarget, Some(target)) => target,
+            (FileUrlChoice::RedirectTarget, Some(target)) => target,
             _ => self.one_time,
         }
     }
@@ -71,35 +92,45 @@ impl<'a> FileUrls<'a> {
     }
 
     /// Whether the file may be available at the other URL.
-    pub(super) fn has_alternative_to(&self, choice: FileUrlKind) -> bool {
+    pub(super) fn has_other_usable_url(&self, choice: FileUrlChoice) -> bool {
         match choice {
-            FileUrlKind::OneTime => self.redirect_target.is_some(),
-            FileUrlKind::RedirectTarget => self.one_time_refusal.is_none(),
+            FileUrlChoice::OneTime => self.redirect_target.is_some(),
+            FileUrlChoice::RedirectTarget => self.one_time_refusal.is_none(),
         }
     }
 
-    /// Counts a refusal of a URL. Returns whether it is proved that the URL is refused. `states_code` says whether the
-    /// response states a code of the file server.
-    pub(super) fn count_refusal_and_check_if_url_is_lost(&mut self, choice: FileUrlKind, states_code: bool) -> bool {
-        let count = &mut self.refusals[choice as usize];
-        *count += 1;
-        *count >= if states_code { REFUSALS_WITH_CODE_AS_PROOF } else { REFUSALS_WITHOUT_CODE_AS_PROOF }
+    /// Counts a refusal of a URL, or of a range of it. `is_final` says whether the response states that the URL never works
+    /// again.
+    pub(super) fn count_refusal(&mut self, choice: FileUrlChoice, is_of_range: bool, is_final: bool) -> RefusalMeaning {
+        let refusals = &mut self.refusals[choice as usize];
+        if is_of_range {
+            refusals.is_range_refusal_final = is_final;
+            return RefusalMeaning::WholeFileNext;
+        }
+        let is_final = std::mem::take(&mut refusals.is_range_refusal_final) || is_final;
+        refusals.count += 1;
+        let proof = if is_final { FINAL_REFUSALS_AS_PROOF } else { REFUSALS_AS_PROOF };
+        if refusals.count >= proof { RefusalMeaning::UrlLost } else { RefusalMeaning::NoProofYet }
     }
 
     /// Counts the refusals of this URL from zero again, after another response of it.
-    pub(super) fn reset_url_refusal_count(&mut self, choice: FileUrlKind) {
-        self.refusals[choice as usize] = 0;
+    pub(super) fn reset_url_refusal_count(&mut self, choice: FileUrlChoice) {
+        self.refusals[choice as usize] = RefusalsInARow::default();
     }
 
     /// Records that it is proved that the server refuses a URL. Returns the reason for the file's loss if no URL is left.
-    pub(super) fn record_refusal_returning_loss(&mut self, choice: FileUrlKind, why: String) -> Option<String> {
+    pub(super) fn record_proven_refusal_returning_loss(
+        &mut self,
+        choice: FileUrlChoice,
+        why: String,
+    ) -> Option<String> {
         match choice {
-            FileUrlKind::OneTime if self.redirect_target.is_some() => {
+            FileUrlChoice::OneTime if self.redirect_target.is_some() => {
                 self.one_time_refusal = Some(why);
                 None
             }
-            FileUrlKind::OneTime => Some(why),
-            FileUrlKind::RedirectTarget => {
+            FileUrlChoice::OneTime => Some(why),
+            FileUrlChoice::RedirectTarget => {
                 self.redirect_target = None;
                 self.reset_url_refusal_count(choice);
                 self.one_time_refusal.take().map(|refusal| format!("{refusal}; {why}"))
@@ -109,8 +140,8 @@ impl<'a> FileUrls<'a> {
 
     /// Chooses the URL of the next request after a failed one: the redirect target if the request brought bytes,
     /// otherwise the URL that was not requested.
-    pub(super) fn prefer_url_after_failure(&mut self, choice: FileUrlKind, has_progress: bool) {
-        self.prefers_target = choice == FileUrlKind::OneTime || has_progress;
+    pub(super) fn prefer_url_after_failure(&mut self, choice: FileUrlChoice, has_progress: bool) {
+        self.prefers_target = choice == FileUrlChoice::OneTime || has_progress;
     }
 }
 
@@ -127,36 +158,46 @@ mod tests {
         let one_time = url("https://a.test/once");
         let mut urls = FileUrls::new(&one_time, None);
         let mut requested = urls.choose_next_url();
-        assert_eq!(requested, FileUrlKind::OneTime);
+        assert_eq!(requested, FileUrlChoice::OneTime);
         assert!(urls.set_redirect_target_if_new(url("https://b.test/file")));
-        for expected in [FileUrlKind::RedirectTarget, FileUrlKind::OneTime, FileUrlKind::RedirectTarget] {
+        for expected in [FileUrlChoice::RedirectTarget, FileUrlChoice::OneTime, FileUrlChoice::RedirectTarget] {
             urls.prefer_url_after_failure(requested, false);
             requested = urls.choose_next_url();
             assert_eq!(requested, expected);
         }
-        urls.prefer_url_after_failure(FileUrlKind::RedirectTarget, true);
-        assert_eq!(urls.choose_next_url(), FileUrlKind::RedirectTarget, "it brought bytes");
-        assert_eq!(urls.record_refusal_returning_loss(FileUrlKind::OneTime, "gone".to_owned()), None);
-        urls.prefer_url_after_failure(FileUrlKind::RedirectTarget, false);
-        assert_eq!(urls.choose_next_url(), FileUrlKind::RedirectTarget, "the only one that was not refused");
-        assert!(!urls.has_alternative_to(FileUrlKind::RedirectTarget));
-        let why = urls.record_refusal_returning_loss(FileUrlKind::RedirectTarget, "expired".to_owned());
+        urls.prefer_url_after_failure(FileUrlChoice::RedirectTarget, true);
+        assert_eq!(urls.choose_next_url(), FileUrlChoice::RedirectTarget, "it brought bytes");
+        assert_eq!(urls.record_proven_refusal_returning_loss(FileUrlChoice::OneTime, "gone".to_owned()), None);
+        urls.prefer_url_after_failure(FileUrlChoice::RedirectTarget, false);
+        assert_eq!(urls.choose_next_url(), FileUrlChoice::RedirectTarget, "the only one that was not refused");
+        assert!(!urls.has_other_usable_url(FileUrlChoice::RedirectTarget));
+        let why = urls.record_proven_refusal_returning_loss(FileUrlChoice::RedirectTarget, "expired".to_owned());
         assert_eq!(why.as_deref(), Some("gone; expired"));
     }
 
     #[test]
-    fn a_url_is_refused_after_two_responses_with_a_code_or_three_in_a_row() {
+    fn a_url_is_refused_after_two_final_responses_or_three_in_a_row() {
         let one_time = url("https://a.test/once");
         let mut urls = FileUrls::new(&one_time, Some(url("https://b.test/file")));
-        assert!(!urls.count_refusal_and_check_if_url_is_lost(FileUrlKind::OneTime, true));
-        assert!(
-            !urls.count_refusal_and_check_if_url_is_lost(FileUrlKind::RedirectTarget, true),
-            "each URL has its own count"
-        );
-        assert!(urls.count_refusal_and_check_if_url_is_lost(FileUrlKind::OneTime, true));
-        urls.reset_url_refusal_count(FileUrlKind::OneTime);
-        let proofs = [(); 3].map(|()| urls.count_refusal_and_check_if_url_is_lost(FileUrlKind::OneTime, false));
-        assert_eq!(proofs, [false, false, true]);
+        let refuse_whole = |urls: &mut FileUrls<'_>, choice, is_final| urls.count_refusal(choice, false, is_final);
+        assert_eq!(refuse_whole(&mut urls, FileUrlChoice::OneTime, true), RefusalMeaning::NoProofYet);
+        let other = refuse_whole(&mut urls, FileUrlChoice::RedirectTarget, true);
+        assert_eq!(other, RefusalMeaning::NoProofYet, "each URL has its own count");
+        assert_eq!(refuse_whole(&mut urls, FileUrlChoice::OneTime, true), RefusalMeaning::UrlLost);
+        urls.reset_url_refusal_count(FileUrlChoice::OneTime);
+        let meanings = [(); 3].map(|()| refuse_whole(&mut urls, FileUrlChoice::OneTime, false));
+        assert_eq!(meanings, [RefusalMeaning::NoProofYet, RefusalMeaning::NoProofYet, RefusalMeaning::UrlLost]);
+    }
+
+    #[test]
+    fn the_refusals_of_a_range_and_of_the_whole_file_are_one_which_either_makes_final() {
+        let one_time = url("https://a.test/once");
+        let mut urls = FileUrls::new(&one_time, None);
+        let mut refuse = |is_of_range, is_final| urls.count_refusal(FileUrlChoice::OneTime, is_of_range, is_final);
+        assert_eq!(refuse(true, true), RefusalMeaning::WholeFileNext);
+        assert_eq!(refuse(false, false), RefusalMeaning::NoProofYet);
+        assert_eq!(refuse(true, true), RefusalMeaning::WholeFileNext);
+        assert_eq!(refuse(false, false), RefusalMeaning::UrlLost, "the refusal of the range was final");
     }
 
     #[test]
@@ -164,11 +205,14 @@ mod tests {
         let one_time = url("https://a.test/once");
         let mut urls = FileUrls::new(&one_time, Some(url("https://b.test/file")));
         assert_eq!(urls.chosen_url(urls.choose_next_url()), &url("https://b.test/file"), "as an earlier run left it");
-        assert_eq!(urls.record_refusal_returning_loss(FileUrlKind::RedirectTarget, "expired".to_owned()), None);
-        assert_eq!((urls.choose_next_url(), urls.redirect_target()), (FileUrlKind::OneTime, None));
+        assert_eq!(
+            urls.record_proven_refusal_returning_loss(FileUrlChoice::RedirectTarget, "expired".to_owned()),
+            None
+        );
+        assert_eq!((urls.choose_next_url(), urls.redirect_target()), (FileUrlChoice::OneTime, None));
         assert!(!urls.set_redirect_target_if_new(one_time.clone()), "a redirect to itself");
         assert_eq!(
-            urls.record_refusal_returning_loss(FileUrlKind::OneTime, "gone".to_owned()).as_deref(),
+            urls.record_proven_refusal_returning_loss(FileUrlChoice::OneTime, "gone".to_owned()).as_deref(),
             Some("gone")
         );
     }

@@ -1,12 +1,12 @@
 //! Completes a file whose bytes were all received: removes its content encoding, and checks its content.
 
 use super::block_in_place;
-use super::error_page_detector::is_unencoded_content_start;
-use super::file_request::DownloadRequest;
-use copresence_client::{open_decoding_reader, split_content_encodings};
+use super::error_page_detector::is_start_of_known_unencoded_format;
+use super::file_request::FileToDownload;
+use copresence_client::{DecodingReader, open_decoding_reader, split_content_encodings};
 use copresence_store::{
-    CompleteFile, DecodeContentError, FileFormat, FileProgress, PartialFile, SavedFileNote, Sha256Digest, StoreError,
-    check_and_annotate_content,
+    CompleteFile, DecodeContentError, DurableFileProgress, FileFormat, PartialFile, SavedFileNote, Sha256Digest,
+    StoreError, check_and_annotate_content,
 };
 
 /// Why received bytes did not become a complete file. They stay in the partial file.
@@ -47,8 +47,8 @@ impl From<StoreError> for FinishError {
 /// The disk failed, or the content is not the whole file: it is an error page, truncated, or too large when it is
 /// decoded.
 pub(super) async fn finish_received_file(
-    file: &DownloadRequest<'_>,
-    progress: &mut FileProgress,
+    file: &FileToDownload<'_>,
+    progress: &mut DurableFileProgress,
     mut partial: PartialFile,
     keeps_doubtful: bool,
 ) -> Result<CompleteFile, FinishError> {
@@ -83,7 +83,7 @@ pub(super) async fn finish_received_file(
 /// # Errors
 /// The content is not the whole file: it is an error page or truncated.
 pub(super) fn check_received_file_content(
-    file: &DownloadRequest<'_>,
+    file: &FileToDownload<'_>,
     notes: &[SavedFileNote],
     mut complete: CompleteFile,
 ) -> Result<CompleteFile, FinishError> {
@@ -94,16 +94,38 @@ pub(super) fn check_received_file_content(
         .map_err(|why| FinishError::Content { why: format!("{}: {why}", file.url.url_origin()), defect })
 }
 
+/// Whether the received bytes are a whole file by its own structure, also if the end of its content encoding is missing.
+///
+/// # Errors
+/// An I/O failure.
+pub(super) fn is_proven_complete_by_structure(
+    file: &FileToDownload<'_>,
+    content_encoding: Option<&str>,
+    partial: &mut PartialFile,
+) -> Result<bool, StoreError> {
+    let Some(stated) = content_encoding else { return partial.is_proven_complete_by_structure() };
+    let words = split_content_encodings(stated);
+    let (written, limit) = (partial.rewound_reader_of_written_bytes()?, partial.max_file_size());
+    let opened = open_decoding_reader(&words, written, limit, &is_start_of_known_unencoded_format);
+    match opened {
+        Ok(mut content) if !content.removed.is_empty() => {
+            let is_cut_off = DecodingReader::has_encoded_source_ended;
+            partial.is_decoded_content_complete(&mut content, file.limits.min_free_space, is_cut_off)
+        }
+        _ => partial.is_proven_complete_by_structure(),
+    }
+}
+
 /// Removes the content encoding. Bytes that do not have the stated encoding stay as they were sent.
 fn remove_or_note_content_encoding(
-    file: &DownloadRequest<'_>,
+    file: &FileToDownload<'_>,
     stated: &str,
     partial: &mut PartialFile,
     keeps_doubtful: bool,
 ) -> Result<Vec<SavedFileNote>, FinishError> {
     let words = split_content_encodings(stated);
     let (written, limit) = (partial.rewound_reader_of_written_bytes()?, partial.max_file_size());
-    let mut content = match open_decoding_reader(&words, written, limit, &is_unencoded_content_start) {
+    let mut content = match open_decoding_reader(&words, written, limit, &is_start_of_known_unencoded_format) {
         Ok(content) => content,
         Err(error) => {
             return Ok(vec![SavedFileNote::note_of_ignored_encoding(
@@ -117,9 +139,14 @@ fn remove_or_note_content_encoding(
     if content.removed.is_empty() {
         return Ok(ignored.into_iter().collect());
     }
-    match partial.replace_with_decoded_content(&mut content, file.limits.min_free_space) {
-        Ok(()) => {
-            let removed = SavedFileNote::note_of_removed_encoding(&content.removed.join(", "));
+    let min_free_space = file.limits.min_free_space;
+    match partial.replace_with_decoded_content(&mut content, min_free_space, DecodingReader::has_encoded_source_ended) {
+        Ok(missing_end) => {
+            let encodings = content.removed.join(", ");
+            let removed = match missing_end {
+                Some(_) => SavedFileNote::note_of_removed_encoding_without_end(&encodings),
+                None => SavedFileNote::note_of_removed_encoding(&encodings),
+            };
             Ok(std::iter::once(removed).chain(ignored).collect())
         }
         Err(DecodeContentError::Store(error)) => Err(error.into()),

@@ -83,7 +83,7 @@ pub(crate) async fn issue_and_journal_token(
     let at = context.clock.wall_clock_time();
     let expires_at = request.token_lifetime.and_then(|lifetime| at.checked_add(lifetime).ok());
     let issued = IssuedToken { token, link, expires_at, at };
-    match journal_issued_token(context, id, &issued, patience).await {
+    match journal_issued_token_with_retries(context, id, &issued, patience).await {
         Ok(()) => Ok(issued),
         Err(error) => {
             let VisitStepFailure { kind, detail, .. } = failure::failure_of_store_error(&error);
@@ -95,7 +95,7 @@ pub(crate) async fn issue_and_journal_token(
 
 /// Journals an issued token. It is billed, and nothing else names it, so a failure is repeated for as long as `patience`:
 /// another program, such as a backup, may have locked the journal.
-async fn journal_issued_token(
+async fn journal_issued_token_with_retries(
     context: &VisitContext,
     id: VisitId,
     issued: &IssuedToken,
@@ -105,7 +105,7 @@ async fn journal_issued_token(
     loop {
         let IssuedToken { token, link, expires_at, at } = issued;
         match context.journal.record_issued_token(&id, token, link, *expires_at, *at).await {
-            Err(error) if !is_step_impossible(&error) && began.elapsed() < patience => {
+            Err(error) if !is_permanently_refused_by_journal(&error) && began.elapsed() < patience => {
                 tracing::warn!(%error, visit = %id, "the Export Token is not in the journal yet; it is tried again");
                 tokio::time::sleep(JOURNAL_RETRY_PAUSE).await;
             }
@@ -115,6 +115,6 @@ async fn journal_issued_token(
 }
 
 /// Whether the journal refuses a step whenever it is repeated.
-fn is_step_impossible(error: &StoreError) -> bool {
+fn is_permanently_refused_by_journal(error: &StoreError) -> bool {
     matches!(error, StoreError::StepRefused { .. } | StoreError::UnknownVisit { .. })
 }

@@ -1,7 +1,9 @@
 //! Runs visits: one task owns a visit, has one call in flight, and feeds every event to the machine.
 
 mod config;
+mod content_doubts;
 mod delivery_journal;
+mod doubted_copy;
 mod download;
 mod download_coordinator;
 mod error_page_detector;
@@ -22,7 +24,7 @@ mod visit_runner;
 pub use config::{DEFAULT_DOWNLOAD_PAUSE, EventSink, VisitConfig, VisitContext, VisitResult};
 pub use failure::to_visit_step_failure;
 pub use redeem::interpret_redeem_call;
-pub(crate) use redeem::{answer_kind_of_result, mask_secrets_in_export_types, parse_redeem_response};
+pub(crate) use redeem::{journal_answer_kind_of_result, mask_secrets_in_export_types, parse_redeem_response};
 pub(crate) use save::find_avatar_folder_with_manifest;
 pub(crate) use space::RequiredDiskSpace;
 pub(crate) use visit_runner::{FirstEventOrEffects, RunnerResult, VisitRunner, derive_jitter_seed};
@@ -37,16 +39,28 @@ use tokio_util::sync::CancellationToken;
 /// What may end a visit early.
 #[derive(Debug, Clone, Default)]
 pub struct VisitStopSignals {
-    /// The program stops: the visit ends, and the journal keeps what recovery needs.
+    /// The program stops: the visit ends, and the journal keeps what recovery needs. A file in flight that may not come again
+    /// is awaited.
     pub interrupted: CancellationToken,
+    /// The visit is to be deleted: it ends as if interrupted, and no file is awaited.
+    pub forgotten: CancellationToken,
     /// The visitor left: the visit ends, unless an avatar is on its way.
     pub visitor_left: CancellationToken,
 }
 
 impl VisitStopSignals {
-    /// Whether the visitor left or the program stops.
-    pub(crate) fn is_any_stop_requested(&self) -> bool {
-        self.interrupted.is_cancelled() || self.visitor_left.is_cancelled()
+    /// Whether the visitor left, the visit is to be deleted, or the program stops.
+    pub fn is_any_stop_requested(&self) -> bool {
+        [&self.interrupted, &self.forgotten, &self.visitor_left].into_iter().any(CancellationToken::is_cancelled)
+    }
+
+    /// Waits for the first of the signals.
+    pub async fn wait_for_first_stop_signal(&self) {
+        tokio::select! {
+            () = self.interrupted.cancelled() => {}
+            () = self.forgotten.cancelled() => {}
+            () = self.visitor_left.cancelled() => {}
+        }
     }
 }
 
@@ -71,7 +85,7 @@ pub async fn run_visit(config: VisitConfig, context: VisitContext, leave: impl I
             VisitResult { outcome, directory }
         }
         Err(error) => {
-            let outcome = failure::outcome_of_store_error(&error);
+            let outcome = failure::outcome_of_unjournalled_visit_start(&error);
             let problem = problem::problem_for_outcome(&outcome);
             let (_, event) = ended_event_and_message(&outcome, &problem, EndPhase::Issuing.as_str(), None);
             emit(event);
@@ -102,7 +116,7 @@ fn ended_event_and_message(
 
 /// The date in a folder's name: the day on which the visit began (UTC), so that a later run finds the folder of an
 /// earlier one in any time zone.
-pub fn folder_date(started: Timestamp) -> jiff::civil::Date {
+pub fn visit_start_date_for_folder(started: Timestamp) -> jiff::civil::Date {
     started.to_zoned(jiff::tz::TimeZone::UTC).date()
 }
 

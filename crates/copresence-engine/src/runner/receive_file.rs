@@ -5,11 +5,11 @@ use super::error_page_detector::ErrorPageDetector;
 use super::file_download::{
     AttemptError, FileDownload, MAX_SILENCE_WITH_PERMIT, is_caused_by_range, is_caused_by_response,
 };
-use super::file_urls::FileUrlKind;
+use super::file_urls::FileUrlChoice;
 use super::range_overlap::RangeOverlap;
-use copresence_client::{OpenedDownload, ResumePoint};
+use copresence_client::{DownloadError, DownloadErrorKind, OpenedDownload, ResumePoint, is_weak_tag};
 use copresence_store::crash_point::{self, CrashPoint};
-use copresence_store::{FileProgress, PartialFile, SavedFileNote, StoreError};
+use copresence_store::{DurableFileProgress, PartialFile, SavedFileNote, StoreError};
 use futures_util::StreamExt;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -19,6 +19,11 @@ const FLUSH_BYTES: u64 = 8 << 20;
 /// Maximum time that received bytes may stay unflushed. Most avatars are smaller than [`FLUSH_BYTES`], and a spent URL
 /// that continues by range is useful only with a known offset.
 const FLUSH_INTERVAL: Duration = Duration::from_millis(500);
+/// Time without a byte after which a file that is complete by its own structure is used although its response does not end: a
+/// proxy may keep it open for minutes.
+const MAX_WAIT_AFTER_COMPLETE_FILE: Duration = Duration::from_secs(1);
+/// Bytes for which space is reserved ahead while a file of unknown size is received.
+const RESERVED_BYTES_OF_UNKNOWN_SIZE: u64 = 512 * 1024;
 /// Bytes received of a file that has too little space, or is too large.
 const FIRST_BYTES: usize = 4096;
 
@@ -28,12 +33,13 @@ impl FileDownload<'_> {
         &mut self,
         partial: &mut PartialFile,
         skips_range: bool,
-        choice: FileUrlKind,
+        choice: FileUrlChoice,
     ) -> Result<(), AttemptError> {
         let offset = partial.resume_offset();
         let is_range = offset > 0 && !skips_range;
         let overlap = if is_range && !self.skips_overlap {
-            block_in_place(|| RangeOverlap::read_end_of_partial_file(partial))?
+            let validator = self.known.validator.as_deref();
+            block_in_place(|| RangeOverlap::read_end_of_partial_file(partial, validator))?
         } else {
             RangeOverlap::default()
         };
@@ -42,6 +48,7 @@ impl FileDownload<'_> {
             validator: self.known.validator.clone(),
             total: self.known.total,
         });
+        self.unrepeatable = (!is_range).then(|| self.file.coordinator.mark_transfer_as_unrepeatable());
         let opened = {
             let (api, url) = (&self.context.api, self.urls.chosen_url(choice));
             let mut opening = std::pin::pin!(api.open_download_with_cookies(url, resume.as_ref(), &mut self.cookies));
@@ -61,7 +68,7 @@ impl FileDownload<'_> {
             Err(mut failure) => {
                 self.skips_overlap |= overlap.byte_count() > 0 && is_caused_by_range(&failure);
                 // A target that may have sent the bytes on disk is not replaced by one that only failed.
-                if choice == FileUrlKind::OneTime
+                if choice == FileUrlChoice::OneTime
                     && (offset == 0 || self.urls.redirect_target().is_none())
                     && let Some(target) = failure.redirected_to.take()
                 {
@@ -71,22 +78,63 @@ impl FileDownload<'_> {
             }
         };
         crash_point::reach_crash_point(CrashPoint::HeadReceived);
-        self.receive_response(download, partial, (is_range, overlap), choice).await
+        let mut response = Some((download, (is_range, overlap)));
+        while let Some((download, range)) = response.take() {
+            if download.status == 206 {
+                self.unrepeatable = None;
+            }
+            response = self
+                .receive_response(download, partial, range, choice)
+                .await?
+                .map(|(download, overlap)| (download, (true, overlap)));
+        }
+        Ok(())
+    }
+
+    /// Requests the rest of the file by range, while the response so far is silent. `None` if the server sends no range: then
+    /// the rest may only arrive in that response.
+    async fn open_range_beside_silent_response(
+        &mut self,
+        partial: &mut PartialFile,
+        choice: FileUrlChoice,
+        longest: Duration,
+    ) -> Result<Option<(OpenedDownload, RangeOverlap)>, AttemptError> {
+        self.flush_and_journal(partial).await?;
+        let validator = self.known.validator.as_deref();
+        let overlap = block_in_place(|| RangeOverlap::read_end_of_partial_file(partial, validator))?;
+        let resume = ResumePoint {
+            offset: partial.resume_offset() - overlap.byte_count(),
+            validator: self.known.validator.clone(),
+            total: self.known.total,
+        };
+        let (api, url) = (&self.context.api, self.urls.chosen_url(choice));
+        let opening = api.open_download_with_cookies(url, Some(&resume), &mut self.cookies);
+        let opened = tokio::time::timeout(longest, opening).await;
+        Ok(match opened {
+            Ok(Ok(download)) if download.status == 206 => Some((download, overlap)),
+            _ => None,
+        })
     }
 
     /// Checks the head of a response, and writes its body to the partial file. `is_range` says whether a range was requested,
-    /// which begins with `overlap`.
+    /// which begins with `overlap`. Returns the response that sends the rest, if this one became silent.
     async fn receive_response(
         &mut self,
         mut download: OpenedDownload,
         partial: &mut PartialFile,
         (is_range, overlap): (bool, RangeOverlap),
-        choice: FileUrlKind,
-    ) -> Result<(), AttemptError> {
-        let is_same_version = self.known.validator.is_some() && self.known.validator == download.validator;
+        choice: FileUrlChoice,
+    ) -> Result<Option<(OpenedDownload, RangeOverlap)>, AttemptError> {
+        let is_same_version = self.known.validator == download.validator
+            && self.known.validator.as_deref().is_some_and(|validator| !is_weak_tag(validator));
         self.refuse_changed_file_or_other_content(&mut download, partial, (is_range, &overlap), is_same_version)
             .await?;
-        let overlap = if download.offset == 0 { RangeOverlap::default() } else { overlap };
+        let overlap = match download.offset {
+            0 => RangeOverlap::default(),
+            offset if offset + overlap.byte_count() == partial.resume_offset() => overlap,
+            // It begins earlier than the requested range.
+            offset => block_in_place(|| RangeOverlap::read_bytes_from(partial, offset))?,
+        };
         // Also if the connection breaks before the end: refusals count in a row.
         self.urls.reset_url_refusal_count(choice);
         if let Some(target) = download.redirected_to.take() {
@@ -98,9 +146,12 @@ impl FileDownload<'_> {
             self.lacks_journalled_bytes = false;
         }
         let _receiving = self.file.coordinator.mark_file_as_receiving(self.file.index);
-        let before = self.known.clone();
+        let (before, digest_before) = (self.known.clone(), self.stated_digest.clone());
         self.known.total = download.total;
         self.is_total_stated = download.total.is_some();
+        if self.is_total_stated {
+            self.forget_unknown_length();
+        }
         if download.offset == 0 {
             self.stated_digest = None;
             self.known.content_encoding.clone_from(&download.content_encoding);
@@ -111,47 +162,54 @@ impl FileDownload<'_> {
         if let Some(stated) = download.stated_digest.take() {
             self.stated_digest = Some(stated);
         }
-        if download.offset == 0 || download.validator.is_some() {
+        let is_weak = download.validator.as_deref().is_some_and(is_weak_tag);
+        if download.offset == 0 || download.validator.is_some() && (!is_weak || self.known.validator.is_none()) {
             self.known.validator.clone_from(&download.validator);
         }
         if download.offset + overlap.byte_count() != partial.resume_offset() {
             // The server ignored the range, or has another version by now, and sends the whole file.
-            self.discard_received_bytes(partial).await?;
+            self.replace_received_bytes(partial, (&before, digest_before)).await?;
         } else if self.known != before {
             self.queue_journaling_response_head();
         }
-        if let Some(total) = download.total {
-            let max = self.file.limits.max_file_size;
-            if total > max {
-                // Without downloading up to the limit first.
-                self.save_first_bytes_despite_full_disk(&mut download, partial).await;
-                return Err(partial.too_large_error(max).into());
-            }
-            let remaining = total.saturating_sub(partial.resume_offset());
-            if let Err(full) = self.file.room.set_reserved_bytes(remaining) {
-                self.save_first_bytes_despite_full_disk(&mut download, partial).await;
-                return Err(full.into());
-            }
+        let max = self.file.limits.max_file_size;
+        if download.total.is_some_and(|total| total > max) {
+            // Without downloading up to the limit first.
+            self.save_first_bytes_despite_full_disk(&mut download, partial).await;
+            return Err(partial.too_large_error(max).into());
         }
-        self.write_body(download, partial, overlap, before).await
+        // A file of unknown size must not fill the disk either.
+        let remaining = download.total.map(|total| total.saturating_sub(partial.resume_offset()));
+        let next = remaining.unwrap_or(RESERVED_BYTES_OF_UNKNOWN_SIZE);
+        if let Err(full) = self.file.room.set_reserved_bytes(next) {
+            self.save_first_bytes_despite_full_disk(&mut download, partial).await;
+            return Err(full.into());
+        }
+        self.write_body(download, partial, overlap, before, choice).await
     }
 
     /// Writes the body of a response, which begins with `overlap`, to the partial file. `before` is what was known of the
-    /// file before this response.
+    /// file before this response. Returns the response that sends the rest, if this one became silent.
     async fn write_body(
         &mut self,
         mut download: OpenedDownload,
         partial: &mut PartialFile,
         mut overlap: RangeOverlap,
-        before: FileProgress,
-    ) -> Result<(), AttemptError> {
+        before: DurableFileProgress,
+        choice: FileUrlChoice,
+    ) -> Result<Option<(OpenedDownload, RangeOverlap)>, AttemptError> {
         let (began, received_before) = (Instant::now(), partial.resume_offset());
-        let mut transfer_patience = self.file.coordinator.transfer_patience_from_now();
+        let coordinator = self.file.coordinator;
+        let mut transfer_patience =
+            coordinator.start_transfer_patience_at_first_byte(download.has_stated_range_support);
         let (mut flushed, mut flushed_at) = (partial.resume_offset(), Instant::now());
-        let mut last_byte_at = Instant::now();
+        let mut reserved_until = partial.resume_offset() + RESERVED_BYTES_OF_UNKNOWN_SIZE;
+        let (mut last_byte_at, mut checked_size) = (Instant::now(), 0);
+        let mut silence_before_range_request = download.silence_before_range_request;
         let content_encoding = download.content_encoding.as_deref();
         let mut start = (download.offset == 0).then(|| ErrorPageDetector::new(self.file.export_type, content_encoding));
         loop {
+            transfer_patience.restore_patience_lost_while_suspended();
             let chunk = match tokio::time::timeout(FLUSH_INTERVAL, download.stream.next()).await {
                 Ok(Some(chunk)) => chunk,
                 Ok(None) => {
@@ -168,6 +226,19 @@ impl FileDownload<'_> {
                         self.flush_and_journal(partial).await?;
                         (flushed, flushed_at) = (partial.resume_offset(), Instant::now());
                     }
+                    if last_byte_at.elapsed() >= MAX_WAIT_AFTER_COMPLETE_FILE
+                        && overlap.has_compared_all_bytes()
+                        && self.is_complete_although_response_is_open(partial, &mut checked_size)?
+                    {
+                        break;
+                    }
+                    if partial.resume_offset() > 0
+                        && let Some(silence) =
+                            silence_before_range_request.take_if(|silence| last_byte_at.elapsed() >= *silence)
+                        && let Some(rest) = self.open_range_beside_silent_response(partial, choice, silence).await?
+                    {
+                        return Ok(Some(rest));
+                    }
                     continue;
                 }
             };
@@ -175,18 +246,18 @@ impl FileDownload<'_> {
                 Ok(chunk) => chunk,
                 Err(failure) => {
                     let has_new_bytes = partial.resume_offset() > received_before;
-                    self.skips_overlap |= overlap.has_compared_bytes() && !has_new_bytes;
-                    self.flush_and_journal(partial).await?;
-                    return Err(AttemptError::Download(failure));
+                    self.skips_overlap |= overlap.has_compared_some_bytes() && !has_new_bytes;
+                    let checks = (start.as_mut(), &overlap);
+                    return Err(self.interrupted_response_error(failure, partial, checks, before).await?);
                 }
             };
             last_byte_at = Instant::now();
             let received = chunk.len() as u64;
-            if !overlap.is_compared() {
+            if !overlap.has_compared_all_bytes() {
                 if !overlap.compare_and_remove_known_bytes(&mut chunk) {
                     return Err(self.rewind_after_server_bytes_differ(partial, before).await?);
                 }
-                if overlap.is_compared() {
+                if overlap.has_compared_all_bytes() {
                     self.flushed_before = 0;
                 }
             }
@@ -201,15 +272,17 @@ impl FileDownload<'_> {
                     self.unusable_response_error(&format!("the server announced {total} bytes and sent more"), true)
                 );
             }
-            if let Err(error) = partial.append_bytes(&chunk) {
+            let reserved = self.reserve_space_of_unknown_size(partial, grown, &mut reserved_until);
+            if let Err(error) = reserved.and_then(|()| partial.append_bytes(&chunk)) {
                 // The offset at which a later run continues, once there is space.
                 _ = self.flush_and_journal(partial).await;
                 return Err(error.into());
             }
             let new = partial.resume_offset().saturating_sub(self.furthest);
             self.furthest = self.furthest.max(partial.resume_offset());
-            self.file.coordinator.restore_patience(new);
-            if !transfer_patience.add_bytes_and_check_patience_left(received) {
+            self.file.coordinator.restore_patience_for_new_bytes(new);
+            let is_whole = self.known.total == Some(partial.resume_offset());
+            if !transfer_patience.add_bytes_and_check_patience_left(received) && !is_whole {
                 self.flush_and_journal(partial).await?;
                 let (bytes, ms) = (partial.resume_offset() - received_before, began.elapsed().as_millis());
                 return Err(
@@ -222,7 +295,74 @@ impl FileDownload<'_> {
             }
             self.emit_throttled_progress(partial.resume_offset(), false);
         }
-        if !overlap.is_compared() {
+        self.check_ended_body_is_whole(partial, download.has_unverifiable_end, &overlap, before).await?;
+        Ok(None)
+    }
+
+    /// Makes sure that a file of unknown size that grows to `grown` bytes has space, ahead of its bytes: until `reserved_until`.
+    fn reserve_space_of_unknown_size(
+        &self,
+        partial: &PartialFile,
+        grown: u64,
+        reserved_until: &mut u64,
+    ) -> Result<(), StoreError> {
+        if self.known.total.is_some() || grown <= *reserved_until {
+            return Ok(());
+        }
+        *reserved_until = grown + RESERVED_BYTES_OF_UNKNOWN_SIZE;
+        self.file.room.ensure_space_for_next_bytes(*reserved_until - partial.resume_offset())
+    }
+
+    /// The error for a response that broke off, or had no certain end. `start` checks its first bytes, `overlap` is what of it was
+    /// to be compared, and `before` is what was known of the file before it.
+    async fn interrupted_response_error(
+        &mut self,
+        mut failure: DownloadError,
+        partial: &mut PartialFile,
+        (start, overlap): (Option<&mut ErrorPageDetector<'_>>, &RangeOverlap),
+        before: DurableFileProgress,
+    ) -> Result<AttemptError, StoreError> {
+        if let DownloadErrorKind::Interrupted { may_be_whole, .. } = &mut failure.kind {
+            *may_be_whole &= overlap.has_compared_all_bytes();
+        }
+        if failure.may_be_whole_response() {
+            if let Some(page) = start.and_then(ErrorPageDetector::detect_page_in_complete_response) {
+                return self.discard_page_returning_error(partial, before, page).await;
+            }
+            self.note_unknown_length_of_received_bytes(partial);
+        }
+        self.flush_and_journal(partial).await?;
+        Ok(AttemptError::Download(failure))
+    }
+
+    /// Whether the received bytes are the whole file by its own structure, while its response may still go on. Each size is
+    /// looked at once: the last one is `checked_size`. Encoded bytes are not: to decode them takes long.
+    fn is_complete_although_response_is_open(
+        &self,
+        partial: &mut PartialFile,
+        checked_size: &mut u64,
+    ) -> Result<bool, StoreError> {
+        let size = partial.resume_offset();
+        if std::mem::replace(checked_size, size) == size
+            || self.known.content_encoding.is_some()
+            || self.lacks_stated_bytes(partial)
+            || self.doubts.is_structure_no_proof(size)
+        {
+            return Ok(false);
+        }
+        block_in_place(|| partial.is_proven_complete_by_structure())
+    }
+
+    /// Checks that a body whose stream has ended is the whole file, or its rest, and journals that. `before` is what was known
+    /// of the file before this response.
+    async fn check_ended_body_is_whole(
+        &mut self,
+        partial: &mut PartialFile,
+        has_unverifiable_end: bool,
+        overlap: &RangeOverlap,
+        before: DurableFileProgress,
+    ) -> Result<(), AttemptError> {
+        if !overlap.has_compared_all_bytes() {
             self.known = before;
             return Err(
                 self.unusable_response_error("the response ended before the end of the bytes on the disk", true)
@@ -233,16 +373,22 @@ impl FileDownload<'_> {
             self.flush_and_journal(partial).await?;
             return Err(self.unusable_response_error("the response ended before the end of the file", false));
         }
-        if download.has_unverifiable_end
-            && self.known.total.is_none()
+        if has_unverifiable_end {
+            self.note_unknown_length_of_received_bytes(partial);
+        }
+        // With the size in the journal, a crash from here on needs no URL.
+        self.known.total = Some(partial.resume_offset());
+        Ok(self.flush_and_journal(partial).await?)
+    }
+
+    /// Notes that the length of the file is unknown, unless its size was stated or its content has a mark of its end.
+    fn note_unknown_length_of_received_bytes(&mut self, partial: &PartialFile) {
+        if self.known.total.is_none()
             && self.known.content_encoding.is_none()
             && !partial.detected_format().is_truncation_detectable()
         {
             self.add_file_note_once(SavedFileNote::note_of_unknown_length());
         }
-        // With the size in the journal, a crash from here on needs no URL.
-        self.known.total = Some(partial.resume_offset());
-        Ok(self.flush_and_journal(partial).await?)
     }
 
     /// Builds the error for bytes on the disk that differ from those of the server, and discards them if an earlier run
@@ -252,11 +398,11 @@ impl FileDownload<'_> {
     async fn rewind_after_server_bytes_differ(
         &mut self,
         partial: &mut PartialFile,
-        before: FileProgress,
+        before: DurableFileProgress,
     ) -> Result<AttemptError, StoreError> {
         self.known = before;
-        self.add_file_note_once(SavedFileNote::note_of_bytes_received_again());
-        self.differing_size = Some(partial.resume_offset());
+        self.add_file_note_once(SavedFileNote::note_of_different_bytes_on_resume());
+        self.doubts.record_other_end(partial.resume_offset());
         let flushed = std::mem::take(&mut self.flushed_before);
         let continues = 0 < flushed && flushed < partial.resume_offset();
         if continues {
@@ -272,7 +418,7 @@ impl FileDownload<'_> {
     async fn discard_page_returning_error(
         &mut self,
         partial: &mut PartialFile,
-        before: FileProgress,
+        before: DurableFileProgress,
         page: &str,
     ) -> Result<AttemptError, StoreError> {
         self.known = before;

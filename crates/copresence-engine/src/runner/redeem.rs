@@ -64,7 +64,9 @@ impl PendingJournalWrite {
                 }
                 journal.record_answer_kind_erasing_obsolete(&id, no, kind).await
             }
-            RedeemResponseToJournal::Answered { status, body, .. } if should_keep_body(kind, *status, body) => {
+            RedeemResponseToJournal::Answered { status, body, .. }
+                if should_journal_response_body(kind, *status, body) =>
+            {
                 if !self.body_is_written {
                     journal.record_raw_answer(&id, no, *status, body, at).await?;
                     self.body_is_written = true;
@@ -86,7 +88,7 @@ impl PendingJournalWrite {
 
 /// Whether the journal keeps the body of a response: it has download URLs, or it is a 2xx that could not be read and
 /// may have some.
-fn should_keep_body(kind: AnswerKind, status: u16, body: &[u8]) -> bool {
+fn should_journal_response_body(kind: AnswerKind, status: u16, body: &[u8]) -> bool {
     match kind {
         AnswerKind::Delivery | AnswerKind::Truncated => true,
         AnswerKind::Unreadable => is_success_status(status) && may_contain_download_url(body),
@@ -159,7 +161,8 @@ pub(crate) async fn redeem_if_space_and_journal(
             let is_delivered = matches!(result, RedeemResult::Delivered(_));
             let received = if is_delivered || is_success_status(status) { received } else { Bytes::new() };
             let mut received = mask_body_keeping_urls(&context.api, None, &received, &result);
-            if answer_kind_of_result(&result) == AnswerKind::Unreadable && !may_contain_download_url(&received) {
+            if journal_answer_kind_of_result(&result) == AnswerKind::Unreadable && !may_contain_download_url(&received)
+            {
                 received = Bytes::new();
             }
             if is_delivered {
@@ -173,7 +176,7 @@ pub(crate) async fn redeem_if_space_and_journal(
     };
     crash_point::reach_crash_point(CrashPoint::AnswerParsed);
     let mut write =
-        PendingJournalWrite { no, response, kind: answer_kind_of_result(&result), at, body_is_written: false };
+        PendingJournalWrite { no, response, kind: journal_answer_kind_of_result(&result), at, body_is_written: false };
     // The response may hold the only URLs there will ever be, so the visit continues also when the disk refuses it.
     let has_urls = matches!(result, RedeemResult::Delivered(_) | RedeemResult::Truncated(..));
     let max_wait = if has_urls { MAX_JOURNAL_WAIT } else { Duration::MAX };
@@ -210,7 +213,7 @@ pub fn interpret_redeem_call(call: &Result<ApiResponse, CallError>, number: u32,
             }
         }
     };
-    mask_secrets_in_redeem_result(result, api)
+    mask_secrets_in_status_and_export_types(result, api)
 }
 
 /// The status and the received bytes of a response that is not whole or cannot be decoded; 0 and none for every other
@@ -292,15 +295,16 @@ pub(crate) fn parse_redeem_response(
     }
 }
 
-/// A failure, with the files that the received part of the body names. `redeem_url` is as in
-/// [`parse_delivery_with_complete_list`].
+/// A failure, with the files that the received part of the body names, in the specified shape or another one, or as the last
+/// resort by the names of members. `redeem_url` is as in [`parse_delivery_with_complete_list`].
 fn failure_with_partial_delivery(
     failure: VisitStepFailure,
     no: RedeemNumber,
     received: &[u8],
     redeem_url: Option<&Url>,
 ) -> RedeemResult {
-    match DeliveredExports::delivery_from_truncated_body(received, redeem_url) {
+    let specified = DeliveredExports::delivery_from_truncated_body(received, redeem_url);
+    match specified.or_else(|| DeliveredExports::find_delivery_in_unreadable_body(received, redeem_url?)) {
         Some(delivery) => {
             RedeemResult::Truncated(failure, TruncatedResponseFiles { redeem: no.redeem_number_as_u32(), delivery })
         }
@@ -309,7 +313,7 @@ fn failure_with_partial_delivery(
 }
 
 /// How the journal classifies a result.
-pub(crate) fn answer_kind_of_result(result: &RedeemResult) -> AnswerKind {
+pub(crate) fn journal_answer_kind_of_result(result: &RedeemResult) -> AnswerKind {
     match result {
         RedeemResult::NotReady(_) => AnswerKind::Progress,
         RedeemResult::Delivered(_) => AnswerKind::Delivery,
@@ -318,13 +322,13 @@ pub(crate) fn answer_kind_of_result(result: &RedeemResult) -> AnswerKind {
         RedeemResult::Failed(failure) if failure.kind == VisitStepFailureKind::ProtocolViolation => {
             AnswerKind::Unreadable
         }
-        RedeemResult::Failed(failure) if failure.kind.may_hide_delivery() => AnswerKind::Undecided,
+        RedeemResult::Failed(failure) if failure.kind.may_have_spent_token() => AnswerKind::Undecided,
         RedeemResult::Failed(_) => AnswerKind::Failed,
     }
 }
 
 /// Masks known secrets in the status word and the export types of a result, before they are shown or stored.
-fn mask_secrets_in_redeem_result(mut result: RedeemResult, api: &ApiClient) -> RedeemResult {
+fn mask_secrets_in_status_and_export_types(mut result: RedeemResult, api: &ApiClient) -> RedeemResult {
     match &mut result {
         RedeemResult::NotReady(progress) => {
             if let CompletionStatus::Other(word) = &mut progress.status {

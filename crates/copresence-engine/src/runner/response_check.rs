@@ -1,18 +1,19 @@
 //! Checks whether a response can be the file, or the rest of it, before received bytes are discarded for it.
 
-use super::error_page_detector::{ErrorPageDetector, decoded_start};
+use super::error_page_detector::{ErrorPageDetector, decode_start_of_content};
 use super::file_download::{AttemptError, FileDownload};
 use super::range_overlap::RangeOverlap;
-use copresence_client::OpenedDownload;
+use copresence_client::{OpenedDownload, is_weak_tag};
 use copresence_store::{HEAD_BYTES, PartialFile, glb_stated_length, is_text};
 use futures_util::StreamExt;
 use tokio::time::Instant;
 
-/// Whether two validators, if they are comparable, denote different versions. "A client that has received multiple
-/// partial responses … combines \[them\] if they all share the same strong validator" (RFC 9110, 15.3.7.3).
+/// Whether two validators, if they are comparable, denote different versions. Weak tags that differ do, too: they stay the same
+/// "when the representation metadata changes", and not when the content does (RFC 9110, 8.8.1). "A client that has received
+/// multiple partial responses … combines \[them\] if they all share the same strong validator" (RFC 9110, 15.3.7.3).
 fn is_different_file_version(before: Option<&str>, now: Option<&str>) -> bool {
-    let is_tag = |validator: &str| validator.starts_with('"');
-    matches!((before, now), (Some(before), Some(now)) if is_tag(before) == is_tag(now) && before != now)
+    let kind = |validator: &str| (validator.starts_with('"'), is_weak_tag(validator));
+    matches!((before, now), (Some(before), Some(now)) if kind(before) == kind(now) && before != now)
 }
 
 /// The first bytes of a response, as sent.
@@ -49,10 +50,10 @@ impl FileDownload<'_> {
         }
         let start = self.read_start_refusing_error_page(download).await?;
         let on_disk = partial.written_head();
-        let content = decoded_start(&start.bytes, download.content_encoding.as_deref());
+        let content = decode_start_of_content(&start.bytes, download.content_encoding.as_deref());
         if !content.is_empty()
             && is_text(&content)
-            && !is_text(&decoded_start(on_disk, self.known.content_encoding.as_deref()))
+            && !is_text(&decode_start_of_content(on_disk, self.known.content_encoding.as_deref()))
         {
             return Err(self.page_instead_of_file_error("a text"));
         }
@@ -70,7 +71,7 @@ impl FileDownload<'_> {
             }
             (false, true) => {
                 let from = partial.resume_offset() - overlap.byte_count();
-                let total = start.total.map(|rest| from + rest).or(self.known.total);
+                let total = start.total.and_then(|rest| from.checked_add(rest)).or(self.known.total);
                 if self.known.total.is_none() || total == self.known.total {
                     // A digest would be that of the rest.
                     (download.offset, download.total, download.stated_digest) = (from, total, None);

@@ -3,15 +3,15 @@
 use super::delivery_journal::DeliveryJournal;
 use super::download::download_file;
 use super::download_coordinator::DownloadCoordinator;
-use super::file_request::{DownloadRequest, FileFailure, FileFailureKind};
+use super::file_request::{FileFailure, FileFailureKind, FileToDownload};
 use super::redeem::MAX_JOURNAL_WAIT;
-use super::{VisitContext, block_in_place, folder_date};
+use super::{VisitContext, block_in_place, visit_start_date_for_folder};
 use crate::events::SavedFile;
-use copresence_protocol::{DeliveredExports, DownloadableExport};
+use copresence_protocol::{DeliveredExports, DownloadUrl, DownloadableExport};
 use copresence_store::{
-    CompleteFile, FileRecord, FileState, Manifest, ManifestCompleteFile, MissingFile, PartialAvatarFolder,
+    CompleteFile, FileDownloadState, FileRecord, Manifest, ManifestCompleteFile, MissingFile, PartialAvatarFolder,
     PhaseTimestamps, PlannedFile, SavedAvatarOperations, Sha256Digest, StoreError, VisitDownloadLimits, VisitPhase,
-    VisitStart,
+    VisitStart, is_same_export_type,
 };
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -86,7 +86,7 @@ pub(crate) async fn download_and_publish_delivery(
     delivery: DeliveredExports,
 ) -> SaveResult {
     if job.is_resumed
-        && let Some(saved) = block_in_place(|| find_saved_avatar(context, &job.start))
+        && let Some(saved) = block_in_place(|| find_avatar_saved_before_crash(context, &job.start))
     {
         return saved;
     }
@@ -102,12 +102,12 @@ pub(crate) async fn download_and_publish_delivery(
 
 /// Checks that the output folder exists if bytes were received before. Its disk may not be mounted: a request now could
 /// spend a URL whose bytes are there.
-fn ensure_received_bytes_folder_exists(job: &SaveJob) -> Result<(), StoreError> {
+fn check_output_folder_exists_if_resuming(job: &SaveJob) -> Result<(), StoreError> {
     let out_dir = &job.start.out_dir;
     let has_received_bytes = |file: &FileRecord| match &file.state {
-        FileState::Planned => false,
-        FileState::Requested(progress) | FileState::Failed { progress, .. } => progress.bytes > 0,
-        FileState::Complete { .. } => true,
+        FileDownloadState::Planned => false,
+        FileDownloadState::Requested(progress) | FileDownloadState::Failed { progress, .. } => progress.bytes > 0,
+        FileDownloadState::Complete { .. } => true,
     };
     if job.known_files.iter().any(has_received_bytes) && !out_dir.exists() {
         let source = std::io::Error::from(std::io::ErrorKind::NotFound);
@@ -124,15 +124,18 @@ async fn try_download_and_publish_delivery(
     delivery: DeliveredExports,
 ) -> Result<SaveResult, StoreError> {
     let start = &job.start;
-    ensure_received_bytes_folder_exists(job)?;
+    check_output_folder_exists_if_resuming(job)?;
     if let Err(error) = block_in_place(|| context.data.record_output_disk(&start.out_dir)) {
         tracing::warn!(%error, "a later deletion cannot tell whether the disk of the avatar's folder is mounted");
     }
-    let mut folder =
-        PartialAvatarFolder::create_or_reopen_folder(&start.out_dir, &start.id, folder_date(start.started_at))?;
+    let mut folder = PartialAvatarFolder::create_or_reopen_folder(
+        &start.out_dir,
+        &start.id,
+        visit_start_date_for_folder(start.started_at),
+    )?;
     let names = assign_file_names(job, &mut folder, &delivery.exports)?;
     if job.known_files.is_empty() {
-        job.journal.add_planned_files(plan_files(&delivery.exports, &names)).await;
+        job.journal.add_planned_files(plan_files_for_journal(&delivery.exports, &names)).await;
     }
     let write_delivery = async {
         // The URLs are in memory and will not be sent again, so the downloads start all the same.
@@ -206,11 +209,9 @@ async fn try_download_and_publish_delivery(
         }
     }
     for required in &start.required_exports {
-        let required = required.as_str();
-        let is_delivered = delivery.exports.iter().any(|e| e.export_type.as_str().eq_ignore_ascii_case(required));
-        if !is_delivered {
+        if !delivery.exports.iter().any(|export| is_same_export_type(&export.export_type, required)) {
             missing.push(MissingFile {
-                export_type: required.to_owned(),
+                export_type: required.as_str().to_owned(),
                 path: String::new(),
                 reason: "required, but not delivered by the backend".to_owned(),
             });
@@ -234,13 +235,13 @@ fn assign_file_names(
         let is_truncated = !job.is_used.is_cancelled();
         return block_in_place(|| folder.assign_file_names_by_source(&sources, is_truncated));
     }
-    folder.keep_recorded_file_names(job.known_files.iter().map(|file| (file.index, file.name.as_str())));
+    folder.restore_file_names_of_earlier_run(job.known_files.iter().map(|file| (file.index, file.name.as_str())));
     let name = |(index, export): (usize, &DownloadableExport)| folder.assign_file_name(index, &export.export_type);
     Ok(exports.iter().enumerate().map(name).collect())
 }
 
 /// The files of a delivery, for the journal.
-fn plan_files(exports: &[DownloadableExport], names: &[String]) -> Vec<PlannedFile> {
+fn plan_files_for_journal(exports: &[DownloadableExport], names: &[String]) -> Vec<PlannedFile> {
     exports
         .iter()
         .zip(names)
@@ -262,10 +263,12 @@ async fn download_all_files(
     exports: &[DownloadableExport],
     names: &[String],
 ) -> Vec<Result<CompleteFile, FileFailure>> {
-    let downloads =
-        exports.iter().zip(names).enumerate().map(|(index, (export, name))| {
-            download_or_verify_journaled_file(context, job, folder, index, export, name)
-        });
+    job.coordinator.begin_active_files(exports.len());
+    let downloads = exports.iter().zip(names).enumerate().map(async |(index, (export, name))| {
+        let result = Box::pin(download_or_verify_journaled_file(context, job, folder, index, export, name)).await;
+        job.coordinator.end_active_file();
+        result
+    });
     futures_util::future::join_all(downloads).await
 }
 
@@ -282,14 +285,16 @@ async fn copy_files_of_repeated_urls(
     let mut complete_by_url = HashMap::new();
     for (export, result) in exports.iter().zip(&*results) {
         if let Ok(file) = result {
-            complete_by_url.entry(export.download_url.expose_url()).or_insert_with(|| file.clone());
+            complete_by_url.entry(url_without_fragment(&export.download_url)).or_insert_with(|| file.clone());
         }
     }
     for (index, name) in names.iter().enumerate() {
         if !matches!(&results[index], Err(failure) if failure.kind == FileFailureKind::Lost) {
             continue;
         }
-        let Some(same) = complete_by_url.get(exports[index].download_url.expose_url()).cloned() else { continue };
+        let Some(same) = complete_by_url.get(url_without_fragment(&exports[index].download_url)).cloned() else {
+            continue;
+        };
         match block_in_place(|| folder.copy_file_for_duplicate_export(&same.name, name)) {
             Ok(whole) => {
                 let whole = CompleteFile { notes: same.notes, ..whole };
@@ -302,6 +307,12 @@ async fn copy_files_of_repeated_urls(
             }
         }
     }
+}
+
+/// A URL as it is requested: its fragment is not sent.
+fn url_without_fragment(url: &DownloadUrl) -> &str {
+    let url = url.expose_url();
+    url.split_once('#').map_or(url, |(requested, _)| requested)
 }
 
 /// Downloads one file and journals whether it is complete or failed. A file that an earlier run completed is only
@@ -317,7 +328,7 @@ async fn download_or_verify_journaled_file(
     let id = job.start.id;
     let earlier = job.known_files.iter().find(|record| record.index == index);
     let known = match earlier.map(|record| &record.state) {
-        Some(FileState::Complete { sha256, notes, .. }) => Some((sha256, notes)),
+        Some(FileDownloadState::Complete { sha256, notes, .. }) => Some((sha256, notes)),
         _ => None,
     };
     if let Some((sha256, notes)) = known
@@ -329,8 +340,8 @@ async fn download_or_verify_journaled_file(
         let kept_as = block_in_place(|| folder.set_aside_damaged_file(name))?;
         tracing::error!(file = name, kept_as, "the disk has changed a complete file: it is requested again");
     }
-    let room = context.data.download_space().reservation_for_file(&job.start.out_dir);
-    let request = DownloadRequest {
+    let room = context.data.download_space_reservations().create_empty_file_reservation(&job.start.out_dir);
+    let request = FileToDownload {
         id,
         index,
         name,
@@ -343,7 +354,7 @@ async fn download_or_verify_journaled_file(
         pause: job.pause,
         earlier,
     };
-    let mut result = download_file(context, folder, &request).await;
+    let mut result = Box::pin(download_file(context, folder, &request)).await;
     drop(room);
     if known.is_some() {
         // Its journal entry stays: the file is complete, and may be on a disk that is not mounted.
@@ -393,8 +404,8 @@ async fn publish_or_set_aside_avatar(
         missing,
     };
     if complete {
-        let recorded = context.journal.record_visit_phase(&job.start.id, VisitPhase::Saved, now);
-        let max_wait = if job.journal.lacks_changes() { Duration::ZERO } else { MAX_JOURNAL_WAIT };
+        let recorded = context.journal.record_first_time_of_phase(&job.start.id, VisitPhase::Saved, now);
+        let max_wait = if job.journal.has_unjournalled_changes() { Duration::ZERO } else { MAX_JOURNAL_WAIT };
         // The avatar is complete, so it is published all the same. A write that takes longer stays queued.
         if let Ok(Err(error)) = tokio::time::timeout(max_wait, recorded).await {
             tracing::error!(%error, "cannot journal that the avatar is saved");
@@ -434,7 +445,7 @@ fn missing_file_label(missing: &MissingFile) -> &str {
 }
 
 /// The avatar that an earlier run saved, if the crash came between the rename of its folder and the end of the visit.
-fn find_saved_avatar(context: &VisitContext, start: &VisitStart) -> Option<SaveResult> {
+fn find_avatar_saved_before_crash(context: &VisitContext, start: &VisitStart) -> Option<SaveResult> {
     let (folder, manifest) = find_avatar_folder_with_manifest(context, start)?;
     // An incomplete avatar is copied to the data folder's disk; the crash may have left the original.
     discard_partial_folder(start);
@@ -454,7 +465,11 @@ pub(crate) fn find_avatar_folder_with_manifest(
 
 /// Discards the partial folder of a visit that cannot be resumed.
 pub(crate) fn discard_partial_folder(start: &VisitStart) {
-    let folder = PartialAvatarFolder::reopen_partial_folder(&start.out_dir, &start.id, folder_date(start.started_at));
+    let folder = PartialAvatarFolder::reopen_partial_folder(
+        &start.out_dir,
+        &start.id,
+        visit_start_date_for_folder(start.started_at),
+    );
     let removed = folder.and_then(|folder| folder.map(PartialAvatarFolder::remove_folder_and_own_files).transpose());
     if let Err(error) = removed {
         tracing::warn!(%error, visit = %start.id, "cannot remove the partial folder");

@@ -1,5 +1,5 @@
-//! The free space and the access to its folder that an avatar needs. They are checked before a token is requested or redeemed, because what cannot be
-//! saved then is lost.
+//! The free space and the access to its folder that an avatar needs. They are checked before a token is requested or redeemed,
+//! because what cannot be saved then is lost.
 
 use super::{VisitContext, failure};
 use copresence_visit::VisitStepFailure;
@@ -26,10 +26,10 @@ impl RequiredDiskSpace<'_> {
     /// # Errors
     /// The failure of the visit if too little is free, or if the folder cannot be used.
     pub(crate) fn check_free_writable_space(self, context: &VisitContext) -> Result<(), VisitStepFailure> {
-        let (data, download_space) = (context.data.path(), context.data.download_space());
-        download_space
+        let (data, download_space_reservations) = (context.data.path(), context.data.download_space_reservations());
+        download_space_reservations
             .ensure_unreserved_space(self.out_dir, self.min_free)
-            .and_then(|()| download_space.ensure_unreserved_space(data, JOURNAL_BYTES.min(self.min_free)))
+            .and_then(|()| download_space_reservations.ensure_unreserved_space(data, JOURNAL_BYTES.min(self.min_free)))
             .and_then(|()| copresence_store::ensure_files_can_be_made(self.out_dir, AVATAR_FILES))
             .map_err(|error| failure::failure_of_store_error(&error))
     }

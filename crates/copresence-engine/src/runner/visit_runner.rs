@@ -25,8 +25,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use task::{
-    InFlight, TaskOutput, TruncatedResponseDownload, await_task_or_forever, drive_truncated_download_forever,
-    wait_until_or_forever,
+    InFlight, TaskOutput, TruncatedResponseDownload, UnrepeatableTransfersAwaitedAtStop,
+    await_ending_transfers_or_forever, await_task_or_forever, drive_truncated_download_forever, wait_until_or_forever,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -173,7 +173,8 @@ impl VisitRunner {
 
     /// Runs the visit to its end.
     pub(crate) async fn run_to_end(mut self, first: FirstEventOrEffects, leave: VisitStopSignals) -> RunnerResult {
-        let (mut has_left, mut is_interrupted) = (false, false);
+        let (mut has_left, mut is_interrupted, mut is_forgotten) = (false, false, false);
+        let mut ending_transfers: Option<UnrepeatableTransfersAwaitedAtStop> = None;
         let mut outcome = match first {
             // Left before the first request: no token is issued.
             FirstEventOrEffects::Event(MachineEvent::Started) if leave.is_any_stop_requested() => {
@@ -192,7 +193,17 @@ impl VisitRunner {
                 () = leave.interrupted.cancelled(), if !is_interrupted => {
                     is_interrupted = true;
                     self.leaving.cancel();
-                    self.interruption_event()
+                    ending_transfers = self.current_downloads().map(UnrepeatableTransfersAwaitedAtStop::stop_new_requests);
+                    if ending_transfers.is_some() {
+                        continue;
+                    }
+                    self.event_when_program_stops()
+                }
+                () = await_ending_transfers_or_forever(&mut ending_transfers) => self.event_when_program_stops(),
+                () = leave.forgotten.cancelled(), if !is_forgotten => {
+                    is_forgotten = true;
+                    self.leaving.cancel();
+                    self.event_when_program_stops()
                 }
                 () = leave.visitor_left.cancelled(), if !has_left => {
                     has_left = true;
@@ -207,13 +218,36 @@ impl VisitRunner {
             };
             outcome = self.advance_machine_returning_outcome(event).await;
         }
+        if !is_interrupted && !is_forgotten {
+            self.await_active_files_of_truncated_response(&leave).await;
+        }
         // The loop ends with an outcome.
         self.finish_visit(outcome.unwrap_or(Outcome::Interrupted)).await
     }
 
+    /// Waits until the files of a truncated response that are requested or received have arrived or failed: they are kept for
+    /// the run that uses them, and their one-time URLs may not send them again. A program that stops waits for less.
+    async fn await_active_files_of_truncated_response(&mut self, leave: &VisitStopSignals) {
+        let Some(mut fetch) = self.partial_fetch.take() else { return };
+        let is_stopped = tokio::select! {
+            () = fetch.wait_until_no_file_is_active() => false,
+            () = leave.forgotten.cancelled() => false,
+            () = leave.interrupted.cancelled() => true,
+        };
+        if is_stopped {
+            fetch.end_after_unrepeatable_transfers().await;
+        }
+    }
+
+    /// The downloads in progress, also those of a truncated response.
+    fn current_downloads(&self) -> Option<Arc<DownloadCoordinator>> {
+        let of_truncated_response = || self.partial_fetch.as_ref().map(|fetch| &fetch.coordinator);
+        self.downloads.as_ref().or_else(of_truncated_response).cloned()
+    }
+
     /// The event for a program that stops. If the downloads wait for a network or a server that fails, that is why the
     /// avatar is not saved, and the visit ends with it.
-    fn interruption_event(&self) -> MachineEvent {
+    fn event_when_program_stops(&self) -> MachineEvent {
         match self.downloads.as_ref().and_then(|downloads| downloads.describe_failures_while_all_wait()) {
             Some(why) => MachineEvent::DownloadsInterrupted(format!("{why}; the program was stopped meanwhile")),
             None => MachineEvent::Interrupted,
@@ -258,14 +292,13 @@ impl VisitRunner {
                 }
                 MachineEffect::UsePartial { redeem } => self.journal_truncated_response_as_delivery(redeem).await,
                 MachineEffect::FetchPartial { delivery } => self.start_truncated_response_download(delivery),
-                MachineEffect::Save { delivery } => {
-                    // What it received stays on the disk, where the download from the same URL finds it.
-                    self.partial_fetch = None;
-                    self.start_saving(delivery);
-                }
+                MachineEffect::Save { delivery } => self.start_saving_delivery(delivery),
                 MachineEffect::SavePartial { delivery } => match self.partial_fetch.take() {
                     Some(fetch) if fetch.delivery == delivery => self.use_truncated_response_files(fetch).await,
-                    _ => self.start_saving(delivery),
+                    other => {
+                        self.partial_fetch = other;
+                        self.start_saving_delivery(delivery);
+                    }
                 },
                 MachineEffect::Wait { until } => self.wake_at = Some(until),
                 MachineEffect::Notify(notice) => self.emit_notice(notice),

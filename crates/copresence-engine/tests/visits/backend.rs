@@ -69,6 +69,8 @@ pub(crate) struct Response {
     drips: bool,
     /// It waits for this.
     delayed_until: Option<oneshot::Receiver<()>>,
+    /// After so many bytes of the body, it waits for this.
+    pauses: Option<(usize, watch::Receiver<bool>)>,
 }
 
 impl Response {
@@ -172,6 +174,11 @@ impl Response {
         Self { delayed_until: Some(moment), ..self }
     }
 
+    /// Sends this many bytes of the body, and the others once `moment` is true.
+    pub(crate) fn pausing_at(self, bytes: usize, moment: watch::Receiver<bool>) -> Self {
+        Self { pauses: Some((bytes, moment)), ..self }
+    }
+
     async fn send(self, stream: &mut TcpStream) -> std::io::Result<()> {
         if let Some(moment) = self.delayed_until {
             // A sender that is gone lets nobody through.
@@ -194,7 +201,13 @@ impl Response {
         let head = head.join("\r\n") + "\r\n\r\n";
         stream.write_all(head.as_bytes()).await?;
         let sent = &self.body[..self.breaks_at.unwrap_or(self.body.len()).min(self.body.len())];
-        if self.drips {
+        if let Some((bytes, mut moment)) = self.pauses {
+            stream.write_all(&sent[..bytes]).await?;
+            stream.flush().await?;
+            if moment.wait_for(|is_over| *is_over).await.is_ok() {
+                stream.write_all(&sent[bytes..]).await?;
+            }
+        } else if self.drips {
             for byte in sent {
                 stream.write_all(&[*byte]).await?;
                 tokio::time::sleep(std::time::Duration::from_millis(10)).await;

@@ -4,8 +4,9 @@ use super::backend::{Response, glb, png};
 use super::fixture::{Fixture, GENERATE_PATH, REDEEM_PATH, block_on, file_names, manifest, read_only_visit};
 use copresence_engine::Outcome;
 use copresence_engine::events::EventKind;
+use copresence_engine::runner::VisitResult;
 use copresence_engine::setup::VisitOverrides;
-use copresence_store::{FileState, RedeemState};
+use copresence_store::{FileDownloadState, RedeemState};
 use std::sync::{Arc, Mutex};
 
 #[tokio::test]
@@ -111,8 +112,8 @@ async fn each_step_is_journalled_before_it_is_taken() {
             })
             .collect();
         let files = detail.files.iter().map(|file| match file.state {
-            FileState::Requested(_) => "requested",
-            FileState::Complete { .. } => "whole",
+            FileDownloadState::Requested(_) => "requested",
+            FileDownloadState::Complete { .. } => "whole",
             _ => "planned",
         });
         let issued = detail.visit.times.issued.is_some();
@@ -159,16 +160,11 @@ async fn a_contradictory_delivery_is_saved_and_reported() {
     assert_eq!((visit_state.as_str(), code.as_str()), ("saved", "protocol_broken"));
 }
 
-#[tokio::test]
-async fn a_missing_required_export_makes_the_visit_incomplete() {
-    let fixture = Fixture::new(|_, ask| match ask.path.as_str() {
-        REDEEM_PATH => ask.ready_response(&[("glb", "one")]),
-        "/files/one" => Response::file(&glb(500)),
-        _ => Response::default(),
-    })
-    .await;
+/// A visit of which this export is required. The backend delivers one GLB file, as this type.
+async fn visit_with_required_export(required: &str, delivered: &'static str) -> (Fixture, VisitResult) {
+    let fixture = Fixture::with_one_file(delivered, |_, _| Response::file(&glb(500))).await;
     let overrides =
-        VisitOverrides { required_exports: vec![copresence_engine::ExportType::new("fbx")], ..fixture.overrides() };
+        VisitOverrides { required_exports: vec![copresence_engine::ExportType::new(required)], ..fixture.overrides() };
     let config = copresence_engine::setup::build_config_using_visit_history(
         &fixture.profile,
         &fixture.target,
@@ -182,6 +178,20 @@ async fn a_missing_required_export_makes_the_visit_incomplete() {
         tokio_util::sync::CancellationToken::new(),
     )
     .await;
+    (fixture, ended)
+}
+
+#[tokio::test]
+async fn a_required_export_is_delivered_in_any_spelling() {
+    for delivered in [".glb", "GLB", " glb"] {
+        let (_fixture, ended) = visit_with_required_export("glb", delivered).await;
+        assert_eq!(ended.outcome.exit_code(), 0, "{delivered}");
+    }
+}
+
+#[tokio::test]
+async fn a_missing_required_export_makes_the_visit_incomplete() {
+    let (fixture, ended) = visit_with_required_export("fbx", "glb").await;
     assert_eq!(ended.outcome.exit_code(), 7);
     let directory = ended.directory.expect("what came is kept");
     assert!(directory.starts_with(fixture.data_store.data.incomplete_avatars_path()));

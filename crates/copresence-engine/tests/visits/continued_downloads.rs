@@ -57,6 +57,7 @@ async fn a_range_of_other_bytes_than_stated_is_not_joined() {
 }
 
 #[tokio::test]
+#[cfg_attr(not(target_os = "linux"), ignore = "elsewhere bytes that were not flushed are not used")]
 async fn zeros_of_the_disk_behind_flushed_bytes_are_received_again() {
     // Its URL is spent, and continues by range only.
     let fixture = Fixture::new(|_, ask| match ask.range_start() {
@@ -65,11 +66,11 @@ async fn zeros_of_the_disk_behind_flushed_bytes_are_received_again() {
     })
     .await;
     let (id, folder) = journal_planned_visit(&fixture, true).await;
-    let mut part = folder.open_partial_file_keeping_all("avatar.glb").expect("opens");
+    let mut part = folder.open_partial_file_keeping_all_bytes("avatar.glb").expect("opens");
     fixture.data_store.journal.record_file_request(&id, 0).await.expect("noted");
     part.append_bytes(&file()[..FIRST]).expect("written");
     part.sync_and_get_durable_length().expect("durable");
-    let progress = copresence_store::FileProgress {
+    let progress = copresence_store::DurableFileProgress {
         bytes: FIRST as u64,
         total: Some(20_000),
         validator: Some("\"1\"".to_owned()),
@@ -77,7 +78,7 @@ async fn zeros_of_the_disk_behind_flushed_bytes_are_received_again() {
     };
     fixture.data_store.journal.record_file_progress(&id, 0, &progress).await.expect("noted");
     part.append_bytes(&[0; 5000]).expect("written");
-    drop(part);
+    drop((part, folder));
     let mut all = recover_fixture_visits(&fixture).await;
     let RecoveryOutcome::Finished { outcome: Outcome::Saved, directory: Some(directory) } = all.remove(0).outcome
     else {

@@ -6,7 +6,7 @@ use super::fixture::{Fixture, GENERATE_PATH, REDEEM_PATH};
 use copresence_engine::Outcome;
 use copresence_engine::events::VisitEvent;
 use copresence_engine::runner::{VisitContext, VisitResult, run_visit};
-use copresence_store::{FileState, RedeemState};
+use copresence_store::{FileDownloadState, RedeemState};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -185,6 +185,7 @@ async fn a_token_that_cannot_be_journalled_is_not_requested_twice() {
 
 /// Nothing but the response of the backend names a token that is billed.
 #[tokio::test]
+#[cfg_attr(windows, ignore = "Windows renames no open file")]
 async fn a_token_is_kept_although_the_journal_fails_for_a_while() {
     for what in ["UPDATE ON visits WHEN NEW.token IS NOT NULL", ""] {
         let fixture = fixture_with_data(move |data, path, _| {
@@ -238,7 +239,7 @@ async fn a_journal_that_is_locked_in_the_middle_of_a_download_delays_the_avatar_
     assert_eq!(ended.outcome, Outcome::Saved);
     assert!(was_saved_in_time.load(Ordering::Relaxed), "the avatar is saved while the journal is locked");
     let visit = fixture.only_visit().await;
-    assert!(matches!(visit.files[0].state, FileState::Complete { .. }), "{:?}", visit.files);
+    assert!(matches!(visit.files[0].state, FileDownloadState::Complete { .. }), "{:?}", visit.files);
     assert!(!visit.visit.is_unfinished && visit.visit.times.saved.is_some(), "{:?}", visit.visit);
 }
 
@@ -266,6 +267,7 @@ async fn a_delivery_is_saved_although_the_journal_fails() {
 }
 
 #[tokio::test]
+#[cfg_attr(windows, ignore = "Windows renames no open file")]
 async fn a_redeem_whose_intent_cannot_be_flushed_blocks_no_later_one() {
     let fixture =
         fixture_with_data(|_, path, nth| (path == REDEEM_PATH && nth == 1).then(|| Response::not_ready("processing")))
@@ -295,6 +297,7 @@ async fn a_redeem_whose_intent_cannot_be_flushed_blocks_no_later_one() {
 }
 
 #[tokio::test]
+#[cfg_attr(windows, ignore = "Windows renames no open file")]
 async fn a_redeem_that_was_not_sent_is_no_evidence_of_a_consumed_token() {
     let fixture = fixture_with_data(|_, path, nth| {
         (path == REDEEM_PATH).then(|| if nth == 1 { Response::not_ready("processing") } else { Response::status(400) })
@@ -318,6 +321,7 @@ async fn a_redeem_that_was_not_sent_is_no_evidence_of_a_consumed_token() {
 }
 
 #[tokio::test]
+#[cfg_attr(windows, ignore = "Windows renames no open file")]
 async fn an_answer_that_cannot_be_flushed_is_journalled_before_the_next_poll() {
     let fixture = fixture_with_data(|data, path, nth| {
         (path == REDEEM_PATH && nth == 1).then(|| {
@@ -338,6 +342,7 @@ async fn an_answer_that_cannot_be_flushed_is_journalled_before_the_next_poll() {
 }
 
 #[tokio::test]
+#[cfg_attr(windows, ignore = "Windows renames no open file")]
 async fn a_delivery_that_cannot_be_flushed_is_journalled_while_it_is_saved() {
     let fixture = fixture_with_data(|data, path, _| {
         match path {
@@ -352,7 +357,7 @@ async fn a_delivery_that_cannot_be_flushed_is_journalled_while_it_is_saved() {
     let visit = fixture.only_visit().await;
     let [redeem] = &visit.redeems[..] else { panic!("{:?}", visit.redeems) };
     assert!(matches!(redeem.outcome, RedeemState::Answered { delivered: Some(true), .. }), "{redeem:?}");
-    assert!(matches!(visit.files[0].state, FileState::Complete { .. }), "{:?}", visit.files);
+    assert!(matches!(visit.files[0].state, FileDownloadState::Complete { .. }), "{:?}", visit.files);
 }
 
 #[tokio::test]
@@ -380,7 +385,7 @@ async fn a_delivery_is_journalled_during_its_download_once_the_journal_can_be_wr
         fixture.backend.wait_for_requests("/files/one", 1).await;
         make_journal_accept(&fixture.root.path().join("data"));
         let received_bytes = async || match fixture.only_visit().await.files.first().map(|file| file.state.clone()) {
-            Some(FileState::Requested(progress)) => progress.bytes,
+            Some(FileDownloadState::Requested(progress)) => progress.bytes,
             _ => 0,
         };
         let journalled = async {
@@ -393,6 +398,6 @@ async fn a_delivery_is_journalled_during_its_download_once_the_journal_can_be_wr
         assert!(visit.await.expect_err("aborted").is_cancelled());
         assert_eq!(recover_fixture_visits(&fixture).await.remove(0).outcome.exit_code(), 0, "{what}");
         assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 1, "{what}");
-        assert_eq!(range_starts(&fixture, "/files/one"), [0, 1000], "{what}");
+        assert_eq!(range_starts(&fixture, "/files/one"), [0, 1], "{what}");
     }
 }

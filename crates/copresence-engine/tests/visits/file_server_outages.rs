@@ -2,11 +2,12 @@
 
 use super::backend::{Response, glb, png};
 use super::fixture::{
-    Fixture, REDEEM_PATH, SHORT_PATIENCE, asked, impatient_visit, incomplete, interrupted, saved, visit,
+    Fixture, REDEEM_PATH, SHORT_PATIENCE, asked, impatient_visit, incomplete, interrupted, range_starts, saved, visit,
 };
 use copresence_engine::Outcome;
-use copresence_engine::recovery::{UnfinishedVisit, recover_all_visits};
+use copresence_engine::recovery::{RecoveryOutcome, UnfinishedVisit, recover_all_visits};
 use copresence_store::VisitDownloadLimits;
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// Case L11.
@@ -40,9 +41,109 @@ async fn a_connection_that_keeps_breaking_ends_the_visit_for_now() {
 
 #[tokio::test]
 async fn a_body_that_is_too_slow_ends_the_visit_for_now() {
-    let (fixture, ended) = impatient_visit(|_, _| Response::file(&glb(90_000)).sent_slowly()).await;
+    let slow = |_, _: &_| Response::file(&glb(90_000)).with_header("accept-ranges", "bytes").sent_slowly();
+    let (fixture, ended) = impatient_visit(slow).await;
     let why = interrupted(&fixture, &ended).await;
     assert!(why.contains("slow"), "{why}");
+}
+
+/// The rest of a file whose server has no ranges arrives on this connection or never.
+#[tokio::test]
+async fn a_body_that_is_too_slow_and_cannot_be_continued_is_received_to_its_end() {
+    let fixture = Fixture::with_one_file("glb", |nth, _| match nth {
+        1 => Response::file(&glb(150)).sent_slowly(),
+        _ => Response::status(410),
+    })
+    .await;
+    // It takes at least 1.5 s, and may take 8.
+    let ended = fixture.run_visit_with_limits(|limits| limits.patience = Duration::from_secs(1)).await;
+    assert_eq!(saved(&ended, "avatar.glb"), glb(150));
+    assert_eq!(asked(&fixture).len(), 1);
+}
+
+/// Ctrl-C and SIGTERM: a file that may not come again is received first, also if its response has not begun.
+#[tokio::test]
+async fn an_interrupted_visit_receives_the_file_in_flight_that_cannot_be_continued() {
+    for is_head_received in [false, true] {
+        let (open, closed) = tokio::sync::oneshot::channel();
+        let closed = std::sync::Mutex::new(Some(closed));
+        let fixture = Fixture::with_one_file("glb", move |nth, _| {
+            let file = Response::file(&glb(300));
+            match closed.lock().expect("no panic").take() {
+                Some(_) if is_head_received => file.sent_slowly(),
+                Some(closed) => file.delayed_until(closed),
+                None => Response::status(410).with_header("x-request", nth.to_string()),
+            }
+        })
+        .await;
+        let mut events = fixture.watch_event_names();
+        let (visit, interrupt) = fixture.spawn_visit().await;
+        fixture.backend.wait_for_requests("/files/one", 1).await;
+        if is_head_received {
+            events.wait_for(|names| names.contains(&"progress")).await.expect("it runs");
+        }
+        interrupt.cancel();
+        _ = open.send(());
+        let mut directory = visit.await.expect("no panic").directory;
+        if directory.is_none() {
+            // The visit ended before the avatar was published, with all its bytes.
+            let all = super::earlier_visits::recover_fixture_visits(&fixture).await;
+            let RecoveryOutcome::Finished { directory: saved, .. } = &all[0].outcome else { panic!("{all:?}") };
+            directory.clone_from(saved);
+        }
+        let file = directory.expect("a folder").join("avatar.glb");
+        assert_eq!(std::fs::read(file).expect("saved"), glb(300), "{is_head_received}");
+        assert_eq!(asked(&fixture).len(), 1);
+    }
+}
+
+/// A later run continues it.
+#[tokio::test]
+async fn an_interrupted_visit_does_not_await_a_file_that_can_be_continued() {
+    let fixture = Fixture::with_one_file("glb", |nth, ask| match nth {
+        1 => Response::file(&glb(300)).breaking_at(100),
+        _ => Response::range_response(&glb(300), ask.range_start()).stalling_at(100),
+    })
+    .await;
+    let (visit, interrupt) = fixture.spawn_visit().await;
+    fixture.backend.wait_for_requests("/files/one", 2).await;
+    let started = tokio::time::Instant::now();
+    interrupt.cancel();
+    assert_eq!(visit.await.expect("no panic").outcome, Outcome::Interrupted);
+    assert!(started.elapsed() < Duration::from_secs(20), "the wait for other files takes 30 s");
+}
+
+/// Frameworks state `Accept-Ranges` of every file, also of one that they send once.
+#[tokio::test]
+async fn a_silent_file_that_is_sent_once_is_awaited_although_its_server_states_ranges() {
+    let (is_refused, refused) = watch::channel(false);
+    let mut fixture = Fixture::with_one_file("glb", move |nth, _| {
+        if nth == 1 {
+            let file = Response::file(&glb(1000)).with_header("accept-ranges", "bytes");
+            return file.pausing_at(400, refused.clone());
+        }
+        is_refused.send_replace(true);
+        Response::status(410)
+    })
+    .await;
+    fixture.profile.timeouts.read = Duration::from_secs(1);
+    let ended = fixture.run_visit().await;
+    assert_eq!(saved(&ended, "avatar.glb"), glb(1000));
+    assert_eq!(range_starts(&fixture), [0, 1], "also what is on the disk is compared");
+}
+
+#[tokio::test]
+async fn the_rest_of_a_silent_file_is_taken_from_a_range_beside_it() {
+    let mut fixture = Fixture::with_one_file("glb", |nth, ask| match nth {
+        1 => Response::file(&glb(1000)).with_header("accept-ranges", "bytes").stalling_at(400),
+        _ => Response::range_response(&glb(1000), ask.range_start()),
+    })
+    .await;
+    fixture.profile.timeouts.read = Duration::from_secs(1);
+    let ended = fixture.run_visit().await;
+    assert_eq!(saved(&ended, "avatar.glb"), glb(1000));
+    assert_eq!(range_starts(&fixture), [0, 1], "also what is on the disk is compared");
+    assert!(!fixture.event_names().contains(&"retrying"), "the silent response did not fail");
 }
 
 /// Requests after which a client that counts its attempts would have given up.

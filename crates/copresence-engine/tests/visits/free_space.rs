@@ -121,6 +121,8 @@ async fn files_of_two_visits_that_do_not_fit_together_are_not_both_received() {
     }
     let words = last_message(&fixture);
     assert!(words.contains("avatar.glb: disk full: needs"), "{words}");
-    let download_space = fixture.data_store.data.download_space();
-    download_space.ensure_unreserved_space(&fixture.out_dir(), most).expect("an abandoned visit reserves nothing");
+    let download_space_reservations = fixture.data_store.data.download_space_reservations();
+    download_space_reservations
+        .ensure_unreserved_space(&fixture.out_dir(), most)
+        .expect("an abandoned visit reserves nothing");
 }

@@ -25,6 +25,7 @@ mod refused_urls;
 mod restart;
 mod resumed_downloads;
 mod secrets;
+mod secure_file_server;
 mod several_files;
 mod several_truncated_responses;
 mod stated_digests;

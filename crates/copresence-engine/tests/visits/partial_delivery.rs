@@ -10,6 +10,7 @@ use copresence_store::{AnswerKind, RedeemState, VisitId};
 use jiff::Timestamp;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// Ready with three files, and so many bytes before its end it breaks off.
 fn truncated_response(ask: &Request, before_the_end: usize) -> Response {
@@ -296,6 +297,54 @@ async fn recovery_saves_the_files_of_a_truncated_response() {
         assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 2, "a confirmed 400 decides here too");
         assert_no_secret_is_left(&fixture).await;
     }
+}
+
+/// A backend that only fails has not refused the token: it may deliver the whole list later.
+#[tokio::test]
+async fn recovery_keeps_the_token_of_a_truncated_response_while_the_backend_fails() {
+    let (is_answered, answered) = watch::channel(false);
+    let fixture = Fixture::new(move |nth, ask| match (ask.path.as_str(), nth) {
+        (REDEEM_PATH, 1) => {
+            is_answered.send_replace(true);
+            Response::status(503)
+        }
+        (REDEEM_PATH, _) => ask.ready_response(&[("glb", "one"), ("png", "two"), ("glb", "three")]),
+        // The redeem fails while this file arrives.
+        ("/files/one", 1) => Response::file(&glb(500)).pausing_at(100, answered.clone()),
+        ("/files/one", _) => Response::status(410),
+        ("/files/three", _) => Response::file(&glb(700)),
+        _ => serve_file(ask),
+    })
+    .await;
+    journal_truncated_visit(&fixture, Some(AnswerKind::Truncated)).await;
+    let all = recover_fixture_visits(&fixture).await;
+    assert!(matches!(all[0].outcome, RecoveryOutcome::Postponed { exit: 6, .. }), "{all:?}");
+    let all = recover_fixture_visits(&fixture).await;
+    let RecoveryOutcome::Finished { outcome: Outcome::Saved, directory: Some(directory) } = &all[0].outcome else {
+        panic!("{all:?}")
+    };
+    assert_eq!(file_names(directory), ["avatar-2.glb", "avatar.glb", "avatar.png", "manifest.json"]);
+    assert_no_secret_is_left(&fixture).await;
+}
+
+#[tokio::test]
+async fn a_file_in_flight_is_not_requested_again_when_the_whole_delivery_names_it() {
+    let (is_answered, answered) = watch::channel(false);
+    let fixture = Fixture::new(move |nth, ask| match (ask.path.as_str(), nth) {
+        (REDEEM_PATH, 1) => truncated_response(ask, IN_THE_THIRD),
+        (REDEEM_PATH, _) => {
+            is_answered.send_replace(true);
+            ask.ready_response(&[("glb", "one"), ("png", "two"), ("glb", "three")])
+        }
+        ("/files/one", 1) => Response::file(&glb(500)).pausing_at(100, answered.clone()),
+        ("/files/one", _) => Response::status(410),
+        ("/files/three", _) => Response::file(&glb(700)),
+        _ => serve_file(ask),
+    })
+    .await;
+    let ended = fixture.run_visit().await;
+    assert_eq!(ended.outcome, Outcome::Saved);
+    assert_eq!(fixture.backend.count_requests("/files/one"), 1);
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ fn manifest_for_folder(id: VisitId, folder: &PartialAvatarFolder, complete: bool
     let mut files = Vec::new();
     let mut missing = Vec::new();
     if complete {
-        let mut part = folder.open_partial_file_keeping_all("avatar.glb").expect("opens");
+        let mut part = folder.open_partial_file_keeping_all_bytes("avatar.glb").expect("opens");
         part.append_bytes(&glb(500)).expect("written");
         let whole = part.finish_partial_file().expect("whole");
         files.push(ManifestCompleteFile {
@@ -107,7 +107,7 @@ async fn a_400_without_a_lost_answer_means_expired() {
             fixture
                 .data_store
                 .journal
-                .record_visit_phase(&id, copresence_store::VisitPhase::Associated, now())
+                .record_first_time_of_phase(&id, copresence_store::VisitPhase::Associated, now())
                 .await
                 .expect("noted");
         }

@@ -5,7 +5,8 @@ use super::earlier_visits::{journal_issued_visit, now, recover_fixture_visits};
 use super::fixture::{Fixture, REDEEM_PATH};
 use copresence_engine::clock::Clock;
 use copresence_engine::recovery::{
-    MAX_REDEEMS_PER_RUN, RecoveryOutcome, UnfinishedVisit, recover_visit, recover_visits_capping_total_redeems,
+    MAX_REDEEMS_PER_RUN, RecoveryOutcome, UnfinishedVisit, recover_visit_even_if_not_due,
+    recover_visits_capping_total_redeems,
 };
 use copresence_store::VisitId;
 use jiff::SignedDuration;
@@ -105,10 +106,13 @@ async fn an_automatic_recovery_waits_before_it_redeems_a_token_again() {
     // A person who asks for it does not wait.
     assert_eq!(recover_fixture_visits(&fixture).await.len(), 1);
     let find_context_for = |_: &UnfinishedVisit| Ok(fixture.visit_context());
-    let one = recover_visit(&fixture.data_store, Clock::default(), &id, &find_context_for).await.expect("reads");
+    let one = recover_visit_even_if_not_due(&fixture.data_store, Clock::default(), &id, &find_context_for)
+        .await
+        .expect("reads");
     assert!(matches!(one.expect("unfinished").outcome, RecoveryOutcome::StillActive { .. }));
     assert_eq!(fixture.only_visit().await.visit.recovery_attempts, 3);
-    let none = recover_visit(&fixture.data_store, Clock::default(), &VisitId::new(), &find_context_for).await;
+    let none =
+        recover_visit_even_if_not_due(&fixture.data_store, Clock::default(), &VisitId::new(), &find_context_for).await;
     assert!(none.expect("reads").is_none());
 }
 

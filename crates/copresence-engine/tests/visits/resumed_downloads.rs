@@ -2,9 +2,9 @@
 
 use super::backend::{Response, glb};
 use super::earlier_visits::recover_fixture_visits;
-use super::fixture::{ETAG, Fixture, asked, range_starts, saved, visit};
+use super::fixture::{ETAG, Fixture, asked, manifest, range_starts, saved, visit};
 use copresence_engine::Outcome;
-use copresence_store::FileState;
+use copresence_store::FileDownloadState;
 use std::time::Duration;
 
 #[tokio::test]
@@ -75,6 +75,29 @@ async fn two_versions_of_a_file_are_never_combined() {
     assert_eq!(range_starts(&fixture), [0, 400, 0]);
 }
 
+/// Without a validator, and with few bytes on the disk.
+#[tokio::test]
+async fn two_versions_without_a_validator_are_not_combined_although_few_bytes_were_received() {
+    let new = || {
+        let mut file = glb(1000);
+        file[20..].fill(7);
+        file
+    };
+    for etag in [None, Some("W/\"1\"")] {
+        let tagged = move |response: Response| match etag {
+            Some(etag) => response.with_header(ETAG, etag),
+            None => response,
+        };
+        let (_fixture, ended) = visit("glb", move |nth, ask| match (nth, ask.range_start()) {
+            (1, _) => tagged(Response::file(&glb(1000))).breaking_at(400),
+            (_, 0) => tagged(Response::file(&new())),
+            (_, from) => tagged(Response::range_response(&new(), from)),
+        })
+        .await;
+        assert_eq!(saved(&ended, "avatar.glb"), new(), "{etag:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_416_at_the_end_completes_the_file() {
     let (_house, ended) = visit("glb", |nth, _| match nth {
@@ -88,12 +111,11 @@ async fn a_416_at_the_end_completes_the_file() {
 /// Cases L7: the answers to a range request that are not the rest of the file.
 #[tokio::test]
 async fn an_odd_answer_to_a_range_request_is_followed_by_a_request_for_the_whole_file() {
-    let odd: [fn() -> Response; 8] = [
+    let odd: [fn() -> Response; 7] = [
         || Response::status(416).with_header("content-range", "bytes */300"),
         || Response::status(416),
         || Response::status(304),
         || Response::file(&glb(1000)[400..]).with_status(206),
-        || Response::file(&glb(1000)[300..]).with_content_range(300, 1000),
         || Response::file(&glb(1000)[400..]).with_content_range(400, 1005),
         || Response::file(&[&glb(1000)[400..], b"more"].concat()).with_content_range(400, 1000).chunked(),
         || Response::file(b"--x--").with_status(206).with_header("content-type", "multipart/byteranges; boundary=x"),
@@ -106,8 +128,37 @@ async fn an_odd_answer_to_a_range_request_is_followed_by_a_request_for_the_whole
         })
         .await;
         assert_eq!(saved(&ended, "avatar.glb"), glb(1000), "{case}");
-        assert_eq!(range_starts(&fixture), [0, 400, 0], "{case}");
+        assert_eq!(range_starts(&fixture), [0, 1, 0], "{case}");
     }
+}
+
+/// A server that sends whole blocks, from a URL that is spent and only continues by range.
+#[tokio::test]
+async fn a_range_that_begins_before_the_bytes_on_the_disk_end_is_compared_with_them_and_continues_them() {
+    for (begins_before, is_same) in [(100, true), (100, false), (1000, true), (4096, true)] {
+        let (fixture, ended) = visit("glb", move |nth, ask| match nth {
+            1 => Response::file(&glb(20_000)).breaking_at(10_000),
+            _ if ask.range_start() == 0 => Response::file(&glb(20_000)),
+            from => {
+                let from = ask.range_start().max(from) - begins_before;
+                let mut rest = glb(20_000)[from..].to_vec();
+                rest[0] ^= u8::from(!is_same);
+                Response::file(&rest).with_content_range(from, 20_000)
+            }
+        })
+        .await;
+        assert_eq!(saved(&ended, "avatar.glb"), glb(20_000), "{begins_before}");
+        let starts = range_starts(&fixture);
+        assert_eq!(starts, if is_same { vec![0, 5904] } else { vec![0, 5904, 0] }, "{begins_before}");
+    }
+    // Fewer bytes than are usually compared.
+    let (fixture, ended) = visit("glb", |nth, _| match nth {
+        1 => Response::file(&glb(1000)).with_header(ETAG, "\"1\"").breaking_at(400),
+        _ => Response::file(&glb(1000)[300..]).with_header(ETAG, "\"1\"").with_content_range(300, 1000),
+    })
+    .await;
+    assert_eq!(saved(&ended, "avatar.glb"), glb(1000));
+    assert_eq!(range_starts(&fixture), [0, 400]);
 }
 
 /// The same at a URL that is spent and only continues by range.
@@ -121,7 +172,7 @@ async fn a_refused_request_for_the_whole_file_does_not_lose_bytes_that_continue_
     })
     .await;
     assert_eq!(saved(&ended, "avatar.glb"), glb(1000));
-    assert_eq!(range_starts(&fixture), [0, 400, 0, 400]);
+    assert_eq!(range_starts(&fixture), [0, 1, 0, 400]);
 }
 
 /// Cases L6: a body whose end is that of the connection.
@@ -173,7 +224,64 @@ async fn a_203_and_a_206_from_the_first_byte_on_are_the_file() {
     })
     .await;
     assert_eq!(saved(&ended, "avatar.glb"), glb(1000));
-    assert_eq!(range_starts(&fixture), [0, 400]);
+    assert_eq!(range_starts(&fixture), [0, 1]);
+}
+
+/// The same file under statuses and headers that do not say so, from a URL that is spent afterwards.
+#[tokio::test]
+async fn a_model_in_a_201_202_or_206_without_a_range_is_the_file() {
+    for status in [201, 202, 206] {
+        let (fixture, ended) = visit("glb", move |nth, _| match nth {
+            1 => Response::file(&glb(1000)).with_status(status),
+            _ => Response::status(410),
+        })
+        .await;
+        assert_eq!(saved(&ended, "avatar.glb"), glb(1000), "{status}");
+        assert_eq!(asked(&fixture).len(), 1, "{status}");
+    }
+    let jpeg = b"\xff\xd8\xff\xda\0\x04..pixels\xff\xd9";
+    let (_fixture, ended) = visit("jpg", |_, _| Response::file(jpeg).with_status(206)).await;
+    let codes: Vec<_> =
+        manifest(&ended.directory.expect("saved")).files[0].notes.iter().map(|note| note.code.clone()).collect();
+    assert_eq!(codes, ["length_unknown"]);
+    // "Not yet".
+    let (fixture, ended) = visit("glb", |nth, _| match nth {
+        1 => Response::file(b"{\"status\":\"pending\"}").with_status(202),
+        _ => Response::file(&glb(1000)),
+    })
+    .await;
+    assert_eq!(saved(&ended, "avatar.glb"), glb(1000));
+    assert_eq!(asked(&fixture).len(), 2);
+}
+
+/// Weak tags do not prove that the file is the same, but that it changed.
+#[tokio::test]
+async fn two_weak_tags_that_differ_are_two_versions() {
+    let other = || {
+        let mut file = glb(1000);
+        file[500..].fill(7);
+        file
+    };
+    let (fixture, ended) = visit("glb", move |nth, ask| match (nth, ask.range_start()) {
+        (1, _) => Response::file(&glb(1000)).with_header(ETAG, "W/\"1\"").breaking_at(400),
+        (_, 0) => Response::file(&other()).with_header(ETAG, "W/\"2\""),
+        (_, from) => Response::range_response(&other(), from).with_header(ETAG, "W/\"2\""),
+    })
+    .await;
+    assert_eq!(saved(&ended, "avatar.glb"), other());
+    assert_eq!(range_starts(&fixture), [0, 1, 0]);
+    assert!(asked(&fixture).iter().all(|ask| ask.header("if-range").is_none()), "a weak tag is not sent");
+    // The same tag is no proof either way.
+    let (fixture, ended) = visit("glb", |nth, ask| match nth {
+        1 => Response::file(&glb(1000)).with_header(ETAG, "W/\"1\"").breaking_at(400),
+        _ => Response::range_response(&glb(1000), ask.range_start()).with_header(ETAG, "W/\"1\""),
+    })
+    .await;
+    assert_eq!(saved(&ended, "avatar.glb"), glb(1000));
+    assert_eq!(range_starts(&fixture), [0, 1]);
+    let codes: Vec<_> =
+        manifest(&ended.directory.expect("saved")).files[0].notes.iter().map(|note| note.code.clone()).collect();
+    assert_eq!(codes, ["joined_unverified"]);
 }
 
 /// Three bytes do not show yet whether they begin the file or an error page. A one-time URL that sent them continues by
@@ -192,7 +300,7 @@ async fn the_first_bytes_of_a_stalled_download_survive_a_crash() {
     let journalled = async {
         loop {
             if let [file] = fixture.only_visit().await.files.as_slice()
-                && matches!(&file.state, FileState::Requested(progress) if progress.bytes == 3)
+                && matches!(&file.state, FileDownloadState::Requested(progress) if progress.bytes == 3)
             {
                 break;
             }
@@ -207,5 +315,5 @@ async fn the_first_bytes_of_a_stalled_download_survive_a_crash() {
     assert!(visit.await.expect_err("aborted").is_cancelled());
     let recovered = recover_fixture_visits(&fixture).await;
     assert_eq!(recovered.iter().map(|visit| visit.outcome.exit_code()).collect::<Vec<_>>(), [0]);
-    assert_eq!(range_starts(&fixture), [0, 3]);
+    assert_eq!(range_starts(&fixture), [0, 1]);
 }

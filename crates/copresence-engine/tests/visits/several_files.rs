@@ -3,27 +3,29 @@
 use super::backend::{Backend, Request, Response, glb};
 use super::earlier_visits::recover_fixture_visits;
 use super::fixture::{Fixture, REDEEM_PATH, SHORT_PATIENCE, file_names, interrupted, manifest, saved};
-use copresence_store::{FileRecord, FileState, VisitDownloadLimits};
+use copresence_store::{FileDownloadState, FileRecord, VisitDownloadLimits};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// Case L19.
+/// Case L19. URLs that differ in their fragment only are the same, because a fragment is not sent.
 #[tokio::test]
 async fn the_same_one_time_url_twice_in_a_delivery_is_one_file_under_two_names() {
-    let fixture = Fixture::new(|nth, ask| match (ask.path.as_str(), nth) {
-        (REDEEM_PATH, _) => ask.ready_response(&[("glb", "one"), ("glb", "one")]),
-        ("/files/one", 1) => Response::file(&glb(1000)),
-        ("/files/one", _) => Response::status(403),
-        _ => Response::default(),
-    })
-    .await;
-    let ended = fixture.run_visit().await;
-    assert_eq!(saved(&ended, "avatar.glb"), glb(1000));
-    let directory = ended.directory.expect("a folder");
-    let files = manifest(&directory).files;
-    assert_eq!(files.len(), 2);
-    assert!(files.iter().all(|file| std::fs::read(directory.join(&file.path)).expect("saved") == glb(1000)));
+    for second in ["one", "one#lod0"] {
+        let fixture = Fixture::new(move |nth, ask| match (ask.path.as_str(), nth) {
+            (REDEEM_PATH, _) => ask.ready_response(&[("glb", "one"), ("glb", second)]),
+            ("/files/one", 1) => Response::file(&glb(1000)),
+            ("/files/one", _) => Response::status(403),
+            _ => Response::default(),
+        })
+        .await;
+        let ended = fixture.run_visit().await;
+        assert_eq!(saved(&ended, "avatar.glb"), glb(1000), "{second}");
+        let directory = ended.directory.expect("a folder");
+        let files = manifest(&directory).files;
+        assert_eq!(files.len(), 2, "{second}");
+        assert!(files.iter().all(|file| std::fs::read(directory.join(&file.path)).expect("saved") == glb(1000)));
+    }
 }
 
 /// Case L19, on a disk that cannot hold the copy.
@@ -107,7 +109,7 @@ async fn files_of_a_dead_server_do_not_block_those_of_another() {
     let ended = fixture.run_visit_with_limits(change).await;
     assert_eq!(ended.outcome.error_code(), "download_interrupted");
     let record = fixture.only_visit().await;
-    let is_complete = |file: &FileRecord| matches!(file.state, FileState::Complete { .. });
+    let is_complete = |file: &FileRecord| matches!(file.state, FileDownloadState::Complete { .. });
     assert_eq!(record.files.iter().filter(|file| is_complete(file)).count(), 1);
     assert!(!ended.outcome.detail_for_operator().expect("why").contains("one-time"), "{ended:?}");
 }

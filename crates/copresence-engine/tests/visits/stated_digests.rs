@@ -92,6 +92,18 @@ async fn a_file_whose_server_states_a_wrong_digest_is_saved_with_a_note() {
     }
 }
 
+/// The second response breaks off, and the URL is spent.
+#[tokio::test]
+async fn bytes_with_another_digest_are_kept_until_another_response_is_complete() {
+    let (saved, notes, _) = save(|nth, _| match nth {
+        1 => with_digest(Response::file(&damaged())),
+        2 => with_digest(Response::file(&file())).breaking_at(5000),
+        _ => Response::status(410),
+    })
+    .await;
+    assert_eq!((saved == damaged(), notes), (true, vec!["digest_mismatch".to_owned()]));
+}
+
 #[tokio::test]
 async fn a_joined_file_is_compared_with_the_digest_of_the_whole_file() {
     let (saved, notes, requests) = save(|nth, ask| {

@@ -100,6 +100,39 @@ async fn an_old_token_is_redeemed_once_before_it_is_abandoned() {
     assert_eq!(recover_fixture_visits(&fixture).await[0].outcome.exit_code(), 0);
 }
 
+/// The page of a web app or of a gate is no delivery, whatever it links to.
+#[tokio::test]
+async fn a_page_that_links_to_a_download_does_not_use_up_the_token() {
+    let page = |body: &str, status| Response::file(body.as_bytes()).with_status(status);
+    for (body, status) in [
+        (r#"<!doctype html><script>{"ios":{"downloadUrl":"https://apps.test/app"}}</script>"#, 200),
+        (r#"{"status":"maintenance","download_url":"https://apps.test/app"}"#, 200),
+        (r#"{"success":false,"payload":{"type":"https://tools.test/rfc7231","status":503}}"#, 503),
+    ] {
+        let fixture = Fixture::new(move |nth, ask| match (ask.path.as_str(), nth) {
+            (REDEEM_PATH, 1) => page(body, status),
+            (REDEEM_PATH, 2) => Response::not_ready("processing"),
+            (REDEEM_PATH, _) => ask.ready_response(&[("glb", "one")]),
+            ("/files/one", _) => Response::file(&glb(500)),
+            _ => Response::default(),
+        })
+        .await;
+        let ended = fixture.run_visit().await;
+        assert_eq!(ended.outcome, Outcome::Saved, "{body}");
+        let fixture = Fixture::new(move |nth, ask| match (ask.path.as_str(), nth) {
+            (REDEEM_PATH, 1) => page(body, status),
+            (REDEEM_PATH, _) => ask.ready_response(&[("glb", "one")]),
+            ("/files/one", _) => Response::file(&glb(500)),
+            _ => Response::default(),
+        })
+        .await;
+        journal_issued_visit(&fixture, false).await;
+        let outcome = recover_fixture_visits(&fixture).await.remove(0).outcome;
+        assert!(matches!(outcome, RecoveryOutcome::Postponed { .. }), "{body}: {outcome:?}");
+        assert_eq!(recover_fixture_visits(&fixture).await[0].outcome.exit_code(), 0, "{body}");
+    }
+}
+
 #[tokio::test]
 async fn an_unresolved_lost_answer_is_possibly_consumed_after_a_week() {
     let fixture = Fixture::new(|_, _| Response::status(500)).await;

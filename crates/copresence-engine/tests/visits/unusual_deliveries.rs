@@ -13,6 +13,70 @@ fn delivery(ask: &Request) -> String {
     )
 }
 
+/// A backend that answers the first redeem so, refuses the token afterwards, and serves both files.
+async fn fixture_with_one_delivery(redeem: impl Fn(&Request) -> Response + Send + Sync + 'static) -> Fixture {
+    Fixture::new(move |nth, ask| match (ask.path.as_str(), nth) {
+        (REDEEM_PATH, 1) => redeem(ask),
+        (REDEEM_PATH, _) => Response::status(400),
+        ("/files/one", _) => Response::file(&glb(500)),
+        ("/files/two", _) => Response::file(&png(600)),
+        _ => Response::default(),
+    })
+    .await
+}
+
+/// The responses break off, or cannot be read; the token is spent.
+#[tokio::test]
+async fn urls_in_unusual_shapes_that_are_cut_off_or_damaged_are_downloaded() {
+    type Change = fn(&Request) -> Vec<u8>;
+    let cases: [(&str, Change, usize); 5] = [
+        ("wrapped", |ask| format!(r#"{{"result":{}"#, delivery(ask)).into_bytes(), 2),
+        (
+            "lower case",
+            |ask| delivery(ask).replace("download_URL", "download_url").trim_end_matches("]}").as_bytes().to_vec(),
+            2,
+        ),
+        (
+            "text",
+            |ask| serde_json::Value::from(delivery(ask)).to_string().trim_end_matches("}]}\"").as_bytes().to_vec(),
+            2,
+        ),
+        (
+            "list of URLs",
+            |ask| {
+                format!(r#"{{"payload_complete":["{}","{}"#, ask.url("/files/one"), ask.url("/files/two")).into_bytes()
+            },
+            1,
+        ),
+        ("other names", |ask| delivery(ask).replace("payload_complete", "data").into_bytes(), 2),
+    ];
+    for (name, body, files) in cases {
+        for is_cut_off in [false, true] {
+            let fixture = fixture_with_one_delivery(move |ask| {
+                let body = body(ask);
+                Response::file(&body).with_content_length(body.len() as u64 + u64::from(is_cut_off))
+            })
+            .await;
+            let ended = fixture.run_visit().await;
+            assert_eq!(ended.outcome.exit_code(), 7, "{name}: {ended:?}");
+            let saved = file_names(&ended.directory.clone().unwrap_or_else(|| panic!("{name}: {ended:?}")));
+            assert_eq!(saved.len(), files + 1, "{name}: {saved:?}");
+        }
+    }
+}
+
+/// A backend that sends a picture with the URLs.
+#[tokio::test]
+async fn the_urls_behind_a_large_picture_are_downloaded() {
+    let fixture = fixture_with_one_delivery(|ask| {
+        let preview = format!(r#"{{"preview":"{}","#, "A".repeat(2 << 20));
+        Response::file(delivery(ask).replacen('{', &preview, 1).as_bytes())
+    })
+    .await;
+    let ended = fixture.run_visit().await;
+    assert_eq!((ended.outcome.exit_code(), fixture.backend.count_requests(REDEEM_PATH)), (0, 1), "{ended:?}");
+}
+
 #[tokio::test]
 async fn urls_in_unusual_shapes_are_downloaded_and_reported_as_violations() {
     type Change = fn(&Request) -> Vec<u8>;
@@ -45,14 +109,7 @@ async fn urls_in_unusual_shapes_are_downloaded_and_reported_as_violations() {
         }),
     ];
     for (name, body) in cases {
-        let fixture = Fixture::new(move |nth, ask| match (ask.path.as_str(), nth) {
-            (REDEEM_PATH, 1) => Response::file(&body(ask)),
-            (REDEEM_PATH, _) => Response::status(400),
-            ("/files/one", _) => Response::file(&glb(500)),
-            ("/files/two", _) => Response::file(&png(600)),
-            _ => Response::default(),
-        })
-        .await;
+        let fixture = fixture_with_one_delivery(move |ask| Response::file(&body(ask))).await;
         let ended = fixture.run_visit().await;
         let saved = file_names(&ended.directory.clone().unwrap_or_else(|| panic!("{name}: {ended:?}")));
         assert_eq!(saved.len(), 3, "{name}: {saved:?}");
@@ -72,14 +129,7 @@ async fn a_delivery_in_utf_16_or_with_an_unstated_encoding_is_saved() {
         std::iter::once(0xfeff).chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect::<Vec<u8>>()
     };
     for encode in [zlib as fn(&[u8]) -> Vec<u8>, utf_16] {
-        let fixture = Fixture::new(move |nth, ask| match (ask.path.as_str(), nth) {
-            (REDEEM_PATH, 1) => Response::file(&encode(delivery(ask).as_bytes())),
-            (REDEEM_PATH, _) => Response::status(400),
-            ("/files/one", _) => Response::file(&glb(500)),
-            ("/files/two", _) => Response::file(&png(600)),
-            _ => Response::default(),
-        })
-        .await;
+        let fixture = fixture_with_one_delivery(move |ask| Response::file(&encode(delivery(ask).as_bytes()))).await;
         let ended = fixture.run_visit().await;
         assert_eq!(ended.outcome.exit_code(), 0, "{ended:?}");
         assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 1);

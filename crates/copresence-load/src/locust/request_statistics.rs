@@ -111,7 +111,7 @@ impl LocustStatistics {
     }
 
     /// Puts a report back that could not be sent.
-    pub(super) fn restore_report(&self, report: StatisticsReport) {
+    pub(super) fn put_back_unsent_report(&self, report: StatisticsReport) {
         let mut collected = self.lock_collected_statistics();
         collected.reported_requests -= report.stats_total.num_requests;
         collected.reported_failures -= report.stats_total.num_failures;
@@ -327,7 +327,7 @@ mod tests {
             code: "backend_busy",
             detail: "429",
         });
-        statistics.restore_report(first);
+        statistics.put_back_unsent_report(first);
         assert_eq!(statistics.reported_request_and_failure_totals(), (0, 0));
         let second = statistics.take_report(users());
         assert_eq!((second.stats_total.num_requests, second.stats_total.num_failures), (3, 2));

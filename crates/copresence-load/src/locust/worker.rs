@@ -3,10 +3,10 @@
 use super::message::{Heartbeat, MessageToMaster, MessageToWorker, SpawnJob};
 use super::process_usage::{ProcessorUsageMeter, read_own_resident_memory_bytes};
 use super::request_statistics::{LocustStatistics, StatisticsReport, UserCounts};
-use crate::console_pool::ConsolePool;
+use crate::console_pool::SimulatedConsolePool;
 use crate::exchange_meter::RequestCounter;
 use crate::load_context::SharedConsoleState;
-use crate::load_plan::ConsolePlan;
+use crate::load_plan::ConsoleVisitPlan;
 use crate::phone::LoadTestPhone;
 use crate::statistics::LoadFigures;
 use copresence_client::ApiClient;
@@ -28,6 +28,8 @@ const MASTER_TIMEOUT: Duration = Duration::from_secs(10);
 const ACK_TIMEOUT: Duration = Duration::from_secs(5);
 /// Pause between attempts to connect.
 const PAUSE_BETWEEN_CONNECTION_ATTEMPTS: Duration = Duration::from_secs(1);
+/// Maximum number of consoles of a worker. They need about 1 GB of memory.
+const MAX_CONSOLES: usize = 100_000;
 /// Time after `quit` within which the master still counts a report.
 const SEND_TIME_AFTER_QUIT: Duration = Duration::from_millis(300);
 
@@ -46,7 +48,7 @@ pub struct WorkerConfig {
     /// Time between two visits of a console.
     pub pause: Duration,
     /// How the consoles visit.
-    pub console: ConsolePlan,
+    pub console: ConsoleVisitPlan,
 }
 
 /// Why a worker ended early.
@@ -96,7 +98,7 @@ struct Worker {
     endpoint: String,
     context: Arc<SharedConsoleState>,
     statistics: Arc<LocustStatistics>,
-    pool: ConsolePool,
+    pool: SimulatedConsolePool,
     /// The users that the master demanded last, by class.
     users: BTreeMap<String, u64>,
     state: &'static str,
@@ -128,7 +130,7 @@ pub async fn run_worker(
     let mut worker = Worker {
         id: format!("{host}_{}", uuid::Uuid::now_v7().simple()),
         endpoint: format!("tcp://{address}"),
-        pool: ConsolePool::new(context.clone(), config.pause),
+        pool: SimulatedConsolePool::new(context.clone(), config.pause),
         context,
         statistics,
         users: BTreeMap::new(),
@@ -271,7 +273,7 @@ impl Worker {
                     Ok(MessageToWorker::Reconnect) => return ConnectionEndReason::Reconnect("the master asked for it".to_owned()),
                     Ok(message) => {
                         self.heard_at = Instant::now();
-                        self.execute_master_message(socket, message).await
+                        self.execute_master_message(socket, message, notice).await
                     }
                     Err(reason) => return ConnectionEndReason::Reconnect(reason),
                 },
@@ -302,12 +304,13 @@ impl Worker {
         &mut self,
         socket: &mut DealerSocket,
         message: MessageToWorker,
+        notice: &(dyn Fn(String) + Send + Sync),
     ) -> Result<(), String> {
         match message {
             MessageToWorker::Spawn(job) => {
                 self.send_message(socket, &MessageToMaster::Spawning).await?;
-                self.start_or_stop_consoles_for_job(job);
-                self.send_message(socket, &MessageToMaster::SpawningComplete(self.count_users())).await
+                self.start_or_stop_consoles_for_job(job, notice);
+                self.send_message(socket, &MessageToMaster::SpawningComplete(self.count_running_users())).await
             }
             MessageToWorker::Stop => {
                 self.stop_consoles_and_report(socket).await;
@@ -326,11 +329,19 @@ impl Worker {
         }
     }
 
-    /// Starts and stops consoles until as many run as the job demands.
-    fn start_or_stop_consoles_for_job(&mut self, job: SpawnJob) {
+    /// Starts and stops consoles until as many run as the job demands. Refuses a job for more than [`MAX_CONSOLES`].
+    fn start_or_stop_consoles_for_job(&mut self, job: SpawnJob, notice: &(dyn Fn(String) + Send + Sync)) {
         if job.timestamp <= self.last_spawn {
             return;
         }
+        let demanded = job.user_classes_count.values().copied().fold(0, u64::saturating_add);
+        let Some(count) = usize::try_from(demanded).ok().filter(|count| *count <= MAX_CONSOLES) else {
+            notice(format!(
+                "the Locust master demands {demanded} users of this worker, which runs at most {MAX_CONSOLES}; the number \
+                 of its consoles stays the same. Demand fewer users, or start more workers"
+            ));
+            return;
+        };
         if let Some(host) = job.host.filter(|host| !host.is_empty()) {
             tracing::debug!(host, "the host of the Locust master is not used: consoles visit the profile's backend");
         }
@@ -340,8 +351,7 @@ impl Worker {
         self.state = STATE_SPAWNING;
         self.last_spawn = job.timestamp;
         self.users = job.user_classes_count;
-        let count = self.users.values().sum::<u64>();
-        self.pool.set_console_count(usize::try_from(count).unwrap_or(usize::MAX));
+        self.pool.start_or_stop_consoles_to_count(count);
         self.state = STATE_RUNNING;
     }
 
@@ -365,7 +375,7 @@ impl Worker {
 
     /// The users that run. There are fewer than the master demanded once no more tokens may be requested: a worker of
     /// Locust itself does not count users either that stopped by themselves.
-    fn count_users(&self) -> UserCounts {
+    fn count_running_users(&self) -> UserCounts {
         let user_count = self.pool.running_console_count() as u64;
         let mut left = user_count;
         let take_users = |(class, demanded): (&String, &u64)| {
@@ -388,12 +398,12 @@ impl Worker {
 
     /// Sends what was counted since the last report. Counts that cannot be sent are part of the next report.
     async fn send_report(&mut self, socket: &mut DealerSocket) {
-        let report: StatisticsReport = self.statistics.take_report(self.count_users());
+        let report: StatisticsReport = self.statistics.take_report(self.count_running_users());
         let message = MessageToMaster::Stats(Box::new(report));
         if let Err(reason) = self.send_message(socket, &message).await {
             tracing::warn!(reason, "a report to the Locust master was not sent, and is part of the next one");
             if let MessageToMaster::Stats(report) = message {
-                self.statistics.restore_report(*report);
+                self.statistics.put_back_unsent_report(*report);
             }
         }
     }

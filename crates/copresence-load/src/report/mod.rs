@@ -6,7 +6,7 @@ mod html;
 pub use html::{format_millis, render_html_report};
 
 use crate::latency_histogram::LatencyQuantiles;
-use crate::load_plan::{ConsolePlan, LoadPlan, VisitStartModel};
+use crate::load_plan::{ConsoleVisitPlan, LoadPlan, VisitStartModel};
 use crate::load_run::RunEnd;
 use crate::statistics::{LoadFigures, Statistics};
 use crate::threshold::{Threshold, ThresholdResult};
@@ -127,7 +127,7 @@ impl ReportStage {
 
 impl ReportPlan {
     /// The plan of a run in the report's form. `phone` is `sandbox`, `command` or `none`.
-    pub fn new(plan: &LoadPlan, console: &ConsolePlan, phone: &str) -> Self {
+    pub fn new(plan: &LoadPlan, console: &ConsoleVisitPlan, phone: &str) -> Self {
         let (model, consoles, stages) = match &plan.model {
             VisitStartModel::Open { stages, max_consoles, .. } => ("open", *max_consoles, stages.as_slice()),
             VisitStartModel::Closed { consoles, .. } => ("closed", *consoles, &[][..]),
@@ -193,7 +193,7 @@ impl LoadReport {
     }
 
     /// Why the latencies may say more about this machine than about the backend: one sentence for each reason.
-    pub fn describe_generator_limits(&self) -> Vec<String> {
+    pub fn explain_why_generator_distorts_latencies(&self) -> Vec<String> {
         let slow = |quantiles: &Option<LatencyQuantiles>| {
             quantiles.as_ref().map(|quantiles| quantiles.p99).filter(|p99| *p99 > NOTICEABLE_GENERATOR_DELAY_MS)
         };

@@ -1,21 +1,21 @@
 //! Latencies count from when a request was due.
 
 use crate::support::{CountingSandbox, console_plan, open_plan, run};
-use copresence_load::ConsolePlan;
-use copresence_sandbox::{TokenScenario, faults};
+use copresence_load::ConsoleVisitPlan;
+use copresence_sandbox::{BuiltInScenarioName, faults};
 
 /// A backend that stalls answers nobody for two seconds. With few connections, only those requests notice it that are in
 /// flight; all others wait for a connection. The latency shows the wait, the service time hides it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stall_of_two_seconds_shows_in_the_latency_and_not_in_the_service_time() {
-    let sandbox = CountingSandbox::start(TokenScenario::NeverScanned, 1.0).await;
+    let sandbox = CountingSandbox::start(BuiltInScenarioName::NeverScanned, 1.0).await;
     // Two connections, so two delayed requests stall everything.
     let list = r#"[{"on": "generate", "nth": [150, 151], "do": {"delay": {"ms": 2000}}}]"#;
     let list = faults::parse_and_check_faults(list.as_bytes()).expect("faults");
     sandbox.server.sandbox().set_faults(list).expect("set");
     // One login, and no polls: the first poll is due after nine seconds.
     let polling = copresence_visit::PollingConfig::default();
-    let console = ConsolePlan { max_connections: 2, polling, ..console_plan() };
+    let console = ConsoleVisitPlan { max_connections: 2, polling, ..console_plan() };
     let mut plan = open_plan("75/s@4s", 10_000);
     plan.finish_within = std::time::Duration::ZERO;
     let (_, statistics) = run(&sandbox.client(), plan, console, None).await;

@@ -2,8 +2,8 @@
 
 use crate::support::{CountingSandbox, console_plan};
 use copresence_load::locust::{WorkerConfig, WorkerSummary, run_worker};
-use copresence_load::{ApiClient, ConsolePlan};
-use copresence_sandbox::{TokenScenario, faults};
+use copresence_load::{ApiClient, ConsoleVisitPlan};
+use copresence_sandbox::{BuiltInScenarioName, faults};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -60,12 +60,28 @@ impl PlayedMaster {
         self.socket.send(message).await.expect("sent");
     }
 
-    /// Accepts the worker, and demands so many users.
-    async fn accept_worker_and_spawn(&mut self, users: u64) {
+    async fn accept_worker(&mut self) {
         while self.receive_message().await.0 != "client_ready" {}
         self.send_message("ack", ()).await;
+    }
+
+    /// Accepts the worker, and demands so many users.
+    async fn accept_worker_and_spawn(&mut self, users: u64) {
+        self.accept_worker().await;
         let job = SpawnJob { timestamp: 1.0, user_classes_count: BTreeMap::from([("Console", users)]) };
         self.send_message("spawn", job).await;
+    }
+
+    /// Demands users, and waits until the worker says how many run.
+    async fn spawn_and_receive_running_users(&mut self, job: SpawnJob) -> u64 {
+        self.send_message("spawn", job).await;
+        loop {
+            let (kind, bytes) = self.receive_message().await;
+            if kind == "spawning_complete" {
+                let (_, users, _): (String, ReportedUsers, String) = rmp_serde::from_slice(&bytes).expect("users");
+                return users.user_count;
+            }
+        }
     }
 
     /// Waits for the next report.
@@ -80,7 +96,7 @@ impl PlayedMaster {
     }
 
     /// Starts a worker of this master.
-    fn start_worker(&self, sandbox: &CountingSandbox, console: ConsolePlan) -> JoinHandle<WorkerSummary> {
+    fn start_worker(&self, sandbox: &CountingSandbox, console: ConsoleVisitPlan) -> JoinHandle<WorkerSummary> {
         let config = WorkerConfig {
             master_host: "127.0.0.1".to_owned(),
             master_port: self.port,
@@ -97,7 +113,7 @@ impl PlayedMaster {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn redeem_in_flight_is_answered_and_counted_after_quit() {
-    let sandbox = CountingSandbox::start(TokenScenario::ExistingAvatar, 1.0).await;
+    let sandbox = CountingSandbox::start(BuiltInScenarioName::ExistingAvatar, 1.0).await;
     // The redeem has its effect at once, and its answer comes much later than the master waits after `quit`.
     let list = r#"[{"on": "redeem", "do": {"delay": {"ms": 2500, "spends": true}}}]"#;
     let list = faults::parse_and_check_faults(list.as_bytes()).expect("faults");
@@ -122,9 +138,9 @@ async fn redeem_in_flight_is_answered_and_counted_after_quit() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn users_that_may_request_no_more_tokens_are_not_reported_as_running() {
-    let sandbox = CountingSandbox::start(TokenScenario::ExistingAvatar, 1.0).await;
+    let sandbox = CountingSandbox::start(BuiltInScenarioName::ExistingAvatar, 1.0).await;
     let mut master = PlayedMaster::start().await;
-    let worker = master.start_worker(&sandbox, ConsolePlan { max_tokens: Some(3), ..console_plan() });
+    let worker = master.start_worker(&sandbox, ConsoleVisitPlan { max_tokens: Some(3), ..console_plan() });
     master.accept_worker_and_spawn(2).await;
     let ended = ReportedUsers { user_count: 0, user_classes_count: BTreeMap::from([("Console".to_owned(), 0)]) };
     while master.receive_reported_users().await != ended {}
@@ -132,4 +148,19 @@ async fn users_that_may_request_no_more_tokens_are_not_reported_as_running() {
     master.send_message("quit", ()).await;
     let tokens = worker.await.expect("no panic").figures.tokens;
     assert_eq!((tokens.issued, tokens.spent), (3, 3), "{tokens:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn job_for_too_many_users_is_refused() {
+    let sandbox = CountingSandbox::start(BuiltInScenarioName::ExistingAvatar, 1.0).await;
+    let mut master = PlayedMaster::start().await;
+    let worker = master.start_worker(&sandbox, console_plan());
+    master.accept_worker().await;
+    let jobs = [(&[("A", u64::MAX), ("B", u64::MAX)][..], 0), (&[("A", 2)], 2), (&[("A", 50_001), ("B", 50_000)], 2)];
+    for (timestamp, (users, running)) in (1_u32..).zip(jobs) {
+        let job = SpawnJob { timestamp: timestamp.into(), user_classes_count: users.iter().copied().collect() };
+        assert_eq!(master.spawn_and_receive_running_users(job).await, running, "{users:?}");
+    }
+    master.send_message("quit", ()).await;
+    worker.await.expect("no panic");
 }

@@ -4,7 +4,7 @@ use crate::support::{CountingSandbox, console_plan, open_plan, run};
 use copresence_load::prometheus::{MetricsServer, render_metrics};
 use copresence_load::report::{ReportPlan, ReportRunDetails, ReportTarget, generate_report_schema, render_html_report};
 use copresence_load::{LoadReport, RunEnd, Threshold};
-use copresence_sandbox::{TokenScenario, faults};
+use copresence_sandbox::{BuiltInScenarioName, faults};
 use jiff::Timestamp;
 use std::path::Path;
 
@@ -25,7 +25,7 @@ pub(crate) fn report_context(end: RunEnd) -> ReportRunDetails {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn reports_match_their_schema_and_contain_no_secret() {
-    let sandbox = CountingSandbox::start(TokenScenario::ExistingAvatar, 1.0).await;
+    let sandbox = CountingSandbox::start(BuiltInScenarioName::ExistingAvatar, 1.0).await;
     let list = r#"[{"on": "redeem", "nth": [5], "do": {"status": {"code": 503}}}]"#;
     let list = faults::parse_and_check_faults(list.as_bytes()).expect("faults");
     sandbox.server.sandbox().set_faults(list).expect("set");
@@ -67,7 +67,7 @@ async fn reports_match_their_schema_and_contain_no_secret() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn prometheus_gets_the_figures_while_they_are_served() {
-    let sandbox = CountingSandbox::start(TokenScenario::ExistingAvatar, 1.0).await;
+    let sandbox = CountingSandbox::start(BuiltInScenarioName::ExistingAvatar, 1.0).await;
     let (_, statistics) =
         run(&sandbox.client(), open_plan("20/s@500ms", 100), console_plan(), Some(sandbox.phone())).await;
     let server =

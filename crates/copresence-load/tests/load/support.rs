@@ -2,10 +2,10 @@
 
 use copresence_client::{ApiClient, BackendWithRoutes, Credentials, NoRecorder, Timeouts, install_crypto_provider};
 use copresence_load::{
-    ArrivalSchedule, BoxFuture, ConsolePlan, DownloadMode, ExportToken, LoadPlan, LoadTestPhone, PreparedLoadRun,
+    ArrivalSchedule, BoxFuture, ConsoleVisitPlan, DownloadMode, ExportToken, LoadPlan, LoadTestPhone, PreparedLoadRun,
     RunEnd, Statistics, VisitStartModel,
 };
-use copresence_sandbox::{AvatarChoice, Sandbox, SandboxSettings, Server, TokenScenario};
+use copresence_sandbox::{AvatarChoice, BuiltInScenarioName, Sandbox, SandboxSettings, Server};
 use copresence_visit::PollingConfig;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -21,7 +21,7 @@ pub(crate) struct CountingSandbox {
 }
 
 impl CountingSandbox {
-    pub(crate) async fn start(scenario: TokenScenario, speed: f64) -> Self {
+    pub(crate) async fn start(scenario: BuiltInScenarioName, speed: f64) -> Self {
         let settings = SandboxSettings { scenario: scenario.into(), speed, ..SandboxSettings::default() };
         let server = Server::start(settings, "127.0.0.1:0".parse().expect("an address")).await.expect("a server");
         let counts = Arc::new(Mutex::new(BTreeMap::new()));
@@ -87,8 +87,8 @@ impl LoadTestPhone for SandboxPhone {
 }
 
 /// Consoles that poll often, because the sandbox of a test is fast.
-pub(crate) fn console_plan() -> ConsolePlan {
-    ConsolePlan {
+pub(crate) fn console_plan() -> ConsoleVisitPlan {
+    ConsoleVisitPlan {
         link: "https://app.test/?exportToken={token}".parse().expect("a template"),
         token_lifetime: None,
         polling: PollingConfig {
@@ -124,7 +124,7 @@ pub(crate) fn open_plan(arrivals: &str, max_consoles: usize) -> LoadPlan {
 pub(crate) async fn run(
     client: &ApiClient,
     plan: LoadPlan,
-    console: ConsolePlan,
+    console: ConsoleVisitPlan,
     phone: Option<Arc<dyn LoadTestPhone>>,
 ) -> (RunEnd, Arc<Statistics>) {
     let run = PreparedLoadRun::new(client, plan, console, phone);

@@ -65,7 +65,7 @@ proptest! {
                         endpoint, ready: true, file: of_file, export_type: of_file.map(|_| "glb"), ranged: true,
                     };
                     for _ in 0..4 {
-                        set.count_and_select_faults(&attributes);
+                        set.count_request_returning_its_faults(&attributes);
                     }
                 }
             }

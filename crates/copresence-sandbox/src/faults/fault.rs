@@ -14,7 +14,7 @@ pub struct Fault {
     pub on: Endpoint,
     /// Which of the requests. Default: all.
     #[serde(default)]
-    #[schema(value_type = NthSchema)]
+    #[schema(value_type = NthOpenApiSchema)]
     pub nth: NthRequests,
     /// `redeem` only: `true` for redeems that the backend answers with download URLs, `false` for all others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -30,7 +30,7 @@ pub struct Fault {
     pub ranged: Option<bool>,
     /// What it does.
     #[serde(rename = "do", deserialize_with = "deserialize_effect_with_short_form")]
-    #[schema(value_type = EffectSchema)]
+    #[schema(value_type = EffectOpenApiSchema)]
     pub effect: Effect,
 }
 
@@ -127,7 +127,7 @@ pub enum Effect {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         field: Option<String>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        becomes: Option<FieldChange>,
+        becomes: Option<FieldReplacement>,
     },
     Coded {
         #[serde(default = "default_content_coding")]
@@ -167,7 +167,7 @@ pub enum BodyCutMethod {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(as = Becomes)]
 #[serde(rename_all = "snake_case")]
-pub enum FieldChange {
+pub enum FieldReplacement {
     /// The field is removed.
     Missing,
     /// `null`.
@@ -378,15 +378,15 @@ impl<'de> Deserialize<'de> for NthRequests {
 #[schema(as = Nth)]
 #[serde(untagged)]
 #[expect(dead_code, reason = "read only by the schema generator")]
-pub(crate) enum NthSchema {
+pub(crate) enum NthOpenApiSchema {
     /// The request with this number, from 1.
     One(u64),
     /// The requests with these numbers, from 1.
     These(Vec<u64>),
     /// Every request.
-    Every(NthEveryKeywordSchema),
+    Every(NthEveryKeywordOpenApiSchema),
     /// Each request with this probability.
-    Rate(RateSchema),
+    Rate(RateOpenApiSchema),
 }
 
 /// The word `"every"` in `nth`, for the OpenAPI document.
@@ -394,7 +394,7 @@ pub(crate) enum NthSchema {
 #[schema(as = Every)]
 #[serde(rename_all = "snake_case")]
 #[expect(dead_code, reason = "read only by the schema generator")]
-pub(crate) enum NthEveryKeywordSchema {
+pub(crate) enum NthEveryKeywordOpenApiSchema {
     Every,
 }
 
@@ -403,7 +403,7 @@ pub(crate) enum NthEveryKeywordSchema {
 #[schema(as = Rate)]
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "read only by the schema generator")]
-pub(crate) struct RateSchema {
+pub(crate) struct RateOpenApiSchema {
     #[schema(minimum = 0, maximum = 1)]
     rate: f64,
 }
@@ -413,11 +413,11 @@ pub(crate) struct RateSchema {
 #[schema(as = FaultEffect)]
 #[serde(untagged)]
 #[expect(dead_code, reason = "read only by the schema generator")]
-pub(crate) enum EffectSchema {
+pub(crate) enum EffectOpenApiSchema {
     /// An effect with its parameters.
     Whole(Effect),
     /// An effect that needs no parameters.
-    Word(ParameterlessEffectWordSchema),
+    Word(ParameterlessEffectWordOpenApiSchema),
 }
 
 /// The effects that need no parameters and may be written as one word, for the OpenAPI document.
@@ -425,7 +425,7 @@ pub(crate) enum EffectSchema {
 #[schema(as = FaultWord)]
 #[serde(rename_all = "snake_case")]
 #[expect(dead_code, reason = "read only by the schema generator")]
-pub(crate) enum ParameterlessEffectWordSchema {
+pub(crate) enum ParameterlessEffectWordOpenApiSchema {
     ErrorPage,
     Hang,
     Reset,

@@ -145,7 +145,7 @@ impl FaultSet {
     }
 
     /// The faults of a token's scenario, which were checked. Their random numbers differ from those of other tokens.
-    pub(crate) fn faults_of_token(seed: u64, token_ordinal: u64, faults: &[Fault]) -> Self {
+    pub(crate) fn faults_of_token_scenario(seed: u64, token_ordinal: u64, faults: &[Fault]) -> Self {
         let faults = faults.iter().cloned().map(CountedFault::new).collect();
         Self { seed: seed.wrapping_add(token_ordinal), faults }
     }
@@ -183,7 +183,10 @@ impl FaultSet {
     }
 
     /// Counts a request, and returns the faults to apply to it.
-    pub(crate) fn count_and_select_faults(&mut self, attributes: &RequestAttributes<'_>) -> Vec<SelectedFault> {
+    pub(crate) fn count_request_returning_its_faults(
+        &mut self,
+        attributes: &RequestAttributes<'_>,
+    ) -> Vec<SelectedFault> {
         let mut selected = Vec::new();
         for (index, counted) in self.faults.iter_mut().enumerate() {
             if !counted.fault.matches_request(attributes) {
@@ -360,7 +363,7 @@ mod tests {
     }
 
     fn applied_counts(set: &mut FaultSet, requests: usize) -> Vec<usize> {
-        (0..requests).map(|_| set.count_and_select_faults(&REDEEM).len()).collect()
+        (0..requests).map(|_| set.count_request_returning_its_faults(&REDEEM).len()).collect()
     }
 
     #[test]
@@ -458,7 +461,7 @@ mod tests {
                 export_type: Some(export_type),
                 ranged,
             };
-            set.count_and_select_faults(&attributes).len()
+            set.count_request_returning_its_faults(&attributes).len()
         };
         assert_eq!(applied_count("avatar.glb", "glb", false), 1);
         assert_eq!(applied_count("avatar.glb", "glb", true), 2);

@@ -1,6 +1,6 @@
 //! Changes one field of a JSON response.
 
-use super::fault::FieldChange;
+use super::fault::FieldReplacement;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 pub(crate) fn change_json_field(
     body: &mut Value,
     field: Option<&str>,
-    becomes: Option<&FieldChange>,
+    becomes: Option<&FieldReplacement>,
     rng: &mut ChaCha8Rng,
 ) -> bool {
     let pointer = if let Some(field) = field {
@@ -22,15 +22,16 @@ pub(crate) fn change_json_field(
         }
         fields.swap_remove(rng.random_range(0..fields.len()))
     };
-    let drawn = [FieldChange::Missing, FieldChange::Null, FieldChange::OtherType, FieldChange::OutOfRange];
+    let drawn =
+        [FieldReplacement::Missing, FieldReplacement::Null, FieldReplacement::OtherType, FieldReplacement::OutOfRange];
     let becomes = becomes.unwrap_or_else(|| &drawn[rng.random_range(0..drawn.len())]);
     let Some(value) = body.pointer_mut(&pointer) else { return false };
     match becomes {
-        FieldChange::Missing => return remove_json_field(body, &pointer),
-        FieldChange::Null => *value = Value::Null,
-        FieldChange::OtherType => *value = value_of_other_type(value),
-        FieldChange::OutOfRange => *value = out_of_range_value(value),
-        FieldChange::Value(given) => *value = given.clone(),
+        FieldReplacement::Missing => return remove_json_field(body, &pointer),
+        FieldReplacement::Null => *value = Value::Null,
+        FieldReplacement::OtherType => *value = value_of_other_type(value),
+        FieldReplacement::OutOfRange => *value = out_of_range_value(value),
+        FieldReplacement::Value(given) => *value = given.clone(),
     }
     true
 }
@@ -109,7 +110,7 @@ mod tests {
                "payload_complete": [{"download_URL": "http://a/", "export_type": "glb"}]})
     }
 
-    fn changed(field: &str, becomes: &FieldChange) -> Value {
+    fn changed(field: &str, becomes: &FieldReplacement) -> Value {
         let mut body = example_body();
         assert!(change_json_field(&mut body, Some(field), Some(becomes), &mut ChaCha8Rng::seed_from_u64(1)), "{field}");
         body
@@ -119,11 +120,11 @@ mod tests {
     fn named_field_is_changed_and_no_other() {
         let progress = "payload_incomplete.completion_progress";
         let at = |body: &Value| body["payload_incomplete"]["completion_progress"].clone();
-        assert_eq!(at(&changed(progress, &FieldChange::OutOfRange)), -250);
-        assert_eq!(at(&changed(progress, &FieldChange::OtherType)), "40");
-        assert_eq!(at(&changed(progress, &FieldChange::Value(json!(101)))), 101);
-        assert_eq!(at(&changed(progress, &FieldChange::Null)), Value::Null);
-        let gone = changed("payload_complete[0].download_URL", &FieldChange::Missing);
+        assert_eq!(at(&changed(progress, &FieldReplacement::OutOfRange)), -250);
+        assert_eq!(at(&changed(progress, &FieldReplacement::OtherType)), "40");
+        assert_eq!(at(&changed(progress, &FieldReplacement::Value(json!(101)))), 101);
+        assert_eq!(at(&changed(progress, &FieldReplacement::Null)), Value::Null);
+        let gone = changed("payload_complete[0].download_URL", &FieldReplacement::Missing);
         assert_eq!(gone["payload_complete"], json!([{"export_type": "glb"}]));
         let mut same = gone.clone();
         assert!(!change_json_field(&mut same, Some("token"), None, &mut ChaCha8Rng::seed_from_u64(1)));

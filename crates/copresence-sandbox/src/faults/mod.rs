@@ -37,7 +37,7 @@ mod json_shape;
 
 pub use catalogue::{CATALOGUE, FaultEntry, FaultParameter, FaultTiming};
 pub use defaults::catalogue_fault_for_endpoint;
-pub use fault::{BodyCutMethod, Effect, Endpoint, Fault, FieldChange, NthRequests, RetryAfter};
+pub use fault::{BodyCutMethod, Effect, Endpoint, Fault, FieldReplacement, NthRequests, RetryAfter};
 pub use fault_set::{FaultListError, FaultWithCounts, MAX_FAULTS, parse_and_check_faults};
 
 pub(crate) use fault::RequestAttributes;

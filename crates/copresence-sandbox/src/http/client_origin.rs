@@ -15,7 +15,7 @@ const FORWARDING_HEADERS: [&str; 3] = ["forwarded", "x-real-ip", "via"];
 /// Whether a program on this machine sent the request. A call within the process has no address and counts as such.
 pub(super) fn is_from_this_machine(sandbox: &Sandbox, request: &Request) -> bool {
     client_address(request).is_none_or(|peer| peer.is_loopback())
-        && !sandbox.is_behind_proxy()
+        && !sandbox.may_be_behind_local_proxy()
         && !has_forwarding_header(request.headers())
 }
 

@@ -2,7 +2,6 @@
 
 use crate::world::TokenNotActive;
 use axum::Json;
-use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use copresence_protocol::headers::INVALID_SESSION_CODE;
@@ -72,12 +71,6 @@ impl ErrorResponse {
     /// 500: an error within the sandbox.
     pub(super) fn internal_error(error: &str) -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, INTERNAL_ERROR, error)
-    }
-}
-
-impl From<BytesRejection> for ErrorResponse {
-    fn from(rejection: BytesRejection) -> Self {
-        Self::new(rejection.status(), INVALID_JSON, rejection.body_text())
     }
 }
 

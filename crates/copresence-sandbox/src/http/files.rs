@@ -5,7 +5,7 @@
 
 use super::error::{ErrorResponse, NO_STORE, OBJECT_NOT_FOUND};
 use super::glb_padding;
-use crate::avatar_store::FileContent;
+use crate::avatar_store::FileContentOrPath;
 use crate::openapi::ErrorResponseSchema;
 use crate::sandbox::Sandbox;
 use crate::world::downloads::{DeliveryId, DownloadRefusal};
@@ -109,7 +109,7 @@ async fn download_file(
         tracing::error!(%error, file, "a file cannot be delivered");
         return Err(ErrorResponse::internal_error("the file cannot be read; see the log of the sandbox"));
     }
-    Ok((status, head, Body::from_stream(stream_delivery(delivery))).into_response())
+    Ok((status, head, Body::from_stream(stream_range_using_up_url(delivery))).into_response())
 }
 
 /// The error of a refused download: 404 for an unknown URL, 410 for a used or expired one.
@@ -122,17 +122,17 @@ fn download_refusal_error(refusal: DownloadRefusal) -> ErrorResponse {
 }
 
 /// Opens the content of a file with its length and `ETag`. A GLB in memory is padded by `glb_padding` bytes.
-async fn open_content_with_optional_padding(content: FileContent, glb_padding: u64) -> io::Result<OpenFile> {
+async fn open_content_with_optional_padding(content: FileContentOrPath, glb_padding: u64) -> io::Result<OpenFile> {
     match content {
-        FileContent::Memory { bytes, etag } if glb_padding > 0 && glb_padding::can_pad_glb(&bytes) => {
+        FileContentOrPath::Memory { bytes, etag } if glb_padding > 0 && glb_padding::can_pad_glb(&bytes) => {
             let head = glb_padding::glb_with_padding_chunk_header(&bytes, glb_padding);
             let etag = format!("\"large-{}\"", etag.trim_matches('"'));
             Ok(OpenFile { length: head.len() as u64 + glb_padding, source: FileSource::Padded(head), etag })
         }
-        FileContent::Memory { bytes, etag } => {
+        FileContentOrPath::Memory { bytes, etag } => {
             Ok(OpenFile { length: bytes.len() as u64, source: FileSource::Memory(bytes), etag })
         }
-        FileContent::Disk(path) => {
+        FileContentOrPath::Disk(path) => {
             let file = tokio::fs::File::open(&path).await?;
             let about = file.metadata().await?;
             let changed = about.modified().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
@@ -143,10 +143,10 @@ async fn open_content_with_optional_padding(content: FileContent, glb_padding: u
 }
 
 /// Streams a complete file, without using a download URL.
-pub(super) async fn stream_complete_file(content: FileContent) -> io::Result<Body> {
+pub(super) async fn stream_complete_file(content: FileContentOrPath) -> io::Result<Body> {
     match content {
-        FileContent::Memory { bytes, .. } => Ok(Body::from(bytes)),
-        FileContent::Disk(path) => {
+        FileContentOrPath::Memory { bytes, .. } => Ok(Body::from(bytes)),
+        FileContentOrPath::Disk(path) => {
             let file = tokio::fs::File::open(&path).await?;
             let pieces = stream::try_unfold(file, |mut file| async move {
                 let mut buffer = BytesMut::with_capacity(CHUNK_BYTES);
@@ -246,7 +246,7 @@ struct OngoingFileDelivery {
 
 /// Streams a range of a file. Fails if a newer delivery of the same URL replaces this one; the last byte of the
 /// file uses the URL up.
-fn stream_delivery(delivery: OngoingFileDelivery) -> impl Stream<Item = io::Result<Bytes>> {
+fn stream_range_using_up_url(delivery: OngoingFileDelivery) -> impl Stream<Item = io::Result<Bytes>> {
     stream::try_unfold(delivery, |mut delivery| async move {
         if delivery.next_offset >= delivery.end_offset {
             return Ok(None);

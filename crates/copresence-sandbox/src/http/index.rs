@@ -61,7 +61,7 @@ const TESTER_CALLS: [ExampleCall; 10] = [
 /// The template of the index page: endpoints, scenarios, faults and URLs.
 #[derive(Template)]
 #[template(path = "index.html")]
-struct IndexPage {
+struct IndexPageTemplate {
     vendor: Vec<(&'static str, String)>,
     tester: Vec<(&'static str, String)>,
     scenarios: Vec<Scenario>,
@@ -85,7 +85,7 @@ async fn serve_index_page(Extension(sandbox): Extension<Sandbox>, headers: Heade
         };
         calls.iter().map(fill).collect()
     };
-    let page = IndexPage {
+    let page = IndexPageTemplate {
         vendor: filled(&VENDOR_CALLS),
         tester: filled(&TESTER_CALLS),
         scenarios: sandbox.scenarios().to_vec(),

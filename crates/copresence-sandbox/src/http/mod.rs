@@ -75,13 +75,13 @@ pub fn openapi_document() -> OpenApi {
     let mut api = vendor::routes().merge(files::build_file_routes_for_openapi_document()).merge(tester).into_openapi();
     api.merge(OpenApiBuilder::new().info(info.clone()).build());
     api.info = info;
-    add_common_responses(&mut api);
+    add_common_responses_to_openapi(&mut api);
     api
 }
 
 /// Adds the responses that operations have in common: 429 to each, 403 to those for testers, and 408, 413 and 503 to one
 /// with a body. An operation that documents one of these statuses itself keeps its own description.
-fn add_common_responses(api: &mut OpenApi) {
+fn add_common_responses_to_openapi(api: &mut OpenApi) {
     let guard = [("403", "The request is neither from this machine nor has the operator key")];
     let rate = [("429", "Too many requests from this address; the header `Retry-After` says how long to wait")];
     let body = [

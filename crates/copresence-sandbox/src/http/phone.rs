@@ -28,8 +28,8 @@ const MAX_PICTURE_BYTES: u32 = 2 * 1024 * 1024;
 /// The routes of the phone page.
 pub(super) fn routes() -> Router {
     Router::new()
-        .route("/phone", get(phone_page))
-        .route("/phone/status", get(phone_status))
+        .route("/phone", get(serve_phone_page))
+        .route("/phone/status", get(serve_token_state_for_phone))
         .route("/phone/associate", post(associate_avatar))
         .route("/phone/avatars/{id}/portrait", get(serve_avatar_portrait))
 }
@@ -90,14 +90,14 @@ impl AvatarTile {
 }
 
 /// Serves the phone page of a token, in the visitor's language.
-async fn phone_page(
+async fn serve_phone_page(
     Extension(sandbox): Extension<Sandbox>,
     query: Result<Query<PhonePageQuery>, QueryRejection>,
     headers: HeaderMap,
 ) -> Response {
     let PhonePageQuery { export_token: token, lang, played } = query.map(|Query(query)| query).unwrap_or_default();
     let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-    let texts = phone_texts::select_phone_texts(lang.as_deref(), accepted);
+    let texts = phone_texts::select_phone_texts_by_language(lang.as_deref(), accepted);
     let view = sandbox.phone_view_by_token(&token);
     let status = match view.as_ref().map(|view| view.state) {
         None => StatusCode::NOT_FOUND,
@@ -121,7 +121,7 @@ async fn phone_page(
 }
 
 /// Handler: the state of a token for the phone page, as JSON.
-async fn phone_status(
+async fn serve_token_state_for_phone(
     Extension(sandbox): Extension<Sandbox>,
     query: Result<Query<PhonePageQuery>, QueryRejection>,
 ) -> Result<NoStoreJson<PhoneView>, ErrorResponse> {
@@ -139,14 +139,14 @@ async fn associate_avatar(
     body: Body,
 ) -> Result<NoStoreJson<PhoneView>, ErrorResponse> {
     let Query(query) = query.map_err(|error| ErrorResponse::invalid_request_error(error.body_text()))?;
-    sandbox.check_association(&query.export_token, &query.avatar)?;
-    let Some(_upload) = sandbox.upload_limiter().begin_token_upload(&query.export_token) else {
+    sandbox.check_avatar_can_be_associated(&query.export_token, &query.avatar)?;
+    let Some(_upload) = sandbox.upload_limiter().begin_upload_if_none_for_token(&query.export_token) else {
         let error = "another picture for this Export Token is being received; wait until it has arrived";
         return Err(ErrorResponse::new(StatusCode::TOO_MANY_REQUESTS, COMMAND_UNAVAILABLE, error));
     };
     let face = if query.avatar == AvatarChoice::New {
         let body = receive_body(&sandbox, body, MAX_PICTURE_BYTES).await?;
-        if body.is_empty() { None } else { Some(decode_received_picture(&sandbox, body).await?) }
+        if body.is_empty() { None } else { Some(decode_picture_in_turn(&sandbox, body).await?) }
     } else {
         None
     };
@@ -155,7 +155,7 @@ async fn associate_avatar(
 }
 
 /// Decodes a picture when it is its turn.
-async fn decode_received_picture(sandbox: &Sandbox, body: ReceivedBody) -> Result<RgbImage, ErrorResponse> {
+async fn decode_picture_in_turn(sandbox: &Sandbox, body: ReceivedBody) -> Result<RgbImage, ErrorResponse> {
     let permit = sandbox.upload_limiter().wait_for_picture_decoding_permit().await;
     let decoding = tokio::task::spawn_blocking(move || {
         // The decoding continues if the client disconnects, so it owns the permit.

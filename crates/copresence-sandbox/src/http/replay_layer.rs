@@ -6,12 +6,12 @@
 
 use super::error::{ErrorResponse, NO_STORE};
 use super::fault_layer::body::with_cut_body;
-use super::fault_layer::reset_connection_instead_of_responding;
+use super::fault_layer::{has_room_for_header, reset_connection_instead_of_responding};
 use super::route_call::call_route;
 use super::vendor::{check_api_key, header_text};
 use crate::connection::ConnectionControl;
 use crate::faults::{BodyCutMethod, Endpoint};
-use crate::replay::{RecordedResponse, ReplayPosition};
+use crate::replay::{RecordedResponseOrAbsence, ReplayPosition};
 use crate::sandbox::Sandbox;
 use crate::world::TokenNotActive;
 use axum::Router;
@@ -24,7 +24,7 @@ use serde_json::Value;
 use std::time::Duration;
 
 /// Answers a request to the vendor's endpoints as recorded, others by their routes.
-pub(super) async fn replay_request(
+pub(super) async fn replay_vendor_response_or_call_route(
     sandbox: &Sandbox,
     replay: &ReplayPosition,
     routes: Router,
@@ -36,7 +36,7 @@ pub(super) async fn replay_request(
         return call_route(routes, request).await;
     };
     let recorded = match endpoint {
-        Endpoint::Login | Endpoint::Generate => replay.next_response(endpoint),
+        Endpoint::Login | Endpoint::Generate => replay.next_login_or_generate_response(endpoint),
         Endpoint::Redeem => next_redeem_response(sandbox, replay, request.headers()),
         Endpoint::File => {
             let id = request.uri().path().split('/').nth(2).unwrap_or_default();
@@ -63,7 +63,7 @@ pub(super) async fn replay_request(
     let body = match (recorded.is_cut, &recorded.body) {
         (false, Some(body)) => {
             let token = header_text(request.headers(), EXPORT_TOKEN_NAME).unwrap_or_default();
-            match renew_secrets(sandbox, endpoint, recorded.status, body, token, host) {
+            match replace_masked_secrets(sandbox, endpoint, recorded.status, body, token, host) {
                 Ok(renewed) => renewed,
                 Err(refused) => return refused.into_response(),
             }
@@ -97,9 +97,9 @@ fn next_redeem_response<'a>(
     sandbox: &Sandbox,
     replay: &'a ReplayPosition,
     headers: &HeaderMap,
-) -> Option<&'a RecordedResponse> {
+) -> Option<&'a RecordedResponseOrAbsence> {
     let token = header_text(headers, EXPORT_TOKEN_NAME)?;
-    let number = sandbox.with_locked_world(|world, now| world.count_redeem(token, now))?;
+    let number = sandbox.with_locked_world(|world, now| world.count_replayed_redeem(token, now))?;
     let recording = replay.recording();
     recording
         .response_by_number(Endpoint::Redeem, number)
@@ -110,7 +110,7 @@ fn next_redeem_response<'a>(
 ///
 /// # Errors
 /// There are too many Export Tokens, or the Export Token was spent since the recorded response was selected.
-fn renew_secrets(
+fn replace_masked_secrets(
     sandbox: &Sandbox,
     endpoint: Endpoint,
     status: u16,
@@ -125,7 +125,7 @@ fn renew_secrets(
     match endpoint {
         Endpoint::Login => {
             if let Some(session) = json.get_mut("sessionToken") {
-                *session = sandbox.create_session().into();
+                *session = sandbox.create_session_token().into();
             }
         }
         Endpoint::Generate => {
@@ -156,7 +156,7 @@ fn spend_token_and_renew_urls(
 ) -> Result<(), TokenNotActive> {
     let types: Vec<String> =
         files.iter().map(|file| file["export_type"].as_str().unwrap_or("glb").to_owned()).collect();
-    let offers = sandbox.with_locked_world(|world, now| world.deliver_files_of_types(token, &types, now))?;
+    let offers = sandbox.with_locked_world(|world, now| world.spend_token_for_recorded_delivery(token, &types, now))?;
     let base = sandbox.base_url_for_client(host);
     for (file, offer) in files.iter_mut().zip(offers) {
         if let Some(url) = file.get_mut("download_URL").filter(|url| url.is_string()) {
@@ -167,14 +167,43 @@ fn spend_token_and_renew_urls(
 }
 
 /// Builds a response with the recorded status and headers, and this body.
-fn build_replayed_response(recorded: &RecordedResponse, body: String) -> Response {
+fn build_replayed_response(recorded: &RecordedResponseOrAbsence, body: String) -> Response {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = StatusCode::from_u16(recorded.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     for (name, value) in &recorded.headers {
+        if !has_room_for_header(response.headers()) {
+            tracing::warn!(
+                headers = recorded.headers.len(),
+                "a recorded response has too many headers; the last are left out"
+            );
+            break;
+        }
         if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_str(value)) {
             response.headers_mut().append(name, value);
         }
     }
     response.headers_mut().insert(header::CACHE_CONTROL, NO_STORE);
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn recorded_response_with_too_many_headers_is_sent_with_the_first_ones() {
+        let recorded = RecordedResponseOrAbsence {
+            status: 503,
+            headers: (0..40_000).map(|number| (format!("x-{number}"), "1".to_owned())).collect(),
+            body: None,
+            body_size: 0,
+            is_cut: true,
+            wait: Duration::ZERO,
+        };
+        let response = build_replayed_response(&recorded, "{}".to_owned());
+        assert_eq!(response.status().as_u16(), 503);
+        assert!(response.headers().contains_key("x-9999") && !response.headers().contains_key("x-39999"));
+        let response = with_cut_body(response, 1, BodyCutMethod::Reset, None);
+        assert_eq!(response.headers().get(header::CACHE_CONTROL), Some(&NO_STORE));
+    }
 }

@@ -48,7 +48,7 @@ where
     /// Selects the world of a request, and answers the request there.
     fn call(&mut self, request: http::Request<B>) -> Self::Future {
         let mut request = request.map(Body::new);
-        let (sandbox, refusal) = match world_selection::select_world(&self.main_world, &mut request) {
+        let (sandbox, refusal) = match world_selection::select_world_and_strip_prefix(&self.main_world, &mut request) {
             Ok(sandbox) => (sandbox, None),
             // Logged and counted by the main world.
             Err(response) => (self.main_world.clone(), Some(response)),
@@ -76,7 +76,7 @@ async fn answer_request(
             // On the heap: the future is large, and most requests have no fault.
             Box::pin(answer_with_faults(&sandbox, routes, request, pending_line.as_mut())).await
         } else {
-            answer_by_route(&sandbox, routes, request).await
+            answer_by_recording_or_route(&sandbox, routes, request).await
         }
     };
     if let Some(line) = &mut pending_line
@@ -103,16 +103,18 @@ async fn answer_with_faults(
     request: Request,
     pending_line: Option<&mut PendingLogLine>,
 ) -> Response {
-    let call_route = async |request| answer_by_route(sandbox, routes, request).await;
+    let call_route = async |request| answer_by_recording_or_route(sandbox, routes, request).await;
     fault_layer::answer_request_with_faults(sandbox, request, pending_line, call_route).await
 }
 
 /// Answers a request as recorded if the world replays a recording, else by its route; with 500 if that panics.
 ///
 /// This is no `async fn`, whose future would contain the request twice.
-fn answer_by_route(sandbox: &Sandbox, routes: Router, request: Request) -> impl Future<Output = Response> {
+fn answer_by_recording_or_route(sandbox: &Sandbox, routes: Router, request: Request) -> impl Future<Output = Response> {
     let answered = match sandbox.replay_position() {
-        Some(replay) => Either::Left(replay_layer::replay_request(sandbox, replay, routes, request).boxed()),
+        Some(replay) => {
+            Either::Left(replay_layer::replay_vendor_response_or_call_route(sandbox, replay, routes, request).boxed())
+        }
         None => Either::Right(call_route(routes, request)),
     };
     AssertUnwindSafe(answered).catch_unwind().map(|answered| {

@@ -11,7 +11,7 @@ use crate::sandbox::{Sandbox, SandboxStateView};
 use crate::scenario::{Scenario, UnknownScenarioError};
 use crate::world::avatar::AvatarChoice;
 use crate::world::state::TesterTokenView;
-use crate::world::{AssociateError, ForceError, ForcedState};
+use crate::world::{AssociateError, ForceTokenStateError, ForcedState};
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::Path;
@@ -245,7 +245,7 @@ fn invalid_faults_error(error: &FaultListError) -> ErrorResponse {
 /// The state of a token as JSON; 404 if there is no such token.
 fn token_view_json(sandbox: &Sandbox, token: &str) -> Result<NoStoreJson<TesterTokenView>, ErrorResponse> {
     let state = sandbox.token_view(token);
-    state.map(NoStoreJson).ok_or_else(|| ErrorResponse::not_found_error(&ForceError::NoSuchToken))
+    state.map(NoStoreJson).ok_or_else(|| ErrorResponse::not_found_error(&ForceTokenStateError::NoSuchToken))
 }
 
 impl From<UnknownScenarioError> for ErrorResponse {
@@ -264,11 +264,11 @@ impl From<AssociateError> for ErrorResponse {
     }
 }
 
-impl From<ForceError> for ErrorResponse {
-    fn from(error: ForceError) -> Self {
+impl From<ForceTokenStateError> for ErrorResponse {
+    fn from(error: ForceTokenStateError) -> Self {
         match error {
-            ForceError::NoSuchToken => Self::not_found_error(&error),
-            ForceError::NotActive | ForceError::NoAvatar => Self::conflict_error(&error),
+            ForceTokenStateError::NoSuchToken => Self::not_found_error(&error),
+            ForceTokenStateError::NotActive | ForceTokenStateError::NoAvatar => Self::conflict_error(&error),
         }
     }
 }

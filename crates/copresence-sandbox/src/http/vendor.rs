@@ -55,7 +55,7 @@ async fn log_in(
     let body = receive_body(&sandbox, body, MAX_BODY_BYTES).await?;
     let login: LoginRequest = parse_json_object(&body).map_err(|_| broken())?;
     let session_token = sandbox
-        .create_session_if_correct(&login.username, &login.password)
+        .create_session_token_if_login_correct(&login.username, &login.password)
         .ok_or_else(|| ErrorResponse::new(StatusCode::UNAUTHORIZED, OBJECT_NOT_FOUND, "Invalid username/password."))?;
     Ok(NoStoreJson(LoginResponseBody { session_token }))
 }

@@ -7,12 +7,13 @@
 use super::error::ErrorResponse;
 use crate::sandbox::{Sandbox, WORLD_PATH_PREFIX};
 use axum::extract::Request;
+use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use copresence_protocol::headers::API_KEY_NAME;
 
 /// Selects the world of a request, and removes its prefix from the path. An error is the response to the request.
-pub(super) fn select_world(main: &Sandbox, request: &mut Request) -> Result<Sandbox, Box<Response>> {
+pub(super) fn select_world_and_strip_prefix(main: &Sandbox, request: &mut Request) -> Result<Sandbox, Box<Response>> {
     let Some(rest) = request.uri().path().strip_prefix(WORLD_PATH_PREFIX) else {
         return Ok(find_world_by_api_key(main, request.headers()).unwrap_or_else(|| main.clone()));
     };
@@ -27,7 +28,14 @@ pub(super) fn select_world(main: &Sandbox, request: &mut Request) -> Result<Sand
         return respond((StatusCode::PERMANENT_REDIRECT, [(header::LOCATION, format!("{id}/"))]).into_response());
     };
     let query = request.uri().query().map_or_else(String::new, |query| format!("?{query}"));
-    match format!("/{path_in_world}{query}").parse::<Uri>() {
+    let path_and_query = match format!("/{path_in_world}{query}").parse::<PathAndQuery>() {
+        Ok(path_and_query) => path_and_query,
+        Err(error) => return respond(ErrorResponse::invalid_request_error(error).into_response()),
+    };
+    // Scheme and authority stay: the host of the target is still to be checked.
+    let mut parts = std::mem::take(request.uri_mut()).into_parts();
+    parts.path_and_query = Some(path_and_query);
+    match Uri::from_parts(parts) {
         Ok(uri) => *request.uri_mut() = uri,
         Err(error) => return respond(ErrorResponse::invalid_request_error(error).into_response()),
     }

@@ -10,15 +10,15 @@ const MAX_SESSIONS: usize = 1_000;
 
 impl Sandbox {
     /// Creates a session token if the login is correct.
-    pub(crate) fn create_session_if_correct(&self, username: &str, password: &str) -> Option<String> {
+    pub(crate) fn create_session_token_if_login_correct(&self, username: &str, password: &str) -> Option<String> {
         let known = self.accepted_credentials();
         let is_correct =
             constant_time_eq(username, known.username.expose()) & constant_time_eq(password, known.password.expose());
-        is_correct.then(|| self.create_session())
+        is_correct.then(|| self.create_session_token())
     }
 
     /// Creates a session token.
-    pub(crate) fn create_session(&self) -> String {
+    pub(crate) fn create_session_token(&self) -> String {
         let session = random_session_token();
         let sessions = &mut self.lock_protected_state().sessions;
         if sessions.len() >= MAX_SESSIONS {

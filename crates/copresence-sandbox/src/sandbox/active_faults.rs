@@ -33,7 +33,7 @@ impl Sandbox {
 
     /// Counts a request, and returns the faults to apply to it: those of the token's scenario, then those of the active
     /// list. `url_id` is the id in the URL of a download.
-    pub(crate) fn count_and_select_faults(
+    pub(crate) fn count_request_returning_its_faults(
         &self,
         attributes: &RequestAttributes<'_>,
         token: Option<&str>,
@@ -41,7 +41,7 @@ impl Sandbox {
     ) -> Vec<SelectedFault> {
         let mut selected =
             self.with_locked_world(|world, _| world.count_and_select_token_faults(attributes, token, url_id));
-        selected.extend(self.lock_fault_set().count_and_select_faults(attributes));
+        selected.extend(self.lock_fault_set().count_request_returning_its_faults(attributes));
         selected
     }
 

@@ -4,8 +4,8 @@ use super::{Sandbox, WorldState};
 use crate::clock::{ClockChange, ClockError, ClockState, VirtualClock};
 use crate::faults::{FaultListError, FaultSet};
 use crate::replay::ReplayPosition;
-use crate::scenario::copy_scenarios_with;
-use crate::settings::{Credentials, WorldSettings, draw_seed_exact_in_json, generate_random_alphanumeric};
+use crate::scenario::copy_scenarios_adding_or_replacing;
+use crate::settings::{Credentials, WorldSettings, generate_random_alphanumeric, generate_random_seed_exact_in_json};
 use crate::world::World;
 use crate::world_registry::{ListedWorld, TooManyWorldsError};
 use rand::rngs::StdRng;
@@ -60,19 +60,20 @@ impl Sandbox {
     /// There are [`crate::MAX_ADDITIONAL_WORLDS`], or the speed or a fault is invalid.
     pub fn create_world(&self, settings: WorldSettings) -> Result<Self, CreateWorldError> {
         let defaults = &self.shared.world_defaults;
-        let seed = settings.seed.unwrap_or_else(draw_seed_exact_in_json);
+        let seed = settings.seed.unwrap_or_else(generate_random_seed_exact_in_json);
         let mut faults = FaultSet::new(seed);
         faults.replace_faults(settings.faults.unwrap_or_else(|| defaults.faults.clone()))?;
         let mut clock = VirtualClock::new(settings.speed.unwrap_or(defaults.speed))?;
         if settings.paused {
-            clock.apply_change(&ClockChange { paused: Some(true), ..ClockChange::default() }, Duration::ZERO)?;
+            clock
+                .change_virtual_clock(&ClockChange { paused: Some(true), ..ClockChange::default() }, Duration::ZERO)?;
         }
         let credentials = Credentials::generate_random_credentials(self.accepted_credentials().operator_key.clone());
         // Others cannot guess the ids, although the seed determines them: the world's id is in the URL, and its key in
         // the headers.
         let ids = StdRng::seed_from_u64(seed).random();
         let scenario = settings.scenario.unwrap_or_else(|| defaults.scenario.clone());
-        let scenarios = copy_scenarios_with(self.scenarios(), &scenario);
+        let scenarios = copy_scenarios_adding_or_replacing(self.scenarios(), &scenario);
         let mut world = World::new(scenario, seed, ids, self.shared.avatar_catalog.clone());
         world.set_max_tokens(MAX_TOKENS_OF_ADDITIONAL_WORLD);
         let id = generate_random_alphanumeric(24);
@@ -101,7 +102,7 @@ impl Sandbox {
 
     /// The description for testers of the world with this id; `None` if there is none, or it has ended.
     pub fn find_world_view(&self, id: &str) -> Option<WorldView> {
-        self.shared.worlds.find_world(id).and_then(|listed| self.build_world_view(listed))
+        self.shared.worlds.find_world_without_renewal(id).and_then(|listed| self.build_world_view(listed))
     }
 
     /// Describes a world for testers; `None` for the main world, which has no id.
@@ -130,7 +131,8 @@ impl Sandbox {
         Some(Self { world, shared: self.shared.clone() })
     }
 
-    /// The world with this API key, whose life is prolonged by this use; `None` for the key of the main world, and for an unknown key.
+    /// The world with this API key, whose life is prolonged by this use; `None` for the key of the main world, and for an
+    /// unknown key.
     pub(crate) fn find_and_renew_world_by_api_key(&self, api_key: &str) -> Option<Self> {
         let world = self.shared.worlds.find_and_renew_world_by_api_key(api_key)?;
         Some(Self { world, shared: self.shared.clone() })

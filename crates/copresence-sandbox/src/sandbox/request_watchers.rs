@@ -7,7 +7,7 @@ use tokio::sync::broadcast;
 
 impl Sandbox {
     /// Subscribes to the request log, credentials masked. A slow subscriber misses the oldest lines.
-    pub fn subscribe_requests(&self) -> broadcast::Receiver<RequestLine> {
+    pub fn subscribe_to_request_log(&self) -> broadcast::Receiver<RequestLine> {
         self.world.request_log.subscribe_to_lines()
     }
 
@@ -31,7 +31,7 @@ impl Sandbox {
             }
             self.request_log().publish_line(line);
         }
-        self.request_log().append_request(request);
+        self.request_log().append_request_dropping_oldest(request);
     }
 
     /// The log of past requests, which the index page and testers read.

@@ -53,7 +53,7 @@ impl Sandbox {
 
     /// Whether a proxy on this machine may forward requests of other machines, because the public URL names another
     /// host than this machine's loopback address.
-    pub(crate) fn is_behind_proxy(&self) -> bool {
+    pub(crate) fn may_be_behind_local_proxy(&self) -> bool {
         self.configured_public_url().is_some_and(|url| !is_loopback_url(url))
     }
 

@@ -5,7 +5,7 @@ use crate::avatar_store::TokenInWorld;
 use crate::scenario::Scenario;
 use crate::world::avatar::AvatarChoice;
 use crate::world::state::{PhoneTicket, PhoneView, TesterTokenView};
-use crate::world::{AssociateError, ForceError, ForcedState};
+use crate::world::{AssociateError, ForceTokenStateError, ForcedState};
 use image::RgbImage;
 use std::collections::HashMap;
 use std::sync::{MutexGuard, PoisonError};
@@ -39,13 +39,13 @@ impl Sandbox {
             let picture = picture.map(|image| (self.avatar_store().allocate_picture_id(), image));
             world.associate_avatar(token, choice, scenario, picture.as_ref().map(|(id, _)| *id), now)?;
             // Under the same lock, so that no redeem runs before the picture is stored.
-            self.avatar_store().store_visitor_picture(self.qualify_token_with_world(token), picture);
+            self.avatar_store().store_visitor_picture(self.token_in_world_as_picture_owner(token), picture);
             Ok(())
         })
     }
 
     /// The token together with its world, as the owner of a picture.
-    fn qualify_token_with_world(&self, token: &str) -> TokenInWorld {
+    fn token_in_world_as_picture_owner(&self, token: &str) -> TokenInWorld {
         TokenInWorld { world: self.world.id.clone(), token: token.to_owned() }
     }
 
@@ -53,15 +53,19 @@ impl Sandbox {
     ///
     /// # Errors
     /// As [`Sandbox::associate_avatar`].
-    pub(crate) fn check_association(&self, token: &str, choice: &AvatarChoice) -> Result<(), AssociateError> {
-        self.with_locked_world(|world, now| world.check_association(token, choice, now))
+    pub(crate) fn check_avatar_can_be_associated(
+        &self,
+        token: &str,
+        choice: &AvatarChoice,
+    ) -> Result<(), AssociateError> {
+        self.with_locked_world(|world, now| world.check_avatar_can_be_associated(token, choice, now))
     }
 
     /// Forces a token into a state.
     ///
     /// # Errors
     /// The token is unknown or no longer active, or has no avatar that could fail or complete.
-    pub fn force_token_state(&self, token: &str, force: ForcedState) -> Result<(), ForceError> {
+    pub fn force_token_state(&self, token: &str, force: ForcedState) -> Result<(), ForceTokenStateError> {
         self.with_locked_world(|world, now| world.force_token_state(token, force, now))
     }
 

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 /// The name of a built-in scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum TokenScenario {
+pub enum BuiltInScenarioName {
     /// A short queue, processing, then the files.
     Happy,
     /// Ready as soon as an avatar is associated.
@@ -39,25 +39,25 @@ pub enum TokenScenario {
 }
 
 /// The file of each built-in scenario, in the order of lists.
-const BUILT_IN_FILES: [(TokenScenario, &str); 14] = [
-    (TokenScenario::Happy, include_str!("../../scenarios/happy.toml")),
-    (TokenScenario::ExistingAvatar, include_str!("../../scenarios/existing-avatar.toml")),
-    (TokenScenario::LongQueue, include_str!("../../scenarios/long-queue.toml")),
-    (TokenScenario::SlowProcessing, include_str!("../../scenarios/slow-processing.toml")),
-    (TokenScenario::Stalls, include_str!("../../scenarios/stalls.toml")),
-    (TokenScenario::Fails, include_str!("../../scenarios/fails.toml")),
-    (TokenScenario::FailsThenSucceeds, include_str!("../../scenarios/fails-then-succeeds.toml")),
-    (TokenScenario::TokenExpires, include_str!("../../scenarios/token-expires.toml")),
-    (TokenScenario::NeverScanned, include_str!("../../scenarios/never-scanned.toml")),
-    (TokenScenario::NoFiles, include_str!("../../scenarios/no-files.toml")),
-    (TokenScenario::ManyFiles, include_str!("../../scenarios/many-files.toml")),
-    (TokenScenario::LargeFile, include_str!("../../scenarios/large-file.toml")),
-    (TokenScenario::UrlsExpire, include_str!("../../scenarios/urls-expire.toml")),
-    (TokenScenario::GoesBackwards, include_str!("../../scenarios/goes-backwards.toml")),
+const BUILT_IN_FILES: [(BuiltInScenarioName, &str); 14] = [
+    (BuiltInScenarioName::Happy, include_str!("../../scenarios/happy.toml")),
+    (BuiltInScenarioName::ExistingAvatar, include_str!("../../scenarios/existing-avatar.toml")),
+    (BuiltInScenarioName::LongQueue, include_str!("../../scenarios/long-queue.toml")),
+    (BuiltInScenarioName::SlowProcessing, include_str!("../../scenarios/slow-processing.toml")),
+    (BuiltInScenarioName::Stalls, include_str!("../../scenarios/stalls.toml")),
+    (BuiltInScenarioName::Fails, include_str!("../../scenarios/fails.toml")),
+    (BuiltInScenarioName::FailsThenSucceeds, include_str!("../../scenarios/fails-then-succeeds.toml")),
+    (BuiltInScenarioName::TokenExpires, include_str!("../../scenarios/token-expires.toml")),
+    (BuiltInScenarioName::NeverScanned, include_str!("../../scenarios/never-scanned.toml")),
+    (BuiltInScenarioName::NoFiles, include_str!("../../scenarios/no-files.toml")),
+    (BuiltInScenarioName::ManyFiles, include_str!("../../scenarios/many-files.toml")),
+    (BuiltInScenarioName::LargeFile, include_str!("../../scenarios/large-file.toml")),
+    (BuiltInScenarioName::UrlsExpire, include_str!("../../scenarios/urls-expire.toml")),
+    (BuiltInScenarioName::GoesBackwards, include_str!("../../scenarios/goes-backwards.toml")),
 ];
 
 static BUILT_IN_SCENARIOS: LazyLock<Vec<Scenario>> = LazyLock::new(|| {
-    let parse = |(_, text): &(TokenScenario, &str)| {
+    let parse = |(_, text): &(BuiltInScenarioName, &str)| {
         // A test parses each of them.
         Scenario::parse_scenario_file(text).unwrap_or_else(|error| unreachable!("a built-in scenario: {error}"))
     };
@@ -69,7 +69,7 @@ pub fn built_in_scenarios() -> &'static [Scenario] {
     &BUILT_IN_SCENARIOS
 }
 
-impl TokenScenario {
+impl BuiltInScenarioName {
     /// The scenario of this name.
     pub fn built_in_scenario(self) -> &'static Scenario {
         let at = BUILT_IN_FILES.iter().position(|(name, _)| *name == self);
@@ -88,13 +88,13 @@ impl TokenScenario {
     }
 }
 
-impl From<TokenScenario> for Scenario {
-    fn from(name: TokenScenario) -> Self {
+impl From<BuiltInScenarioName> for Scenario {
+    fn from(name: BuiltInScenarioName) -> Self {
         name.built_in_scenario().clone()
     }
 }
 
-impl fmt::Display for TokenScenario {
+impl fmt::Display for BuiltInScenarioName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.scenario_name())
     }
@@ -125,7 +125,7 @@ pub(crate) fn find_scenario_by_name<'a>(
 }
 
 /// Copies the known scenarios and adds this one, which replaces the one of the same name.
-pub(crate) fn copy_scenarios_with(known: &[Scenario], own: &Scenario) -> Vec<Scenario> {
+pub(crate) fn copy_scenarios_adding_or_replacing(known: &[Scenario], own: &Scenario) -> Vec<Scenario> {
     let mut scenarios = known.to_vec();
     match scenarios.iter_mut().find(|scenario| scenario.name() == own.name()) {
         Some(replaced) => *replaced = own.clone(),
@@ -134,7 +134,7 @@ pub(crate) fn copy_scenarios_with(known: &[Scenario], own: &Scenario) -> Vec<Sce
     scenarios
 }
 
-impl FromStr for TokenScenario {
+impl FromStr for BuiltInScenarioName {
     type Err = UnknownScenarioError;
 
     fn from_str(name: &str) -> Result<Self, UnknownScenarioError> {
@@ -158,7 +158,7 @@ mod tests {
             let lower_case = scenario.name().split('-').map(|word| &word[1..]);
             assert_eq!(words, format!("-{}", lower_case.collect::<Vec<_>>().join("-")));
         }
-        let error = "sunny".parse::<TokenScenario>().expect_err("no such scenario").to_string();
+        let error = "sunny".parse::<BuiltInScenarioName>().expect_err("no such scenario").to_string();
         assert!(error.contains("sunny") && error.contains("happy, existing-avatar"), "{error}");
     }
 
@@ -167,7 +167,7 @@ mod tests {
         for scenario in built_in_scenarios() {
             for existing in [false, true] {
                 let (shortest, longest) = scenario.total_duration_range(existing);
-                if scenario.name() == TokenScenario::TokenExpires.scenario_name() {
+                if scenario.name() == BuiltInScenarioName::TokenExpires.scenario_name() {
                     assert!(shortest > scenario.token_lifetime());
                 } else {
                     assert!(longest * 2 < scenario.token_lifetime(), "{}", scenario.name());
@@ -182,9 +182,12 @@ mod tests {
             let text = format!("name = \"{name}\"\nabout = \"mine\"\nsteps = []");
             Scenario::parse_scenario_file(&text).expect("valid")
         };
-        let scenarios = copy_scenarios_with(built_in_scenarios(), &own("stalls"));
+        let scenarios = copy_scenarios_adding_or_replacing(built_in_scenarios(), &own("stalls"));
         assert_eq!(scenarios.len(), BUILT_IN_FILES.len());
         assert_eq!(find_scenario_by_name(&scenarios, "stalls").map(Scenario::summary_sentence), Ok("mine"));
-        assert_eq!(copy_scenarios_with(&scenarios, &own("other")).last().map(Scenario::name), Some("other"));
+        assert_eq!(
+            copy_scenarios_adding_or_replacing(&scenarios, &own("other")).last().map(Scenario::name),
+            Some("other")
+        );
     }
 }

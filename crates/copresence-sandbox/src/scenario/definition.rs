@@ -82,7 +82,7 @@ impl Scenario {
     }
 
     /// The steps of each recording. A step `failed` is the last of its recording.
-    pub(crate) fn steps_by_recording(&self, existing: bool) -> Vec<&[ScenarioStep]> {
+    pub(crate) fn steps_of_each_avatar_recording(&self, existing: bool) -> Vec<&[ScenarioStep]> {
         split_at_failed_steps(self.steps(existing))
     }
 

@@ -144,7 +144,7 @@ fn check_steps(written: Vec<Spanned<StepAsWritten>>) -> Result<Vec<ScenarioStep>
     let mut steps = Vec::with_capacity(written.len());
     for step in written {
         last_span = step.span();
-        steps.push(step.into_inner().check_keys_of_status().map_err(|problem| (last_span.clone(), problem))?);
+        steps.push(step.into_inner().check_step_keys_and_convert().map_err(|problem| (last_span.clone(), problem))?);
     }
     if let Some(ScenarioStep::Fail { lasts: Some(_), .. }) = steps.last() {
         let problem = "the last step is `failed`, which lasts until the visitor records again; remove `lasts`, or add \

@@ -24,11 +24,11 @@ mod definition;
 mod file;
 mod step;
 
-pub use built_in::{TokenScenario, UnknownScenarioError, built_in_scenarios};
+pub use built_in::{BuiltInScenarioName, UnknownScenarioError, built_in_scenarios};
 pub use definition::Scenario;
 pub(crate) use definition::URL_LIFETIME;
 pub use file::ScenarioFileError;
 
-pub(crate) use built_in::{copy_scenarios_with, find_scenario_by_name};
+pub(crate) use built_in::{copy_scenarios_adding_or_replacing, find_scenario_by_name};
 pub(crate) use definition::DeliveredFiles;
 pub(crate) use step::{NumberRange, ScenarioStep, TimeRange};

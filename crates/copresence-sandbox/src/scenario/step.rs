@@ -65,7 +65,7 @@ impl StepAsWritten {
     ///
     /// # Errors
     /// A key is missing or does not belong to the status; the text says which, and what would be right.
-    pub(super) fn check_keys_of_status(self) -> Result<ScenarioStep, String> {
+    pub(super) fn check_step_keys_and_convert(self) -> Result<ScenarioStep, String> {
         let given = [
             ("queue_position", self.queue_position.is_some()),
             ("progress", self.progress.is_some()),
@@ -141,13 +141,13 @@ pub(super) fn split_at_failed_steps(steps: &[ScenarioStep]) -> Vec<&[ScenarioSte
 }
 
 /// Deserializes one value, or a list of two. One value is both ends of the range.
-struct OneOrTwoValues<T> {
+struct OneOrTwoValuesVisitor<T> {
     expecting: &'static str,
     parse_number: fn(i64) -> Option<T>,
     parse_text: fn(&str) -> Option<T>,
 }
 
-impl<'de, T: Copy + Deserialize<'de>> Visitor<'de> for OneOrTwoValues<T> {
+impl<'de, T: Copy + Deserialize<'de>> Visitor<'de> for OneOrTwoValuesVisitor<T> {
     type Value = (T, T);
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -217,7 +217,7 @@ fn parse_time(text: &str) -> Option<Duration> {
 impl<'de> Deserialize<'de> for TimeRange {
     /// Reads one time, or the shortest and the longest.
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let (shortest, longest) = from.deserialize_any(OneOrTwoValues {
+        let (shortest, longest) = from.deserialize_any(OneOrTwoValuesVisitor {
             expecting: "a time of at most a week, as in \"3.5s\", or the shortest and the longest, as in [\"2s\", \"3.5s\"]",
             parse_number: |_| None,
             parse_text: |text| parse_time(text).map(DurationInList),
@@ -233,7 +233,7 @@ impl<'de> Deserialize<'de> for QueuePositions {
     /// Reads one queue position, or the lowest and the highest.
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let in_range = |number| u32::try_from(number).ok().filter(|n| (1..=MAX_QUEUE_POSITION).contains(n));
-        let (first, last) = from.deserialize_any(OneOrTwoValues {
+        let (first, last) = from.deserialize_any(OneOrTwoValuesVisitor {
             expecting: "a queue position from 1 to 1000, or the lowest and the highest, as in [2, 4]",
             parse_number: |number| Some(number),
             parse_text: |_| None,
@@ -250,7 +250,7 @@ impl<'de> Deserialize<'de> for PercentRange {
     /// Reads one percentage, or the first and the last.
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let in_range = |number| u32::try_from(number).ok().filter(|percent| *percent <= 100);
-        let (first, last) = from.deserialize_any(OneOrTwoValues {
+        let (first, last) = from.deserialize_any(OneOrTwoValuesVisitor {
             expecting: "a percentage from 0 to 100, or the first and the last, as in [0, 99]",
             parse_number: |number| Some(number),
             parse_text: |_| None,

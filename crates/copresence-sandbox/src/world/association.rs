@@ -40,7 +40,7 @@ pub enum ForcedState {
 
 /// Why a state cannot be forced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum ForceError {
+pub enum ForceTokenStateError {
     /// The token was never generated, or is forgotten.
     #[error("there is no such Export Token")]
     NoSuchToken,
@@ -57,7 +57,7 @@ impl World {
     ///
     /// # Errors
     /// As [`World::associate_avatar`].
-    pub fn check_association(
+    pub fn check_avatar_can_be_associated(
         &mut self,
         name: &str,
         choice: &AvatarChoice,
@@ -97,7 +97,7 @@ impl World {
         picture: Option<PictureId>,
         now: Duration,
     ) -> Result<AvatarIdentity, AssociateError> {
-        self.check_association(name, choice, now)?;
+        self.check_avatar_can_be_associated(name, choice, now)?;
         let ordinal = self.by_name.get(name).copied().ok_or(AssociateError::NoSuchToken)?;
         let life = scenario.map_or(Duration::MAX, |scenario| self.token_lifetime(scenario));
         let token =
@@ -123,12 +123,13 @@ impl World {
         };
         if let Some(scenario) = scenario {
             token.scenario = scenario.clone();
-            token.faults = FaultSet::faults_of_token(self.seed, ordinal, scenario.faults());
+            token.faults = FaultSet::faults_of_token_scenario(self.seed, ordinal, scenario.faults());
             self.has_scenario_faults |= !scenario.faults().is_empty();
             token.expires_at = token.expires_at.min(now.saturating_add(life));
         }
         let existing = matches!(choice, AvatarChoice::Existing(_));
-        let plan = ProcessingPlan::draw_plan_for_scenario(&token.scenario, existing, token.associations, &mut rng);
+        let plan =
+            ProcessingPlan::generate_random_plan_for_scenario(&token.scenario, existing, token.associations, &mut rng);
         token.associations += 1;
         token.associated_at = Some(now);
         token.phase = TokenLifecycle::InProgress { avatar: avatar.clone(), plan, since: now };
@@ -139,11 +140,16 @@ impl World {
     ///
     /// # Errors
     /// The token is unknown or no longer active, or has no avatar that could fail or complete.
-    pub fn force_token_state(&mut self, name: &str, force: ForcedState, now: Duration) -> Result<(), ForceError> {
-        let token =
-            find_updated_token(&self.by_name, &mut self.token_views, name, now).ok_or(ForceError::NoSuchToken)?;
+    pub fn force_token_state(
+        &mut self,
+        name: &str,
+        force: ForcedState,
+        now: Duration,
+    ) -> Result<(), ForceTokenStateError> {
+        let token = find_updated_token(&self.by_name, &mut self.token_views, name, now)
+            .ok_or(ForceTokenStateError::NoSuchToken)?;
         if !token.is_active() {
-            return Err(ForceError::NotActive);
+            return Err(ForceTokenStateError::NotActive);
         }
         token.phase = match (force, token.associated_avatar().cloned()) {
             (ForcedState::Expire, _) => {
@@ -154,7 +160,7 @@ impl World {
                 TokenLifecycle::Failed { avatar, percent: progress_percent(token, now) }
             }
             (ForcedState::Complete, Some(avatar)) => TokenLifecycle::Ready { avatar },
-            (ForcedState::Fail | ForcedState::Complete, None) => return Err(ForceError::NoAvatar),
+            (ForcedState::Fail | ForcedState::Complete, None) => return Err(ForceTokenStateError::NoAvatar),
         };
         Ok(())
     }

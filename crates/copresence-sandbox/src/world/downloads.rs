@@ -116,7 +116,7 @@ impl DownloadUrlRegistry {
     }
 
     /// Whether a delivery may send another chunk. With `last`, the chunk contains the last byte and uses the URL up.
-    pub(crate) fn may_send_chunk_and_record(&mut self, id: &str, delivery: u64, last: bool) -> bool {
+    pub(crate) fn may_send_chunk_and_record_last(&mut self, id: &str, delivery: u64, last: bool) -> bool {
         let Some(download) = self.by_id.get_mut(id) else { return false };
         let current = download.state == UrlDeliveryState::UnderWay { delivery };
         if current && last {

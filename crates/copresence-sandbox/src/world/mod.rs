@@ -14,7 +14,7 @@ mod token;
 #[cfg(test)]
 mod tests;
 
-pub use association::{AssociateError, ForceError, ForcedState};
+pub use association::{AssociateError, ForceTokenStateError, ForcedState};
 pub use redeem::{DownloadOffer, RedeemResult, TokenNotActive};
 
 use crate::faults::{FaultSet, RequestAttributes, SelectedFault};
@@ -101,7 +101,7 @@ impl World {
     }
 
     /// Changes the scenario of new tokens.
-    pub fn set_new_token_scenario(&mut self, scenario: Scenario) {
+    pub fn set_scenario_of_new_tokens(&mut self, scenario: Scenario) {
         self.scenario = scenario;
     }
 
@@ -123,7 +123,7 @@ impl World {
     /// Updates the phase of every token.
     pub fn update_token_phases(&mut self, now: Duration) {
         for token in self.token_views.values_mut() {
-            token.update_phase(now);
+            token.update_phase_to_time(now);
         }
     }
 
@@ -144,7 +144,7 @@ impl World {
         let scenario = self.scenario.clone();
         let life = self.token_lifetime(&scenario);
         self.has_scenario_faults |= !scenario.faults().is_empty();
-        let faults = FaultSet::faults_of_token(self.seed, self.generated_count, scenario.faults());
+        let faults = FaultSet::faults_of_token_scenario(self.seed, self.generated_count, scenario.faults());
         let token = SimulatedToken::new(self.generated_count, name.clone(), scenario, faults, life, now);
         self.token_views.insert(self.generated_count, token);
         Ok(name)
@@ -206,7 +206,7 @@ impl World {
         let by_url = url_id.and_then(|id| self.downloads.find_download_in_any_state(id)).map(|url| url.token_ordinal);
         let ordinal = by_url.or_else(|| self.by_name.get(token?).copied());
         let token = ordinal.and_then(|ordinal| self.token_views.get_mut(&ordinal));
-        token.map(|token| token.faults.count_and_select_faults(attributes)).unwrap_or_default()
+        token.map(|token| token.faults.count_request_returning_its_faults(attributes)).unwrap_or_default()
     }
 
     /// The export type of a URL, valid or not.
@@ -226,7 +226,7 @@ impl World {
 
     /// Whether a delivery may send another chunk; `last` uses the URL up.
     pub(crate) fn check_and_record_chunk(&mut self, id: &str, delivery: u64, last: bool) -> bool {
-        self.downloads.may_send_chunk_and_record(id, delivery, last)
+        self.downloads.may_send_chunk_and_record_last(id, delivery, last)
     }
 
     /// Whether the picture and the files of a token's new avatar are still needed.
@@ -292,6 +292,6 @@ fn find_updated_token<'a>(
     now: Duration,
 ) -> Option<&'a mut SimulatedToken> {
     let token = tokens.get_mut(by_name.get(name)?)?;
-    token.update_phase(now);
+    token.update_phase_to_time(now);
     Some(token)
 }

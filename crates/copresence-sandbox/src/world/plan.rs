@@ -27,13 +27,13 @@ pub(crate) enum ProcessingStage {
 impl ProcessingPlan {
     /// Draws the plan of an avatar's processing under a scenario. `earlier` is the number of avatars that the token
     /// had before; it decides which of the scenario's recordings comes first.
-    pub(crate) fn draw_plan_for_scenario(
+    pub(crate) fn generate_random_plan_for_scenario(
         scenario: &Scenario,
         existing: bool,
         earlier: u64,
         rng: &mut ChaCha8Rng,
     ) -> Self {
-        let recordings = scenario.steps_by_recording(existing);
+        let recordings = scenario.steps_of_each_avatar_recording(existing);
         let first = usize::try_from(earlier).unwrap_or(usize::MAX).min(recordings.len().saturating_sub(1));
         let mut plan = Self::default();
         for steps in recordings.into_iter().skip(first) {
@@ -41,19 +41,26 @@ impl ProcessingPlan {
             for step in steps {
                 match step {
                     ScenarioStep::WaitInQueue { position, lasts } => {
-                        let place = draw_number(*position, rng);
-                        plan.append_stage(draw_duration(*lasts, rng), ProcessingStage::InQueue { place });
+                        let place = pick_random_number_in_range(*position, rng);
+                        plan.append_stage(
+                            pick_random_duration_in_range(*lasts, rng),
+                            ProcessingStage::InQueue { place },
+                        );
                     }
                     ScenarioStep::AdvanceInQueue { from, lasts_per_position } => {
-                        for place in (1..=draw_number(*from, rng)).rev() {
+                        for place in (1..=pick_random_number_in_range(*from, rng)).rev() {
                             plan.append_stage(
-                                draw_duration(*lasts_per_position, rng),
+                                pick_random_duration_in_range(*lasts_per_position, rng),
                                 ProcessingStage::InQueue { place },
                             );
                         }
                     }
                     ScenarioStep::Process { progress, lasts } => {
-                        percent = plan.append_irregular_processing(*progress, draw_duration(*lasts, rng), rng);
+                        percent = plan.append_irregular_processing(
+                            *progress,
+                            pick_random_duration_in_range(*lasts, rng),
+                            rng,
+                        );
                     }
                     ScenarioStep::Fail { progress, lasts } => {
                         let percent = progress.map_or(percent, clamp_to_percent);
@@ -61,7 +68,10 @@ impl ProcessingPlan {
                             plan.fails_at = Some(percent);
                             return plan;
                         };
-                        plan.append_stage(draw_duration(*lasts, rng), ProcessingStage::Failed { percent });
+                        plan.append_stage(
+                            pick_random_duration_in_range(*lasts, rng),
+                            ProcessingStage::Failed { percent },
+                        );
                     }
                 }
             }
@@ -141,11 +151,11 @@ fn clamp_to_percent(number: u32) -> u8 {
 }
 
 /// Draws a random number of a range.
-fn draw_number(range: NumberRange, rng: &mut ChaCha8Rng) -> u32 {
+fn pick_random_number_in_range(range: NumberRange, rng: &mut ChaCha8Rng) -> u32 {
     rng.random_range(range.0..=range.1)
 }
 
 /// Draws a random duration of a range.
-fn draw_duration(range: TimeRange, rng: &mut ChaCha8Rng) -> Duration {
+fn pick_random_duration_in_range(range: TimeRange, rng: &mut ChaCha8Rng) -> Duration {
     rng.random_range(range.0..=range.1)
 }

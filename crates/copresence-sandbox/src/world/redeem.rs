@@ -85,7 +85,7 @@ impl World {
 
     /// Counts a redeem that is answered from a recording. Returns the number of redeems before; `None` if the token is
     /// unknown, spent or expired.
-    pub(crate) fn count_redeem(&mut self, name: &str, now: Duration) -> Option<u64> {
+    pub(crate) fn count_replayed_redeem(&mut self, name: &str, now: Duration) -> Option<u64> {
         let token = find_updated_token(&self.by_name, &mut self.token_views, name, now)?;
         token.is_active().then(|| {
             token.last_redeem_at = Some(now);
@@ -99,7 +99,7 @@ impl World {
     ///
     /// # Errors
     /// The token is unknown, spent or expired.
-    pub(crate) fn deliver_files_of_types(
+    pub(crate) fn spend_token_for_recorded_delivery(
         &mut self,
         name: &str,
         types: &[String],

@@ -1,7 +1,7 @@
 //! Properties of the model, in simulated time.
 
 use super::*;
-use crate::scenario::{TokenScenario, built_in_scenarios};
+use crate::scenario::{BuiltInScenarioName, built_in_scenarios};
 use crate::world::avatar::AvatarChoice;
 use copresence_protocol::{CompletionStatus, Progress};
 use proptest::prelude::*;
@@ -125,7 +125,7 @@ use super::state::TokenPhase;
 
 #[test]
 fn one_of_many_concurrent_redeems_delivers() {
-    let mut world = new_world(TokenScenario::ExistingAvatar, 1);
+    let mut world = new_world(BuiltInScenarioName::ExistingAvatar, 1);
     let token = world.generate_token(Duration::ZERO).expect("room");
     world.associate_avatar(&token, &AvatarChoice::New, None, None, Duration::ZERO).expect("free");
     let world = Arc::new(Mutex::new(world));
@@ -141,7 +141,7 @@ fn one_of_many_concurrent_redeems_delivers() {
 
 #[test]
 fn long_queue_counts_down_from_position_twelve() {
-    let mut world = new_world(TokenScenario::LongQueue, 3);
+    let mut world = new_world(BuiltInScenarioName::LongQueue, 3);
     let token = world.generate_token(Duration::ZERO).expect("room");
     world.associate_avatar(&token, &AvatarChoice::New, None, None, Duration::ZERO).expect("free");
     let answers = redeem_until_end(&mut world, &token, Duration::from_millis(500), 10 * MINUTE);
@@ -160,7 +160,7 @@ fn long_queue_counts_down_from_position_twelve() {
 
 #[test]
 fn failed_avatar_can_be_recorded_again_under_the_same_token() {
-    let mut world = new_world(TokenScenario::Fails, 5);
+    let mut world = new_world(BuiltInScenarioName::Fails, 5);
     let token = world.generate_token(Duration::ZERO).expect("room");
     world.associate_avatar(&token, &AvatarChoice::New, None, None, Duration::ZERO).expect("free");
     assert_eq!(
@@ -174,7 +174,7 @@ fn failed_avatar_can_be_recorded_again_under_the_same_token() {
     let again = world.associate_avatar(
         &token,
         &AvatarChoice::New,
-        Some(TokenScenario::ExistingAvatar.built_in_scenario()),
+        Some(BuiltInScenarioName::ExistingAvatar.built_in_scenario()),
         None,
         MINUTE,
     );
@@ -184,7 +184,7 @@ fn failed_avatar_can_be_recorded_again_under_the_same_token() {
 
 #[test]
 fn last_byte_uses_a_url_up_and_newer_delivery_ends_the_older() {
-    let mut world = new_world(TokenScenario::ExistingAvatar, 1);
+    let mut world = new_world(BuiltInScenarioName::ExistingAvatar, 1);
     let token = world.generate_token(Duration::ZERO).expect("room");
     world.associate_avatar(&token, &AvatarChoice::New, None, None, Duration::ZERO).expect("free");
     let Ok(RedeemResult::Ready(offers)) = world.redeem_token(&token, Duration::ZERO) else { panic!("ready") };
@@ -206,7 +206,7 @@ fn last_byte_uses_a_url_up_and_newer_delivery_ends_the_older() {
 /// Checks that a full world forgets ended tokens to make room, and refuses a new token while all are active.
 #[test]
 fn only_ended_tokens_are_evicted() {
-    let mut world = new_world(TokenScenario::Happy, 1);
+    let mut world = new_world(BuiltInScenarioName::Happy, 1);
     let first = world.generate_token(Duration::ZERO).expect("room");
     let late = Duration::from_secs(1);
     for _ in 1..MAX_TOKENS {

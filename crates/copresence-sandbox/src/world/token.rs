@@ -84,7 +84,7 @@ impl SimulatedToken {
     }
 
     /// Updates the phase to this time.
-    pub(crate) fn update_phase(&mut self, now: Duration) {
+    pub(crate) fn update_phase_to_time(&mut self, now: Duration) {
         if let TokenLifecycle::InProgress { avatar, plan, since } = &self.phase {
             let end = since.saturating_add(plan.avatar_ready_or_failed_time());
             if end <= now.min(self.expires_at) {

@@ -5,7 +5,7 @@ use crate::support::{API_KEY, TestSandbox, request};
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::Method;
-use copresence_sandbox::{OPERATOR_KEY_HEADER, SandboxSettings, TokenScenario, WorldSettings};
+use copresence_sandbox::{BuiltInScenarioName, OPERATOR_KEY_HEADER, SandboxSettings, WorldSettings};
 use std::net::SocketAddr;
 
 async fn clock_status(test: &TestSandbox, peer: &str, headers: &[(&str, &str)]) -> u16 {
@@ -16,7 +16,7 @@ async fn clock_status(test: &TestSandbox, peer: &str, headers: &[(&str, &str)]) 
 
 #[tokio::test]
 async fn other_machines_need_the_operator_key() {
-    let test = TestSandbox::new(TokenScenario::Happy);
+    let test = TestSandbox::new(BuiltInScenarioName::Happy);
     let key = test.sandbox.accepted_credentials().operator_key.expose().to_owned();
     let stranger = "192.168.1.9:5000";
     assert_eq!(clock_status(&test, stranger, &[]).await, 403);
@@ -29,7 +29,7 @@ async fn other_machines_need_the_operator_key() {
 
 #[tokio::test]
 async fn programs_on_this_machine_need_no_key() {
-    let test = TestSandbox::new(TokenScenario::Happy);
+    let test = TestSandbox::new(BuiltInScenarioName::Happy);
     for (peer, host) in [
         ("127.0.0.1:5000", "127.0.0.1:8787"),
         ("127.0.0.1:5000", "localhost:8787"),
@@ -56,7 +56,7 @@ const FORWARDED: [(&str, &str); 7] = [
 
 #[tokio::test]
 async fn clients_of_a_proxy_on_this_machine_need_the_operator_key() {
-    let test = TestSandbox::new(TokenScenario::Happy);
+    let test = TestSandbox::new(BuiltInScenarioName::Happy);
     let key = test.sandbox.accepted_credentials().operator_key.expose().to_owned();
     let (peer, host) = ("127.0.0.1:5000", ("Host", "127.0.0.1:8787"));
     for header in FORWARDED {
@@ -76,7 +76,7 @@ async fn clients_of_a_proxy_on_this_machine_need_the_operator_key() {
 
 #[tokio::test]
 async fn request_that_does_not_name_one_host_is_refused() {
-    let raw = RawServer::start(TokenScenario::Happy, "[]").await;
+    let raw = RawServer::start(BuiltInScenarioName::Happy, "[]").await;
     let address = raw.server.listen_address();
     let get = async |target: &str, hosts: &[&str]| {
         let mut request = format!("GET {target} HTTP/1.1\r\nConnection: close\r\n");
@@ -103,12 +103,18 @@ async fn request_that_does_not_name_one_host_is_refused() {
     assert_eq!(get(&format!("http://x@{local}/sandbox/state"), &[&local]).await, 400);
     assert_eq!(get(&format!("http://{local}/sandbox/state"), &[&local]).await, 200, "a proxy's form of the target");
     assert_eq!(get("/sandbox/state", &[&local]).await, 200);
+    let world = raw.sandbox().create_world(WorldSettings::default()).expect("room");
+    let state = format!("/worlds/{}/sandbox/state", world.world_id().expect("not the main world"));
+    assert_eq!(get(&format!("http://evil.test{state}"), &[&local]).await, 400);
+    assert_eq!(get(&format!("http://evil.test{state}"), &["evil.test"]).await, 403);
+    assert_eq!(get(&format!("http://x@{local}{state}"), &[&local]).await, 400);
+    assert_eq!(get(&format!("http://{local}{state}"), &[&local]).await, 200);
     assert_eq!(get("/static/icon.svg", &["booth.test:80"]).await, 200, "phones use any name");
 }
 
 #[tokio::test]
 async fn pages_of_other_sites_are_refused() {
-    let test = TestSandbox::new(TokenScenario::Happy);
+    let test = TestSandbox::new(BuiltInScenarioName::Happy);
     let (peer, host) = ("127.0.0.1:5000", ("Host", "127.0.0.1:8787"));
     assert_eq!(clock_status(&test, peer, &[("Host", "rebound.test:8787")]).await, 403, "DNS rebinding");
     assert_eq!(clock_status(&test, peer, &[("Host", "127.0.0.1.rebound.test")]).await, 403, "DNS rebinding");
@@ -126,7 +132,7 @@ async fn pages_of_other_sites_are_refused() {
 
 #[tokio::test]
 async fn every_tester_endpoint_is_guarded() {
-    let test = TestSandbox::new(TokenScenario::Happy);
+    let test = TestSandbox::new(BuiltInScenarioName::Happy);
     let api = test.get("/openapi.json", &[]).await.json();
     let world = test.sandbox.create_world(WorldSettings::default()).expect("room");
     let prefixes = [String::new(), format!("/worlds/{}", world.world_id().expect("an id"))];

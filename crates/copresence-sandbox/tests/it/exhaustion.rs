@@ -2,7 +2,9 @@
 
 use crate::raw::{RawServer, read_until_end};
 use crate::support::{API_KEY, SESSION};
-use copresence_sandbox::{AvatarChoice, ForcedState, ResourceLimits, SandboxSettings, Server, TokenScenario, faults};
+use copresence_sandbox::{
+    AvatarChoice, BuiltInScenarioName, ForcedState, ResourceLimits, SandboxSettings, Server, faults,
+};
 use image::{DynamicImage, ImageFormat};
 use std::io::{Cursor, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -23,7 +25,7 @@ fn upload_line(token: &str, avatar: &str) -> String {
 
 #[tokio::test]
 async fn picture_that_cannot_be_associated_is_refused_before_its_bytes() {
-    let raw = RawServer::start(TokenScenario::Happy, "[]").await;
+    let raw = RawServer::start(BuiltInScenarioName::Happy, "[]").await;
     let (taken, expired, free) = (raw.generate().await, raw.generate().await, raw.generate().await);
     raw.sandbox().associate_avatar(&taken, &AvatarChoice::New, None).expect("free");
     raw.sandbox().force_token_state(&expired, ForcedState::Expire).expect("active");
@@ -39,7 +41,7 @@ async fn picture_that_cannot_be_associated_is_refused_before_its_bytes() {
 
 #[tokio::test]
 async fn token_has_one_upload_at_a_time() {
-    let raw = RawServer::start(TokenScenario::Happy, "[]").await;
+    let raw = RawServer::start(BuiltInScenarioName::Happy, "[]").await;
     let token = raw.generate().await;
     let picture = png(64, 64);
     let begin = || {
@@ -71,7 +73,7 @@ fn has_response(socket: &mut TcpStream) -> bool {
 
 #[tokio::test]
 async fn picture_bomb_is_refused_by_its_header() {
-    let raw = RawServer::start(TokenScenario::Happy, "[]").await;
+    let raw = RawServer::start(BuiltInScenarioName::Happy, "[]").await;
     let token = raw.generate().await;
     let upload = async |picture: &[u8]| {
         let mut socket = raw.send(&upload_line(&token, "new"), &[("Content-Length", &picture.len().to_string())]);
@@ -91,7 +93,7 @@ async fn picture_bomb_is_refused_by_its_header() {
 
 #[tokio::test]
 async fn request_without_credentials_is_refused_before_its_body() {
-    let raw = RawServer::start(TokenScenario::Happy, "[]").await;
+    let raw = RawServer::start(BuiltInScenarioName::Happy, "[]").await;
     for headers in [&[][..], &[(API_KEY, "wrong")]] {
         assert_eq!(raw.send_without_body("POST /login", headers, 60_000).await.status(), 403);
     }
@@ -131,19 +133,21 @@ async fn body_that_arrives_byte_by_byte_ends_too() {
 }
 
 #[tokio::test]
+#[cfg_attr(windows, ignore = "Wine does not report the end of the connection to its writer")]
 async fn response_that_is_never_read_ends() {
     let faults = faults::parse_and_check_faults(br#"[{"on":"redeem","do":"huge"}]"#).expect("a list");
     let limits = ResourceLimits { write_timeout: SHORT, ..ResourceLimits::default() };
     let raw = RawServer::start_with_settings(SandboxSettings { faults, limits, ..SandboxSettings::default() }).await;
-    let socket = raw.send_redeem(&raw.generate().await);
+    let mut socket = raw.send_redeem(&raw.generate().await);
+    // The end of a connection is reported to the next write.
     let ended = tokio::task::spawn_blocking(move || {
         (0..1_000).find_map(|_| {
             std::thread::sleep(Duration::from_millis(20));
-            socket.take_error().expect("a state")
+            socket.write_all(b" ").err()
         })
     });
     let error = ended.await.expect("ended").expect("the connection ends");
-    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    assert!(matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted), "{error}");
 }
 
 /// Sends a request that keeps the connection open. Whether it is answered.
@@ -175,7 +179,7 @@ async fn connections_are_bounded_and_free_their_places() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_connections_of_this_machine_are_served() {
     copresence_sandbox::raise_open_file_limit();
-    let raw = RawServer::start(TokenScenario::Happy, "[]").await;
+    let raw = RawServer::start(BuiltInScenarioName::Happy, "[]").await;
     assert_eq!(open_served_connections(raw.server.listen_address(), 1_000).len(), 1_000);
 }
 

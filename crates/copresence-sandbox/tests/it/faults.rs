@@ -4,11 +4,11 @@ use crate::raw::{ConnectionEnd, RawServer};
 use crate::support::{API_KEY, TOKEN, TestSandbox};
 use axum::body::Body;
 use axum::http::Method;
-use copresence_sandbox::{TokenPhase, TokenScenario, faults};
+use copresence_sandbox::{BuiltInScenarioName, TokenPhase, faults};
 use std::io::{ErrorKind, Read};
 use std::time::{Duration, Instant};
 
-const READY: TokenScenario = TokenScenario::ExistingAvatar;
+const READY: BuiltInScenarioName = BuiltInScenarioName::ExistingAvatar;
 
 fn token_phase(raw: &RawServer, token: &str) -> TokenPhase {
     let state = raw.sandbox().sandbox_state();
@@ -79,7 +79,7 @@ async fn hang_never_responds_and_is_logged_on_disconnect() {
         let raw =
             RawServer::start(READY, &format!(r#"[{{"on":"redeem","do":{{"hang":{{"spends":{spends}}}}}}}]"#)).await;
         let token = raw.ready_token().await;
-        let mut lines = raw.server.subscribe_requests();
+        let mut lines = raw.server.subscribe_to_request_log();
         let socket = raw.send_redeem(&token);
         while raw.applied_counts() != [1] || token_phase(&raw, &token) != left {
             tokio::task::yield_now().await;
@@ -114,7 +114,7 @@ async fn reset_after_spending_loses_the_response_and_the_token() {
     let waiting = raw.generate().await;
     assert_eq!(raw.redeem(&waiting).await.status(), 200, "not ready");
     let token = raw.ready_token().await;
-    let mut lines = raw.server.subscribe_requests();
+    let mut lines = raw.server.subscribe_to_request_log();
     let received = raw.redeem(&token).await;
     assert_eq!((received.ended, received.bytes.len()), (ConnectionEnd::Reset, 0));
     assert_eq!(token_phase(&raw, &token), TokenPhase::Spent);
@@ -155,9 +155,12 @@ async fn cut_body_sends_its_bytes_and_ends_as_configured() {
         let rest = raw.get_file(&path, &[("Range", "bytes=70000-")]).await;
         assert_eq!((rest.status(), rest.body().len()), (206, promised - 70_000), "the URL goes on");
         let generated = raw.generate_raw().await;
-        assert_eq!((generated.body(), generated.ended), (&b"{\"t"[..], ended));
+        assert_eq!(generated.ended, ended);
+        assert!(if by == "close" { generated.body() == b"{\"t" } else { b"{\"t".starts_with(generated.body()) });
         let bare = raw.generate_raw().await;
-        assert_eq!((bare.status(), bare.body().len(), bare.ended), (200, 0, ended));
+        assert_eq!((bare.status(), bare.body().len()), (200, 0));
+        // Wine reports a reset behind the last byte that was sent as the end.
+        assert!(bare.ended == ended || cfg!(windows), "{:?}", bare.ended);
         let beyond = raw.generate_raw().await;
         assert!(beyond.body().ends_with(b"\"}"));
         assert_eq!((beyond.header("content-length"), beyond.ended), (Some("5001"), ended), "always short of it");
@@ -222,7 +225,7 @@ async fn garbage_keeps_status_and_length_and_is_deterministic() {
     let list = r#"[{"on":"redeem","nth":1,"do":"garbage"},{"on":"redeem","nth":2,"do":{"garbage":{"bytes":100000}}}]"#;
     let mut bodies = Vec::new();
     for _ in 0..2 {
-        let raw = RawServer::start(TokenScenario::NeverScanned, list).await;
+        let raw = RawServer::start(BuiltInScenarioName::NeverScanned, list).await;
         let token = raw.generate().await;
         let (first, second) = (raw.redeem(&token).await, raw.redeem(&token).await);
         assert_eq!((first.status(), first.header("content-type")), (200, Some("application/json")));
@@ -243,7 +246,7 @@ async fn wrong_shape_changes_the_named_field() {
                    {"on":"redeem","nth":3,"do":{"wrong_shape":{"field":"payload_incomplete.queue_position","becomes":"other_type"}}},
                    {"on":"redeem","nth":4,"do":{"wrong_shape":{"field":"avatar_ready","becomes":{"value":[1]}}}},
                    {"on":"redeem","nth":5,"do":"wrong_shape"}]"#;
-    let raw = RawServer::start(TokenScenario::NeverScanned, list).await;
+    let raw = RawServer::start(BuiltInScenarioName::NeverScanned, list).await;
     let token = raw.generate().await;
     assert_eq!(raw.redeem(&token).await.json()["payload_incomplete"]["completion_progress"], -250);
     assert!(raw.redeem(&token).await.json().get("avatar_ready").is_none());
@@ -255,7 +258,7 @@ async fn wrong_shape_changes_the_named_field() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn huge_never_ends() {
-    let raw = RawServer::start(TokenScenario::NeverScanned, r#"[{"on":"redeem","do":"huge"}]"#).await;
+    let raw = RawServer::start(BuiltInScenarioName::NeverScanned, r#"[{"on":"redeem","do":"huge"}]"#).await;
     let token = raw.generate().await;
     let key = raw.sandbox().accepted_credentials().api_key.expose().to_owned();
     let most = 20 * 1024 * 1024;
@@ -352,7 +355,7 @@ async fn faults_apply_only_to_matching_methods_and_files() {
 
 #[tokio::test]
 async fn tester_sets_lists_and_clears_faults() {
-    let test = TestSandbox::new(TokenScenario::Happy);
+    let test = TestSandbox::new(BuiltInScenarioName::Happy);
     assert_eq!(test.get("/sandbox/faults", &[]).await.text(), "[]");
     let put = async |list: &'static str| test.send_request(Method::PUT, "/sandbox/faults", &[], list).await;
     let set = put(r#"[{"on":"generate","nth":1,"do":{"status":{"code":500}}}]"#).await;

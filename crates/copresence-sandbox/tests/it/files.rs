@@ -3,13 +3,13 @@
 use crate::support::{TestSandbox, request};
 use axum::body::{Body, to_bytes};
 use axum::http::Method;
-use copresence_sandbox::{SandboxSettings, TokenScenario};
+use copresence_sandbox::{BuiltInScenarioName, SandboxSettings};
 use futures_util::StreamExt;
 use tower::ServiceExt;
 
 #[tokio::test]
 async fn each_url_works_once_with_its_content_type() {
-    let test = TestSandbox::new(TokenScenario::ExistingAvatar);
+    let test = TestSandbox::new(BuiltInScenarioName::ExistingAvatar);
     let files = test.redeem_new_avatar().await;
     let starts: [(&str, &[u8]); 3] =
         [("model/gltf-binary", b"glTF"), ("application/zip", b"PK\x03\x04"), ("image/png", b"\x89PNG")];
@@ -28,7 +28,7 @@ async fn each_url_works_once_with_its_content_type() {
 
 #[tokio::test]
 async fn url_expires_after_five_minutes() {
-    let test = TestSandbox::new(TokenScenario::ExistingAvatar);
+    let test = TestSandbox::new(BuiltInScenarioName::ExistingAvatar);
     let files = test.redeem_new_avatar().await;
     test.advance_seconds(299);
     assert_eq!(test.get(&files[0].1, &[]).await.status, 200);
@@ -38,7 +38,7 @@ async fn url_expires_after_five_minutes() {
 
 #[tokio::test]
 async fn unfinished_delivery_resumes_with_range() {
-    let test = TestSandbox::new(TokenScenario::ExistingAvatar);
+    let test = TestSandbox::new(BuiltInScenarioName::ExistingAvatar);
     let path = &test.redeem_new_avatar().await[0].1;
     let response = test.app.clone().oneshot(request(Method::GET, path, &[], Body::empty())).await.expect("infallible");
     let etag = response.headers()["etag"].to_str().expect("visible").to_owned();
@@ -66,7 +66,7 @@ async fn unfinished_delivery_resumes_with_range() {
 
 #[tokio::test]
 async fn newer_delivery_ends_the_older_one() {
-    let test = TestSandbox::new(TokenScenario::ExistingAvatar);
+    let test = TestSandbox::new(BuiltInScenarioName::ExistingAvatar);
     let path = &test.redeem_new_avatar().await[0].1;
     let ask = || test.app.clone().oneshot(request(Method::GET, path, &[], Body::empty()));
     let older = ask().await.expect("infallible");
@@ -84,7 +84,7 @@ async fn files_of_a_partner_are_served_unchanged() {
     std::fs::write(dir.path().join("anna/avatar_fbx.zip"), b"").expect("an empty file");
     let assets = Some(dir.path().to_owned());
     let test = TestSandbox::with_settings(SandboxSettings {
-        scenario: TokenScenario::ExistingAvatar.into(),
+        scenario: BuiltInScenarioName::ExistingAvatar.into(),
         assets,
         ..SandboxSettings::default()
     });
@@ -109,7 +109,7 @@ async fn huge_file_of_a_partner_is_streamed_from_the_requested_offset() {
     std::fs::File::create(anna.join("body.glb")).and_then(|file| file.set_len(SIZE)).expect("a file");
     let assets = Some(dir.path().to_owned());
     let test = TestSandbox::with_settings(SandboxSettings {
-        scenario: TokenScenario::ExistingAvatar.into(),
+        scenario: BuiltInScenarioName::ExistingAvatar.into(),
         assets,
         ..SandboxSettings::default()
     });

@@ -1,13 +1,13 @@
 //! Compares the committed OpenAPI document with the served one.
 
 use crate::support::TestSandbox;
-use copresence_sandbox::{Endpoint, TokenScenario};
+use copresence_sandbox::{BuiltInScenarioName, Endpoint};
 use std::path::Path;
 
 #[tokio::test]
 async fn committed_openapi_document_is_the_served_one() {
     let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json"));
-    let served = TestSandbox::new(TokenScenario::Happy).get("/openapi.json", &[]).await.json();
+    let served = TestSandbox::new(BuiltInScenarioName::Happy).get("/openapi.json", &[]).await.json();
     let pretty = serde_json::to_string_pretty(&served).expect("JSON") + "\n";
     if std::env::var_os("UPDATE_OPENAPI").is_some() {
         std::fs::write(path, &pretty).expect("written");
@@ -21,7 +21,7 @@ async fn committed_openapi_document_is_the_served_one() {
 
 #[tokio::test]
 async fn every_endpoint_of_faults_is_documented() {
-    let served = TestSandbox::new(TokenScenario::Happy).get("/openapi.json", &[]).await.json();
+    let served = TestSandbox::new(BuiltInScenarioName::Happy).get("/openapi.json", &[]).await.json();
     for (_, word, method, path) in Endpoint::ALL {
         let documented = served["paths"]
             .as_object()

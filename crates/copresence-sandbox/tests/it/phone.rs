@@ -1,7 +1,7 @@
 //! The phone page over HTTP, without a browser.
 
 use crate::support::TestSandbox;
-use copresence_sandbox::{PhoneTicket, PhoneTicketState, SandboxSettings, TokenScenario};
+use copresence_sandbox::{BuiltInScenarioName, PhoneTicket, PhoneTicketState, SandboxSettings};
 use image::{DynamicImage, ImageFormat};
 use std::collections::HashMap;
 use std::io::Cursor;
@@ -14,7 +14,7 @@ fn jpeg(width: u32, height: u32) -> Vec<u8> {
 
 #[tokio::test]
 async fn page_has_ids_for_tests_and_nothing_inline() {
-    let test = TestSandbox::new(TokenScenario::Happy);
+    let test = TestSandbox::new(BuiltInScenarioName::Happy);
     let token = test.generate().await;
     let page = test.get(&format!("/phone?exportToken={token}"), &[]).await;
     assert_eq!(page.status, 200);
@@ -42,7 +42,7 @@ async fn page_has_ids_for_tests_and_nothing_inline() {
 /// The program that plays the phone shows its page on its own screen, where pictures are those of that machine.
 #[tokio::test]
 async fn a_played_phone_offers_no_picture_of_the_machine() {
-    let test = TestSandbox::new(TokenScenario::Happy);
+    let test = TestSandbox::new(BuiltInScenarioName::Happy);
     let token = test.generate().await;
     let page = test.get(&format!("/phone?exportToken={token}&played=1"), &[]).await;
     assert_eq!(page.status, 200);
@@ -54,7 +54,7 @@ async fn a_played_phone_offers_no_picture_of_the_machine() {
 
 #[tokio::test]
 async fn visitor_chooses_an_avatar_and_sees_its_status() {
-    let test = TestSandbox::new(TokenScenario::LongQueue);
+    let test = TestSandbox::new(BuiltInScenarioName::LongQueue);
     let token = test.generate().await;
     let status = async || test.get(&format!("/phone/status?exportToken={token}"), &[]).await.json();
     assert_eq!(status().await["state"], "no_associated_avatar");
@@ -73,7 +73,7 @@ async fn visitor_chooses_an_avatar_and_sees_its_status() {
 /// The tickets of a console in the same program: each is on the page of its own token only.
 #[tokio::test]
 async fn a_ticket_is_on_the_page_of_its_token() {
-    let test = TestSandbox::new(TokenScenario::Happy);
+    let test = TestSandbox::new(BuiltInScenarioName::Happy);
     let (mine, other) = (test.generate().await, test.generate().await);
     let ticket =
         async |token: &str| test.get(&format!("/phone/status?exportToken={token}"), &[]).await.json()["ticket"].clone();
@@ -96,7 +96,7 @@ async fn a_ticket_is_on_the_page_of_its_token() {
 
 #[tokio::test]
 async fn picture_becomes_the_face_and_invalid_ones_are_refused() {
-    let test = TestSandbox::new(TokenScenario::ExistingAvatar);
+    let test = TestSandbox::new(BuiltInScenarioName::ExistingAvatar);
     let token = test.generate().await;
     let url = format!("/phone/associate?exportToken={token}&avatar=new");
     assert_eq!(test.post(&url, "no picture at all").await.status, 415);
@@ -107,14 +107,14 @@ async fn picture_becomes_the_face_and_invalid_ones_are_refused() {
     let path = |url: &str| url::Url::parse(url).expect("a URL").path().to_owned();
     let glb = path(body["payload_complete"][0]["download_URL"].as_str().expect("a URL"));
     let with_face = test.get(&glb, &[]).await.body;
-    let bare = TestSandbox::new(TokenScenario::ExistingAvatar);
+    let bare = TestSandbox::new(BuiltInScenarioName::ExistingAvatar);
     let same_seed = bare.redeem_new_avatar().await;
     assert_ne!(with_face, bare.get(&same_seed[0].1, &[]).await.body, "the face is in the file");
 }
 
 #[tokio::test]
 async fn failed_avatar_can_be_recorded_again_until_the_token_expires() {
-    let test = TestSandbox::new(TokenScenario::Fails);
+    let test = TestSandbox::new(BuiltInScenarioName::Fails);
     let token = test.generate().await;
     let record = async || test.post(&format!("/phone/associate?exportToken={token}&avatar=new"), "").await;
     record().await;
@@ -129,7 +129,7 @@ async fn failed_avatar_can_be_recorded_again_until_the_token_expires() {
 
 #[tokio::test]
 async fn page_uses_the_browsers_language_or_the_selected_one() {
-    let test = TestSandbox::new(TokenScenario::Happy);
+    let test = TestSandbox::new(BuiltInScenarioName::Happy);
     let token = test.generate().await;
     let german = [("accept-language", "de-AT,de;q=0.9,en;q=0.5")];
     let page = test.get(&format!("/phone?exportToken={token}"), &german).await;

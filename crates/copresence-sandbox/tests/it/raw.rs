@@ -1,7 +1,7 @@
 //! A sandbox on a port, and raw HTTP requests over TCP that show what HTTP libraries hide.
 
 use crate::support::{API_KEY, SESSION, TOKEN};
-use copresence_sandbox::{AvatarChoice, Sandbox, SandboxSettings, Server, TokenScenario, faults};
+use copresence_sandbox::{AvatarChoice, BuiltInScenarioName, Sandbox, SandboxSettings, Server, faults};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
@@ -58,7 +58,7 @@ pub(crate) struct RawServer {
 }
 
 impl RawServer {
-    pub(crate) async fn start(scenario: TokenScenario, list: &str) -> Self {
+    pub(crate) async fn start(scenario: BuiltInScenarioName, list: &str) -> Self {
         let faults = faults::parse_and_check_faults(list.as_bytes()).expect(list);
         Self::start_with_settings(SandboxSettings {
             scenario: scenario.into(),

@@ -4,7 +4,7 @@ use crate::support::{TestSandbox, request};
 use axum::body::Body;
 use axum::http::Method;
 use copresence_sandbox::scenario::built_in_scenarios;
-use copresence_sandbox::{AvatarChoice, ClockChange, SandboxSettings, Scenario, TokenScenario};
+use copresence_sandbox::{AvatarChoice, BuiltInScenarioName, ClockChange, SandboxSettings, Scenario};
 use futures_util::StreamExt;
 use serde_json::Value;
 use tower::ServiceExt;
@@ -78,7 +78,7 @@ async fn every_scenario_delivers_its_number_of_files() {
 
 #[tokio::test]
 async fn slow_processing_takes_minutes() {
-    let (_, seen) = play_scenario(TokenScenario::SlowProcessing).await;
+    let (_, seen) = play_scenario(BuiltInScenarioName::SlowProcessing).await;
     assert_eq!(seen.statuses(), ["in_queue", "processing"]);
     let processing = seen.waits.iter().filter(|(status, ..)| status == "processing").count();
     assert!((240..=360).contains(&processing), "{processing} seconds");
@@ -86,7 +86,7 @@ async fn slow_processing_takes_minutes() {
 
 #[tokio::test]
 async fn stalls_stands_still_in_the_middle_and_continues() {
-    let (_, seen) = play_scenario(TokenScenario::Stalls).await;
+    let (_, seen) = play_scenario(BuiltInScenarioName::Stalls).await;
     assert_eq!(seen.statuses(), ["in_queue", "processing"]);
     let progress: Vec<i64> = seen.waits.iter().map(|wait| wait.1).collect();
     let longest = progress.chunk_by(|a, b| a == b).max_by_key(|same| same.len()).expect("some");
@@ -96,11 +96,11 @@ async fn stalls_stands_still_in_the_middle_and_continues() {
 
 #[tokio::test]
 async fn fails_then_succeeds_fails_once_until_recorded_again() {
-    let (_, seen) = play_scenario(TokenScenario::FailsThenSucceeds).await;
+    let (_, seen) = play_scenario(BuiltInScenarioName::FailsThenSucceeds).await;
     assert_eq!(seen.statuses(), ["in_queue", "processing", "failed", "in_queue", "processing"]);
     let failed = seen.waits.iter().filter(|(status, ..)| status == "failed").count();
     assert!((29..=31).contains(&failed), "{failed} seconds");
-    let test = TestSandbox::new(TokenScenario::FailsThenSucceeds);
+    let test = TestSandbox::new(BuiltInScenarioName::FailsThenSucceeds);
     let token = test.generate().await;
     test.associate(&token);
     while test.redeem(&token).await.json()["payload_incomplete"]["completion_status"] != "failed" {
@@ -114,7 +114,7 @@ async fn fails_then_succeeds_fails_once_until_recorded_again() {
 
 #[tokio::test]
 async fn goes_backwards_moves_both_ways_and_is_delivered() {
-    let (_, seen) = play_scenario(TokenScenario::GoesBackwards).await;
+    let (_, seen) = play_scenario(BuiltInScenarioName::GoesBackwards).await;
     assert_eq!(seen.statuses(), ["in_queue", "processing", "in_queue", "processing"]);
     let falls = |status: &str, of: fn(&(String, i64, i64)) -> i64, rises: bool| {
         let values: Vec<i64> = seen.waits.iter().filter(|wait| wait.0 == status).map(of).collect();
@@ -126,7 +126,7 @@ async fn goes_backwards_moves_both_ways_and_is_delivered() {
 
 #[tokio::test]
 async fn no_files_is_ready_with_an_empty_list() {
-    let test = TestSandbox::new(TokenScenario::NoFiles);
+    let test = TestSandbox::new(BuiltInScenarioName::NoFiles);
     let token = test.generate().await;
     test.associate(&token);
     test.advance_seconds(10);
@@ -135,7 +135,7 @@ async fn no_files_is_ready_with_an_empty_list() {
 
 #[tokio::test]
 async fn many_files_each_have_their_own_url() {
-    let (test, seen) = play_scenario(TokenScenario::ManyFiles).await;
+    let (test, seen) = play_scenario(BuiltInScenarioName::ManyFiles).await;
     let files = seen.files.expect("delivered");
     let mut paths: Vec<_> = files.iter().map(path_of).collect();
     assert!(paths[3].ends_with("/avatar-2.glb") && paths[35].ends_with("/portrait-12.png"), "{paths:?}");
@@ -149,7 +149,7 @@ async fn many_files_each_have_their_own_url() {
 
 #[tokio::test]
 async fn large_file_is_a_valid_glb_and_supports_ranges() {
-    let (test, seen) = play_scenario(TokenScenario::LargeFile).await;
+    let (test, seen) = play_scenario(BuiltInScenarioName::LargeFile).await;
     let files = seen.files.expect("delivered");
     let glb = path_of(&files[0]);
     let tail = test.get(&glb, &[("Range", "bytes=59000000-59000999")]).await;
@@ -183,7 +183,7 @@ async fn large_file_is_a_valid_glb_and_supports_ranges() {
 
 #[tokio::test]
 async fn urls_expire_except_the_first() {
-    let (test, seen) = play_scenario(TokenScenario::UrlsExpire).await;
+    let (test, seen) = play_scenario(BuiltInScenarioName::UrlsExpire).await;
     let files = seen.files.expect("delivered");
     assert_eq!(test.get(&path_of(&files[0]), &[]).await.status, 200);
     for file in &files[1..] {
@@ -295,7 +295,7 @@ async fn faults_of_a_scenario_count_the_requests_of_each_token() {
     assert_eq!((status(&first).await, status(&second).await), (200, 200));
     assert_eq!((status(&first).await, status(&second).await), (503, 503));
     let other = test.generate().await;
-    let happy = TokenScenario::ExistingAvatar.built_in_scenario();
+    let happy = BuiltInScenarioName::ExistingAvatar.built_in_scenario();
     test.sandbox.associate_avatar(&other, &AvatarChoice::New, Some(happy)).expect("free");
     let files_of = async |token: &str| {
         let files = test.redeem(token).await.json()["payload_complete"].as_array().expect("ready").clone();
@@ -314,7 +314,7 @@ async fn faults_of_a_scenario_count_the_requests_of_each_token() {
 
 #[tokio::test]
 async fn world_has_its_own_scenario() {
-    let test = TestSandbox::new(TokenScenario::Happy);
+    let test = TestSandbox::new(BuiltInScenarioName::Happy);
     let scenario = "name = \"only-here\"\nabout = \"x\"\nsteps = []";
     let created = test.post("/sandbox/worlds", serde_json::json!({"scenario_file": scenario}).to_string()).await.json();
     let scenarios = format!("/worlds/{}/sandbox/scenarios", created["id"].as_str().expect("an id"));

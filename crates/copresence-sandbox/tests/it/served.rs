@@ -1,7 +1,7 @@
 //! The server over TCP.
 
 use crate::support::{API_KEY, SESSION, TOKEN};
-use copresence_sandbox::{AvatarChoice, SandboxSettings, Server, StartError, TokenScenario};
+use copresence_sandbox::{AvatarChoice, BuiltInScenarioName, SandboxSettings, Server, StartError};
 use std::net::SocketAddr;
 use test_port::ReservedPort;
 
@@ -17,12 +17,13 @@ fn loopback() -> SocketAddr {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn visit_over_http_from_token_to_files() {
-    let settings = SandboxSettings { scenario: TokenScenario::ExistingAvatar.into(), ..SandboxSettings::default() };
+    let settings =
+        SandboxSettings { scenario: BuiltInScenarioName::ExistingAvatar.into(), ..SandboxSettings::default() };
     let port = ReservedPort::reserve_port().expect("a port").hand_over_to_child_process();
     let listen = port.to_string().parse().expect("an address");
     let server = Server::start(settings, listen).await.expect("a free port");
     let (http, base) = (client(), server.local_url());
-    let mut lines = server.subscribe_requests();
+    let mut lines = server.subscribe_to_request_log();
     let known = server.sandbox().accepted_credentials();
     let url = |path: &str| base.join(path).expect("a URL");
     let generated = http
@@ -53,7 +54,7 @@ async fn visit_over_http_from_token_to_files() {
     assert_eq!((first.path.as_str(), first.peer.as_deref()), ("/generateExportToken", Some("127.0.0.1")));
     let address = server.listen_address();
     server.shut_down_server().await;
-    assert!(std::net::TcpListener::bind(address).is_ok(), "the port is free again");
+    assert!(std::net::TcpStream::connect(address).is_err(), "no program listens there any more");
 }
 
 #[tokio::test]
@@ -98,7 +99,7 @@ async fn invalid_settings_are_refused() {
 async fn https_serves_the_api_and_applies_faults() {
     let list = br#"[{"on":"redeem","nth":2,"do":"reset"},{"on":"redeem","nth":3,"do":{"cut_body":{"after":3}}}]"#;
     let faults = copresence_sandbox::faults::parse_and_check_faults(list).expect("a list");
-    let scenario = TokenScenario::ExistingAvatar.into();
+    let scenario = BuiltInScenarioName::ExistingAvatar.into();
     let settings = SandboxSettings {
         scenario,
         faults,

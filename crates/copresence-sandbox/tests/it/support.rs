@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
-use copresence_sandbox::{AvatarChoice, ClockChange, Sandbox, SandboxSettings, TokenScenario};
+use copresence_sandbox::{AvatarChoice, BuiltInScenarioName, ClockChange, Sandbox, SandboxSettings};
 use serde_json::Value;
 use tower::ServiceExt;
 
@@ -45,7 +45,7 @@ impl TestResponse {
 }
 
 impl TestSandbox {
-    pub(crate) fn new(scenario: TokenScenario) -> Self {
+    pub(crate) fn new(scenario: BuiltInScenarioName) -> Self {
         Self::with_settings(SandboxSettings { scenario: scenario.into(), seed: 1, ..SandboxSettings::default() })
     }
 

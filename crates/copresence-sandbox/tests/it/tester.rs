@@ -3,11 +3,11 @@
 use crate::support::TestSandbox;
 use axum::body::Body;
 use axum::http::Method;
-use copresence_sandbox::{AvatarChoice, TokenScenario};
+use copresence_sandbox::{AvatarChoice, BuiltInScenarioName};
 
 #[tokio::test]
 async fn tester_associates_avatars_and_forces_states() {
-    let test = TestSandbox::new(TokenScenario::Happy);
+    let test = TestSandbox::new(BuiltInScenarioName::Happy);
     let token = test.generate().await;
     let call = async |what: &str, body: &'static str| test.post(&format!("/sandbox/tokens/{token}/{what}"), body).await;
     assert_eq!(call("complete", "").await.status_and_code(), (409, 119), "no avatar yet");
@@ -33,7 +33,7 @@ async fn tester_associates_avatars_and_forces_states() {
 
 #[tokio::test]
 async fn watcher_runs_between_a_response_and_the_next_request() {
-    let test = TestSandbox::new(TokenScenario::Happy);
+    let test = TestSandbox::new(BuiltInScenarioName::Happy);
     test.sandbox.add_request_watcher(|sandbox, line| {
         if line.path == "/redeemExportToken" && line.status == 200 {
             for token in sandbox.sandbox_state().tokens {
@@ -51,7 +51,7 @@ async fn watcher_runs_between_a_response_and_the_next_request() {
 
 #[tokio::test]
 async fn clock_moves_and_state_lists_tokens_and_downloads() {
-    let test = TestSandbox::new(TokenScenario::ExistingAvatar);
+    let test = TestSandbox::new(BuiltInScenarioName::ExistingAvatar);
     let files = test.redeem_new_avatar().await;
     let moved = test.post("/sandbox/clock", r#"{"advance_ms":1500}"#).await.json();
     assert_eq!((&moved["now_ms"], &moved["paused"]), (&121_500.into(), &true.into()));
@@ -80,8 +80,8 @@ async fn clock_moves_and_state_lists_tokens_and_downloads() {
 
 #[tokio::test]
 async fn request_log_contains_no_secret_and_is_cleared() {
-    let test = TestSandbox::new(TokenScenario::Happy);
-    let mut live = test.sandbox.subscribe_requests();
+    let test = TestSandbox::new(BuiltInScenarioName::Happy);
+    let mut live = test.sandbox.subscribe_to_request_log();
     let token = test.generate().await;
     test.redeem(&token).await;
     test.get(&format!("/phone/status?exportToken={token}"), &[]).await;
@@ -105,7 +105,7 @@ async fn request_log_contains_no_secret_and_is_cleared() {
 
 #[tokio::test]
 async fn scenario_endpoint_lists_every_scenario() {
-    let test = TestSandbox::new(TokenScenario::Happy);
+    let test = TestSandbox::new(BuiltInScenarioName::Happy);
     let rows = test.get("/sandbox/scenarios", &[]).await.json();
     let names: Vec<_> =
         rows.as_array().expect("a list").iter().map(|row| row["name"].as_str().expect("a name")).collect();
@@ -126,5 +126,5 @@ async fn scenario_endpoint_lists_every_scenario() {
         "goes-backwards",
     ];
     assert_eq!(names, all);
-    assert!(!TokenScenario::NeverScanned.built_in_scenario().is_associated_by_autoplay());
+    assert!(!BuiltInScenarioName::NeverScanned.built_in_scenario().is_associated_by_autoplay());
 }

@@ -3,14 +3,14 @@
 use crate::support::{API_KEY, SESSION, TOKEN, TestSandbox};
 use axum::body::Body;
 use axum::http::Method;
-use copresence_sandbox::{AvatarChoice, TokenScenario};
+use copresence_sandbox::{AvatarChoice, BuiltInScenarioName};
 
 const WAITING: &str = r#"{"avatar_ready":false,"payload_incomplete":{"completion_progress":-1,"completion_status":"no_associated_avatar","queue_position":-1}}"#;
 const TWELFTH: &str = r#"{"avatar_ready":false,"payload_incomplete":{"completion_progress":0,"completion_status":"in_queue","queue_position":12}}"#;
 
 #[tokio::test]
 async fn token_goes_through_the_queue_to_files_and_is_spent() {
-    let test = TestSandbox::new(TokenScenario::LongQueue);
+    let test = TestSandbox::new(BuiltInScenarioName::LongQueue);
     let token = test.generate().await;
     let waiting = test.redeem(&token).await;
     assert_eq!((waiting.status.as_u16(), waiting.text()), (200, WAITING));
@@ -32,7 +32,7 @@ async fn token_goes_through_the_queue_to_files_and_is_spent() {
 
 #[tokio::test]
 async fn wrong_credentials_are_refused() {
-    let test = TestSandbox::new(TokenScenario::Happy);
+    let test = TestSandbox::new(BuiltInScenarioName::Happy);
     let known = test.sandbox.accepted_credentials();
     let (key, session) = (known.api_key.expose(), known.session_token.expose());
     let generate = async |headers: &[(&str, &str)]| {
@@ -51,7 +51,7 @@ async fn wrong_credentials_are_refused() {
 
 #[tokio::test]
 async fn login_returns_a_valid_session_token() {
-    let test = TestSandbox::new(TokenScenario::Happy);
+    let test = TestSandbox::new(BuiltInScenarioName::Happy);
     let known = test.sandbox.accepted_credentials();
     let key = known.api_key.expose();
     let login = async |body: String| test.send_request(Method::POST, "/login", &[(API_KEY, key)], body).await;
@@ -70,7 +70,7 @@ async fn login_returns_a_valid_session_token() {
 
 #[tokio::test]
 async fn head_and_other_methods_are_refused_and_spend_no_token() {
-    let test = TestSandbox::new(TokenScenario::ExistingAvatar);
+    let test = TestSandbox::new(BuiltInScenarioName::ExistingAvatar);
     let token = test.generate().await;
     test.associate(&token);
     let key = test.sandbox.accepted_credentials().api_key.expose().to_owned();
@@ -86,7 +86,7 @@ async fn head_and_other_methods_are_refused_and_spend_no_token() {
 
 #[tokio::test]
 async fn failed_avatar_keeps_its_token_and_expired_token_is_refused() {
-    let test = TestSandbox::new(TokenScenario::Fails);
+    let test = TestSandbox::new(BuiltInScenarioName::Fails);
     let token = test.generate().await;
     test.associate(&token);
     test.advance_seconds(60);
@@ -94,7 +94,7 @@ async fn failed_avatar_keeps_its_token_and_expired_token_is_refused() {
     assert_eq!(body["payload_incomplete"]["completion_status"], "failed");
     assert_eq!(body["payload_incomplete"]["queue_position"], -1);
     assert_eq!(body, test.redeem(&token).await.json(), "the progress stays as it stood");
-    let test = TestSandbox::new(TokenScenario::TokenExpires);
+    let test = TestSandbox::new(BuiltInScenarioName::TokenExpires);
     let token = test.generate().await;
     test.associate(&token);
     test.advance_seconds(19);
@@ -105,7 +105,7 @@ async fn failed_avatar_keeps_its_token_and_expired_token_is_refused() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn one_of_many_concurrent_redeems_gets_the_urls() {
-    let test = TestSandbox::new(TokenScenario::ExistingAvatar);
+    let test = TestSandbox::new(BuiltInScenarioName::ExistingAvatar);
     let token = test.generate().await;
     test.sandbox.associate_avatar(&token, &AvatarChoice::Existing("ari".into()), None).expect("free");
     let key = test.sandbox.accepted_credentials().api_key.expose().to_owned();
@@ -127,7 +127,7 @@ async fn one_of_many_concurrent_redeems_gets_the_urls() {
 
 #[tokio::test]
 async fn download_urls_use_the_host_header_or_the_public_url() {
-    let test = TestSandbox::new(TokenScenario::ExistingAvatar);
+    let test = TestSandbox::new(BuiltInScenarioName::ExistingAvatar);
     let first_url = async |test: &TestSandbox, host: &str| {
         let token = test.generate().await;
         test.associate(&token);
@@ -138,7 +138,7 @@ async fn download_urls_use_the_host_header_or_the_public_url() {
     };
     assert!(first_url(&test, "192.168.1.2:8787").await.starts_with("http://192.168.1.2:8787/files/"));
     let public = TestSandbox::with_settings(copresence_sandbox::SandboxSettings {
-        scenario: TokenScenario::ExistingAvatar.into(),
+        scenario: BuiltInScenarioName::ExistingAvatar.into(),
         public_url: Some("https://booth.test/sandbox/".parse().expect("a URL")),
         ..copresence_sandbox::SandboxSettings::default()
     });
@@ -147,7 +147,7 @@ async fn download_urls_use_the_host_header_or_the_public_url() {
 
 #[tokio::test]
 async fn openapi_document_names_the_response_fields() {
-    let test = TestSandbox::new(TokenScenario::Happy);
+    let test = TestSandbox::new(BuiltInScenarioName::Happy);
     let api = test.get("/openapi.json", &[]).await.json();
     assert_eq!(api["openapi"], "3.1.0");
     for path in ["/login", "/generateExportToken", "/redeemExportToken", "/files/{id}/{file}", "/sandbox/state"] {
@@ -169,7 +169,7 @@ async fn openapi_document_names_the_response_fields() {
 
 #[tokio::test]
 async fn index_page_explains_the_calls_and_contains_no_secret() {
-    let test = TestSandbox::new(TokenScenario::Happy);
+    let test = TestSandbox::new(BuiltInScenarioName::Happy);
     let page = test.get("/", &[]).await;
     let known = test.sandbox.accepted_credentials();
     for secret in [known.api_key.expose(), known.session_token.expose(), known.password.expose()] {

@@ -3,7 +3,7 @@
 use crate::support::{API_KEY, SESSION, TOKEN, TestResponse, TestSandbox};
 use axum::body::Body;
 use axum::http::Method;
-use copresence_sandbox::{AvatarChoice, SandboxSettings, Server, TokenScenario, WorldSettings};
+use copresence_sandbox::{AvatarChoice, BuiltInScenarioName, SandboxSettings, Server, WorldSettings};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -63,7 +63,7 @@ fn url_path(url: &Value) -> String {
 
 #[tokio::test]
 async fn unmodified_client_visits_a_world_by_its_key_alone() {
-    let test = TestSandbox::new(TokenScenario::Happy);
+    let test = TestSandbox::new(BuiltInScenarioName::Happy);
     let world = ClientOfWorld::create(&test, json!({"scenario": "existing-avatar", "paused": true})).await;
     let login = json!({"username": world.text("username"), "password": world.text("password")}).to_string();
     let session = world.send_with_key(Method::POST, "/login", &[], &login).await.json();
@@ -82,7 +82,7 @@ async fn unmodified_client_visits_a_world_by_its_key_alone() {
 
 #[tokio::test]
 async fn everything_works_under_the_url_of_a_world() {
-    let test = TestSandbox::new(TokenScenario::Happy);
+    let test = TestSandbox::new(BuiltInScenarioName::Happy);
     let world = ClientOfWorld::create(&test, json!({"paused": true})).await;
     assert_eq!(url_path(&world.created["url"]), format!("/worlds/{}", world.text("id")));
     let token = world.generate().await;
@@ -117,7 +117,7 @@ async fn everything_works_under_the_url_of_a_world() {
 
 #[tokio::test]
 async fn nested_router_has_worlds() {
-    let mut test = TestSandbox::new(TokenScenario::Happy);
+    let mut test = TestSandbox::new(BuiltInScenarioName::Happy);
     test.app = axum::Router::new().nest("/copresence", test.app.clone());
     let created = test.post("/copresence/sandbox/worlds", "").await;
     assert_eq!(created.status, 201, "{}", created.text());
@@ -129,7 +129,7 @@ async fn nested_router_has_worlds() {
 async fn settings_that_are_left_out_are_those_of_the_sandbox() {
     let faults = copresence_sandbox::faults::parse_and_check_faults(br#"[{"on":"redeem","nth":1,"do":"reset"}]"#);
     let settings = SandboxSettings {
-        scenario: TokenScenario::Fails.into(),
+        scenario: BuiltInScenarioName::Fails.into(),
         speed: 3.0,
         faults: faults.expect("valid"),
         ..SandboxSettings::default()
@@ -146,7 +146,7 @@ async fn settings_that_are_left_out_are_those_of_the_sandbox() {
 
 #[tokio::test]
 async fn worlds_are_listed_shown_and_deleted() {
-    let test = TestSandbox::new(TokenScenario::Happy);
+    let test = TestSandbox::new(BuiltInScenarioName::Happy);
     let world = ClientOfWorld::create(&test, json!({"seed": 5, "idle_limit_seconds": 60})).await;
     let token = world.generate().await;
     let path = format!("/sandbox/worlds/{}", world.text("id"));
@@ -164,7 +164,7 @@ async fn worlds_are_listed_shown_and_deleted() {
 
 #[tokio::test]
 async fn invalid_settings_are_refused() {
-    let test = TestSandbox::new(TokenScenario::Happy);
+    let test = TestSandbox::new(BuiltInScenarioName::Happy);
     for (bad, says) in [
         (r#"{"sed":1}"#, "seed"),
         (r#"{"seed":1.5}"#, "`seed`: a whole number from 0 on is needed, not 1.5"),
@@ -199,7 +199,7 @@ async fn unused_world_ends_by_itself() {
 
 #[tokio::test]
 async fn tokens_and_log_of_a_world_are_bounded() {
-    let test = TestSandbox::new(TokenScenario::Happy);
+    let test = TestSandbox::new(BuiltInScenarioName::Happy);
     let world = ClientOfWorld::create(&test, json!({"paused": true})).await;
     for _ in 0..1_000 {
         world.generate().await;
@@ -238,7 +238,7 @@ async fn visit_with_seed(test: &TestSandbox, seed: u64) -> Vec<String> {
 
 #[tokio::test]
 async fn same_seed_gives_the_same_ids_progress_and_files() {
-    let test = TestSandbox::new(TokenScenario::Happy);
+    let test = TestSandbox::new(BuiltInScenarioName::Happy);
     let first = visit_with_seed(&test, 11).await;
     assert_eq!(first, visit_with_seed(&test, 11).await);
     assert_ne!(first[0], visit_with_seed(&test, 12).await[0]);
@@ -273,7 +273,7 @@ async fn run_isolated_test(test: &TestSandbox, number: u64) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn hundred_parallel_tests_do_not_see_each_other() {
-    let test: &'static TestSandbox = Box::leak(Box::new(TestSandbox::new(TokenScenario::Happy)));
+    let test: &'static TestSandbox = Box::leak(Box::new(TestSandbox::new(BuiltInScenarioName::Happy)));
     let mut running = tokio::task::JoinSet::new();
     for number in 0..100 {
         running.spawn(run_isolated_test(test, number));
@@ -287,7 +287,7 @@ async fn hundred_parallel_tests_do_not_see_each_other() {
 
 #[tokio::test]
 async fn pictures_of_tokens_with_the_same_name_are_not_mixed_up() {
-    let test = TestSandbox::new(TokenScenario::ExistingAvatar);
+    let test = TestSandbox::new(BuiltInScenarioName::ExistingAvatar);
     let portrait = async |with_picture: bool| {
         let world =
             test.sandbox.create_world(WorldSettings { seed: Some(3), ..WorldSettings::default() }).expect("room");
@@ -319,7 +319,7 @@ fn image_of_one_colour() -> image::RgbImage {
 async fn server_prints_the_requests_of_all_worlds() {
     let listen = "127.0.0.1:0".parse().expect("an address");
     let server = Server::start(SandboxSettings::default(), listen).await.expect("a free port");
-    let mut lines = server.subscribe_requests();
+    let mut lines = server.subscribe_to_request_log();
     let http = crate::served::client();
     let created: Value = http
         .post(server.local_url().join("sandbox/worlds").expect("a URL"))

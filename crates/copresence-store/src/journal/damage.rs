@@ -63,9 +63,9 @@ pub(super) fn open_or_repair_database(
     }
     let may_replace = || !is_any_visit_locked() && !is_open_in_another_connection(path);
     // Examined again, because another program may have written or closed the journal meanwhile.
-    if find_damage_before_opening(path).is_some()
+    if find_damage_missed_by_sqlite(path).is_some()
         && may_replace()
-        && let Some(damage) = find_damage_before_opening(path)
+        && let Some(damage) = find_damage_missed_by_sqlite(path)
     {
         match damage {
             DamageMissedBySqlite::WalOfEmptyDatabase => {
@@ -124,8 +124,8 @@ enum DamageMissedBySqlite {
 }
 
 /// Finds damage that `SQLite` would not report.
-fn find_damage_before_opening(path: &Path) -> Option<DamageMissedBySqlite> {
-    match find_damage_in_files(path) {
+fn find_damage_missed_by_sqlite(path: &Path) -> Option<DamageMissedBySqlite> {
+    match find_file_damage_missed_by_sqlite(path) {
         None | Some(DamageMissedBySqlite::EmptyDatabase) if path.exists() && has_unfinished_repair_draft(path) => {
             Some(DamageMissedBySqlite::InterruptedRepair)
         }
@@ -134,7 +134,7 @@ fn find_damage_before_opening(path: &Path) -> Option<DamageMissedBySqlite> {
 }
 
 /// Finds damage in the database and its WAL that `SQLite` would not report.
-fn find_damage_in_files(path: &Path) -> Option<DamageMissedBySqlite> {
+fn find_file_damage_missed_by_sqlite(path: &Path) -> Option<DamageMissedBySqlite> {
     let wal = std::fs::metadata(wal_path(path)).map_or(0, |wal| wal.len());
     let database = match std::fs::metadata(path) {
         Ok(database) => database.len(),
@@ -156,7 +156,7 @@ fn find_damage_in_files(path: &Path) -> Option<DamageMissedBySqlite> {
     let frames = files.wal_frames();
     // Without an index of this boot, the power may have been cut since the journal was written.
     let has_damaged_frames = |frames: &WalFrames<'_>| {
-        frames.has_dropped_transactions() && !(files.index.is_none() && frames.is_first_dropped_write_lost())
+        frames.has_transactions_behind_damage() && !(files.index.is_none() && frames.is_first_dropped_write_lost())
     };
     if files.are_wal_frames_outdated() || frames.as_ref().is_some_and(has_damaged_frames) {
         return Some(DamageMissedBySqlite::WalFrames);
@@ -232,7 +232,7 @@ fn write_readable_rows_to_draft(repair: &JournalRepair<'_>, files: &JournalFileC
         (&newest, others, "true"),
         (&consistent, others, "true"),
     ] {
-        for image in [image.clone(), with_first_page_of_new_journal(image, draft)] {
+        for image in [image.clone(), replace_first_page_from_new_journal(image, draft)] {
             let copy_rows = |copy: &Path| copy_readable_rows(copy, (tables, condition), &mut database);
             copied += repair.read_with_temporary_database(&image, copy_rows)?;
         }
@@ -279,7 +279,7 @@ fn add_redeems_that_may_be_missing(tx: &JournalTransaction<'_>) -> Result<(), Tr
 
 /// Returns the database `image` with the first page of the new journal at `path`, because its own is damaged. The new
 /// journal describes the same tables, and its WAL must have been empty once.
-fn with_first_page_of_new_journal(image: &[u8], path: &Path) -> Vec<u8> {
+fn replace_first_page_from_new_journal(image: &[u8], path: &Path) -> Vec<u8> {
     let mut image = image.to_vec();
     if let Ok(new) = std::fs::read(path)
         && let Some(first) = new.get(..page_size_of_database(&new))
@@ -303,7 +303,7 @@ fn copy_readable_rows(
     database: &mut JournalDatabase,
 ) -> Result<usize, StoreError> {
     // Not attached to the new one: damage in one table would undo the transaction with the rows of all.
-    let damaged = Connection::open(damaged).map_err(|error| StoreError::from_sqlite(damaged, error))?;
+    let damaged = Connection::open(damaged).map_err(|error| StoreError::from_sqlite_error(damaged, error))?;
     let mut copied = 0;
     for (table, key) in tables {
         let found = column_names(&damaged, table);
@@ -325,7 +325,7 @@ fn copy_readable_rows(
             for row in rows {
                 match insert.execute(params_from_iter(row)) {
                     Ok(count) => inserted += count,
-                    Err(error) if is_row_refused(&error) => {}
+                    Err(error) if is_row_refused_by_table_rule(&error) => {}
                     Err(error) => return Err(error.into()),
                 }
             }
@@ -337,7 +337,7 @@ fn copy_readable_rows(
 
 /// Whether a row was refused because it breaks a rule of the new tables. Such a row is left out. Other errors are those of
 /// the disk, which may be full.
-fn is_row_refused(error: &rusqlite::Error) -> bool {
+fn is_row_refused_by_table_rule(error: &rusqlite::Error) -> bool {
     use rusqlite::ErrorCode::{ConstraintViolation, TooBig, TypeMismatch};
     error.sqlite_error_code().is_some_and(|code| matches!(code, ConstraintViolation | TypeMismatch | TooBig))
 }

@@ -27,7 +27,8 @@ impl JournalFileContents {
         };
         // Before the WAL: another program may write both meanwhile, the WAL first.
         let shared_memory = sqlite_file_path_with_suffix(path, "-shm");
-        let index = WalIndex::parse_wal_index(&read(&shared_memory)?).filter(|_| is_of_current_boot(&shared_memory));
+        let index =
+            WalIndex::parse_wal_index(&read(&shared_memory)?).filter(|_| was_file_changed_since_boot(&shared_memory));
         let wal = read(&wal_path(path))?;
         Ok(Self { database: read(path)?, wal, index })
     }
@@ -69,7 +70,7 @@ impl JournalFileContents {
 }
 
 /// Whether a file was changed since the system was started. `false` if that is unknown.
-fn is_of_current_boot(path: &Path) -> bool {
+fn was_file_changed_since_boot(path: &Path) -> bool {
     let changed = std::fs::metadata(path).and_then(|file| file.modified()).ok();
     changed.zip(current_boot_time()).is_some_and(|(changed, started)| changed >= started)
 }

@@ -84,7 +84,7 @@ impl JournalDatabase {
     /// Runs statements without parameters.
     #[cfg(feature = "simulation")]
     pub(super) fn execute_batch(&self, statements: &str) -> Result<(), StoreError> {
-        self.connection.execute_batch(statements).map_err(|error| StoreError::from_sqlite(&self.path, error))
+        self.connection.execute_batch(statements).map_err(|error| StoreError::from_sqlite_error(&self.path, error))
     }
 
     /// Makes all commits durable. A flush that fails is repeated once, with the WAL written again.
@@ -153,7 +153,7 @@ impl JournalDatabase {
             None => File::options().read(true).write(true).open(&path)?,
         };
         let wal = &*self.wal.insert(wal);
-        if disk::is_open_file_at_path(wal, &path)? {
+        if disk::is_open_file_still_at_path(wal, &path)? {
             Ok(wal)
         } else {
             Err(io::Error::new(io::ErrorKind::NotFound, format!("{} was replaced", path.display())))
@@ -197,7 +197,7 @@ impl JournalDatabase {
     /// Those of the database.
     pub(super) fn run_sqlite_quick_check(&self) -> Result<String, StoreError> {
         let found = self.connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0));
-        found.map_err(|error| StoreError::from_sqlite(&self.path, error))
+        found.map_err(|error| StoreError::from_sqlite_error(&self.path, error))
     }
 
     /// Writes the WAL back and truncates it, so that no erased secret stays in it. While another program reads, or the
@@ -260,7 +260,7 @@ impl TransactionError {
     fn into_store_error(self, path: &Path) -> StoreError {
         match self {
             Self::Store(error) => error,
-            Self::Database(error) => StoreError::from_sqlite(path, error),
+            Self::Database(error) => StoreError::from_sqlite_error(path, error),
         }
     }
 }

@@ -28,14 +28,14 @@ pub struct VisitDeletion {
     /// When its rows in the journal were deleted, which is the last step.
     pub deleted_at: Timestamp,
     /// Everything that was stored, in the order of deletion.
-    pub items: Vec<StoredItem>,
+    pub items: Vec<StoredVisitItem>,
 }
 
 /// Something that is or was stored of a visit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StoredItem {
+pub struct StoredVisitItem {
     /// What it is.
-    pub kind: StoredItemKind,
+    pub kind: StoredVisitItemKind,
     /// Where it is or was: a path, or the journal's path.
     pub place: String,
     /// When it was deleted; `None` while it is stored.
@@ -49,7 +49,7 @@ pub struct StoredItem {
 /// Kind of an item that is stored of a visit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum StoredItemKind {
+pub enum StoredVisitItemKind {
     /// A file of the avatar, complete or partial.
     AvatarFile,
     /// The manifest beside the files.
@@ -113,23 +113,23 @@ impl Journal {
     ///
     /// # Errors
     /// Failures of the disk or the database.
-    pub async fn list_stored_journal_items(&self, id: &VisitId) -> Result<Vec<StoredItem>, StoreError> {
+    pub async fn list_stored_journal_items(&self, id: &VisitId) -> Result<Vec<StoredVisitItem>, StoreError> {
         let (id, place) = (*id, self.database_path().display().to_string());
         self.queue_read_transaction(move |tx| {
             let record = read::load_visit_record(tx, &id)?;
-            record.map_or(Ok(Vec::new()), |record| list_journal_items(tx, &record, &place, None))
+            record.map_or(Ok(Vec::new()), |record| list_journal_items_with_deletion_time(tx, &record, &place, None))
         })
         .await
     }
 }
 
 /// Lists what the journal stores of a visit, with the time at which it is deleted, if it is.
-pub(super) fn list_journal_items(
+pub(super) fn list_journal_items_with_deletion_time(
     tx: &JournalTransaction<'_>,
     record: &VisitRecord,
     place: &str,
     deleted_at: Option<Timestamp>,
-) -> Result<Vec<StoredItem>, TransactionError> {
+) -> Result<Vec<StoredVisitItem>, TransactionError> {
     let id = record.start.id.to_string();
     let count = |query: &str| tx.query_row(query, [&id], |row| row.get::<_, u32>(0));
     let was_issued = count("SELECT count(*) FROM visits WHERE id = ?1 AND issued_at IS NOT NULL")? > 0;
@@ -141,21 +141,22 @@ pub(super) fn list_journal_items(
     let files = count("SELECT count(*) FROM files WHERE visit = ?1")?;
     // What an ending erases, it erases when the visit ends.
     let erased_at = record.ending.as_ref().map(|ending| ending.at);
-    let item = |kind, deleted_at, note: Option<String>| StoredItem { kind, place: place.to_owned(), deleted_at, note };
+    let item =
+        |kind, deleted_at, note: Option<String>| StoredVisitItem { kind, place: place.to_owned(), deleted_at, note };
     let mut items = Vec::new();
     if was_issued {
-        items.push(item(StoredItemKind::Token, if has_token { deleted_at } else { erased_at }, None));
+        items.push(item(StoredVisitItemKind::Token, if has_token { deleted_at } else { erased_at }, None));
     }
     if redeems > 0 || polls > 0 {
         let is_stored = bodies > 0 || urls > 0;
         let note = is_stored.then(|| format!("{bodies} responses, {urls} URLs"));
-        items.push(item(StoredItemKind::Responses, if is_stored { deleted_at } else { erased_at }, note));
+        items.push(item(StoredVisitItemKind::Responses, if is_stored { deleted_at } else { erased_at }, note));
     }
     if count("SELECT count(*) FROM tickets WHERE visit = ?1")? > 0 {
-        items.push(item(StoredItemKind::Ticket, deleted_at, None));
+        items.push(item(StoredVisitItemKind::Ticket, deleted_at, None));
     }
     let note = format!("times and outcome, {} redeems, {files} names of files", redeems.saturating_add(polls));
-    items.push(item(StoredItemKind::Journal, deleted_at, Some(note)));
+    items.push(item(StoredVisitItemKind::Journal, deleted_at, Some(note)));
     Ok(items)
 }
 
@@ -163,12 +164,12 @@ pub(super) fn list_journal_items(
 pub(super) fn insert_deletion(
     tx: &JournalTransaction<'_>,
     record: &VisitRecord,
-    removed: &[StoredItem],
+    removed: &[StoredVisitItem],
     place: &str,
     deleted_at: Timestamp,
 ) -> Result<(), TransactionError> {
     let mut items = removed.to_vec();
-    items.extend(list_journal_items(tx, record, place, Some(deleted_at))?);
+    items.extend(list_journal_items_with_deletion_time(tx, record, place, Some(deleted_at))?);
     tx.execute_statement(
         "INSERT OR REPLACE INTO deletions (visit, started_at, ended_at, ended_code, deleted_at, items)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6)",

@@ -20,7 +20,7 @@ pub struct PlannedFile {
 
 /// Progress of a file's download: only durable bytes count.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct FileProgress {
+pub struct DurableFileProgress {
     /// Bytes that are durable ([`crate::PartialFile::sync_and_get_durable_length`]): resuming after a power cut keeps no more.
     pub bytes: u64,
     /// Digest of these bytes, by which a later run recognizes that the disk has changed them.
@@ -45,7 +45,7 @@ pub struct FileRecord {
     /// `export_type` as sent.
     pub export_type: ExportType,
     /// Its state.
-    pub state: FileState,
+    pub state: FileDownloadState,
     /// Whether the system runs since its URL was last requested. Then all bytes of its partial file are right, also
     /// those that were never flushed. False after a power cut or a restart, and if the system has no boot id.
     pub is_from_this_boot: bool,
@@ -55,11 +55,11 @@ pub struct FileRecord {
 
 /// How far the download of a file is, as the journal has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FileState {
+pub enum FileDownloadState {
     /// Its URL was never requested.
     Planned,
     /// Its URL was requested, so it may be spent.
-    Requested(FileProgress),
+    Requested(DurableFileProgress),
     /// It is complete in the folder.
     Complete {
         /// Its size in bytes.
@@ -78,7 +78,7 @@ pub enum FileState {
         /// Whether its URL is spent: requesting it again cannot succeed.
         spent: bool,
         /// How much of it is durable, for resuming it by range if its URL is not spent.
-        progress: FileProgress,
+        progress: DurableFileProgress,
     },
 }
 

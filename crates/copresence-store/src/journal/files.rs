@@ -1,7 +1,7 @@
 //! The files of a delivery, each with its state.
 
 use super::database::{JournalTransaction, TransactionError};
-use super::file_record::{FileProgress, PlannedFile};
+use super::file_record::{DurableFileProgress, PlannedFile};
 use super::visit_row::{VisitStateForStepGuards, refuse_step_unless};
 use super::{Journal, column};
 use crate::boot_id::current_boot_id;
@@ -64,7 +64,7 @@ impl Journal {
     /// [`StoreError::StepRefused`] if the file is not planned or already complete, or if the visit has ended;
     /// [`StoreError::UnknownVisit`]; an I/O or database failure.
     pub async fn record_file_request(&self, id: &VisitId, index: usize) -> Result<(), StoreError> {
-        self.run_unfinished_file_update(
+        self.update_unfinished_file_in_transaction(
             CommitCrashPoints(CrashPoint::RequestWriting, CrashPoint::RequestWritten),
             *id,
             index,
@@ -88,10 +88,10 @@ impl Journal {
         &self,
         id: &VisitId,
         index: usize,
-        progress: &FileProgress,
+        progress: &DurableFileProgress,
     ) -> Result<(), StoreError> {
         let progress = progress.clone();
-        self.run_unfinished_file_update(
+        self.update_unfinished_file_in_transaction(
             CommitCrashPoints(CrashPoint::ProgressWriting, CrashPoint::ProgressWritten),
             *id,
             index,
@@ -129,7 +129,7 @@ impl Journal {
         target: Option<&DownloadUrl>,
     ) -> Result<(), StoreError> {
         let target = target.cloned();
-        self.run_unfinished_file_update(
+        self.update_unfinished_file_in_transaction(
             CommitCrashPoints(CrashPoint::ProgressWriting, CrashPoint::ProgressWritten),
             *id,
             index,
@@ -158,7 +158,7 @@ impl Journal {
         notes: &[SavedFileNote],
     ) -> Result<(), StoreError> {
         let (sha256, notes) = (sha256.to_string(), file_notes_to_json(notes));
-        self.run_unfinished_file_update(
+        self.update_unfinished_file_in_transaction(
             CommitCrashPoints(CrashPoint::WholeWriting, CrashPoint::WholeWritten),
             *id,
             index,
@@ -187,7 +187,7 @@ impl Journal {
         spent: bool,
     ) -> Result<(), StoreError> {
         let why = why.to_owned();
-        self.run_unfinished_file_update(
+        self.update_unfinished_file_in_transaction(
             CommitCrashPoints(CrashPoint::FailureWriting, CrashPoint::FailureWritten),
             *id,
             index,
@@ -207,7 +207,7 @@ impl Journal {
 
     /// Runs an update of one file in a transaction. Refuses it if the file is not planned or already complete, or
     /// if the visit has ended.
-    async fn run_unfinished_file_update(
+    async fn update_unfinished_file_in_transaction(
         &self,
         step: CommitCrashPoints,
         id: VisitId,

@@ -1,7 +1,7 @@
 //! Erasing secrets at an ending, and removing whole visits.
 
 use super::database::{JournalTransaction, TransactionError};
-use super::deletions::StoredItem;
+use super::deletions::StoredVisitItem;
 use super::visit_record::VisitRecord;
 use super::{Journal, deletions, read, tokens};
 use crate::crash_point::{CommitCrashPoints, CrashPoint};
@@ -46,7 +46,7 @@ impl Journal {
     pub async fn forget_visit(
         &self,
         visit_lock: &VisitLock,
-        removed: Vec<StoredItem>,
+        removed: Vec<StoredVisitItem>,
         at: Timestamp,
     ) -> Result<Option<VisitRecord>, StoreError> {
         let id = *visit_lock.locked_visit_id();

@@ -90,14 +90,14 @@ mod wal_index;
 mod writer;
 
 pub use database::JOURNAL_FLUSHED_MESSAGE;
-pub use deletions::{StoredItem, StoredItemKind, VisitDeletion};
-pub use file_record::{FileProgress, FileRecord, FileRecordWithUrl, FileState, PlannedFile};
+pub use deletions::{StoredVisitItem, StoredVisitItemKind, VisitDeletion};
+pub use file_record::{DurableFileProgress, FileDownloadState, FileRecord, FileRecordWithUrl, PlannedFile};
 pub use redeem_record::{
     AnswerKind, AnswerWithoutUrls, PartialResponseBody, RedeemNumber, RedeemRecord, RedeemState,
     UnfinishedVisitRedeemAndResponse, UnfinishedVisitRedeemState,
 };
 pub use ticket_record::{TicketClosure, TicketRecord, format_ticket_name_in_english};
-pub use token_counts::{TokenCounts, TokenUse};
+pub use token_counts::{IssuedTokenOutcome, TokenCounts};
 pub use visit_record::{
     DataRetainedForRecovery, DetailedVisitRecord, UnfinishedVisit, UnfinishedVisitSummary, VisitDownloadLimits,
     VisitEnding, VisitPhase, VisitRecord, VisitStart,

@@ -1,7 +1,7 @@
 //! Reading the journal: the history, one visit, and what is left to recover.
 
 use super::database::{JournalTransaction, TransactionError};
-use super::file_record::{FileProgress, FileRecord, FileRecordWithUrl, FileState};
+use super::file_record::{DurableFileProgress, FileDownloadState, FileRecord, FileRecordWithUrl};
 use super::redeem_record::{
     AnswerKind, PartialResponseBody, RedeemNumber, RedeemRecord, RedeemState, UnfinishedVisitRedeemAndResponse,
     UnfinishedVisitRedeemState,
@@ -170,15 +170,15 @@ fn visit_record_from_row(row: &Row<'_>) -> rusqlite::Result<VisitRecord> {
     };
     let times = PhaseTimestamps {
         started: started_at,
-        issued: time_from_row(row, 8)?,
-        associated: time_from_row(row, 9)?,
-        queued: time_from_row(row, 10)?,
-        processing: time_from_row(row, 11)?,
-        ready: time_from_row(row, 12)?,
-        redeemed: time_from_row(row, 13)?,
-        saved: time_from_row(row, 14)?,
+        issued: optional_timestamp_from_micros_column(row, 8)?,
+        associated: optional_timestamp_from_micros_column(row, 9)?,
+        queued: optional_timestamp_from_micros_column(row, 10)?,
+        processing: optional_timestamp_from_micros_column(row, 11)?,
+        ready: optional_timestamp_from_micros_column(row, 12)?,
+        redeemed: optional_timestamp_from_micros_column(row, 13)?,
+        saved: optional_timestamp_from_micros_column(row, 14)?,
     };
-    let ending = match time_from_row(row, 16)? {
+    let ending = match optional_timestamp_from_micros_column(row, 16)? {
         None => None,
         Some(at) => Some(VisitEnding {
             code: row.get(17)?,
@@ -193,7 +193,7 @@ fn visit_record_from_row(row: &Row<'_>) -> rusqlite::Result<VisitRecord> {
         is_unfinished: ending.is_none() || row.get(22)?,
         start,
         times,
-        token_expires_at: time_from_row(row, 15)?,
+        token_expires_at: optional_timestamp_from_micros_column(row, 15)?,
         ending,
         reopened_count: row.get(23)?,
         redeems: row.get(24)?,
@@ -201,7 +201,7 @@ fn visit_record_from_row(row: &Row<'_>) -> rusqlite::Result<VisitRecord> {
         planned_files: row.get(26)?,
         last_status: row.get(33)?,
         recovery_attempts: row.get(31)?,
-        recovery_next_attempt_at: time_from_row(row, 32)?,
+        recovery_next_attempt_at: optional_timestamp_from_micros_column(row, 32)?,
     })
 }
 
@@ -211,13 +211,13 @@ fn unfinished_visit_summary_from_row(row: &Row<'_>) -> rusqlite::Result<Unfinish
         id: read_visit_id_from_row(row, 0)?,
         api_url: row.get(1)?,
         started_at: column::timestamp_from_micros_or_epoch(row.get(2)?),
-        issued_at: time_from_row(row, 3)?,
-        token_expires_at: time_from_row(row, 4)?,
+        issued_at: optional_timestamp_from_micros_column(row, 3)?,
+        token_expires_at: optional_timestamp_from_micros_column(row, 4)?,
         has_token: row.get(5)?,
         has_answer: row.get(6)?,
         ephemeral: row.get(7)?,
         attempts: row.get(8)?,
-        next_attempt_at: time_from_row(row, 9)?,
+        next_attempt_at: optional_timestamp_from_micros_column(row, 9)?,
     })
 }
 
@@ -263,7 +263,7 @@ fn redeem_record_from_row(row: &Row<'_>) -> rusqlite::Result<RedeemRecord> {
         no: RedeemNumber(row.get(0)?),
         outcome,
         intent_at: column::timestamp_from_micros_or_epoch(row.get(2)?),
-        ended_at: time_from_row(row, 3)?,
+        ended_at: optional_timestamp_from_micros_column(row, 3)?,
     })
 }
 
@@ -369,7 +369,7 @@ fn file_with_url_from_row(row: &Row<'_>) -> rusqlite::Result<FileRecordWithUrl> 
     // Notes never prevent that a visit is read.
     let notes: Vec<SavedFileNote> = notes.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default();
     let digest: Option<String> = row.get(8)?;
-    let progress = FileProgress {
+    let progress = DurableFileProgress {
         bytes,
         sha256: digest.and_then(|digest| digest.parse().ok()),
         total: row.get::<_, Option<i64>>(6)?.map(column::integer_to_size_or_zero),
@@ -378,15 +378,15 @@ fn file_with_url_from_row(row: &Row<'_>) -> rusqlite::Result<FileRecordWithUrl> 
         notes: notes.clone(),
     };
     let state = match row.get::<_, String>(4)?.as_str() {
-        "whole" => FileState::Complete {
+        "whole" => FileDownloadState::Complete {
             bytes,
             sha256: column::parse_text_column(8, &row.get::<_, String>(8)?)?,
             format: FileFormat::parse_format_name(&row.get::<_, String>(9)?),
             notes,
         },
-        "failed" => FileState::Failed { why: row.get(10)?, spent: row.get(11)?, progress },
-        "requested" => FileState::Requested(progress),
-        _ => FileState::Planned,
+        "failed" => FileDownloadState::Failed { why: row.get(10)?, spent: row.get(11)?, progress },
+        "requested" => FileDownloadState::Requested(progress),
+        _ => FileDownloadState::Planned,
     };
     let url: Option<String> = row.get(3)?;
     let boot_id: Option<String> = row.get(12)?;
@@ -408,6 +408,6 @@ pub(super) fn read_visit_id_from_row(row: &Row<'_>, column: usize) -> rusqlite::
 }
 
 /// The time in a column of microseconds; `None` for NULL.
-fn time_from_row(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
+fn optional_timestamp_from_micros_column(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
     Ok(row.get::<_, Option<i64>>(column)?.map(column::timestamp_from_micros_or_epoch))
 }

@@ -136,7 +136,7 @@ impl Journal {
         self.queue_write_transaction(
             CommitCrashPoints(CrashPoint::AnswerWriting, CrashPoint::AnswerWritten),
             move |tx| {
-                let end = RedeemEndToRecord {
+                let end = RedeemEndForComparison {
                     state: "answered",
                     at,
                     status: Some(status),
@@ -183,7 +183,7 @@ impl Journal {
         let (id, answer) = (*id, answer.clone());
         self.queue_write_transaction(CommitCrashPoints(CrashPoint::PollWriting, CrashPoint::PollWritten), move |tx| {
             refuse_step_unless(!answer.kind.requires_stored_body(), id, "the body of that answer has to be kept")?;
-            let end = RedeemEndToRecord {
+            let end = RedeemEndForComparison {
                 state: "answered",
                 at,
                 status: Some(answer.status),
@@ -277,7 +277,7 @@ impl Journal {
             move |tx| {
                 let visit = VisitStateForStepGuards::load_row_state(tx, &id)?;
                 visit.refuse_step_if_visit_ended()?;
-                if visit.has_delivery && is_truncated_response_used(tx, &id, no)? {
+                if visit.has_delivery && is_truncated_response_used_as_delivery(tx, &id, no)? {
                     return Ok(());
                 }
                 refuse_step_unless(!visit.has_delivery, id, "its token was spent on an answer with URLs")?;
@@ -304,7 +304,7 @@ impl Journal {
 }
 
 /// The end of a redeem, to compare it with the one that the journal has.
-struct RedeemEndToRecord<'a> {
+struct RedeemEndForComparison<'a> {
     state: &'static str,
     at: Timestamp,
     status: Option<u16>,
@@ -315,7 +315,7 @@ struct RedeemEndToRecord<'a> {
     kind: Option<AnswerKind>,
 }
 
-impl RedeemEndToRecord<'_> {
+impl RedeemEndForComparison<'_> {
     /// Whether the journal has exactly this end of the redeem. An earlier call may have committed it and failed to flush
     /// it, so recording it again is no second end.
     fn is_same_redeem_end_recorded(
@@ -354,7 +354,7 @@ fn finish_redeem_without_response(
     end: &RedeemWithoutResponse,
 ) -> Result<(), TransactionError> {
     let size = end.body.as_ref().map(|body| body.len() as u64);
-    let recorded = RedeemEndToRecord {
+    let recorded = RedeemEndForComparison {
         state: end.state,
         at: end.at,
         status: None,
@@ -399,7 +399,7 @@ fn is_answer_recorded_with_kind(
 }
 
 /// Whether the truncated response of this redeem is the delivery already: an earlier call may have failed to flush that.
-fn is_truncated_response_used(
+fn is_truncated_response_used_as_delivery(
     tx: &JournalTransaction<'_>,
     id: &VisitId,
     no: RedeemNumber,

@@ -15,7 +15,7 @@ use super::damaged_files::{sqlite_file_path_with_suffix, wal_path};
 use crate::crash_point::{CrashPoint, reach_crash_point};
 use crate::disk;
 use crate::error::{IoContext, StoreError};
-use crate::private_file::{ExistingContent, open_private_file_for_writing};
+use crate::private_file::{ExistingContentHandling, open_private_file_for_writing};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -94,7 +94,7 @@ impl<'a> JournalRepair<'a> {
         draft.sync_all().io_context("flush", &self.draft)?;
         drop(draft);
         reach_crash_point(CrashPoint::RepairDraftFlushed);
-        let number = find_free_number(self.path);
+        let number = find_unused_set_aside_number(self.path);
         let repaired = repaired_path(self.path, number);
         std::fs::rename(&self.draft, &repaired).io_context("rename", &self.draft)?;
         sync_folder_of(self.path)?;
@@ -132,7 +132,7 @@ fn replace_journal_by_repaired(path: &Path, number: u32) -> Result<PathBuf, Stor
     let mut target = damaged_path(path, number);
     if target.exists() && path.exists() {
         // A version that does not know this repair has started a journal meanwhile.
-        target = damaged_path(path, find_free_number(path));
+        target = damaged_path(path, find_unused_set_aside_number(path));
     }
     // The WAL first: with the repaired database, `SQLite` would read it.
     for (from, to, point) in [
@@ -156,7 +156,7 @@ fn replace_journal_by_repaired(path: &Path, number: u32) -> Result<PathBuf, Stor
 }
 
 /// The first number under which nothing is set aside.
-fn find_free_number(path: &Path) -> u32 {
+fn find_unused_set_aside_number(path: &Path) -> u32 {
     let is_free = |number: &u32| {
         let target = damaged_path(path, *number);
         !target.exists() && !wal_path(&target).exists()
@@ -176,7 +176,7 @@ fn repaired_path(path: &Path, number: u32) -> PathBuf {
 
 /// Writes and flushes a private file.
 fn write_private_file(path: &Path, content: &[u8]) -> Result<(), StoreError> {
-    let mut file = open_private_file_for_writing(path, ExistingContent::Truncate).io_context("write", path)?;
+    let mut file = open_private_file_for_writing(path, ExistingContentHandling::Truncate).io_context("write", path)?;
     file.write_all(content).and_then(|()| file.sync_all()).io_context("write", path)
 }
 

@@ -3,7 +3,7 @@
 use super::database::{CommitFlushPolicy, JournalDatabase};
 use crate::disk;
 use crate::error::{IoContext, StoreError};
-use crate::private_file::{ExistingContent, open_private_file_for_writing};
+use crate::private_file::{ExistingContentHandling, open_private_file_for_writing};
 use rusqlite::{Connection, TransactionBehavior};
 use std::path::Path;
 use std::time::Duration;
@@ -40,7 +40,7 @@ pub(super) fn open_or_create_database(
         let form = configure_connection_and_migrate_schema(&mut connection, flush)?;
         Ok((connection, form))
     };
-    let (connection, found) = open().map_err(|error| StoreError::from_sqlite(path, error))?;
+    let (connection, found) = open().map_err(|error| StoreError::from_sqlite_error(path, error))?;
     if found > JOURNAL_SCHEMA_VERSION {
         return Err(StoreError::JournalTooNew { path: path.to_owned(), found, known: JOURNAL_SCHEMA_VERSION });
     }
@@ -62,7 +62,7 @@ pub(super) fn configure_connection_and_migrate_schema(
 /// a symlink; here it is an error.
 fn create_journal_file(path: &Path) -> Result<(), StoreError> {
     // An existing file is not opened: its close would release the locks of `SQLite` in this process.
-    match open_private_file_for_writing(path, ExistingContent::Refuse) {
+    match open_private_file_for_writing(path, ExistingContentHandling::Refuse) {
         Ok(_) => {}
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
         Err(error) => return Err(error).io_context("make", path),

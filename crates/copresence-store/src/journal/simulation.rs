@@ -30,7 +30,7 @@ impl InMemoryJournalDatabase {
             configure_connection_and_migrate_schema(&mut connection, flush)?;
             Ok(connection)
         };
-        let connection = open().map_err(|error| StoreError::from_sqlite(path, error))?;
+        let connection = open().map_err(|error| StoreError::from_sqlite_error(path, error))?;
         Ok(Self(Arc::new(Mutex::new(JournalDatabase::new(connection, path, flush)))))
     }
 
@@ -46,7 +46,7 @@ impl InMemoryJournalDatabase {
     ///
     /// # Errors
     /// A database failure.
-    pub fn forget_boot_of_files(&self) -> Result<(), StoreError> {
+    pub fn attribute_files_to_earlier_boot(&self) -> Result<(), StoreError> {
         self.execute_batch("UPDATE files SET boot_id = 'an earlier boot'")
     }
 

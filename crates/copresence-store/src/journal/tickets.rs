@@ -79,7 +79,11 @@ impl Journal {
     ///
     /// # Errors
     /// Failures of the disk or the database.
-    pub async fn close_ticket(&self, visit: &VisitId, closure: &TicketClosure) -> Result<(), StoreError> {
+    pub async fn close_ticket_and_erase_code(
+        &self,
+        visit: &VisitId,
+        closure: &TicketClosure,
+    ) -> Result<(), StoreError> {
         let (visit, closure) = (visit.to_string(), closure.clone());
         self.queue_write_and_truncate_wal(TICKET_CRASH_POINTS, move |tx| {
             tx.execute_statement(
@@ -96,7 +100,7 @@ impl Journal {
     ///
     /// # Errors
     /// Failures of the disk or the database.
-    pub async fn remove_ticket(&self, visit: &VisitId) -> Result<(), StoreError> {
+    pub async fn remove_ticket_not_handed_over(&self, visit: &VisitId) -> Result<(), StoreError> {
         let visit = visit.to_string();
         self.queue_write_and_truncate_wal(TICKET_CRASH_POINTS, move |tx| {
             tx.execute_statement("DELETE FROM tickets WHERE visit = ?1", [visit])?;

@@ -2,7 +2,7 @@
 
 /// The outcome of one Export Token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum TokenUse {
+pub enum IssuedTokenOutcome {
     /// It may still deliver an avatar.
     Active,
     /// It delivered an avatar.
@@ -11,9 +11,9 @@ pub enum TokenUse {
     Abandoned,
 }
 
-impl TokenUse {
+impl IssuedTokenOutcome {
     /// The stable word, in the database and in JSON.
-    pub fn as_word(self) -> &'static str {
+    pub fn as_stable_word(self) -> &'static str {
         match self {
             Self::Active => "active",
             Self::Spent => "spent",

@@ -2,7 +2,7 @@
 
 use super::Journal;
 use super::database::{JournalTransaction, TransactionError};
-use super::token_counts::{TokenCounts, TokenUse};
+use super::token_counts::{IssuedTokenOutcome, TokenCounts};
 use super::visit_record::VisitRecord;
 use crate::error::StoreError;
 use rusqlite::params;
@@ -12,7 +12,7 @@ impl Journal {
     ///
     /// # Errors
     /// Failures of the disk or the database.
-    pub async fn count_tokens(&self) -> Result<TokenCounts, StoreError> {
+    pub async fn count_issued_tokens_by_outcome(&self) -> Result<TokenCounts, StoreError> {
         self.queue_read_transaction(|tx| {
             let mut counts = tx.query_row(
                 "SELECT count(*) FILTER (WHERE redeemed_at IS NULL AND (ended_at IS NULL OR recoverable)),
@@ -25,7 +25,7 @@ impl Journal {
             let mut query = tx.prepare_statement("SELECT token_use, count FROM deleted_tokens")?;
             for row in query.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, u32>(1)?)))? {
                 let (token_use, count) = row?;
-                let is_spent = token_use == TokenUse::Spent.as_word();
+                let is_spent = token_use == IssuedTokenOutcome::Spent.as_stable_word();
                 let total = if is_spent { &mut counts.spent } else { &mut counts.abandoned };
                 *total = total.saturating_add(count);
             }
@@ -41,11 +41,11 @@ pub(super) fn count_token_of_deleted_visit(
     record: &VisitRecord,
 ) -> Result<(), TransactionError> {
     if let Some(token_use) = record.token_use() {
-        let token_use = if token_use == TokenUse::Spent { token_use } else { TokenUse::Abandoned };
+        let token_use = if token_use == IssuedTokenOutcome::Spent { token_use } else { IssuedTokenOutcome::Abandoned };
         tx.execute_statement(
             "INSERT INTO deleted_tokens (token_use, count) VALUES (?1, 1)
              ON CONFLICT (token_use) DO UPDATE SET count = count + 1",
-            params![token_use.as_word()],
+            params![token_use.as_stable_word()],
         )?;
     }
     Ok(())

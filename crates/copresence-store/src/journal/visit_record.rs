@@ -2,7 +2,7 @@
 
 use super::file_record::{FileRecord, FileRecordWithUrl};
 use super::redeem_record::{PartialResponseBody, RedeemRecord, UnfinishedVisitRedeemAndResponse};
-use super::token_counts::TokenUse;
+use super::token_counts::IssuedTokenOutcome;
 use crate::manifest::PhaseTimestamps;
 use crate::visit_id::VisitId;
 use copresence_protocol::{ExportToken, ExportType};
@@ -140,14 +140,15 @@ pub struct VisitRecord {
 }
 
 impl VisitRecord {
-    /// The outcome of its Export Token, as [`Journal::count_tokens`](super::Journal::count_tokens) counts it; `None` if no
+    /// The outcome of its Export Token, as
+    /// [`Journal::count_issued_tokens_by_outcome`](super::Journal::count_issued_tokens_by_outcome) counts it; `None` if no
     /// token was issued.
-    pub fn token_use(&self) -> Option<TokenUse> {
+    pub fn token_use(&self) -> Option<IssuedTokenOutcome> {
         self.times.issued?;
         Some(match self {
-            _ if self.times.redeemed.is_some() => TokenUse::Spent,
-            _ if self.is_unfinished => TokenUse::Active,
-            _ => TokenUse::Abandoned,
+            _ if self.times.redeemed.is_some() => IssuedTokenOutcome::Spent,
+            _ if self.is_unfinished => IssuedTokenOutcome::Active,
+            _ => IssuedTokenOutcome::Abandoned,
         })
     }
 }

@@ -94,7 +94,12 @@ impl Journal {
     ///
     /// # Errors
     /// [`StoreError::UnknownVisit`]; failures of the disk or the database.
-    pub async fn record_visit_phase(&self, id: &VisitId, phase: VisitPhase, at: Timestamp) -> Result<(), StoreError> {
+    pub async fn record_first_time_of_phase(
+        &self,
+        id: &VisitId,
+        phase: VisitPhase,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
         let column = match phase {
             VisitPhase::Associated => "associated_at",
             VisitPhase::Queued => "queued_at",

@@ -103,7 +103,7 @@ impl<'a> WalFrames<'a> {
     }
 
     /// Whether transactions follow a damaged frame, so that `SQLite` would drop them.
-    pub(super) fn has_dropped_transactions(&self) -> bool {
+    pub(super) fn has_transactions_behind_damage(&self) -> bool {
         self.committed_frame_count() > self.applied
     }
 
@@ -115,7 +115,8 @@ impl<'a> WalFrames<'a> {
         self.has_valid_header && first.is_some_and(|frame| !frame.belongs_to_log)
     }
 
-    /// Whether every damaged frame is replaced by a later one, so that [`apply_valid_frames_to`](Self::apply_valid_frames_to) loses nothing.
+    /// Whether every damaged frame is replaced by a later one, so that [`apply_valid_frames_to`](Self::apply_valid_frames_to)
+    /// loses nothing.
     pub(super) fn is_every_damaged_frame_replaced(&self) -> bool {
         let mut later = BTreeSet::new();
         self.frames[..self.committed_frame_count()].iter().rev().all(|frame| {

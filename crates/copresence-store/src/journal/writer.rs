@@ -43,7 +43,7 @@ impl JournalThreadHandle {
         let thread = std::thread::Builder::new()
             .name("journal".to_owned())
             .spawn(move || run_queued_requests(database, &queue))
-            .map_err(|error| StoreError::from_io("start the thread of", &path, error))?;
+            .map_err(|error| StoreError::from_io_error("start the thread of", &path, error))?;
         Ok(Self {
             requests: Some(requests),
             thread: Some(thread),
@@ -85,7 +85,7 @@ impl JournalThreadHandle {
             Box::new(move |flushed| {
                 let result = match flushed {
                     Err(error) if written.is_ok() => {
-                        Err(StoreError::from_io("flush", &path, io::Error::new(error.kind(), error.to_string())))
+                        Err(StoreError::from_io_error("flush", &path, io::Error::new(error.kind(), error.to_string())))
                     }
                     _ => written,
                 };

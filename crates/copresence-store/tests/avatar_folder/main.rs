@@ -50,7 +50,7 @@ fn incomplete_manifest(visit: VisitId, files: &[(&CompleteFile, &str)], missing:
 fn folder_with_glb(out: &Path, visit: &VisitId) -> (PartialAvatarFolder, CompleteFile) {
     let mut folder = PartialAvatarFolder::create_or_reopen_folder(out, visit, DAY).expect("a folder");
     let name = folder.assign_file_name(0, &ExportType::new("glb"));
-    let mut file = folder.open_partial_file_keeping_all(&name).expect("a file");
+    let mut file = folder.open_partial_file_keeping_all_bytes(&name).expect("a file");
     file.append_bytes(b"glTF\x02\0\0\0").expect("written");
     file.append_bytes(b"\x0c\0\0\0").expect("written");
     let whole = file.finish_partial_file().expect("whole");

@@ -11,7 +11,7 @@ fn a_download_resumes_after_a_crash_at_the_durable_bytes() {
     let root = temp_folder();
     let visit = VisitId::new();
     let (folder, _) = folder_with_glb(root.path(), &visit);
-    let mut part = folder.open_partial_file_keeping_all("avatar_fbx.zip").expect("a file");
+    let mut part = folder.open_partial_file_keeping_all_bytes("avatar_fbx.zip").expect("a file");
     part.append_bytes(b"PK\x03\x04sure").expect("written");
     assert_eq!(part.sync_and_get_durable_length().expect("durable"), 8);
     part.append_bytes(b"unsure").expect("written");
@@ -27,7 +27,7 @@ fn a_download_resumes_after_a_crash_at_the_durable_bytes() {
         "a partial file is not complete"
     );
     assert_eq!(
-        folder.open_partial_file_keeping_all("avatar.glb").expect_err("whole already").error_code(),
+        folder.open_partial_file_keeping_all_bytes("avatar.glb").expect_err("whole already").error_code(),
         "folder_exists"
     );
     let mut part = folder.resume_partial_file_after_crash("avatar_fbx.zip", 8, 8, None).expect("a part");
@@ -44,7 +44,7 @@ fn a_download_resumes_after_a_crash_at_the_durable_bytes() {
 fn bytes_over_the_size_limit_are_not_written() {
     let root = temp_folder();
     let folder = PartialAvatarFolder::create_or_reopen_folder(root.path(), &VisitId::new(), DAY).expect("a folder");
-    let mut file = folder.open_partial_file_keeping_all("avatar.glb").expect("a file").with_max_size_bytes(10);
+    let mut file = folder.open_partial_file_keeping_all_bytes("avatar.glb").expect("a file").with_max_size_bytes(10);
     file.append_bytes(b"0123456789").expect("just fits");
     let error = file.append_bytes(b"x").expect_err("over");
     assert!(matches!(error, StoreError::TooLarge { max: 10, .. }));
@@ -58,7 +58,7 @@ fn bytes_over_the_size_limit_are_not_written() {
 fn a_partial_file_can_be_discarded() {
     let root = temp_folder();
     let folder = PartialAvatarFolder::create_or_reopen_folder(root.path(), &VisitId::new(), DAY).expect("a folder");
-    let mut file = folder.open_partial_file_keeping_all("avatar.glb").expect("a file");
+    let mut file = folder.open_partial_file_keeping_all_bytes("avatar.glb").expect("a file");
     file.append_bytes(b"<!doctype html>").expect("written");
     assert_eq!(file.detected_format(), FileFormat::Html);
     file.remove_partial_file().expect("discarded");
@@ -78,12 +78,12 @@ proptest! {
         let root = temp_folder();
         let folder = PartialAvatarFolder::create_or_reopen_folder(root.path(), &VisitId::new(), DAY).expect("a folder");
         let cut = cut.index(bytes.len() + 1);
-        let mut part = folder.open_partial_file_keeping_all("avatar.glb").expect("a file");
+        let mut part = folder.open_partial_file_keeping_all_bytes("avatar.glb").expect("a file");
         for piece in bytes[..cut].chunks(piece) {
             part.append_bytes(piece).expect("written");
         }
         drop(part);
-        let mut part = folder.open_partial_file_keeping_all("avatar.glb").expect("opened again");
+        let mut part = folder.open_partial_file_keeping_all_bytes("avatar.glb").expect("opened again");
         prop_assert_eq!(part.resume_offset(), cut as u64);
         for piece in bytes[cut..].chunks(piece) {
             part.append_bytes(piece).expect("written");
@@ -101,13 +101,13 @@ proptest! {
 fn decoded_content_replaces_the_encoded_bytes_only_when_it_is_complete() {
     let root = temp_folder();
     let folder = PartialAvatarFolder::create_or_reopen_folder(root.path(), &VisitId::new(), DAY).expect("a folder");
-    let mut file = folder.open_partial_file_keeping_all("avatar.obj").expect("a file").with_max_size_bytes(20);
+    let mut file = folder.open_partial_file_keeping_all_bytes("avatar.obj").expect("a file").with_max_size_bytes(20);
     file.append_bytes(b"encoded").expect("written");
 
     let mut failing = std::io::Read::chain(&b"v 0 0 0\n"[..], FailingReader);
-    let error = file.replace_with_decoded_content(&mut failing, 0).expect_err("broken");
+    let error = file.replace_with_decoded_content(&mut failing, 0, |_| false).expect_err("broken");
     assert!(matches!(error, DecodeContentError::Content(_, FileFormat::Obj)), "{error:?}");
-    let error = file.replace_with_decoded_content(&mut &[b'x'; 21][..], 0).expect_err("too large");
+    let error = file.replace_with_decoded_content(&mut &[b'x'; 21][..], 0, |_| false).expect_err("too large");
     assert!(matches!(error, DecodeContentError::Store(StoreError::TooLarge { max: 20, .. })), "{error:?}");
     assert_eq!(entry_names(folder.partial_folder_path()), ["avatar.obj.part"]);
     file.append_bytes(b" bytes").expect("the encoded bytes are unchanged");
@@ -116,7 +116,7 @@ fn decoded_content_replaces_the_encoded_bytes_only_when_it_is_complete() {
     std::io::Read::read_to_end(&mut file.rewound_reader_of_written_bytes().expect("opened"), &mut encoded)
         .expect("read");
     assert_eq!(encoded, b"encoded bytes");
-    file.replace_with_decoded_content(&mut &b"v 0 0 0\n"[..], 0).expect("decoded");
+    file.replace_with_decoded_content(&mut &b"v 0 0 0\n"[..], 0, |_| false).expect("decoded");
     assert_eq!(entry_names(folder.partial_folder_path()), ["avatar.obj.decoded", "avatar.obj.part"]);
     let whole = file.finish_partial_file().expect("whole");
     assert_eq!(
@@ -124,6 +124,105 @@ fn decoded_content_replaces_the_encoded_bytes_only_when_it_is_complete() {
         (8, Sha256Digest::sha256_of_bytes(b"v 0 0 0\n"), FileFormat::Obj)
     );
     assert_eq!(entry_names(folder.partial_folder_path()), ["avatar.obj"]);
+}
+
+#[test]
+fn bytes_are_appended_at_the_end_wherever_the_file_was_read_before() {
+    let root = temp_folder();
+    let folder = PartialAvatarFolder::create_or_reopen_folder(root.path(), &VisitId::new(), DAY).expect("a folder");
+    let mut file = folder.open_partial_file_keeping_all_bytes("avatar.obj").expect("a file");
+    file.append_bytes(b"v 0 0 0\n").expect("written");
+    let mut few = [0; 2];
+    std::io::Read::read_exact(&mut file.rewound_reader_of_written_bytes().expect("opened"), &mut few).expect("read");
+    file.append_bytes(b"v 0 0 1\n").expect("written");
+    file.read_last_bytes(3).expect("read");
+    file.append_bytes(b"v 0 1 0\n").expect("written");
+    file.is_proven_complete_by_structure().expect("read");
+    file.append_bytes(b"v 1 0 0\n").expect("written");
+    file.is_decoded_content_complete(&mut &b"v"[..], 0, |_| false).expect("read");
+    file.append_bytes(b"v 1 1 1\n").expect("written");
+    let whole = file.finish_partial_file().expect("whole");
+    let content = std::fs::read(folder.partial_folder_path().join("avatar.obj")).expect("read");
+    assert_eq!(String::from_utf8_lossy(&content), "v 0 0 0\nv 0 0 1\nv 0 1 0\nv 1 0 0\nv 1 1 1\n");
+    assert_eq!(whole.sha256, Sha256Digest::sha256_of_bytes(&content));
+}
+
+/// Whether a file of these bytes is proved to be whole by its own structure.
+fn is_proven_complete(content: &[u8]) -> bool {
+    let root = temp_folder();
+    let folder = PartialAvatarFolder::create_or_reopen_folder(root.path(), &VisitId::new(), DAY).expect("a folder");
+    let mut file = folder.open_partial_file_keeping_all_bytes("avatar.zip").expect("a file");
+    file.append_bytes(content).expect("written");
+    file.is_proven_complete_by_structure().expect("read")
+}
+
+/// The end record of a zip archive with a directory of this size at this offset.
+fn zip_end_record(directory_size: u32, directory_offset: u32, comment: &[u8]) -> Vec<u8> {
+    let mut record = b"PK\x05\x06\0\0\0\0\x01\0\x01\0".to_vec();
+    record.extend(directory_size.to_le_bytes());
+    record.extend(directory_offset.to_le_bytes());
+    record.extend(u16::try_from(comment.len()).expect("short").to_le_bytes());
+    record.extend(comment);
+    record
+}
+
+/// A zip archive whose only entry has this content.
+fn zip_archive(content: &[u8], comment: &[u8]) -> Vec<u8> {
+    let start = [b"PK\x03\x04".as_slice(), content].concat();
+    let record = zip_end_record(9, u32::try_from(start.len()).expect("small"), comment);
+    [start.as_slice(), b"directory", &record].concat()
+}
+
+/// The same as a zip64 archive. Its own end record states this offset.
+fn zip64_archive(content: &[u8], wrong_by: u64) -> Vec<u8> {
+    let mut archive = [b"PK\x03\x04".as_slice(), content].concat();
+    let offset = archive.len() as u64;
+    archive.extend(b"directory");
+    let record = archive.len() as u64;
+    archive.extend(b"PK\x06\x06\x2c\0\0\0\0\0\0\0");
+    archive.extend([0; 28]);
+    archive.extend(9_u64.to_le_bytes());
+    archive.extend((offset + wrong_by).to_le_bytes());
+    archive.extend(b"PK\x06\x07\0\0\0\0");
+    archive.extend(record.to_le_bytes());
+    archive.extend([1, 0, 0, 0]);
+    archive.extend(zip_end_record(u32::MAX, u32::MAX, b""));
+    archive
+}
+
+#[test]
+fn a_zip_archive_is_proved_whole_only_by_an_end_record_that_its_directory_leads_to() {
+    for whole in [
+        zip_archive(b"entry", b""),
+        zip_archive(b"entry", b"a comment"),
+        zip64_archive(b"entry", 0),
+        zip_archive(&zip_archive(&vec![7; 100_000], b""), b""),
+    ] {
+        assert!(is_proven_complete(&whole), "{} bytes", whole.len());
+        assert!(!is_proven_complete(&whole[..whole.len() - 1]));
+        assert!(!is_proven_complete(&[whole.as_slice(), b"x"].concat()), "bytes follow");
+    }
+    // The received part of an archive ends with an archive that is an entry of it.
+    for inner in [zip_archive(b"entry", b""), zip64_archive(b"entry", 0), zip_archive(&vec![7; 200_000], b"")] {
+        assert!(!is_proven_complete(&[b"PK\x03\x04name".as_slice(), &inner].concat()), "{} bytes", inner.len());
+    }
+    assert!(!is_proven_complete(&zip64_archive(b"entry", 1)));
+}
+
+#[test]
+fn a_blender_file_is_proved_whole_only_by_its_last_block_at_its_end() {
+    for (header, block) in [(&b"BLENDER_v279"[..], 20), (b"BLENDER-v403", 24), (b"BLENDER17-01v0500", 32)] {
+        let mut file = [header, b"blocks ENDB"].concat();
+        assert!(!is_proven_complete(&file));
+        file.extend([7; 50]);
+        assert!(!is_proven_complete(&file), "within a block");
+        file.extend(b"ENDB");
+        for _ in b"ENDB".len()..block {
+            assert!(!is_proven_complete(&file), "its last block is cut off");
+            file.push(0);
+        }
+        assert!(is_proven_complete(&file), "{}", String::from_utf8_lossy(header));
+    }
 }
 
 struct FailingReader;
@@ -139,11 +238,11 @@ fn a_crash_while_a_file_is_decoded_leaves_the_encoded_bytes() {
     let root = temp_folder();
     let visit = VisitId::new();
     let folder = PartialAvatarFolder::create_or_reopen_folder(root.path(), &visit, DAY).expect("a folder");
-    let mut file = folder.open_partial_file_keeping_all("avatar.obj").expect("a file");
+    let mut file = folder.open_partial_file_keeping_all_bytes("avatar.obj").expect("a file");
     file.append_bytes(b"encoded").expect("written");
-    file.replace_with_decoded_content(&mut &b"v 0 0 0\n"[..], 0).expect("decoded");
+    file.replace_with_decoded_content(&mut &b"v 0 0 0\n"[..], 0, |_| false).expect("decoded");
     drop(file);
-    let file = folder.open_partial_file_keeping_all("avatar.obj").expect("again");
+    let file = folder.open_partial_file_keeping_all_bytes("avatar.obj").expect("again");
     assert_eq!((file.resume_offset(), entry_names(folder.partial_folder_path())), (7, vec!["avatar.obj.part".into()]));
     drop(file);
     // Between the rename of the decoded file and the removal of the encoded bytes.
@@ -151,6 +250,61 @@ fn a_crash_while_a_file_is_decoded_leaves_the_encoded_bytes() {
     std::fs::write(&path, b"v 0 0 0\n").expect("written");
     let whole = folder.sync_and_rehash_complete_file("avatar.obj").expect("read").expect("complete");
     assert_eq!((whole.bytes, entry_names(folder.partial_folder_path())), (8, vec!["avatar.obj".into()]));
+}
+
+#[test]
+fn a_copy_of_doubted_bytes_is_restored_or_removed_with_the_complete_file() {
+    let root = temp_folder();
+    for is_restored in [true, false] {
+        let visit = VisitId::new();
+        let (folder, glb) = folder_with_glb(root.path(), &visit);
+        let path = folder.partial_folder_path().to_owned();
+        let mut part = folder.open_partial_file_keeping_all_bytes("avatar.jpg").expect("a file");
+        part.append_bytes(b"doubted").expect("written");
+        part.copy_doubted_bytes().expect("copied");
+        part.remove_bytes_to_restart_download().expect("emptied");
+        part.append_bytes(b"new").expect("written");
+        assert_eq!(entry_names(&path), ["avatar.glb", "avatar.jpg.doubted", "avatar.jpg.part"]);
+        if is_restored {
+            drop(part);
+            folder.restore_doubted_bytes("avatar.jpg").expect("restored");
+            part = folder.open_partial_file_keeping_all_bytes("avatar.jpg").expect("a file");
+        }
+        let jpg = part.finish_partial_file().expect("whole");
+        let content: &[u8] = if is_restored { b"doubted" } else { b"new" };
+        assert_eq!(jpg.sha256, Sha256Digest::sha256_of_bytes(content));
+        let saved = folder.publish_complete_avatar(&manifest(visit, &[(&glb, "glb"), (&jpg, "jpg")])).expect("saved");
+        assert_eq!(entry_names(&saved), ["avatar.glb", "avatar.jpg", "manifest.json"]);
+    }
+}
+
+/// Only the end of the encoding is missing, or bytes of the content too.
+#[test]
+fn decoded_content_that_states_its_end_is_whole_although_its_encoding_is_cut_off() {
+    struct CutOff(&'static [u8]);
+    impl std::io::Read for CutOff {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            match self.0.read(buffer) {
+                Ok(0) => Err(std::io::ErrorKind::UnexpectedEof.into()),
+                read => read,
+            }
+        }
+    }
+    let root = temp_folder();
+    let folder = PartialAvatarFolder::create_or_reopen_folder(root.path(), &VisitId::new(), DAY).expect("a folder");
+    let mut file = folder.open_partial_file_keeping_all_bytes("avatar.glb").expect("a file");
+    file.append_bytes(b"encoded").expect("written");
+    let whole = || CutOff(b"glTF\x02\0\0\0\x0c\0\0\0");
+    let cut = || CutOff(b"glTF\x02\0\0\0\x0d\0\0\0");
+    for (mut content, is_cut_off, is_complete) in [(whole(), true, true), (whole(), false, false), (cut(), true, false)]
+    {
+        let read = file.is_decoded_content_complete(&mut content, 0, |_| is_cut_off).expect("decoded");
+        assert_eq!(read, is_complete, "{is_cut_off}");
+        assert_eq!(entry_names(folder.partial_folder_path()), ["avatar.glb.part"]);
+    }
+    assert!(file.replace_with_decoded_content(&mut cut(), 0, |_| true).is_err());
+    assert!(file.replace_with_decoded_content(&mut whole(), 0, |_| true).expect("decoded").is_some());
+    assert_eq!(file.finish_partial_file().expect("whole").bytes, 12);
 }
 
 /// A truncated response named two files; the delivery names the second one first, and another one in place of the first.
@@ -166,7 +320,11 @@ fn a_file_keeps_its_name_only_for_the_url_from_which_it_comes() {
     let names = folder.assign_file_names_by_source(&[source("old"), source("a")], true).expect("assigned");
     assert_eq!(names, ["avatar.glb", "avatar-2.glb"]);
     for name in &names {
-        folder.open_partial_file_keeping_all(name).expect("opens").append_bytes(name.as_bytes()).expect("written");
+        folder
+            .open_partial_file_keeping_all_bytes(name)
+            .expect("opens")
+            .append_bytes(name.as_bytes())
+            .expect("written");
     }
     drop(folder);
     let delivery = [source("b"), source("a"), source("c")];

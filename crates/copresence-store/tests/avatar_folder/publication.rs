@@ -55,7 +55,7 @@ async fn everything_is_private() {
     let _lock = data.lock_visit(&visit).expect("free");
     journal.record_visit_start(&crate::common::visit_start(visit, false)).await.expect("begun");
     let (folder, whole) = folder_with_glb(&root.path().join("out"), &visit);
-    folder.open_partial_file_keeping_all("avatar.png").expect("a part").append_bytes(b"x").expect("written");
+    folder.open_partial_file_keeping_all_bytes("avatar.png").expect("a part").append_bytes(b"x").expect("written");
     folder
         .move_to_incomplete_folder(&data, &incomplete_manifest(visit, &[(&whole, "glb")], "avatar.png"))
         .expect("kept");
@@ -91,9 +91,13 @@ fn a_folder_that_does_not_match_its_manifest_is_not_published() {
     let mut outside = good.clone();
     outside.files[0].path = "../../etc/passwd".into();
     assert_eq!(code(reopen(), &outside), "not_ours");
-    drop(reopen().open_partial_file_keeping_all("avatar.png").expect("a part"));
+    drop(reopen().open_partial_file_keeping_all_bytes("avatar.png").expect("a part"));
     assert_eq!(code(reopen(), &good), "manifest_disagrees", "a partial file is left");
-    reopen().open_partial_file_keeping_all("avatar.png").expect("a part").remove_partial_file().expect("discarded");
+    reopen()
+        .open_partial_file_keeping_all_bytes("avatar.png")
+        .expect("a part")
+        .remove_partial_file()
+        .expect("discarded");
 
     assert_eq!(entry_names(root.path()), [format!(".{visit}.partial")], "nothing was published");
     reopen().publish_complete_avatar(&good).expect("published");
@@ -126,7 +130,7 @@ fn an_incomplete_avatar_is_moved_to_the_data_folder() {
     let (_data_root, data) = temp_data_dir();
     let visit = VisitId::new();
     let (folder, whole) = folder_with_glb(root.path(), &visit);
-    folder.open_partial_file_keeping_all("avatar_fbx.zip").expect("a part").append_bytes(b"PK").expect("written");
+    folder.open_partial_file_keeping_all_bytes("avatar_fbx.zip").expect("a part").append_bytes(b"PK").expect("written");
     let listed = incomplete_manifest(visit, &[(&whole, "glb")], "avatar_fbx.zip");
     let kept = folder.move_to_incomplete_folder(&data, &listed).expect("kept");
     assert_eq!(kept, data.path().join(format!("incomplete/2026-11-22-{visit}")));
@@ -161,7 +165,7 @@ fn file_names_depend_only_on_types_and_order() {
     assert_eq!(named(&mut first), given, "repeated calls return the same names");
     assert_eq!(named(&mut second), given);
     for bad in ["manifest.json", "../avatar.glb", "/etc/passwd", "avatar.glb.part", ""] {
-        assert_eq!(first.open_partial_file_keeping_all(bad).expect_err(bad).error_code(), "not_ours");
+        assert_eq!(first.open_partial_file_keeping_all_bytes(bad).expect_err(bad).error_code(), "not_ours");
     }
 }
 

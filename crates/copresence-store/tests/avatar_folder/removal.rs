@@ -10,7 +10,7 @@ fn a_complete_error_page_is_listed_as_missing_and_removed_with_the_avatar() {
     let (_data_root, data) = temp_data_dir();
     let visit = VisitId::new();
     let (folder, whole) = folder_with_glb(root.path(), &visit);
-    let mut page = folder.open_partial_file_keeping_all("avatar_fbx.zip").expect("a file");
+    let mut page = folder.open_partial_file_keeping_all_bytes("avatar_fbx.zip").expect("a file");
     page.append_bytes(b"<!doctype html>").expect("written");
     page.finish_partial_file().expect("whole, and no zip");
     let listed = incomplete_manifest(visit, &[(&whole, "glb")], "avatar_fbx.zip");
@@ -28,12 +28,12 @@ fn damaged_and_partial_files_of_an_incomplete_avatar_are_removed_with_it() {
     let visit = VisitId::new();
     let (folder, whole) = folder_with_glb(root.path(), &visit);
     for _ in 0..2 {
-        let mut damaged = folder.open_partial_file_keeping_all("avatar.png").expect("a file");
+        let mut damaged = folder.open_partial_file_keeping_all_bytes("avatar.png").expect("a file");
         damaged.append_bytes(b"\x89PNG\r\n\x1a\n").expect("written");
         damaged.finish_partial_file().expect("whole");
         folder.set_aside_damaged_file("avatar.png").expect("set aside");
     }
-    folder.open_partial_file_keeping_all("avatar_fbx.zip").expect("a file").append_bytes(b"PK").expect("written");
+    folder.open_partial_file_keeping_all_bytes("avatar_fbx.zip").expect("a file").append_bytes(b"PK").expect("written");
     let listed = incomplete_manifest(visit, &[(&whole, "glb")], "avatar_fbx.zip");
     let kept = folder.move_to_incomplete_folder(&data, &listed).expect("kept");
     let damaged: Vec<_> = entry_names(&kept).into_iter().filter(|name| name.contains(".damaged")).collect();
@@ -132,7 +132,7 @@ fn symlinks_are_not_followed() {
     let visit = VisitId::new();
     let (folder, whole) = folder_with_glb(&out, &visit);
     symlink(&precious, folder.partial_folder_path().join("avatar.png.part")).expect("planted");
-    assert!(folder.open_partial_file_keeping_all("avatar.png").is_err());
+    assert!(folder.open_partial_file_keeping_all_bytes("avatar.png").is_err());
     symlink(&precious, folder.partial_folder_path().join("manifest.json.part")).expect("planted");
     symlink(&elsewhere, out.join(format!("2026-11-22-{visit}"))).expect("planted");
     std::fs::remove_file(folder.partial_folder_path().join("avatar.png.part")).expect("removed");

@@ -48,7 +48,7 @@ async fn special_disks() {
     let (small, visit) = (disks.join("small/out"), VisitId::new());
     let (folder, whole) = folder_with_glb(&small, &visit);
     std::fs::write(disks.join("small/ballast"), vec![1; 100 * 1024]).expect("ballast");
-    let mut part = folder.open_partial_file_keeping_all("avatar.png").expect("a file");
+    let mut part = folder.open_partial_file_keeping_all_bytes("avatar.png").expect("a file");
     let error = std::iter::repeat_with(|| part.append_bytes(&[7; 10_000])).take(64).find_map(Result::err);
     assert_eq!(error.expect("it is full").error_code(), "disk_full");
     let received = part.resume_offset();

@@ -90,6 +90,7 @@ fn check_token_of_incomplete_journal(visit: &UnfinishedVisit) {
 }
 
 #[tokio::test]
+#[cfg_attr(not(target_os = "linux"), ignore = "only on Linux does a journal use its shared-memory file")]
 async fn a_wal_whose_end_is_missing_is_set_aside_and_its_tokens_may_be_spent() {
     let last = KilledJournal::new().frames().1;
     let (mut kept, mut may_be_spent) = (0, 0);
@@ -124,6 +125,7 @@ async fn a_wal_whose_end_is_missing_is_set_aside_and_its_tokens_may_be_spent() {
 }
 
 #[tokio::test]
+#[cfg_attr(not(target_os = "linux"), ignore = "only on Linux does a journal use its shared-memory file")]
 async fn a_damaged_last_frame_is_not_dropped_silently() {
     let killed = KilledJournal::new();
     let (_, last) = killed.frames();
@@ -176,6 +178,7 @@ async fn what_follows_a_write_that_a_power_cut_lost_is_not_mixed_with_the_rest()
 
 /// Without a power cut no write is lost.
 #[tokio::test]
+#[cfg_attr(not(target_os = "linux"), ignore = "only on Linux does a journal use its shared-memory file")]
 async fn a_hole_in_the_wal_of_a_running_system_is_damage() {
     let killed = KilledJournal::new();
     let last = killed.frames().1;
@@ -187,6 +190,7 @@ async fn a_hole_in_the_wal_of_a_running_system_is_damage() {
 }
 
 #[tokio::test]
+#[cfg_attr(not(target_os = "linux"), ignore = "only on Linux does a journal use its shared-memory file")]
 async fn a_missing_wal_is_noticed() {
     let killed = KilledJournal::new();
     std::fs::remove_file(killed.path("-wal")).expect("removed");
@@ -195,6 +199,7 @@ async fn a_missing_wal_is_noticed() {
 }
 
 #[tokio::test]
+#[cfg_attr(not(target_os = "linux"), ignore = "only on Linux does a journal use its shared-memory file")]
 async fn a_wal_whose_changes_are_in_the_database_is_not_missed() {
     let copy_wal = |path: &Path| {
         let connection = rusqlite::Connection::open(path).expect("opens");

@@ -39,6 +39,7 @@ async fn zeros_at_the_start_of_the_wal_are_damage_and_the_rows_behind_them_are_k
 
 /// No frame can be checked, because each continues the checksum of the frame before it.
 #[tokio::test]
+#[cfg_attr(not(target_os = "linux"), ignore = "only on Linux does a journal use its shared-memory file")]
 async fn a_wal_of_zeros_is_damage_while_the_shared_memory_says_that_it_had_transactions() {
     let killed = KilledJournal::new();
     lose_start_of_wal(&killed, killed.read("-wal").len());

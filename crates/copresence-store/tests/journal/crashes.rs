@@ -4,7 +4,8 @@ use super::{BODY, TOKEN, planned_file, visit_with_token};
 use crate::common::{export_token, temp_data_dir, time_at, visit_ending, visit_start};
 use copresence_protocol::{DownloadUrl, ExportToken};
 use copresence_store::{
-    AnswerKind, FileFormat, FileProgress, FileState, SavedFileNote, Sha256Digest, UnfinishedVisitRedeemState, VisitId,
+    AnswerKind, DurableFileProgress, FileDownloadState, FileFormat, SavedFileNote, Sha256Digest,
+    UnfinishedVisitRedeemState, VisitId,
 };
 use jiff::Timestamp;
 
@@ -39,7 +40,12 @@ async fn a_raw_response_survives_a_crash() {
         .record_file_progress(
             &id,
             0,
-            &FileProgress { bytes: 9, total: Some(20), validator: Some("\"v1\"".into()), ..FileProgress::default() },
+            &DurableFileProgress {
+                bytes: 9,
+                total: Some(20),
+                validator: Some("\"v1\"".into()),
+                ..DurableFileProgress::default()
+            },
         )
         .await
         .expect("noted");
@@ -57,7 +63,7 @@ async fn a_raw_response_survives_a_crash() {
     assert_eq!(left.token, None, "spent");
     assert_eq!(left.visit.reopened_count, 1);
     assert_eq!(left.files[0].url.as_ref().map(DownloadUrl::expose_url), Some("https://files.test/SECRET-URL/0"));
-    assert!(matches!(&left.files[0].record.state, FileState::Requested(progress) if progress.bytes == 9));
+    assert!(matches!(&left.files[0].record.state, FileDownloadState::Requested(progress) if progress.bytes == 9));
     assert_eq!(left.files[1].url, None);
     assert!(!format!("{left:?}").contains("SECRET"), "{left:?}");
 }
@@ -79,7 +85,7 @@ async fn unflushed_bytes_of_a_file_are_right_only_within_the_boot_of_its_request
     journal.record_file_request(&id, 0).await.expect("requested");
     assert_eq!(is_from_this_boot().await, cfg!(target_os = "linux"));
     // A failure for now keeps the progress. Its cause may be the disk, so only flushed bytes count.
-    let progress = FileProgress {
+    let progress = DurableFileProgress {
         bytes: 9,
         sha256: Some(Sha256Digest::sha256_of_bytes(b"123456789")),
         total: Some(20),
@@ -92,7 +98,7 @@ async fn unflushed_bytes_of_a_file_are_right_only_within_the_boot_of_its_request
     assert!(!is_from_this_boot().await);
     let left = journal.load_recoverable_visits().await.expect("read").pop().expect("one");
     assert!(
-        matches!(&left.files[0].record.state, FileState::Failed { spent: false, progress: kept, .. } if *kept == progress)
+        matches!(&left.files[0].record.state, FileDownloadState::Failed { spent: false, progress: kept, .. } if *kept == progress)
     );
     let other = rusqlite::Connection::open(root.path().join("journal.sqlite")).expect("opens");
     other.execute("UPDATE files SET boot_id = 'an earlier boot'", []).expect("as after a restart");
@@ -113,7 +119,7 @@ async fn a_redirect_target_is_kept_and_erased_as_the_url_is() {
     for index in 0..4 {
         journal.record_file_request(&id, index).await.expect("requested");
         journal.record_redirect_target(&id, index, Some(&target)).await.expect("redirected");
-        journal.record_file_progress(&id, index, &FileProgress::default()).await.expect("noted");
+        journal.record_file_progress(&id, index, &DurableFileProgress::default()).await.expect("noted");
     }
     journal.record_redirect_target(&id, 0, None).await.expect("the target refused");
     journal.record_file_failure(&id, 1, "410 Gone", true).await.expect("lost");

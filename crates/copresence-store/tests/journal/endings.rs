@@ -3,7 +3,7 @@
 use super::{BODY, TOKEN, delivered_visit, is_refused, planned_file, visit_with_token};
 use crate::common::{export_token, temp_data_dir, time_at, visit_ending, visit_start};
 use copresence_store::{
-    AnswerKind, DataRetainedForRecovery, FileFormat, FileState, RedeemState, SavedFileNote, Sha256Digest,
+    AnswerKind, DataRetainedForRecovery, FileDownloadState, FileFormat, RedeemState, SavedFileNote, Sha256Digest,
     UnfinishedVisitRedeemState, VisitId, VisitPhase,
 };
 
@@ -18,8 +18,8 @@ async fn a_complete_visit_leaves_no_secrets() {
     let left = journal.load_recoverable_visits().await.expect("read").pop().and_then(|left| left.redeem);
     let state = UnfinishedVisitRedeemState::Answered { status: 200, body: None, delivered: Some(false) };
     assert_eq!(left.map(|redeem| redeem.state), Some(state), "a body without URLs is removed once it was parsed");
-    journal.record_visit_phase(&id, VisitPhase::Associated, time_at(3)).await.expect("noted");
-    journal.record_visit_phase(&id, VisitPhase::Associated, time_at(9)).await.expect("noted");
+    journal.record_first_time_of_phase(&id, VisitPhase::Associated, time_at(3)).await.expect("noted");
+    journal.record_first_time_of_phase(&id, VisitPhase::Associated, time_at(9)).await.expect("noted");
     let no = journal.record_redeem_intent(&id, time_at(4)).await.expect("an intent");
     journal.record_raw_answer(&id, no, 200, BODY, time_at(5)).await.expect("on disk");
     journal.record_answer_kind_erasing_obsolete(&id, no, AnswerKind::Delivery).await.expect("read");
@@ -48,7 +48,7 @@ async fn a_complete_visit_leaves_no_secrets() {
     ));
     assert!(matches!(
         &detail.files[0].state,
-        FileState::Complete { bytes: 3, format: FileFormat::Glb, notes: stored, .. } if *stored == notes
+        FileDownloadState::Complete { bytes: 3, format: FileFormat::Glb, notes: stored, .. } if *stored == notes
     ));
     for file in std::fs::read_dir(root.path()).expect("a list") {
         let path = file.expect("an entry").path();

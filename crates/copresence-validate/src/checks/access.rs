@@ -161,7 +161,7 @@ fn check_generated_tokens_fit_header(observations: &Observations) -> CheckResult
         let body = step.json_body();
         collector.record_field_result(
             step,
-            response_fields::judge_export_token(body.as_ref(), &observations.target_info.token_pointer),
+            response_fields::judge_export_token_value(body.as_ref(), &observations.target_info.token_pointer),
         );
     }
     collector.into_check_result("a valid string", "no token was generated")

@@ -38,7 +38,7 @@ pub(super) const CHECKS: &[Check] = &[
         title: "No `download_URL` leads from https to http, or from a public API to a private address",
         required_acts: &[Act::Visit],
         remedy: "Send file URLs with https, and with a host that clients can reach: they refuse URLs that lead into their own network. Often the backend's configured public URL is wrong.",
-        judge: check_download_urls_may_be_requested,
+        judge: check_clients_accept_download_urls,
     },
     Check {
         id: "delivery.types",
@@ -114,7 +114,7 @@ fn check_delivery_ready_flag(observations: &Observations) -> CheckResult {
 }
 
 /// No URL of the delivery is one that clients refuse to request.
-fn check_download_urls_may_be_requested(observations: &Observations) -> CheckResult {
+fn check_clients_accept_download_urls(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     if let Some(step) = observations.delivery_step()
         && let Ok(backend) = Url::parse(&step.exchange.url)
@@ -211,7 +211,7 @@ mod tests {
                 body: body.to_string().into(),
             }),
         };
-        check_download_urls_may_be_requested(&Observations { steps: vec![step], ..Observations::default() })
+        check_clients_accept_download_urls(&Observations { steps: vec![step], ..Observations::default() })
     }
 
     #[test]

@@ -52,7 +52,7 @@ fn check_errors_hide_secrets(observations: &Observations) -> CheckResult {
         collector.mark_step_examined(step);
         let headers = step.reply.as_ref().map(|reply| format!("{:?}", reply.headers)).unwrap_or_default();
         for secret in &observations.known_secrets {
-            if secret.is_contained_in_text(&body) || secret.is_contained_in_text(&headers) {
+            if secret.is_secret_in_text(&body) || secret.is_secret_in_text(&headers) {
                 let received =
                     format!("{}, and it contains the {}", step.describe_status_or_no_response(), secret.label);
                 collector.add_finding(&[step], "an error without request values", received);

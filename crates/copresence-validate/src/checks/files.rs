@@ -67,7 +67,7 @@ pub(super) const CHECKS: &[Check] = &[
         required_acts: &[Act::Files],
         remedy: "Compare with the vendor's default of about 26,000 vertices: fewer is a placeholder, more is not an optimised mesh.",
         judge: |observations| {
-            check_glb_property(observations, "between 5,000 and 60,000 vertices", |glb| {
+            check_property_of_valid_models(observations, "between 5,000 and 60,000 vertices", |glb| {
                 ((5_000..=60_000).contains(&glb.vertices), format!("{} vertices", glb.vertices))
             })
         },
@@ -78,7 +78,11 @@ pub(super) const CHECKS: &[Check] = &[
         required_acts: &[Act::Files],
         remedy: "Export with blendshapes, with ARKit's names in `targetNames`: without them the face does not move.",
         judge: |observations| {
-            check_glb_property(observations, "the ARKit names, except gaze and tongue", judge_arkit_blendshapes)
+            check_property_of_valid_models(
+                observations,
+                "the ARKit names, except gaze and tongue",
+                judge_arkit_blendshapes,
+            )
         },
     },
     Check {
@@ -87,7 +91,7 @@ pub(super) const CHECKS: &[Check] = &[
         required_acts: &[Act::Files],
         remedy: "Export with textures, embedded in the GLB.",
         judge: |observations| {
-            check_glb_property(observations, "at least one texture", |glb| {
+            check_property_of_valid_models(observations, "at least one texture", |glb| {
                 (glb.textures > 0, format!("{} textures", glb.textures))
             })
         },
@@ -98,7 +102,7 @@ pub(super) const CHECKS: &[Check] = &[
         required_acts: &[Act::Files],
         remedy: "Export with the rig: at least the neck and both eyes as joints of a skin.",
         judge: |observations| {
-            check_glb_property(observations, "at least three joints", |glb| {
+            check_property_of_valid_models(observations, "at least three joints", |glb| {
                 (glb.joints >= 3, format!("{} joints", glb.joints))
             })
         },
@@ -178,7 +182,7 @@ fn check_downloads_returned_content(observations: &Observations) -> CheckResult 
         collector.record_step_result(step, step.has_success_status() && !empty, "2xx and the complete file", received);
     }
     if !unanswered.is_empty() && !collector.has_findings() {
-        return CheckResult::Inconclusive(join_first_texts(&unanswered));
+        return CheckResult::Inconclusive(join_first_texts_and_count_rest(&unanswered));
     }
     collector.into_check_result("each file was complete", NO_DOWNLOAD)
 }
@@ -248,9 +252,9 @@ fn check_files_match_export_type(observations: &Observations) -> CheckResult {
         }
     }
     if !unexamined.is_empty() && !collector.has_findings() {
-        return CheckResult::Inconclusive(join_first_texts(&unexamined));
+        return CheckResult::Inconclusive(join_first_texts_and_count_rest(&unexamined));
     }
-    collector.into_check_result(join_first_texts(&kinds), NO_DOWNLOAD)
+    collector.into_check_result(join_first_texts_and_count_rest(&kinds), NO_DOWNLOAD)
 }
 
 /// No valid file is unusual in a way that some programs do not understand.
@@ -260,7 +264,7 @@ fn check_files_are_widely_readable(observations: &Observations) -> CheckResult {
         let step = observations.steps_with_role(StepRole::Download).find(|step| step.file_index == Some(index));
         if let (Some(Ok(content)), Some(step)) = (&file.content, step) {
             let extension = shorten_text(&extension_for_export_type(&file.export_type), MAX_LISTED_NAME_LEN);
-            let notes = join_first_texts(content.notes());
+            let notes = join_first_texts_and_count_rest(content.notes());
             collector.record_step_result(
                 step,
                 notes.is_empty(),
@@ -276,7 +280,7 @@ fn check_files_are_widely_readable(observations: &Observations) -> CheckResult {
 const MAX_DESCRIBED_FILES: usize = 10;
 
 /// Joins the texts about the first files, and adds the number of the others.
-fn join_first_texts(texts: &[String]) -> String {
+fn join_first_texts_and_count_rest(texts: &[String]) -> String {
     let first = texts[..texts.len().min(MAX_DESCRIBED_FILES)].join("; ");
     match texts.len().saturating_sub(MAX_DESCRIBED_FILES) {
         0 => first,
@@ -324,7 +328,7 @@ fn judge_arkit_blendshapes(glb: &GltfFacts) -> (bool, String) {
 }
 
 /// Judges a property of each valid glTF model, also of those in archives.
-fn check_glb_property(
+fn check_property_of_valid_models(
     observations: &Observations,
     expected: &str,
     good: fn(&GltfFacts) -> (bool, String),

@@ -76,7 +76,7 @@ pub(super) const CHECKS: &[Check] = &[
         title: "A failed avatar leaves its token active",
         required_acts: &[Act::Failure],
         remedy: "Keep answering 200 after `failed`: the specification lists it as a status of an active token, with which a visitor may record again.",
-        judge: check_token_active_after_failure,
+        judge: check_token_active_after_avatar_failed,
     },
 ];
 
@@ -235,7 +235,7 @@ fn check_failed_avatar_fields(observations: &Observations) -> CheckResult {
 }
 
 /// Judges the redeem after a status of `failed`: the token must still be active (status 200).
-fn check_token_active_after_failure(observations: &Observations) -> CheckResult {
+fn check_token_active_after_avatar_failed(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for step in observations
         .steps_with_role(StepRole::RedeemAfterFailure)

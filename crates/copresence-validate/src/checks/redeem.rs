@@ -134,7 +134,7 @@ fn check_vendor_refuses_bad_key(observations: &Observations, role: StepRole, wha
 }
 
 /// The successful redeems of an active token, with a JSON body, before the response that ends the token.
-fn find_successful_redeems_before_delivery(observations: &Observations) -> impl Iterator<Item = &RecordedStep> {
+fn find_successful_redeems_while_token_active(observations: &Observations) -> impl Iterator<Item = &RecordedStep> {
     observations
         .redeems_of_active_tokens()
         .filter(|step| step.has_success_status() && step.json_body().is_some() && !step.is_token_spending_response())
@@ -180,7 +180,7 @@ fn check_redeem_content_type(observations: &Observations) -> CheckResult {
 /// `avatar_ready` is false in every response before the URLs.
 fn check_ready_flag_false_before_urls(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for step in find_successful_redeems_before_delivery(observations) {
+    for step in find_successful_redeems_while_token_active(observations) {
         collector
             .record_field_result(step, response_fields::judge_ready_flag(&step.json_body().unwrap_or_default(), false));
     }
@@ -190,7 +190,7 @@ fn check_ready_flag_false_before_urls(observations: &Observations) -> CheckResul
 /// A response has a status report before the delivery, and none beside the URLs.
 fn check_redeem_report_or_urls(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for step in find_successful_redeems_before_delivery(observations) {
+    for step in find_successful_redeems_while_token_active(observations) {
         collector.record_field_result(
             step,
             response_fields::judge_status_report_present(&step.json_body().unwrap_or_default()),
@@ -206,7 +206,7 @@ fn check_redeem_report_or_urls(observations: &Observations) -> CheckResult {
 }
 
 /// Redeems of fresh tokens with a status report.
-fn fresh_token_status_reports(
+fn fresh_token_redeems_with_report(
     observations: &Observations,
 ) -> impl Iterator<Item = (&RecordedStep, serde_json::Map<String, Value>)> {
     observations.steps_with_role(StepRole::RedeemFresh).filter_map(|step| Some((step, step.status_report()?)))
@@ -215,7 +215,7 @@ fn fresh_token_status_reports(
 /// Every status report of a fresh token has the `completion_status` `no_associated_avatar`.
 fn check_fresh_token_has_no_avatar(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for (step, progress) in fresh_token_status_reports(observations) {
+    for (step, progress) in fresh_token_redeems_with_report(observations) {
         let status = progress.get("completion_status");
         let good = status.and_then(Value::as_str) == Some("no_associated_avatar");
         collector.record_step_result(
@@ -231,7 +231,7 @@ fn check_fresh_token_has_no_avatar(observations: &Observations) -> CheckResult {
 /// The field is -1 in every status report of a token that was not scanned.
 fn check_unscanned_field_minus_one(observations: &Observations, field: &str) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for (step, progress) in fresh_token_status_reports(observations) {
+    for (step, progress) in fresh_token_redeems_with_report(observations) {
         collector.record_field_result(step, response_fields::judge_field_minus_one(&progress, field, ""));
     }
     collector.into_check_result("-1", "no status report was received")

@@ -151,7 +151,7 @@ fn check_relay_hides_credentials(observations: &Observations) -> CheckResult {
                 || name.starts_with("x-parse-")
         }) || body.contains("sessionToken");
         let secret = observations.known_secrets.iter().filter(|secret| secret.is_credential).find(|secret| {
-            secret.is_contained_in_text(&body) || headers.iter().any(|(_, value)| secret.is_contained_in_text(value))
+            secret.is_secret_in_text(&body) || headers.iter().any(|(_, value)| secret.is_secret_in_text(value))
         });
         if has_credential_field || secret.is_some() {
             let what = secret.map_or("a field name of Copresence's credentials", |secret| &secret.label);

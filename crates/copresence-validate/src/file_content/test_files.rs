@@ -7,7 +7,7 @@ use std::io::{Cursor, Write as _};
 pub(super) const COMPLETE_MODEL: &[u8] = include_bytes!("complete-model.glb");
 
 /// Splits [`COMPLETE_MODEL`] into its document and its binary chunk.
-fn split_complete_model() -> (&'static [u8], &'static [u8]) {
+fn document_and_binary_chunk_of_complete_model() -> (&'static [u8], &'static [u8]) {
     let length = u32::from_le_bytes(*COMPLETE_MODEL[12..].first_chunk().expect("a header")) as usize;
     let (document, binary) = COMPLETE_MODEL[20..].split_at(length);
     (document, &binary[8..])
@@ -15,12 +15,12 @@ fn split_complete_model() -> (&'static [u8], &'static [u8]) {
 
 /// The document of [`COMPLETE_MODEL`], with an index of every kind.
 pub(super) fn document_with_every_index_kind() -> Value {
-    serde_json::from_slice(split_complete_model().0).expect("JSON")
+    serde_json::from_slice(document_and_binary_chunk_of_complete_model().0).expect("JSON")
 }
 
 /// A GLB of this document and the data of [`COMPLETE_MODEL`].
 pub(super) fn build_complete_glb(document: &Value) -> Vec<u8> {
-    build_glb_of_chunks(document.to_string().as_bytes(), split_complete_model().1)
+    build_glb_of_chunks(document.to_string().as_bytes(), document_and_binary_chunk_of_complete_model().1)
 }
 
 /// A GLB of these chunks, padded.

@@ -127,6 +127,27 @@ pub(super) fn inspect_zip(bytes: &[u8], wanted: &[&str]) -> Result<ZipFacts, Ins
     Ok(facts)
 }
 
+/// Whether unpacking a file of this name ends within the folder of the archive. A leading `/` or drive letter is ignored,
+/// as unpacking programs do. The verdict is the same on every system, unlike that of [`zip::read::ZipFile::enclosed_name`].
+fn is_name_within_folder(name: &str) -> bool {
+    let without_drive = match name.as_bytes() {
+        [letter, b':', ..] if letter.is_ascii_alphabetic() => &name[2..],
+        _ => name,
+    };
+    if without_drive.contains('\0') {
+        return false;
+    }
+    let mut parents = Vec::new();
+    without_drive.split(['/', '\\']).all(|part| match part {
+        "" | "." => true,
+        ".." => parents.pop().is_some(),
+        name => {
+            parents.push(name);
+            true
+        }
+    })
+}
+
 /// Whether macOS added an entry for the properties of another one. It has the other's extension, but not its content.
 fn is_apple_double(lower_name: &str) -> bool {
     lower_name.starts_with("__macosx/")
@@ -159,7 +180,7 @@ impl ArchiveEntry {
         Ok(Self {
             name: String::from_utf8_lossy(raw).into_owned(),
             has_utf8_name: std::str::from_utf8(raw).is_ok(),
-            is_enclosed: entry.enclosed_name().is_some(),
+            is_enclosed: is_name_within_folder(&String::from_utf8_lossy(raw)),
             is_encrypted: entry.encrypted() || method == CompressionMethod::AES,
             packed_size: entry.compressed_size(),
             unknown_method: (!matches!(method, CompressionMethod::Stored | CompressionMethod::Deflated))
@@ -214,7 +235,7 @@ fn inspect_model(archive: &mut Archive<'_>, index: usize, name: &str) -> Result<
     let folder = name.rsplit_once(['/', '\\']).map_or("", |(folder, _)| folder);
     let mut notes = Vec::new();
     let inspected = inspect_json_gltf(&bytes, &mut |uri| {
-        let path = resolve_entry_name(folder, uri).ok_or("it refers to a file outside of the archive")?;
+        let path = resolve_relative_path_to_entry(folder, uri).ok_or("it refers to a file outside of the archive")?;
         let shown = shorten_text(&path, MAX_LISTED_NAME_LEN);
         let index = entries.find_entry(&path);
         let index = index.ok_or_else(|| format!("it refers to {shown:?}, which is not in the archive"))?;
@@ -292,7 +313,7 @@ fn read_entry_within_budget(
 }
 
 /// The name of the entry that a relative path in a folder means; `None` outside of the archive.
-fn resolve_entry_name(folder: &str, path: &str) -> Option<String> {
+fn resolve_relative_path_to_entry(folder: &str, path: &str) -> Option<String> {
     if path.contains("://") || path.starts_with('/') {
         return None;
     }
@@ -322,11 +343,23 @@ mod tests {
     }
 
     #[test]
+    fn names_that_lead_out_of_the_folder_are_found_on_every_system() {
+        for within in ["a.bin", "a/../b.bin", "/a.bin", "C:\\a.bin", "CON", "a:b", "a. ", &"x".repeat(60_000)] {
+            assert!(is_name_within_folder(within), "{within:.20}");
+        }
+        for outside in
+            ["../a.bin", "a/../../b.bin", "a\\..\\..\\b.bin", "/../a.bin", "C:\\..\\a.bin", "C:../a.bin", "a\0"]
+        {
+            assert!(!is_name_within_folder(outside), "{outside}");
+        }
+    }
+
+    #[test]
     fn relative_paths_stay_in_the_archive() {
-        assert_eq!(resolve_entry_name("", "a b.bin").as_deref(), Some("a b.bin"));
-        assert_eq!(resolve_entry_name("model", "./../textures/a.png").as_deref(), Some("textures/a.png"));
+        assert_eq!(resolve_relative_path_to_entry("", "a b.bin").as_deref(), Some("a b.bin"));
+        assert_eq!(resolve_relative_path_to_entry("model", "./../textures/a.png").as_deref(), Some("textures/a.png"));
         for outside in ["../a.bin", "/a.bin", "https://example.com/a.bin"] {
-            assert_eq!(resolve_entry_name("", outside), None, "{outside}");
+            assert_eq!(resolve_relative_path_to_entry("", outside), None, "{outside}");
         }
     }
 }

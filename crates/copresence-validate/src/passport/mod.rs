@@ -20,8 +20,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
-pub use signing_key::{PassportKeyError, PassportSigner, PassportSigningKey};
-pub use verification::{PassportProblem, PassportRefusal, PassportVerification, RequirementTableDifference};
+pub use signing_key::{PassportKeyError, PassportSignerPublicKey, PassportSigningKey};
+pub use verification::{PassportInvalidityReason, PassportRefusal, RejudgedPassport, RequirementTableDifference};
 
 /// Version of the passport format. Increases if a field is removed or changes its meaning, but not for new fields.
 const PASSPORT_VERSION: u32 = 1;
@@ -94,7 +94,7 @@ pub struct RequirementTableReference {
 
 impl RequirementTableReference {
     /// Refers to the table of requirements that this program contains.
-    pub(crate) fn table_of_this_program() -> Self {
+    pub(crate) fn refer_to_own_requirement_table() -> Self {
         let rows = all_requirements().iter().map(|row| (row.id.clone(), row.sha256_of_row()));
         Self { version: requirement_table_version(), rows: rows.collect() }
     }
@@ -102,7 +102,7 @@ impl RequirementTableReference {
 
 /// A check whose verdict from the recorded evidence is not that of the run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VerdictDifference {
+pub struct RejudgedVerdictDifference {
     /// Id of the check.
     pub check: String,
     /// The one verdict, as shown to people.
@@ -113,11 +113,11 @@ pub struct VerdictDifference {
 
 /// A passport, before it is written.
 #[derive(Debug)]
-pub struct SignedPassport {
+pub struct SignedPassportToWrite {
     /// Content of the file.
     pub text: String,
     /// The checks whose verdict differs from the run's, because masking hid what decided them. Usually empty.
-    pub differences: Vec<VerdictDifference>,
+    pub differences: Vec<RejudgedVerdictDifference>,
 }
 
 /// Why a run gets no passport.
@@ -151,7 +151,7 @@ pub fn sign_passport(
     report: &Report,
     ended: &RunResult,
     key: &PassportSigningKey,
-) -> Result<SignedPassport, NoPassportReason> {
+) -> Result<SignedPassportToWrite, NoPassportReason> {
     if ended.error.is_some() {
         return Err(NoPassportReason::RunEndedEarly);
     }
@@ -173,7 +173,7 @@ pub fn sign_passport(
             ended_at: report.ended_at.clone(),
             target: report.target.clone(),
             budget: report.budget.clone(),
-            requirements: RequirementTableReference::table_of_this_program(),
+            requirements: RequirementTableReference::refer_to_own_requirement_table(),
             score,
             coverage,
             checks,
@@ -184,7 +184,7 @@ pub fn sign_passport(
     if text.len() > MAX_PASSPORT_BYTES {
         return Err(NoPassportReason::TooLarge(text.len()));
     }
-    Ok(SignedPassport { text, differences })
+    Ok(SignedPassportToWrite { text, differences })
 }
 
 /// Masks every known secret in the texts of checks.
@@ -213,14 +213,14 @@ fn list_statement_subjects(evidence: &str, recorded: &RunEvidence) -> Vec<Passpo
 }
 
 /// The checks whose verdicts differ between two lists. A check that only one list has differs too.
-fn list_verdict_differences(before: &[CheckReport], after: &[CheckReport]) -> Vec<VerdictDifference> {
+fn list_verdict_differences(before: &[CheckReport], after: &[CheckReport]) -> Vec<RejudgedVerdictDifference> {
     let (verdicts_before, verdicts_after) = (verdicts_by_check_id(before), verdicts_by_check_id(after));
     let word = |verdict: Option<&Verdict>| verdict.map_or("not judged", |verdict| verdict.as_str()).to_owned();
     let new = after.iter().filter(|check| !verdicts_before.contains_key(check.id.as_str()));
     let ids = before.iter().chain(new).map(|check| check.id.as_str());
     let differences = ids.filter_map(|id| {
         let (before, after) = (word(verdicts_before.get(id)), word(verdicts_after.get(id)));
-        (before != after).then(|| VerdictDifference { check: id.to_owned(), before, after })
+        (before != after).then(|| RejudgedVerdictDifference { check: id.to_owned(), before, after })
     });
     differences.collect()
 }

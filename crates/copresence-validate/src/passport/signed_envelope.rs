@@ -2,7 +2,7 @@
 //!
 //! The signature covers the bytes of the payload and its type, so that nothing depends on how JSON is written.
 
-use super::signing_key::{PassportSigner, PassportSigningKey};
+use super::signing_key::{PassportSignerPublicKey, PassportSigningKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
@@ -24,7 +24,7 @@ struct Envelope {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct EnvelopeSignature {
-    /// The public key, as [`PassportSigner`] is written.
+    /// The public key, as [`PassportSignerPublicKey`] is written.
     keyid: String,
     /// Base64 of the signature.
     sig: String,
@@ -38,7 +38,7 @@ pub(super) enum EnvelopeError {
     NotAnEnvelope(String),
     /// The signature does not match.
     #[error("the signature does not match")]
-    SignatureMismatch(PassportSigner),
+    SignatureMismatch(PassportSignerPublicKey),
 }
 
 /// Signs a payload. Returns the envelope as a line of JSON.
@@ -59,7 +59,9 @@ pub(super) fn sign_payload(payload: &[u8], key: &PassportSigningKey) -> String {
 }
 
 /// Reads an envelope, and checks its signature against the public key in it. Returns the payload and that key.
-pub(super) fn open_envelope(text: &[u8]) -> Result<(Vec<u8>, PassportSigner), EnvelopeError> {
+pub(super) fn parse_envelope_and_verify_signature(
+    text: &[u8],
+) -> Result<(Vec<u8>, PassportSignerPublicKey), EnvelopeError> {
     let refuse = |why: String| EnvelopeError::NotAnEnvelope(why);
     let envelope: Envelope = serde_json::from_slice(text).map_err(|error| refuse(error.to_string()))?;
     if envelope.payload_type != PAYLOAD_TYPE {
@@ -68,7 +70,8 @@ pub(super) fn open_envelope(text: &[u8]) -> Result<(Vec<u8>, PassportSigner), En
     let [signature] = envelope.signatures.as_slice() else {
         return Err(refuse(format!("it has {} signatures instead of one", envelope.signatures.len())));
     };
-    let signer: PassportSigner = signature.keyid.parse().map_err(|_| refuse("`keyid` is no Ed25519 key".to_owned()))?;
+    let signer: PassportSignerPublicKey =
+        signature.keyid.parse().map_err(|_| refuse("`keyid` is no Ed25519 key".to_owned()))?;
     let payload = STANDARD.decode(&envelope.payload).map_err(|error| refuse(format!("payload: {error}")))?;
     let sig = STANDARD.decode(&signature.sig).map_err(|error| refuse(format!("sig: {error}")))?;
     if !signer.verify_signature(&encode_signed_message(&payload), &sig) {
@@ -92,11 +95,18 @@ mod tests {
     fn every_changed_character_of_an_envelope_is_noticed() {
         let (key, _) = PassportSigningKey::generate_key_and_pem().expect("a key");
         let text = sign_payload(br#"{"a":1}"#, &key);
-        assert_eq!(open_envelope(text.as_bytes()), Ok((br#"{"a":1}"#.to_vec(), key.public_signer_key())));
+        assert_eq!(
+            parse_envelope_and_verify_signature(text.as_bytes()),
+            Ok((br#"{"a":1}"#.to_vec(), key.public_signer_key()))
+        );
         for index in 0..text.trim_end().len() {
             let mut changed = text.clone().into_bytes();
             changed[index] ^= 1;
-            assert!(open_envelope(&changed).is_err(), "{index}: {}", String::from_utf8_lossy(&changed));
+            assert!(
+                parse_envelope_and_verify_signature(&changed).is_err(),
+                "{index}: {}",
+                String::from_utf8_lossy(&changed)
+            );
         }
     }
 
@@ -106,6 +116,9 @@ mod tests {
         let text = sign_payload(b"{}", &key);
         let value: serde_json::Value = serde_json::from_str(&text).expect("JSON");
         let reformatted = serde_json::to_string_pretty(&value).expect("JSON").replace('\n', "\r\n");
-        assert_eq!(open_envelope(reformatted.as_bytes()), Ok((b"{}".to_vec(), key.public_signer_key())));
+        assert_eq!(
+            parse_envelope_and_verify_signature(reformatted.as_bytes()),
+            Ok((b"{}".to_vec(), key.public_signer_key()))
+        );
     }
 }

@@ -19,7 +19,7 @@ pub struct PassportSigningKey(Ed25519KeyPair);
 
 /// A public Ed25519 key, which tells who signed a passport. Written as `ed25519:` and its 32 bytes in Base64.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PassportSigner([u8; PUBLIC_KEY_LENGTH]);
+pub struct PassportSignerPublicKey([u8; PUBLIC_KEY_LENGTH]);
 
 /// Why a passport key cannot be parsed or generated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -75,10 +75,10 @@ impl PassportSigningKey {
     }
 
     /// The public key by which readers recognise what this key signed.
-    pub fn public_signer_key(&self) -> PassportSigner {
+    pub fn public_signer_key(&self) -> PassportSignerPublicKey {
         let mut bytes = [0; PUBLIC_KEY_LENGTH];
         bytes.copy_from_slice(self.0.public_key().as_ref());
-        PassportSigner(bytes)
+        PassportSignerPublicKey(bytes)
     }
 
     /// Signs a message: 64 bytes.
@@ -87,20 +87,20 @@ impl PassportSigningKey {
     }
 }
 
-impl PassportSigner {
+impl PassportSignerPublicKey {
     /// Whether the signature of a message was made with the private key that belongs to this key.
     pub(super) fn verify_signature(&self, message: &[u8], signature: &[u8]) -> bool {
         UnparsedPublicKey::new(&ED25519, &self.0).verify(message, signature).is_ok()
     }
 }
 
-impl fmt::Display for PassportSigner {
+impl fmt::Display for PassportSignerPublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{PUBLIC_KEY_PREFIX}{}", STANDARD.encode(self.0))
     }
 }
 
-impl FromStr for PassportSigner {
+impl FromStr for PassportSignerPublicKey {
     type Err = PassportKeyError;
 
     fn from_str(text: &str) -> Result<Self, PassportKeyError> {
@@ -132,7 +132,7 @@ mod tests {
         let signer = PassportSigningKey::generate_key_and_pem().expect("a key").0.public_signer_key();
         assert_eq!(signer.to_string().parse(), Ok(signer));
         for text in ["", "ed25519:", "ed25519:AAAA", &signer.to_string()[8..]] {
-            assert_eq!(text.parse::<PassportSigner>(), Err(PassportKeyError::NotPublicKey), "{text}");
+            assert_eq!(text.parse::<PassportSignerPublicKey>(), Err(PassportKeyError::NotPublicKey), "{text}");
         }
     }
 

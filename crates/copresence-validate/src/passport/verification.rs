@@ -1,9 +1,9 @@
 //! Verifies a passport: its signature, who signed it, and the verdicts by judging its evidence again.
 
-use super::signed_envelope::{EnvelopeError, open_envelope};
+use super::signed_envelope::{EnvelopeError, parse_envelope_and_verify_signature};
 use super::{
-    MAX_PASSPORT_BYTES, PASSPORT_VERSION, PREDICATE_TYPE, PassportSigner, PassportStatement, RequirementTableReference,
-    STATEMENT_TYPE, VerdictDifference, list_verdict_differences,
+    MAX_PASSPORT_BYTES, PASSPORT_VERSION, PREDICATE_TYPE, PassportSignerPublicKey, PassportStatement,
+    RejudgedVerdictDifference, RequirementTableReference, STATEMENT_TYPE, list_verdict_differences,
 };
 use crate::check::{Check, CheckResult, Verdict};
 use crate::evidence::{InconsistentRunEvidence, RunEvidence};
@@ -20,11 +20,11 @@ const JUDGING_TIME_LIMIT: Duration = Duration::from_mins(1);
 
 /// A passport that was read and judged again.
 #[derive(Debug)]
-pub struct PassportVerification {
+pub struct RejudgedPassport {
     /// What the passport states.
     pub statement: PassportStatement,
     /// Who signed it.
-    pub signer: PassportSigner,
+    pub signer: PassportSignerPublicKey,
     /// Every check, as the present program judges the evidence.
     pub checks: Vec<CheckReport>,
     /// Passed and failed checks by level, as judged now.
@@ -34,7 +34,7 @@ pub struct PassportVerification {
     /// How the requirements have changed since; `None` if they are the same.
     pub table_difference: Option<RequirementTableDifference>,
     /// The checks whose verdicts differ from the signed ones.
-    pub verdict_differences: Vec<VerdictDifference>,
+    pub verdict_differences: Vec<RejudgedVerdictDifference>,
     /// Number of requests in the evidence.
     pub step_count: usize,
 }
@@ -67,7 +67,7 @@ pub enum PassportRefusal {
     NewerFormat(u32),
     /// The file was changed after it was signed.
     #[error("the signature does not match: the file was changed after {0} signed it, or was not signed by that key")]
-    Altered(PassportSigner),
+    Altered(PassportSignerPublicKey),
     /// The signed statement contradicts itself; the reason.
     #[error("the signed statement contradicts itself: {0}")]
     Contradictory(String),
@@ -78,7 +78,7 @@ pub enum PassportRefusal {
 
 /// Why a passport that can be read is not valid as it is. The first that applies is the result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PassportProblem {
+pub enum PassportInvalidityReason {
     /// Somebody else signed it.
     OtherSigner,
     /// The table of requirements is the same, but the evidence gives other verdicts.
@@ -89,25 +89,28 @@ pub enum PassportProblem {
     CheckFailed,
 }
 
-impl PassportVerification {
+impl RejudgedPassport {
     /// Reads a passport, checks its signature, and judges its evidence again by the present checks, within a minute.
     ///
     /// # Errors
     /// The file is not a passport, was changed, contradicts itself, or takes too long to judge.
-    pub fn verify_passport(text: &[u8]) -> Result<Self, PassportRefusal> {
-        Self::verify_passport_within(text, JUDGING_TIME_LIMIT)
+    pub fn verify_and_rejudge_passport(text: &[u8]) -> Result<Self, PassportRefusal> {
+        Self::verify_passport_within_time_limit(text, JUDGING_TIME_LIMIT)
     }
 
-    /// As [`verify_passport`](Self::verify_passport), with another time limit for judging the evidence.
+    /// As [`verify_and_rejudge_passport`](Self::verify_and_rejudge_passport), with another time limit for judging the evidence.
     ///
     /// # Errors
     /// The file is not a passport, was changed, contradicts itself, or takes longer to judge.
-    pub fn verify_passport_within(text: &[u8], judging_time_limit: Duration) -> Result<Self, PassportRefusal> {
+    pub fn verify_passport_within_time_limit(
+        text: &[u8],
+        judging_time_limit: Duration,
+    ) -> Result<Self, PassportRefusal> {
         if text.len() > MAX_PASSPORT_BYTES {
             let why = format!("it is larger than {} MiB", MAX_PASSPORT_BYTES >> 20);
             return Err(PassportRefusal::NotAPassport(why));
         }
-        let (payload, signer) = open_envelope(text).map_err(|error| match error {
+        let (payload, signer) = parse_envelope_and_verify_signature(text).map_err(|error| match error {
             EnvelopeError::NotAnEnvelope(why) => PassportRefusal::NotAPassport(why),
             EnvelopeError::SignatureMismatch(signer) => PassportRefusal::Altered(signer),
         })?;
@@ -123,7 +126,7 @@ impl PassportVerification {
         let contradictory = |why: String| PassportRefusal::Contradictory(why);
         let evidence: RunEvidence = serde_json::from_str(recorded).map_err(|error| contradictory(error.to_string()))?;
         let step_count = evidence.steps.len();
-        let results = judge_evidence_within(evidence, judging_time_limit)?;
+        let results = judge_evidence_on_timed_thread(evidence, judging_time_limit)?;
         let JudgedChecks { checks, score, coverage, .. } = JudgedChecks::new(&results);
         Ok(Self {
             signer,
@@ -139,16 +142,20 @@ impl PassportVerification {
 
     /// What is wrong with the passport; `None` if nothing is. `expected` is the signer that the reader trusts. Failed
     /// checks of levels below `fail_on` are not counted.
-    pub fn find_first_problem(&self, expected: Option<&PassportSigner>, fail_on: Level) -> Option<PassportProblem> {
+    pub fn find_first_problem(
+        &self,
+        expected: Option<&PassportSignerPublicKey>,
+        fail_on: Level,
+    ) -> Option<PassportInvalidityReason> {
         if expected.is_some_and(|expected| *expected != self.signer) {
-            return Some(PassportProblem::OtherSigner);
+            return Some(PassportInvalidityReason::OtherSigner);
         }
         match &self.table_difference {
-            None if !self.verdict_differences.is_empty() => return Some(PassportProblem::VerdictsDiffer),
-            Some(_) => return Some(PassportProblem::OtherRequirements),
+            None if !self.verdict_differences.is_empty() => return Some(PassportInvalidityReason::VerdictsDiffer),
+            Some(_) => return Some(PassportInvalidityReason::OtherRequirements),
             None => {}
         }
-        self.failed_checks_of_level_or_stricter(fail_on).next().map(|_| PassportProblem::CheckFailed)
+        self.failed_checks_of_level_or_stricter(fail_on).next().map(|_| PassportInvalidityReason::CheckFailed)
     }
 
     /// The checks of this level and stricter ones that fail, as judged now.
@@ -159,7 +166,7 @@ impl PassportVerification {
 
 /// Judges evidence on a thread of its own, which is left alone if it does not end within the time: a stranger may have
 /// made it up.
-fn judge_evidence_within(
+fn judge_evidence_on_timed_thread(
     evidence: RunEvidence,
     time_limit: Duration,
 ) -> Result<Vec<(&'static Check, CheckResult)>, PassportRefusal> {
@@ -218,7 +225,7 @@ fn parse_statement(payload: &[u8]) -> Result<PassportStatement, PassportRefusal>
 
 /// Compares the table of a passport with the present one. `None` if they are the same.
 fn compare_requirement_tables(signed: &RequirementTableReference) -> Option<RequirementTableDifference> {
-    let present = RequirementTableReference::table_of_this_program();
+    let present = RequirementTableReference::refer_to_own_requirement_table();
     if present == *signed {
         return None;
     }

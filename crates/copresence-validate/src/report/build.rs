@@ -11,7 +11,7 @@ use crate::observations::{Observations, RecordedStep};
 use crate::requirement::{Level, all_requirements, requirement_ids_of_check, strictest_level_of_check};
 use crate::run::RunResult;
 use crate::run_plan::RunPlanWithCosts;
-use crate::target::{CheckTarget, RunOptions};
+use crate::target::{CheckTarget, RunLimits};
 use copresence_client::{CallKind, RedeemEndpoint, TokenSource};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -21,7 +21,7 @@ impl Report {
     /// Builds the report of a run that started and ended at these times.
     pub fn new(
         target: &CheckTarget,
-        options: &RunOptions,
+        options: &RunLimits,
         plan: &RunPlanWithCosts,
         ended: &RunResult,
         (started_at, ended_at): (Timestamp, Timestamp),
@@ -168,7 +168,7 @@ fn build_requirement_reports(checks: &[CheckReport]) -> Vec<RequirementReport> {
             place: row.place.clone(),
             quote: row.quote.clone(),
             level: row.level,
-            verdict: combine_requirement_verdicts(&row_verdicts),
+            verdict: combine_check_verdicts_of_requirement(&row_verdicts),
             checks: row.checks.clone(),
             untestable: row.untestable.clone(),
         }
@@ -178,7 +178,7 @@ fn build_requirement_reports(checks: &[CheckReport]) -> Vec<RequirementReport> {
 
 /// Combines the verdicts of the checks of one requirement. `Fail` wins, then undecided verdicts, then `Pass`;
 /// `NotApplicable` counts only if all are.
-fn combine_requirement_verdicts(verdicts: &[Verdict]) -> Option<Verdict> {
+fn combine_check_verdicts_of_requirement(verdicts: &[Verdict]) -> Option<Verdict> {
     let order = [Verdict::Fail, Verdict::Inconclusive, Verdict::Skipped, Verdict::Pass, Verdict::NotApplicable];
     order.into_iter().find(|verdict| verdicts.contains(verdict))
 }
@@ -290,11 +290,11 @@ mod tests {
     #[test]
     fn a_requirement_passes_only_if_no_check_is_undecided() {
         use Verdict::{Fail, Inconclusive, NotApplicable, Pass, Skipped};
-        assert_eq!(combine_requirement_verdicts(&[Pass, Fail, Skipped]), Some(Fail));
-        assert_eq!(combine_requirement_verdicts(&[Pass, Skipped]), Some(Skipped));
-        assert_eq!(combine_requirement_verdicts(&[Pass, Inconclusive]), Some(Inconclusive));
-        assert_eq!(combine_requirement_verdicts(&[Pass, NotApplicable]), Some(Pass));
-        assert_eq!(combine_requirement_verdicts(&[NotApplicable]), Some(NotApplicable));
-        assert_eq!(combine_requirement_verdicts(&[]), None);
+        assert_eq!(combine_check_verdicts_of_requirement(&[Pass, Fail, Skipped]), Some(Fail));
+        assert_eq!(combine_check_verdicts_of_requirement(&[Pass, Skipped]), Some(Skipped));
+        assert_eq!(combine_check_verdicts_of_requirement(&[Pass, Inconclusive]), Some(Inconclusive));
+        assert_eq!(combine_check_verdicts_of_requirement(&[Pass, NotApplicable]), Some(Pass));
+        assert_eq!(combine_check_verdicts_of_requirement(&[NotApplicable]), Some(NotApplicable));
+        assert_eq!(combine_check_verdicts_of_requirement(&[]), None);
     }
 }

@@ -67,7 +67,7 @@ impl HtmlReport<'_> {
     }
 
     /// The failed checks that are not listed as known failures, MUST before SHOULD.
-    fn unlisted_failed_checks(&self) -> Vec<&CheckReport> {
+    fn failed_checks_except_known_failures(&self) -> Vec<&CheckReport> {
         self.report.failed_checks().into_iter().filter(|check| !check.expected_to_fail).collect()
     }
 
@@ -94,7 +94,7 @@ impl HtmlReport<'_> {
 
     /// The CSS class of a check's verdict, by its effect on the run.
     fn css_class_of_check_verdict(&self, check: &CheckReport) -> &'static str {
-        match self.report.effect_of_check(check) {
+        match self.report.run_effect_of_check_verdict(check) {
             VerdictEffectOnRun::Failure | VerdictEffectOnRun::Stale => "fail",
             VerdictEffectOnRun::Warning => "warn",
             VerdictEffectOnRun::KnownFailure => "open",
@@ -104,12 +104,12 @@ impl HtmlReport<'_> {
 
     /// The verdict of a check as a word, by its effect on the run.
     fn verdict_word_of_check(&self, check: &CheckReport) -> &'static str {
-        self.report.effect_of_check(check).verdict_word(check.verdict)
+        self.report.run_effect_of_check_verdict(check).verdict_word(check.verdict)
     }
 
     /// Whether the check is a known failure that passes.
     fn is_known_failure_that_passes(&self, check: &CheckReport) -> bool {
-        self.report.effect_of_check(check) == VerdictEffectOnRun::Stale
+        self.report.run_effect_of_check_verdict(check) == VerdictEffectOnRun::Stale
     }
 
     /// CSS class of the verdict before or after a change; `none` if the check does not exist in that run.

@@ -1,29 +1,20 @@
 //! Shows characters that are invisible, or that change how the text around them is displayed.
 
+use copresence_client::is_invisible_character;
+
 /// Writes each control, bidirectional and invisible character as `\u{…}`. Keeps tabs and line ends.
 pub(super) fn escape_invisible_characters(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut characters = text.chars().peekable();
     while let Some(c) = characters.next() {
         let ends_line = c == '\n' || c == '\r' && characters.peek() == Some(&'\n');
-        if c != '\t' && !ends_line && is_invisible(c) {
+        if c != '\t' && !ends_line && is_invisible_character(c) {
             shown.extend(c.escape_unicode());
         } else {
             shown.push(c);
         }
     }
     shown
-}
-
-/// Whether a character has no shape of its own: Unicode's control and format characters, line separators, fillers,
-/// variation selectors and tags.
-fn is_invisible(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
-            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
-            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 #[cfg(test)]

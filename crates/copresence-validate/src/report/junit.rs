@@ -77,7 +77,7 @@ fn run_duration(report: &Report) -> Duration {
 }
 
 /// The duration of the requests with these numbers.
-fn request_duration(report: &Report, numbers: &[usize]) -> Duration {
+fn total_duration_of_requests(report: &Report, numbers: &[usize]) -> Duration {
     let steps = report.steps.iter().filter(|step| numbers.contains(&step.number));
     let milliseconds: f64 = steps.map(|step| step.duration_ms).sum();
     Duration::try_from_secs_f64(milliseconds / 1000.0).unwrap_or_default()
@@ -104,7 +104,7 @@ fn build_test_case(report: &Report, check: &CheckReport) -> TestCase {
         status.set_message(message);
         status
     };
-    let status = match report.effect_of_check(check) {
+    let status = match report.run_effect_of_check_verdict(check) {
         VerdictEffectOnRun::Failure => failure(check.level.uppercase_level(), detail, describe()),
         VerdictEffectOnRun::Stale => failure("STALE", STALE_MESSAGE.to_owned(), STALE_MESSAGE.to_owned()),
         VerdictEffectOnRun::Warning => {
@@ -121,7 +121,7 @@ fn build_test_case(report: &Report, check: &CheckReport) -> TestCase {
         VerdictEffectOnRun::Neutral => skipped(format!("{}: {detail}", check.verdict.as_str())),
     };
     let mut case = TestCase::new(format!("{}: {}", check.id, check.title), status);
-    let duration = request_duration(report, &check.steps);
+    let duration = total_duration_of_requests(report, &check.steps);
     case.set_classname(format!("copresence.{}", check.area_of_check())).set_time(duration);
     case
 }

@@ -380,35 +380,39 @@ impl Report {
     pub fn apply_failure_policy(&mut self, policy: &FailurePolicy) {
         self.fail_on = policy.fail_on;
         for check in &mut self.checks {
-            check.expected_to_fail = policy.expected.is_listed(&check.id);
+            check.expected_to_fail = policy.expected.is_failure_expected(&check.id);
         }
         if self.error.is_none() {
-            self.exit = u8::from(self.checks.iter().any(|check| self.effect_of_check(check).fails_run()));
+            self.exit = u8::from(self.checks.iter().any(|check| self.run_effect_of_check_verdict(check).fails_run()));
         }
     }
 
     /// How the verdict of one of the checks counts for the result of the run.
-    pub fn effect_of_check(&self, check: &CheckReport) -> VerdictEffectOnRun {
+    pub fn run_effect_of_check_verdict(&self, check: &CheckReport) -> VerdictEffectOnRun {
         VerdictEffectOnRun::compute_verdict_effect(check.verdict, check.level, self.fail_on, check.expected_to_fail)
     }
 
     /// The checks with this effect on the result of the run, MUST before SHOULD.
     pub fn checks_with_effect(&self, effect: VerdictEffectOnRun) -> Vec<&CheckReport> {
-        let mut found: Vec<_> = self.checks.iter().filter(|check| self.effect_of_check(check) == effect).collect();
+        let mut found: Vec<_> =
+            self.checks.iter().filter(|check| self.run_effect_of_check_verdict(check) == effect).collect();
         found.sort_by_key(|check| check.level);
         found
     }
 
     /// The list of known failures after this run: without the checks that passed, and with all that fail the run.
     #[must_use]
-    pub fn renew_expected_failures(&self, list: &ExpectedFailures) -> ExpectedFailures {
+    pub fn update_expected_failures_by_results(&self, list: &ExpectedFailures) -> ExpectedFailures {
         let passed = |id: &str| self.checks.iter().any(|check| check.id == id && check.verdict == Verdict::Pass);
         let failed = self.checks_with_effect(VerdictEffectOnRun::Failure);
-        list.renew_list(passed, failed.into_iter().map(|check| (check.id.as_str(), check.title.as_str())))
+        list.remove_passed_and_add_failed(
+            passed,
+            failed.into_iter().map(|check| (check.id.as_str(), check.title.as_str())),
+        )
     }
 
     /// Whether any check passed or failed.
-    pub fn has_verdicts(&self) -> bool {
+    pub fn has_passed_or_failed_check(&self) -> bool {
         let Score { must, should } = self.score;
         must.judged_check_count().saturating_add(should.judged_check_count()) > 0
     }
@@ -422,7 +426,7 @@ impl Report {
             Some(_) if self.exit == EXIT_STOPPED => {
                 return format!("Stopped: {failed} of the {judged} checks that were judged by then failed");
             }
-            Some(error) if !self.has_verdicts() => return format!("The backend was not judged: {error}"),
+            Some(error) if !self.has_passed_or_failed_check() => return format!("The backend was not judged: {error}"),
             Some(error) => {
                 return format!(
                     "The run ended early: {error}; {failed} of the {judged} checks that were judged by then failed"

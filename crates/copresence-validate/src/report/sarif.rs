@@ -75,7 +75,7 @@ fn build_rules(report: &Report) -> Vec<Value> {
 
 /// The result of a check that failed or is stale; `None` for others.
 fn build_failed_or_stale_result(report: &Report, check: &CheckReport) -> Option<Value> {
-    let effect = report.effect_of_check(check);
+    let effect = report.run_effect_of_check_verdict(check);
     let (rule, level) = match effect {
         VerdictEffectOnRun::Neutral => return None,
         VerdictEffectOnRun::Failure => (check.id.as_str(), "error"),
@@ -86,8 +86,8 @@ fn build_failed_or_stale_result(report: &Report, check: &CheckReport) -> Option<
     let mut result = json!({
         "ruleId": rule,
         "level": level,
-        "message": {"text": result_message(check, effect)},
-        "locations": [build_location(report, check)],
+        "message": {"text": failure_message_with_advice(check, effect)},
+        "locations": [build_failed_endpoint_location(report, check)],
         // An alert stays the same one while the check fails at this backend.
         "partialFingerprints": {"primaryLocationLineHash": format!("{}/{}/{rule}:1", escaped_profile_name(report), check.id)},
     });
@@ -99,7 +99,7 @@ fn build_failed_or_stale_result(report: &Report, check: &CheckReport) -> Option<
 }
 
 /// What failed, with every finding, and what to do.
-fn result_message(check: &CheckReport, effect: VerdictEffectOnRun) -> String {
+fn failure_message_with_advice(check: &CheckReport, effect: VerdictEffectOnRun) -> String {
     if effect == VerdictEffectOnRun::Stale {
         return format!("{}: {}. {STALE_MESSAGE}", check.id, check.title);
     }
@@ -114,7 +114,7 @@ fn result_message(check: &CheckReport, effect: VerdictEffectOnRun) -> String {
 }
 
 /// Where the check failed: the endpoint of the first request that shows it. Code hosts require a path without a scheme.
-fn build_location(report: &Report, check: &CheckReport) -> Value {
+fn build_failed_endpoint_location(report: &Report, check: &CheckReport) -> Value {
     let first = check.steps.first().and_then(|number| report.steps.iter().find(|step| step.number == *number));
     let url = first.map_or(&report.target.url, |step: &StepReport| &step.url);
     let method = first.map(|step| format!("{} ", step.method)).unwrap_or_default();

@@ -56,7 +56,7 @@ impl CheckRun<'_> {
     /// Generates one token.
     pub(super) async fn run_generate_act(&mut self, act: Act) -> ActResult {
         let step = self.generate_token(act).await?;
-        match self.extract_usable_export_token(step) {
+        match self.extract_export_token_sendable_in_header(step) {
             Some(_) => Ok(()),
             None => Err(build_incomplete_act_abort(format!(
                 "no Export Token was returned: {}",
@@ -83,7 +83,7 @@ impl CheckRun<'_> {
         if act == Act::Generate {
             self.ensure_valid_request_answered(index)?;
         }
-        if let Some(token) = self.extract_usable_export_token(index) {
+        if let Some(token) = self.extract_export_token_sendable_in_header(index) {
             self.count_and_report_generated_token();
             self.mask_and_remember_secret("Export Token", false, &token);
             self.export_tokens.push(token);
@@ -131,7 +131,7 @@ impl CheckRun<'_> {
                 .await?;
             // The account pays for such a token too.
             if self.observations.steps[index].has_success_status()
-                && let Some(token) = self.extract_usable_export_token(index)
+                && let Some(token) = self.extract_export_token_sendable_in_header(index)
             {
                 self.count_and_report_generated_token();
                 self.mask_and_remember_secret("Export Token", false, &token);
@@ -148,7 +148,9 @@ impl CheckRun<'_> {
 
     /// Fails unless the API answered this request with valid credentials and accepted them.
     fn ensure_valid_request_answered(&self, index: usize) -> ActResult {
-        self.observations.steps[index].run_error_for_response().map_or(Ok(()), |error| Err(ActAbort::Fatal(error)))
+        self.observations.steps[index]
+            .error_preventing_run_continuation()
+            .map_or(Ok(()), |error| Err(ActAbort::Fatal(error)))
     }
 
     /// Stores the session token that a step returned. Later requests use it, and it is masked.
@@ -175,7 +177,7 @@ impl CheckRun<'_> {
     }
 
     /// The Export Token in the response of a step, for later requests; `None` if it cannot be sent in a header.
-    fn extract_usable_export_token(&self, index: usize) -> Option<String> {
+    fn extract_export_token_sendable_in_header(&self, index: usize) -> Option<String> {
         let step = &self.observations.steps[index];
         let body = step.json_body().filter(|_| step.has_success_status())?;
         let token = body.pointer(&self.observations.target_info.token_pointer).and_then(Value::as_str)?;

@@ -9,13 +9,13 @@ mod visit;
 
 use crate::act::{Act, ActOutcome};
 use crate::check::{Check, CheckResult};
-use crate::check_judge::CheckJudge;
+use crate::check_judge::CheckResultsSoFar;
 use crate::file_content::TimeLimitedInspections;
-use crate::observations::{KnownSecret, Observations, RecordedStep, StepRole};
+use crate::observations::{Observations, RecordedStep, SecretForbiddenInResponses, StepRole};
 use crate::phone_driver::{PhoneDriver, StopSignal};
 use crate::run_error::{NOT_JUDGED_MESSAGE, RunError, STOPPED_MESSAGE};
 use crate::run_plan::RunPlanWithCosts;
-use crate::target::{CheckTarget, RunOptions};
+use crate::target::{CheckTarget, RunLimits};
 use copresence_client::SetupError;
 use copresence_client::probe::Prober;
 use copresence_protocol::{ApiKey, PartnerKey, Password, SessionToken};
@@ -73,7 +73,7 @@ impl RunResult {
 /// A run of the checks.
 pub struct CheckRun<'a> {
     target: &'a CheckTarget,
-    options: &'a RunOptions,
+    options: &'a RunLimits,
     phone: &'a PhoneDriver,
     plan: &'a RunPlanWithCosts,
     on_event: &'a (dyn Fn(RunEvent<'_>) + Send + Sync),
@@ -87,7 +87,7 @@ pub struct CheckRun<'a> {
     /// Download URLs of the race act, which does not use them.
     unused_urls: Vec<Url>,
     inspections: TimeLimitedInspections,
-    check_judge: CheckJudge,
+    check_judge: CheckResultsSoFar,
     /// Set when the run has to stop. No request starts afterwards.
     stop_signal: Arc<StopSignal>,
 }
@@ -121,12 +121,12 @@ impl<'a> CheckRun<'a> {
     /// If the HTTP client cannot be set up.
     pub fn new(
         target: &'a CheckTarget,
-        options: &'a RunOptions,
+        options: &'a RunLimits,
         hand: &'a PhoneDriver,
         plan: &'a RunPlanWithCosts,
         on_event: &'a (dyn Fn(RunEvent<'_>) + Send + Sync),
     ) -> Result<Self, SetupError> {
-        let info = target.known_backend_facts();
+        let info = target.backend_facts_before_first_request();
         let prober = Prober::new(target.time_outs, info.uses_https)?;
         let mut run = Self {
             target,
@@ -146,7 +146,7 @@ impl<'a> CheckRun<'a> {
             error: None,
             unused_urls: Vec::new(),
             inspections: TimeLimitedInspections::default(),
-            check_judge: CheckJudge::default(),
+            check_judge: CheckResultsSoFar::default(),
             stop_signal: Arc::default(),
         };
         run.observations.target_info.only_valid_requests = !options.allow_wrong_requests;
@@ -185,7 +185,7 @@ impl<'a> CheckRun<'a> {
                 (None, Some(why)) => ActOutcome::Incomplete(why),
                 (None, None) => self.run_act_until_stopped(act, stop.as_mut()).await,
             };
-            self.observations.end_act(act, state);
+            self.observations.record_act_outcome(act, state);
             self.judge_and_emit_finished_checks();
         }
         self.judge_and_emit_remaining_checks();
@@ -302,7 +302,11 @@ impl<'a> CheckRun<'a> {
     fn mask_and_remember_secret(&mut self, what: &'static str, credential: bool, value: &str) {
         self.prober.add_secret_to_mask(value);
         let value = SecretString::from(value.to_owned());
-        self.observations.known_secrets.push(KnownSecret { label: what.into(), is_credential: credential, value });
+        self.observations.known_secrets.push(SecretForbiddenInResponses {
+            label: what.into(),
+            is_credential: credential,
+            value,
+        });
     }
 
     /// Sends one request, and records the exchange. Returns the index of the step.

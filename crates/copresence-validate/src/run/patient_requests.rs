@@ -37,7 +37,7 @@ impl CheckRun<'_> {
         let left = outage.patience_ends.saturating_duration_since(Instant::now());
         if left.is_zero() {
             let abort = || build_incomplete_act_abort("the API did not answer");
-            return Err(step.run_error_for_response().map_or_else(abort, ActAbort::Fatal));
+            return Err(step.error_preventing_run_continuation().map_or_else(abort, ActAbort::Fatal));
         }
         let pause = outage.pause.max(pause_from_retry_after(step)).min(left);
         outage.pause = (outage.pause * 3 / 2).min(MAX_RETRY_PAUSE.max(self.options.retry_pause));
@@ -78,7 +78,7 @@ impl CheckRun<'_> {
         let answered = self.observations.steps.iter().any(|other| {
             other.exchange.call == step.exchange.call && other.api_answer_certainty() == ApiAnswerCertainty::Api
         });
-        match step.run_error_for_response() {
+        match step.error_preventing_run_continuation() {
             Some(error @ crate::run_error::RunError::NoApi(_)) if !answered => Err(ActAbort::Fatal(error)),
             _ => Ok(()),
         }

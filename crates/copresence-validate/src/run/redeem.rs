@@ -20,7 +20,7 @@ impl CheckRun<'_> {
             let index = self.redeem_until_answered(Act::Fresh, StepRole::RedeemFresh, 0).await?;
             let step = &self.observations.steps[index];
             if step.is_credential_refusal() && !self.is_own_key_verified() {
-                return Err(step.run_error_for_response().map_or_else(
+                return Err(step.error_preventing_run_continuation().map_or_else(
                     || build_incomplete_act_abort("the credentials were refused"),
                     super::ActAbort::Fatal,
                 ));
@@ -47,7 +47,7 @@ impl CheckRun<'_> {
     pub(super) async fn run_refused_redeems_act(&mut self) -> ActResult {
         let wire = self.request_builder();
         let token = self.export_tokens[0].clone();
-        let (mangled, longer) = (mangle_token(&token), format!("{token}x"));
+        let (mangled, longer) = (replace_last_token_character(&token), format!("{token}x"));
         // As long as a real token and of the same characters, but unknown to the backend.
         let unknown: String = token.chars().rev().map(|c| if c.is_ascii_digit() { '7' } else { c }).collect();
         let unknown = if unknown == token { format!("z{}", &token[1..]) } else { unknown };
@@ -179,7 +179,7 @@ impl CheckRun<'_> {
 }
 
 /// The token with a different last character of the same class.
-fn mangle_token(token: &str) -> String {
+fn replace_last_token_character(token: &str) -> String {
     let mut mangled: Vec<char> = token.chars().collect();
     if let Some(last) = mangled.last_mut() {
         *last = match *last {
@@ -194,12 +194,12 @@ fn mangle_token(token: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::mangle_token;
+    use super::replace_last_token_character;
 
     #[test]
     fn a_mangled_token_differs_in_its_last_character() {
         for (token, other) in [("abcz", "abca"), ("abc9", "abc0"), ("ab_", "ab0"), ("aZ", "aA"), ("a1", "a2")] {
-            assert_eq!(mangle_token(token), other);
+            assert_eq!(replace_last_token_character(token), other);
         }
     }
 }

@@ -42,7 +42,7 @@ struct HeaderWithCurlValue {
 
 impl HeaderWithCurlValue {
     /// A header whose value the `curl` command shows.
-    fn build_unmasked_header(name: &str, value: &str) -> Self {
+    fn header_shown_in_curl(name: &str, value: &str) -> Self {
         Self { name: name.to_owned(), value: value.to_owned(), displayed: ShellWord::shell_word_from_text(value) }
     }
 
@@ -71,7 +71,7 @@ impl RequestBuilder<'_> {
         let backend = &self.target.backend;
         let login = self.target.credentials.login.as_ref().ok_or(SetupError::MissingSession)?;
         let mut headers: Vec<_> = self.api_key_header(key, CallKind::Login)?.into_iter().collect();
-        headers.push(HeaderWithCurlValue::build_unmasked_header("Content-Type", "application/json"));
+        headers.push(HeaderWithCurlValue::header_shown_in_curl("Content-Type", "application/json"));
         let body = serde_json::json!({
             "username": user.unwrap_or(login.0.expose()),
             "password": password.unwrap_or(login.1.expose()),
@@ -124,7 +124,7 @@ impl RequestBuilder<'_> {
             }
             (CredentialMode::Valid, None) => return Err(SetupError::MissingSession),
             (CredentialMode::Wrong, _) => {
-                headers.push(HeaderWithCurlValue::build_unmasked_header(headers::SESSION_TOKEN, WRONG_CREDENTIAL));
+                headers.push(HeaderWithCurlValue::header_shown_in_curl(headers::SESSION_TOKEN, WRONG_CREDENTIAL));
             }
             (CredentialMode::Missing, _) => {}
         }
@@ -147,12 +147,12 @@ impl RequestBuilder<'_> {
                 headers.push(HeaderWithCurlValue::header_masked_in_curl(headers::EXPORT_TOKEN, value, variable));
             }
             Some((value, None)) => {
-                headers.push(HeaderWithCurlValue::build_unmasked_header(headers::EXPORT_TOKEN, value));
+                headers.push(HeaderWithCurlValue::header_shown_in_curl(headers::EXPORT_TOKEN, value));
             }
             None => {}
         }
         if let Some(origin) = origin {
-            headers.push(HeaderWithCurlValue::build_unmasked_header("Origin", origin));
+            headers.push(HeaderWithCurlValue::header_shown_in_curl("Origin", origin));
         }
         Ok(build_request_with_curl(CallKind::Redeem, method, url, headers, None, None))
     }
@@ -171,9 +171,9 @@ impl RequestBuilder<'_> {
             (url, "POST", format!("{}, {}", headers::API_KEY, headers::SESSION_TOKEN))
         };
         let headers = vec![
-            HeaderWithCurlValue::build_unmasked_header("Origin", origin),
-            HeaderWithCurlValue::build_unmasked_header("Access-Control-Request-Method", method),
-            HeaderWithCurlValue::build_unmasked_header("Access-Control-Request-Headers", &names.to_ascii_lowercase()),
+            HeaderWithCurlValue::header_shown_in_curl("Origin", origin),
+            HeaderWithCurlValue::header_shown_in_curl("Access-Control-Request-Method", method),
+            HeaderWithCurlValue::header_shown_in_curl("Access-Control-Request-Headers", &names.to_ascii_lowercase()),
         ];
         Ok(build_request_with_curl(call, Method::OPTIONS, url, headers, None, None))
     }
@@ -223,7 +223,7 @@ impl RequestBuilder<'_> {
                 ))
             }
             CredentialMode::Wrong => {
-                Some(HeaderWithCurlValue::build_unmasked_header(headers::API_KEY, WRONG_CREDENTIAL))
+                Some(HeaderWithCurlValue::header_shown_in_curl(headers::API_KEY, WRONG_CREDENTIAL))
             }
             CredentialMode::Missing => None,
         })
@@ -255,7 +255,7 @@ impl RequestBuilder<'_> {
                     all.push(HeaderWithCurlValue::header_masked_in_curl(name, &value, shown));
                 }
                 CredentialMode::Wrong => {
-                    all.push(HeaderWithCurlValue::build_unmasked_header(
+                    all.push(HeaderWithCurlValue::header_shown_in_curl(
                         name,
                         &template.replace(PARTNER_KEY_PLACEHOLDER, WRONG_CREDENTIAL),
                     ));

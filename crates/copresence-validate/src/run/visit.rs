@@ -166,7 +166,7 @@ impl CheckRun<'_> {
                     "Waiting {} min for the download URLs to expire.",
                     life.as_secs().div_ceil(60)
                 ));
-                if let Some(end) = self.wait_unless_ended_or_stopped(person.as_ref(), life).await {
+                if let Some(end) = self.wait_unless_invitation_ended_or_stopped(person.as_ref(), life).await {
                     return Err(ended_invitation_abort(end));
                 }
             }
@@ -248,7 +248,7 @@ impl CheckRun<'_> {
     }
 
     /// Waits. Returns why the invitation ended meanwhile, if it did or the run was stopped.
-    async fn wait_unless_ended_or_stopped(
+    async fn wait_unless_invitation_ended_or_stopped(
         &self,
         person: &dyn InvitationDisplay,
         time: Duration,
@@ -315,7 +315,7 @@ impl CheckRun<'_> {
                     tester.advance_clock(interval).await.map_err(build_incomplete_act_abort)?;
                 }
                 PhoneDriver::Person(person) => {
-                    if let Some(end) = self.wait_unless_ended_or_stopped(person.as_ref(), interval).await {
+                    if let Some(end) = self.wait_unless_invitation_ended_or_stopped(person.as_ref(), interval).await {
                         return Err(ended_invitation_abort(end));
                     }
                 }

@@ -10,7 +10,7 @@ use axum::http::Method;
 use copresence_sandbox::Sandbox;
 use copresence_validate::requirement::strictest_level_of_check;
 use copresence_validate::run::RunResult;
-use copresence_validate::{CheckTarget, Level, RunError, RunOptions, Verdict};
+use copresence_validate::{CheckTarget, Level, RunError, RunLimits, Verdict};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -31,7 +31,7 @@ fn become_error(response: &mut WholeResponse, status: u16) {
 /// Serves a sandbox with changed responses, and runs all checks against it.
 async fn check_changed_sandbox(
     sandbox: &Sandbox,
-    options: &RunOptions,
+    options: &RunLimits,
     patience: Duration,
     change: impl Fn(&RequestInfo, &mut WholeResponse) + Clone + Send + Sync + 'static,
 ) -> RunResult {
@@ -61,7 +61,7 @@ fn failed_musts(ended: &RunResult) -> Vec<String> {
     let failed = ended.check_results.iter().filter(|(check, result)| {
         result.verdict() == Verdict::Fail && strictest_level_of_check(check.id) == Level::Must
     });
-    failed.map(|(check, result)| format!("{}: {:?}", check.id, result.result_messages())).collect()
+    failed.map(|(check, result)| format!("{}: {:?}", check.id, result.findings_or_reason_sentences())).collect()
 }
 
 fn passed(ended: &RunResult) -> Vec<&'static str> {
@@ -202,7 +202,7 @@ async fn a_server_error_for_each_unknown_token_is_a_failure_and_no_refusal() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refusal_after_a_lost_delivery_blames_no_required_check() {
     let sandbox = new_sandbox();
-    let options = RunOptions { allow_destructive: false, ..run_options() };
+    let options = RunLimits { allow_destructive: false, ..run_options() };
     let ended = check_changed_sandbox(&sandbox, &options, PATIENCE, |_, response| {
         if response.is_delivery() {
             become_error(response, 500);
@@ -212,7 +212,7 @@ async fn a_refusal_after_a_lost_delivery_blames_no_required_check() {
     assert_eq!((&ended.error, failed_musts(&ended)), (&None, Vec::new()));
     assert_eq!(verdict(&ended, "visit.delivered"), Verdict::Inconclusive);
     let (_, result) = ended.check_results.iter().find(|(check, _)| check.id == "visit.delivered").expect("a check");
-    assert!(result.result_messages()[0].contains("may have delivered"), "{result:?}");
+    assert!(result.findings_or_reason_sentences()[0].contains("may have delivered"), "{result:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

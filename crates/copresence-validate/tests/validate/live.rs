@@ -3,7 +3,7 @@
 use crate::support::{Serving, new_sandbox, run_options, sandbox_credentials, serve_router, vendor_target};
 use copresence_validate::checks::CHECKS;
 use copresence_validate::run_controller::{PhoneMode, RunController, RunInProgressError, RunSnapshot, RunState};
-use copresence_validate::{CheckTarget, RunError, RunOptions, SandboxControl, Verdict};
+use copresence_validate::{CheckTarget, RunError, RunLimits, SandboxControl, Verdict};
 use std::time::Duration;
 
 async fn start_sandbox() -> (Serving, CheckTarget, SandboxControl) {
@@ -68,7 +68,7 @@ async fn a_restricted_run_sends_no_wrong_request_and_consumes_no_avatar() {
     let (_backend, target, tester) = start_sandbox().await;
     let live = RunController::default();
     let restricted =
-        RunOptions { allow_wrong_requests: false, allow_avatars: false, max_tokens: Some(2), ..run_options() };
+        RunLimits { allow_wrong_requests: false, allow_avatars: false, max_tokens: Some(2), ..run_options() };
     live.reserve_run_and_return_future(target.clone(), restricted, PhoneMode::Sandbox(tester.clone()))
         .expect("no run in progress")
         .await;
@@ -84,7 +84,7 @@ async fn a_restricted_run_sends_no_wrong_request_and_consumes_no_avatar() {
     assert_eq!(verdict(&view, "login.gives-session").0, Some(Verdict::Pass));
     assert_eq!(view.tokens_made, 2);
 
-    let with_avatar = RunOptions { allow_avatars: true, allow_wrong_requests: false, ..run_options() };
+    let with_avatar = RunLimits { allow_avatars: true, allow_wrong_requests: false, ..run_options() };
     live.reserve_run_and_return_future(target, with_avatar, PhoneMode::Sandbox(tester))
         .expect("no run in progress")
         .await;
@@ -102,7 +102,7 @@ async fn a_stopped_run_keeps_its_verdicts() {
     let run = live
         .reserve_run_and_return_future(
             target,
-            RunOptions { allow_destructive: false, ..run_options() },
+            RunLimits { allow_destructive: false, ..run_options() },
             PhoneMode::SnapshotViewer,
         )
         .expect("no run in progress");
@@ -135,7 +135,7 @@ async fn skipping_an_invitation_continues_with_the_other_acts() {
     let run = live
         .reserve_run_and_return_future(
             target,
-            RunOptions { allow_destructive: false, ..run_options() },
+            RunLimits { allow_destructive: false, ..run_options() },
             PhoneMode::SnapshotViewer,
         )
         .expect("no run in progress");

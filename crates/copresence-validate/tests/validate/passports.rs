@@ -7,8 +7,8 @@ use crate::support::{
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use copresence_validate::passport::{
-    MAX_PASSPORT_BYTES, PassportProblem, PassportRefusal, PassportSigningKey, PassportVerification, passport_schema,
-    sign_passport,
+    MAX_PASSPORT_BYTES, PassportInvalidityReason, PassportRefusal, PassportSigningKey, RejudgedPassport,
+    passport_schema, sign_passport,
 };
 use copresence_validate::{Level, Report};
 use jiff::Timestamp;
@@ -48,11 +48,11 @@ impl Signed {
     }
 
     /// The same passport with a changed statement, signed again by the same key, and verified.
-    fn change_and_sign(&self, change: impl FnOnce(&mut Value)) -> Result<PassportVerification, PassportRefusal> {
+    fn change_and_sign(&self, change: impl FnOnce(&mut Value)) -> Result<RejudgedPassport, PassportRefusal> {
         let mut statement = self.payload();
         change(&mut statement);
         let text = sign_statement(&self.key, &statement);
-        PassportVerification::verify_passport(text.as_bytes())
+        RejudgedPassport::verify_and_rejudge_passport(text.as_bytes())
     }
 }
 
@@ -88,7 +88,7 @@ async fn a_passport_matches_its_schema_and_gives_the_same_verdicts_again() {
     assert_eq!(errors, Vec::<String>::new());
     assert!(!validator.is_valid(&serde_json::json!({})), "the schema accepts anything");
 
-    let verified = PassportVerification::verify_passport(signed.text.as_bytes()).expect("authentic");
+    let verified = RejudgedPassport::verify_and_rejudge_passport(signed.text.as_bytes()).expect("authentic");
     // A slow machine may fail a recommended check of response times.
     assert_eq!(verified.find_first_problem(Some(&signed.key.public_signer_key()), Level::Must), None);
     assert_eq!(verified.coverage.judged_requirements_percent(), 100);
@@ -100,25 +100,25 @@ async fn a_passport_matches_its_schema_and_gives_the_same_verdicts_again() {
 #[tokio::test]
 async fn each_reason_to_distrust_a_passport_is_told_apart() {
     let signed = sign_passport_of_sandbox(true).await;
-    let verified = PassportVerification::verify_passport(signed.text.as_bytes()).expect("authentic");
+    let verified = RejudgedPassport::verify_and_rejudge_passport(signed.text.as_bytes()).expect("authentic");
     assert_eq!(verified.find_first_problem(None, Level::Must), None, "a failed SHOULD alone");
-    assert_eq!(verified.find_first_problem(None, Level::Should), Some(PassportProblem::CheckFailed));
+    assert_eq!(verified.find_first_problem(None, Level::Should), Some(PassportInvalidityReason::CheckFailed));
     let (stranger, _) = PassportSigningKey::generate_key_and_pem().expect("a key");
     assert_eq!(
         verified.find_first_problem(Some(&stranger.public_signer_key()), Level::Must),
-        Some(PassportProblem::OtherSigner)
+        Some(PassportInvalidityReason::OtherSigner)
     );
 
     // A changed character of the payload, the signature or the key.
     for index in (0..signed.text.trim_end().len()).step_by(997) {
         let mut changed = signed.text.clone().into_bytes();
         changed[index] ^= 1;
-        let refused = PassportVerification::verify_passport(&changed).expect_err("changed");
+        let refused = RejudgedPassport::verify_and_rejudge_passport(&changed).expect_err("changed");
         assert!(matches!(refused, PassportRefusal::Altered(_) | PassportRefusal::NotAPassport(_)), "{refused}");
     }
     let key = signed.key.public_signer_key().to_string();
     let other = signed.text.replace(&key, &stranger.public_signer_key().to_string());
-    let refused = PassportVerification::verify_passport(other.as_bytes()).expect_err("not signed by that key");
+    let refused = RejudgedPassport::verify_and_rejudge_passport(other.as_bytes()).expect_err("not signed by that key");
     assert_eq!(refused, PassportRefusal::Altered(stranger.public_signer_key()));
 
     // Statements that their signer made up.
@@ -127,7 +127,7 @@ async fn each_reason_to_distrust_a_passport_is_told_apart() {
         checks.iter_mut().find(|check| check["id"] == "http.no-store").expect("a check")["verdict"] = "pass".into();
     };
     let lied = signed.change_and_sign(set_verdict).expect("signed");
-    assert_eq!(lied.find_first_problem(None, Level::Must), Some(PassportProblem::VerdictsDiffer));
+    assert_eq!(lied.find_first_problem(None, Level::Must), Some(PassportInvalidityReason::VerdictsDiffer));
     assert_eq!(lied.verdict_differences[0].check, "http.no-store");
     let refused =
         signed.change_and_sign(|statement| statement["predicate"]["evidence"]["steps"] = Vec::<u8>::new().into());
@@ -141,7 +141,7 @@ async fn each_reason_to_distrust_a_passport_is_told_apart() {
         table["rows"]["RED-8"] = "0".repeat(64).into();
     });
     let older = older.expect("signed");
-    assert_eq!(older.find_first_problem(None, Level::Must), Some(PassportProblem::OtherRequirements));
+    assert_eq!(older.find_first_problem(None, Level::Must), Some(PassportInvalidityReason::OtherRequirements));
     let difference = older.table_difference.expect("different");
     assert_eq!(
         (difference.signed_version, difference.added, difference.changed),
@@ -158,7 +158,7 @@ async fn each_reason_to_distrust_a_passport_is_told_apart() {
 #[tokio::test]
 async fn evidence_that_takes_too_long_to_judge_is_refused() {
     let signed = sign_passport_of_sandbox(false).await;
-    let refused = PassportVerification::verify_passport_within(signed.text.as_bytes(), Duration::ZERO);
+    let refused = RejudgedPassport::verify_passport_within_time_limit(signed.text.as_bytes(), Duration::ZERO);
     assert_eq!(refused.expect_err("given up"), PassportRefusal::TooSlow(Duration::ZERO));
 }
 
@@ -181,7 +181,7 @@ async fn made_up_verdicts_differ_and_a_huge_passport_is_refused() {
     let junk = signed.change_and_sign(|statement| statement["junk"] = vec![Value::Array(Vec::new()); many].into());
     assert_eq!(junk.expect("signed").verdict_differences, Vec::new());
     let too_large = vec![b' '; MAX_PASSPORT_BYTES + 1];
-    let refused = PassportVerification::verify_passport(&too_large).expect_err("too large");
+    let refused = RejudgedPassport::verify_and_rejudge_passport(&too_large).expect_err("too large");
     assert!(refused.to_string().contains("larger than 32 MiB"), "{refused}");
 }
 

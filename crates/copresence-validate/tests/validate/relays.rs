@@ -167,7 +167,8 @@ struct CheckedRelay {
 
 async fn check_relay(fault: Fault, assets: &Assets) -> CheckedRelay {
     let sandbox = assets.sandbox();
-    let upstream = Server::start_with_sandbox(sandbox.clone(), ([127, 0, 0, 1], 0).into()).expect("a port");
+    let upstream =
+        Server::start_server_for_existing_sandbox(sandbox.clone(), ([127, 0, 0, 1], 0).into()).expect("a port");
     let prober = Arc::new(Prober::new(Timeouts::default(), false).expect("a prober"));
     let relay = Relay {
         fault,

@@ -8,7 +8,7 @@ use copresence_sandbox::Sandbox;
 use copresence_validate::evidence::RunEvidence;
 use copresence_validate::report::{self, change, html, junit, markdown, sarif, shape};
 use copresence_validate::run::RunResult;
-use copresence_validate::{CheckTarget, PhoneDriver, Report, RunOptions, RunPlanWithCosts, Verdict};
+use copresence_validate::{CheckTarget, PhoneDriver, Report, RunLimits, RunPlanWithCosts, Verdict};
 use jiff::Timestamp;
 use std::path::Path;
 
@@ -17,7 +17,7 @@ fn times() -> (Timestamp, Timestamp) {
     (at("2026-11-22T10:00:00Z"), at("2026-11-22T10:01:00Z"))
 }
 
-async fn run(target: &CheckTarget, options: &RunOptions, phone: &PhoneDriver) -> (Report, RunResult) {
+async fn run(target: &CheckTarget, options: &RunLimits, phone: &PhoneDriver) -> (Report, RunResult) {
     let (plan, ended) = run_checks(target, options, phone).await;
     (Report::new(target, options, &plan, &ended, times()), ended)
 }
@@ -258,7 +258,7 @@ async fn a_run_keeps_to_the_planned_token_budget() {
     let backend = serve_router(copresence_sandbox::build_router(sandbox.clone())).await;
     let target = vendor_target(&backend.url, sandbox_credentials(&sandbox));
     for most in [0, 1, 2, 3] {
-        let options = RunOptions { max_tokens: Some(most), ..run_options() };
+        let options = RunLimits { max_tokens: Some(most), ..run_options() };
         let before = sandbox.sandbox_state().tokens.len();
         let (report, ended) = run(&target, &options, &sandbox_phone(&backend.url).await).await;
         let made = u32::try_from(sandbox.sandbox_state().tokens.len() - before).expect("few");
@@ -276,7 +276,7 @@ async fn acts_with_a_phone_or_avatar_loss_are_omitted_by_default() {
     let sandbox = new_sandbox();
     let backend = serve_router(copresence_sandbox::build_router(sandbox.clone())).await;
     let target = vendor_target(&backend.url, sandbox_credentials(&sandbox));
-    let options = RunOptions { allow_destructive: false, ..run_options() };
+    let options = RunLimits { allow_destructive: false, ..run_options() };
     let plan = RunPlanWithCosts::new(&target, &options, &PhoneDriver::Unavailable);
     assert_eq!((plan.tokens, plan.avatars, plan.is_free), (2, 0, false));
     let (report, ended) = run(&target, &options, &PhoneDriver::Unavailable).await;

@@ -1,12 +1,12 @@
 //! Serves a sandbox on a local port, with optional layers in front of it, and runs the checks against it.
 
 use axum::Router;
-use copresence_sandbox::{Sandbox, SandboxSettings, TokenScenario};
+use copresence_sandbox::{BuiltInScenarioName, Sandbox, SandboxSettings};
 use copresence_validate::check::{CheckResult, Finding};
 use copresence_validate::evidence::RunEvidence;
 use copresence_validate::run::RunResult;
 use copresence_validate::{
-    BackendWithRoutes, CheckRun, CheckTarget, Credentials, PhoneDriver, RunOptions, RunPlanWithCosts, SandboxControl,
+    BackendWithRoutes, CheckRun, CheckTarget, Credentials, PhoneDriver, RunLimits, RunPlanWithCosts, SandboxControl,
     Timeouts,
 };
 use std::collections::BTreeSet;
@@ -66,7 +66,7 @@ pub(crate) fn new_sandbox() -> Sandbox {
 
 /// A sandbox with a paused clock, which only the run advances.
 fn paused_sandbox(settings: SandboxSettings) -> Sandbox {
-    let settings = SandboxSettings { scenario: TokenScenario::Happy.into(), seed: 7, ..settings };
+    let settings = SandboxSettings { scenario: BuiltInScenarioName::Happy.into(), seed: 7, ..settings };
     let sandbox = Sandbox::new(settings).expect("a sandbox");
     let paused = copresence_sandbox::ClockChange { paused: Some(true), ..copresence_sandbox::ClockChange::default() };
     sandbox.change_clock(&paused).expect("paused");
@@ -98,15 +98,15 @@ pub(crate) fn vendor_target(url: &Url, credentials: Credentials) -> CheckTarget 
     }
 }
 
-pub(crate) fn run_options() -> RunOptions {
-    RunOptions {
+pub(crate) fn run_options() -> RunLimits {
+    RunLimits {
         allow_destructive: true,
         allow_lockout: true,
         retry_pause: Duration::from_millis(2),
         upstream_watch: Duration::ZERO,
         // In the sandbox's time: three times as long as its slowest avatar takes.
         avatar_timeout: Duration::from_mins(2),
-        ..RunOptions::default()
+        ..RunLimits::default()
     }
 }
 
@@ -139,7 +139,7 @@ fn assert_evidence_gives_same_results(ended: &RunResult) {
 /// Runs all checks against a backend. Whatever the backend did, the recorded evidence has to give the same results.
 pub(crate) async fn run_checks(
     target: &CheckTarget,
-    options: &RunOptions,
+    options: &RunLimits,
     phone: &PhoneDriver,
 ) -> (RunPlanWithCosts, RunResult) {
     let plan = RunPlanWithCosts::new(target, options, phone);

@@ -34,7 +34,7 @@ impl TokenRequestState {
 }
 
 /// Starts to redeem the issued token, or ends the visit if nobody waits for it. Its token is kept then.
-pub(super) fn handle_issued_token(
+pub(super) fn redeem_issued_token_or_end(
     state: &TokenRequestState,
     token: ExportToken,
     plan: &VisitPollingPlan,
@@ -90,7 +90,7 @@ pub(super) fn resume_token_request(
 
 /// Retries the request for a token later, or ends the visit if the failure is final, it failed for too long, or too
 /// many tokens may have been issued. `may_have_issued` says whether this request may have issued one.
-pub(super) fn handle_token_request_failure(
+pub(super) fn retry_token_request_or_end_visit(
     mut state: TokenRequestState,
     mut failure: VisitStepFailure,
     may_have_issued: bool,

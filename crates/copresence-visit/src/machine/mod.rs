@@ -4,7 +4,7 @@ mod issue;
 mod redeem;
 mod restore;
 
-pub use restore::{EarlierRedeemResult, JournaledRedeem, JournaledVisit, StoredDelivery};
+pub use restore::{EarlierRedeemResult, JournaledRedeem, JournaledVisit, StoredResponseWithFiles};
 
 use crate::event::{
     MachineEffect, MachineEvent, TokenIssueParameters, TruncatedResponseFiles, VisitNotice, VisitStepFailure,
@@ -251,8 +251,8 @@ impl ActiveTokenState {
     }
 
     /// Keeps the evidence of a redeem that may have spent the token.
-    fn with_lost_answer(mut self, failure: &VisitStepFailure, now: MillisSinceOrigin) -> Self {
-        if failure.kind.may_hide_delivery() {
+    fn record_redeem_possibly_spending_token(mut self, failure: &VisitStepFailure, now: MillisSinceOrigin) -> Self {
+        if failure.kind.may_have_spent_token() {
             let settled_at = now + MAX_REDEEM_DELAY;
             self.lost_answer = Some(UnsettledRedeem { known: failure.detail.clone(), settled_at });
         }
@@ -272,7 +272,7 @@ impl ActiveTokenState {
     }
 
     /// Ends the visit in this token's phase.
-    fn end_visit_with_outcome(self, outcome: Outcome) -> Transition {
+    fn end_visit_in_token_phase(self, outcome: Outcome) -> Transition {
         let ended_in = self.phase_for_hosts();
         end_visit(outcome, ended_in, self.progress)
     }
@@ -297,17 +297,17 @@ fn compute_transition(
     match (state, event) {
         (VisitState::New(request), MachineEvent::Started) => issue::send_first_token_request(request, plan),
         (VisitState::Issuing(state), MachineEvent::TokenIssued(token)) => {
-            issue::handle_issued_token(&state, token, plan, now)
+            issue::redeem_issued_token_or_end(&state, token, plan, now)
         }
         (VisitState::Issuing(state), MachineEvent::VisitorLeft | MachineEvent::Interrupted) => {
             state.await_response_then_leave()
         }
         (VisitState::Issuing(state), MachineEvent::LoginFailed(failure)) => {
-            issue::handle_token_request_failure(state, failure, false, plan, now)
+            issue::retry_token_request_or_end_visit(state, failure, false, plan, now)
         }
         (VisitState::Issuing(state), MachineEvent::IssueFailed(failure)) => {
             let may_have_issued = failure.kind.may_have_issued_unreceived_token();
-            issue::handle_token_request_failure(state, failure, may_have_issued, plan, now)
+            issue::retry_token_request_or_end_visit(state, failure, may_have_issued, plan, now)
         }
         (VisitState::Issuing(state), MachineEvent::TimerFired) if now >= plan.give_up_at => {
             issue::give_up_token_request(&state)
@@ -317,11 +317,11 @@ fn compute_transition(
         }
         (VisitState::Waiting(token, until), MachineEvent::TimerFired) => {
             if now >= plan.give_up_at {
-                redeem::save_or_end_on_timeout(token)
+                redeem::end_on_timeout_saving_partial(token)
             } else if now >= until {
                 redeem::send_redeem(token, plan, now)
             } else {
-                redeem::wait_for_next_poll(token, until, Vec::new(), plan)
+                redeem::wait_for_poll_or_give_up(token, until, Vec::new(), plan)
             }
         }
         (VisitState::Redeeming(token, exit), MachineEvent::Redeemed(result)) => {
@@ -378,7 +378,7 @@ fn compute_transition(
         )
         | (state @ VisitState::Ended(_), MachineEvent::Interrupted) => (state, Vec::new()),
         (VisitState::Waiting(token, _), MachineEvent::Interrupted | MachineEvent::VisitorLeft) => {
-            token.end_visit_with_outcome(Outcome::Interrupted)
+            token.end_visit_in_token_phase(Outcome::Interrupted)
         }
         (state, MachineEvent::Interrupted | MachineEvent::VisitorLeft) => {
             end_visit(Outcome::Interrupted, state.phase_for_hosts(), None)

@@ -21,6 +21,8 @@ const MIN_REFUSALS: u32 = 2;
 /// Responses in a row with status 401 or 403 before the visit ends, if the same credentials were right before.
 const MIN_CREDENTIAL_REFUSALS: u32 = 2;
 
+/// A pause that a failing server asks for takes at most this fraction of the visit's patience.
+const REQUESTED_PAUSES_WITHIN_PATIENCE: u32 = 3;
 /// Pause before the first redeem that confirms a 400. Later pauses double the time.
 const FIRST_CONFIRMATION_PAUSE: Duration = Duration::from_secs(1);
 
@@ -33,11 +35,11 @@ pub(super) fn start_polling(token: ExportToken, plan: &VisitPollingPlan, now: Mi
     let mut token = ActiveTokenState::new(token, plan);
     // The token was issued just now, so nobody can have scanned it: the first poll can wait its turn.
     let until = token.polling.next_poll(&PollResult::Progress(&Progress::progress_without_avatar()), now);
-    wait_for_next_poll(token, until, Vec::new(), plan)
+    wait_for_poll_or_give_up(token, until, Vec::new(), plan)
 }
 
 /// Waits for the next poll, or until the visit gives up if that is earlier.
-pub(super) fn wait_for_next_poll(
+pub(super) fn wait_for_poll_or_give_up(
     token: ActiveTokenState,
     until: MillisSinceOrigin,
     mut effects: Vec<MachineEffect>,
@@ -65,11 +67,11 @@ pub(super) fn handle_redeem_result(
 ) -> Transition {
     let interrupted = exit == Some(PendingExitReason::Interrupted);
     match result {
-        RedeemResult::Delivered(_) if interrupted => token.end_visit_with_outcome(Outcome::Interrupted),
-        RedeemResult::Delivered(delivery) => start_saving(delivery),
-        RedeemResult::NotReady(progress) => handle_not_ready(token, exit, progress, plan, now),
+        RedeemResult::Delivered(_) if interrupted => token.end_visit_in_token_phase(Outcome::Interrupted),
+        RedeemResult::Delivered(delivery) => start_saving_delivered_files(delivery),
+        RedeemResult::NotReady(progress) => handle_not_ready_and_clear_doubts(token, exit, progress, plan, now),
         RedeemResult::Refused => handle_refused_redeem(token, exit, plan, now),
-        RedeemResult::Failed(failure) => handle_redeem_failure(token, exit, failure, plan, now),
+        RedeemResult::Failed(failure) => handle_redeem_without_usable_response(token, exit, failure, plan, now),
         RedeemResult::Truncated(failure, partial) => {
             let fetch = MachineEffect::FetchPartial { delivery: partial.delivery.clone() };
             let is_first = token.partial.is_none();
@@ -78,10 +80,10 @@ pub(super) fn handle_redeem_result(
             let is_recovery = matches!(plan.mode, RedeemOnceOrUntilReady::Once { .. });
             let (state, mut effects) = if is_recovery && is_first && exit.is_none() {
                 // A further redeem shows whether these files are all there is.
-                let token = token.with_lost_answer(&failure, now);
-                wait_for_next_poll(token, now + FIRST_CONFIRMATION_PAUSE, Vec::new(), plan)
+                let token = token.record_redeem_possibly_spending_token(&failure, now);
+                wait_for_poll_or_give_up(token, now + FIRST_CONFIRMATION_PAUSE, Vec::new(), plan)
             } else {
-                handle_redeem_failure(token, exit, failure, plan, now)
+                handle_redeem_without_usable_response(token, exit, failure, plan, now)
             };
             if matches!(state, VisitState::Waiting(..)) {
                 effects.insert(0, fetch);
@@ -95,8 +97,8 @@ pub(super) fn handle_redeem_result(
 ///
 /// Spec: "Once the Copresence backend provides a response with download URLs, the provided Export Token is invalidated
 /// by the backend" (GET /redeemExportToken).
-pub(super) fn start_saving(delivery: DeliveredExports) -> Transition {
-    let effects = vec![delivered_notice(&delivery), MachineEffect::Save { delivery: delivery.clone() }];
+pub(super) fn start_saving_delivered_files(delivery: DeliveredExports) -> Transition {
+    let effects = vec![delivered_file_types_notice(&delivery), MachineEffect::Save { delivery: delivery.clone() }];
     (VisitState::Saving(delivery), effects)
 }
 
@@ -106,12 +108,12 @@ pub(super) fn start_saving_partial_delivery(
     otherwise: Outcome,
     mut effects: Vec<MachineEffect>,
 ) -> Transition {
-    effects.extend([delivered_notice(&delivery), MachineEffect::SavePartial { delivery }]);
+    effects.extend([delivered_file_types_notice(&delivery), MachineEffect::SavePartial { delivery }]);
     (VisitState::SavingPartial(otherwise), effects)
 }
 
 /// The effect that tells hosts which types of files were delivered.
-fn delivered_notice(delivery: &DeliveredExports) -> MachineEffect {
+fn delivered_file_types_notice(delivery: &DeliveredExports) -> MachineEffect {
     let exports = delivery.exports.iter().map(|export| export.export_type.clone()).collect();
     MachineEffect::Notify(VisitNotice::Delivered { exports })
 }
@@ -120,7 +122,7 @@ fn delivered_notice(delivery: &DeliveredExports) -> MachineEffect {
 ///
 /// Spec: "200 OK – Export token is still active" (GET /redeemExportToken): no redeem that was processed before can have
 /// spent it. Earlier doubts and truncated responses are void, unless their redeem may still be processed.
-fn handle_not_ready(
+fn handle_not_ready_and_clear_doubts(
     mut token: ActiveTokenState,
     exit: Option<PendingExitReason>,
     progress: Progress,
@@ -141,20 +143,20 @@ fn handle_not_ready(
     if let RedeemOnceOrUntilReady::Once { token_is_too_old } = plan.mode {
         if token.partial.is_some() {
             // Its URLs expire, and they say that the token is spent: this response may be of a copy that lags behind.
-            let outcome = outcome_of_refusal(&token);
+            let outcome = outcome_of_confirmed_refusal(&token);
             return end_visit_saving_partial(token, outcome);
         }
         if token_is_too_old && !token.is_avatar_in_progress() {
             return end_too_old_token_saving_partial(token, "nobody used its code, and it is too old to be used");
         }
-        return token.end_visit_with_outcome(Outcome::Interrupted);
+        return token.end_visit_in_token_phase(Outcome::Interrupted);
     }
     token.visitor_left |= exit == Some(PendingExitReason::VisitorLeft);
     match exit {
-        Some(PendingExitReason::Interrupted) => token.end_visit_with_outcome(Outcome::Interrupted),
-        Some(PendingExitReason::TimedOut) => save_or_end_on_timeout(token),
+        Some(PendingExitReason::Interrupted) => token.end_visit_in_token_phase(Outcome::Interrupted),
+        Some(PendingExitReason::TimedOut) => end_on_timeout_saving_partial(token),
         Some(PendingExitReason::VisitorLeft) | None if token.visitor_left && !token.is_avatar_in_progress() => {
-            token.end_visit_with_outcome(Outcome::Interrupted)
+            token.end_visit_in_token_phase(Outcome::Interrupted)
         }
         Some(PendingExitReason::VisitorLeft) | None => {
             let mut effects = Vec::new();
@@ -163,7 +165,7 @@ fn handle_not_ready(
                 let next_poll = until.duration_since(now);
                 effects.push(MachineEffect::Notify(VisitNotice::Status { progress, next_poll }));
             }
-            wait_for_next_poll(token, until, effects, plan)
+            wait_for_poll_or_give_up(token, until, effects, plan)
         }
     }
 }
@@ -175,18 +177,19 @@ pub(super) fn append_may_have_overtaken_note(evidence: String) -> String {
 }
 
 /// Handles a redeem without a usable response.
-fn handle_redeem_failure(
+fn handle_redeem_without_usable_response(
     mut token: ActiveTokenState,
     exit: Option<PendingExitReason>,
     failure: VisitStepFailure,
     plan: &VisitPollingPlan,
     now: MillisSinceOrigin,
 ) -> Transition {
-    token = token.with_lost_answer(&failure, now);
+    token = token.record_redeem_possibly_spending_token(&failure, now);
     if let RedeemOnceOrUntilReady::Once { token_is_too_old } = plan.mode {
         return end_undecided_recovery_keeping_token(token, failure, token_is_too_old, now);
     }
-    let until = token.polling.next_poll(&PollResult::Failed { retry_after: failure.retry_after }, now);
+    let retry_after = requested_pause_of_failure(&failure, plan);
+    let until = token.polling.next_poll(&PollResult::Failed { retry_after }, now);
     let failures = FailureStreak::streak_with_failure(token.failures.take(), failure, now);
     let is_confirmed = |min_count: u32| {
         let repeated_for = now.duration_since(failures.of_last_kind_since);
@@ -196,15 +199,16 @@ fn handle_redeem_failure(
     if failures.last.kind == VisitStepFailureKind::CredentialsRefused
         && (token.progress.is_none() || is_confirmed(MIN_CREDENTIAL_REFUSALS))
     {
-        return token.end_visit_with_outcome(Outcome::CredentialsRefused(failures.last.detail));
+        return token.end_visit_in_token_phase(Outcome::CredentialsRefused(failures.last.detail));
     }
     if failures.last.kind == VisitStepFailureKind::ProtocolViolation && is_confirmed(MIN_VIOLATIONS) {
         return match exit {
             Some(PendingExitReason::Interrupted) if token.partial.is_some() => {
-                token.end_visit_with_outcome(Outcome::Interrupted)
+                token.end_visit_in_token_phase(Outcome::Interrupted)
             }
             _ => {
-                let outcome = prefer_refusal_outcome(&token, Outcome::ProtocolViolation(failures.last.detail));
+                let outcome =
+                    replace_erasing_outcome_if_refused(&token, Outcome::ProtocolViolation(failures.last.detail));
                 end_visit_saving_partial(token, outcome)
             }
         };
@@ -214,16 +218,26 @@ fn handle_redeem_failure(
     token.failures = Some(failures);
     match exit {
         Some(PendingExitReason::Interrupted | PendingExitReason::VisitorLeft) => {
-            token.end_visit_with_outcome(Outcome::Interrupted)
+            token.end_visit_in_token_phase(Outcome::Interrupted)
         }
-        Some(PendingExitReason::TimedOut) => save_or_end_on_timeout(token),
-        None if out_of_patience => save_or_end_on_timeout(token),
-        None => wait_for_next_poll(token, until, vec![notice], plan),
+        Some(PendingExitReason::TimedOut) => end_on_timeout_saving_partial(token),
+        None if out_of_patience => end_on_timeout_saving_partial(token),
+        None => wait_for_poll_or_give_up(token, until, vec![notice], plan),
     }
 }
 
+/// The pause that a response asks for with `Retry-After`. That of a rate limit (429) is kept. Any other one is that of a server or
+/// gateway which fails, and is often over sooner: at most a third of the patience, so that it is tried several times.
+fn requested_pause_of_failure(failure: &VisitStepFailure, plan: &VisitPollingPlan) -> Option<Duration> {
+    let longest = match failure.kind {
+        VisitStepFailureKind::Busy => Duration::MAX,
+        _ => plan.patience / REQUESTED_PAUSES_WITHIN_PATIENCE,
+    };
+    failure.retry_after.map(|pause| pause.min(longest))
+}
+
 /// Ends a recovery whose only redeem did not decide. One failure does not end a token that may still be active, so
-/// the visit ends with an outcome that keeps it, unless the token is too old.
+/// the visit ends with an outcome that keeps it, and the files of a truncated response, unless the token is too old.
 fn end_undecided_recovery_keeping_token(
     token: ActiveTokenState,
     failure: VisitStepFailure,
@@ -231,11 +245,6 @@ fn end_undecided_recovery_keeping_token(
     now: MillisSinceOrigin,
 ) -> Transition {
     let is_our_disk = matches!(failure.kind, VisitStepFailureKind::Storage | VisitStepFailureKind::DiskFull);
-    if token.partial.is_some() && has_server_answered(failure.kind) {
-        // Its URLs expire, and they say that the token is spent.
-        let outcome = outcome_of_refusal(&token);
-        return end_visit_saving_partial(token, outcome);
-    }
     if token_is_too_old && !is_our_disk {
         return end_too_old_token_saving_partial(token, &failure.detail);
     }
@@ -243,7 +252,7 @@ fn end_undecided_recovery_keeping_token(
         Outcome::ProtocolViolation(detail) => Outcome::BackendFailing(detail),
         other => other,
     };
-    token.end_visit_with_outcome(outcome)
+    token.end_visit_in_token_phase(outcome)
 }
 
 /// Ends the visit, because its token is too old to be kept. If a truncated response names files, saves them first.
@@ -267,7 +276,7 @@ fn end_visit_saving_partial(token: ActiveTokenState, outcome: Outcome) -> Transi
             let TruncatedResponseFiles { redeem, delivery } = partial.known;
             start_saving_partial_delivery(delivery, outcome, vec![MachineEffect::UsePartial { redeem }])
         }
-        None => token.end_visit_with_outcome(outcome),
+        None => token.end_visit_in_token_phase(outcome),
     }
 }
 
@@ -284,7 +293,7 @@ fn handle_refused_redeem(
     now: MillisSinceOrigin,
 ) -> Transition {
     if token.partial.is_some() && exit == Some(PendingExitReason::Interrupted) {
-        return token.end_visit_with_outcome(Outcome::Interrupted);
+        return token.end_visit_in_token_phase(Outcome::Interrupted);
     }
     let streak = token.refusals.get_or_insert(RefusalStreak { count: 0, since: now, before: Duration::ZERO });
     streak.count += 1;
@@ -293,25 +302,25 @@ fn handle_refused_redeem(
     let confirmation_time = token.ending_answer_confirmation_time(plan);
     // URLs that a truncated response names say by themselves that the token is spent.
     if streak.count >= MIN_REFUSALS && (refused_for >= confirmation_time || token.partial.is_some()) {
-        let outcome = outcome_of_refusal(&token);
+        let outcome = outcome_of_confirmed_refusal(&token);
         return end_visit_saving_partial(token, outcome);
     }
     match exit {
         Some(PendingExitReason::Interrupted | PendingExitReason::VisitorLeft) => {
-            token.end_visit_with_outcome(Outcome::Interrupted)
+            token.end_visit_in_token_phase(Outcome::Interrupted)
         }
-        Some(PendingExitReason::TimedOut) => save_or_end_on_timeout(token),
+        Some(PendingExitReason::TimedOut) => end_on_timeout_saving_partial(token),
         None => {
             let left = confirmation_time.saturating_sub(refused_for);
             let pause = refused_for.max(FIRST_CONFIRMATION_PAUSE).min(left);
-            wait_for_next_poll(token, now + pause, Vec::new(), plan)
+            wait_for_poll_or_give_up(token, now + pause, Vec::new(), plan)
         }
     }
 }
 
 /// The outcome of a confirmed 400, which depends on what was seen before it: the token expired, was never known, or may
 /// have been spent by a response that was not received.
-fn outcome_of_refusal(token: &ActiveTokenState) -> Outcome {
+fn outcome_of_confirmed_refusal(token: &ActiveTokenState) -> Outcome {
     match &token.lost_answer {
         Some(lost) => Outcome::PossiblyConsumed(lost.known.clone()),
         None if token.has_avatar_failed() => Outcome::AvatarFailed,
@@ -321,24 +330,24 @@ fn outcome_of_refusal(token: &ActiveTokenState) -> Outcome {
 
 /// Replaces an outcome that erases the token by the outcome of a refusal, if the backend refused the token repeatedly:
 /// that outcome says so. Any other outcome is returned unchanged.
-fn prefer_refusal_outcome(token: &ActiveTokenState, outcome: Outcome) -> Outcome {
+fn replace_erasing_outcome_if_refused(token: &ActiveTokenState, outcome: Outcome) -> Outcome {
     let is_refused = token.refusals.is_some_and(|streak| streak.count >= MIN_REFUSALS);
     match outcome {
-        Outcome::AvatarFailed | Outcome::ProtocolViolation(_) if is_refused => outcome_of_refusal(token),
+        Outcome::AvatarFailed | Outcome::ProtocolViolation(_) if is_refused => outcome_of_confirmed_refusal(token),
         other => other,
     }
 }
 
 /// Ends a visit whose time or patience ran out. Uses the files that a truncated response named, unless the network may
 /// be away: an outcome that keeps the token keeps those files for recovery too.
-pub(super) fn save_or_end_on_timeout(token: ActiveTokenState) -> Transition {
-    let outcome = prefer_refusal_outcome(&token, timeout_outcome(&token));
+pub(super) fn end_on_timeout_saving_partial(token: ActiveTokenState) -> Transition {
+    let outcome = replace_erasing_outcome_if_refused(&token, timeout_outcome(&token));
     let is_network_away = token.failures.as_ref().is_some_and(|failures| !has_server_answered(failures.last.kind));
     match &outcome {
-        _ if token.partial.is_none() || is_network_away => token.end_visit_with_outcome(outcome),
+        _ if token.partial.is_none() || is_network_away => token.end_visit_in_token_phase(outcome),
         Outcome::ProtocolViolation(_) => end_visit_saving_partial(token, outcome),
         _ => {
-            let outcome = outcome_of_refusal(&token);
+            let outcome = outcome_of_confirmed_refusal(&token);
             end_visit_saving_partial(token, outcome)
         }
     }

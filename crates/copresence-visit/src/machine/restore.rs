@@ -1,6 +1,6 @@
 //! Rebuilding a visit from the journal, after a crash, an interruption or an ending that kept something.
 
-use super::redeem::{append_may_have_overtaken_note, start_saving, start_saving_partial_delivery};
+use super::redeem::{append_may_have_overtaken_note, start_saving_delivered_files, start_saving_partial_delivery};
 use super::{ActiveTokenState, RefusalStreak, Transition, UnsettledRedeem, Visit, VisitPollingPlan, end_visit, redeem};
 use crate::event::{MachineEffect, TruncatedResponseFiles};
 use crate::outcome::{EndPhase, Outcome};
@@ -25,7 +25,7 @@ pub struct JournaledVisit {
     /// What the last usable response reported, if the journal has it.
     pub progress: Option<Progress>,
     /// A response on disk that names files.
-    pub response: Option<StoredDelivery>,
+    pub response: Option<StoredResponseWithFiles>,
 }
 
 /// An earlier redeem: its result, and how long before the restoration it took place.
@@ -58,7 +58,7 @@ pub enum EarlierRedeemResult {
 
 /// A response on disk that names files.
 #[derive(Debug, Clone, PartialEq)]
-pub enum StoredDelivery {
+pub enum StoredResponseWithFiles {
     /// The delivery that spent the token.
     Delivery(DeliveredExports),
     /// A truncated response that was already used as the delivery, because the token was refused.
@@ -83,13 +83,13 @@ impl Visit {
         past: JournaledVisit,
         now: MillisSinceOrigin,
     ) -> (Self, Vec<MachineEffect>) {
-        let (state, effects) = restore_state(&plan, past, now);
+        let (state, effects) = restore_state_and_effects(&plan, past, now);
         (Self { plan, state }, effects)
     }
 }
 
 /// Rebuilds the state from the journal, with the effects that continue it. What cannot be continued is ended.
-fn restore_state(plan: &VisitPollingPlan, past: JournaledVisit, now: MillisSinceOrigin) -> Transition {
+fn restore_state_and_effects(plan: &VisitPollingPlan, past: JournaledVisit, now: MillisSinceOrigin) -> Transition {
     let settled_at = |ended_ago: Duration| now + MAX_REDEEM_DELAY.saturating_sub(ended_ago);
     // The evidence of the last lost answer, and how long ago it was given up.
     let mut lost: Option<(String, Duration)> = None;
@@ -123,12 +123,12 @@ fn restore_state(plan: &VisitPollingPlan, past: JournaledVisit, now: MillisSince
         past.progress.or_else(|| status.map(|status| Progress { status, completion: None, queue_position: None }));
 
     let partial = match past.response {
-        Some(StoredDelivery::Delivery(delivery)) => return start_saving(delivery),
-        Some(StoredDelivery::UsedPartial(delivery)) => {
+        Some(StoredResponseWithFiles::Delivery(delivery)) => return start_saving_delivered_files(delivery),
+        Some(StoredResponseWithFiles::UsedPartial(delivery)) => {
             let lost = lost_answer.map_or_else(|| UNREADABLE.to_owned(), |lost| lost.known);
             return start_saving_partial_delivery(delivery, Outcome::PossiblyConsumed(lost), Vec::new());
         }
-        Some(StoredDelivery::Partial { partial, ended_ago }) => {
+        Some(StoredResponseWithFiles::Partial { partial, ended_ago }) => {
             Some(UnsettledRedeem { known: partial, settled_at: settled_at(ended_ago) })
         }
         None => None,

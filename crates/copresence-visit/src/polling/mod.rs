@@ -14,7 +14,7 @@
 //! - **`failed`**: slowly, but a new recording under the same token is noticed.
 //! - **Failures**: the next poll comes soon, because a single failure is usually an exception and the avatar may be ready;
 //!   then exponential backoff to [`PollingConfig::slowest`], reset by the first usable response. `Retry-After` is honoured
-//!   up to five minutes, because a visitor is waiting.
+//!   up to five minutes, because a visitor is waiting; of anything but a rate limit, up to a third of the visit's patience.
 //!
 //! Every interval is jittered, and lies between [`PollingConfig::fastest`] and [`PollingConfig::slowest`]. The same
 //! seed and the same responses give the same times. `benches/polling.rs` measures the policy against other ways of

@@ -5,7 +5,9 @@ mod token_requests;
 
 use super::host::{Host, InFlight, PATIENCE, delivery, failure, plan, progress, token};
 use copresence_protocol::{CompletionStatus, Progress};
-use copresence_visit::{MachineEvent, MillisSinceOrigin, Outcome, RedeemResult, VisitNotice, VisitStepFailureKind};
+use copresence_visit::{
+    MachineEvent, MillisSinceOrigin, Outcome, RedeemResult, VisitNotice, VisitStepFailure, VisitStepFailureKind,
+};
 use std::time::Duration;
 
 /// A host whose first redeem is in flight.
@@ -58,6 +60,23 @@ fn refusals_end_a_visit_only_after_seconds_and_later_if_its_avatar_is_being_made
         assert!(host.redeems - redeems <= 6, "{status:?}: {} redeems", host.redeems - redeems);
         assert!(matches!(host.end.map(|end| end.exit_code()), Some(4 | 5)), "{status:?}");
     }
+}
+
+/// A gateway may ask for an hour, and be back after a second.
+#[test]
+fn a_long_pause_that_a_failing_server_asks_for_takes_a_third_of_the_patience() {
+    let pause = |kind, seconds| {
+        let mut host = host_with_redeem_in_flight();
+        let failure = VisitStepFailure { retry_after: Some(Duration::from_secs(seconds)), ..failure(kind) };
+        respond(&mut host, RedeemResult::Failed(failure));
+        host.wait.expect("it polls again").duration_since(host.now)
+    };
+    for kind in [VisitStepFailureKind::BackendFailing, VisitStepFailureKind::Gate] {
+        assert!(pause(kind, 3600) <= PATIENCE / 2, "{kind:?}");
+        assert!(pause(kind, 3600) >= PATIENCE / 3, "{kind:?}");
+        assert!(pause(kind, 10) >= Duration::from_secs(10), "a short one is kept");
+    }
+    assert!(pause(VisitStepFailureKind::Busy, 100) >= Duration::from_secs(100), "a rate limit is kept");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::host::{Host, InFlight, PATIENCE, delivery, failure, partial, progress
 use copresence_protocol::{CompletionStatus, MAX_REDEEM_DELAY, Progress};
 use copresence_visit::{
     EarlierRedeemResult, JournaledRedeem, JournaledVisit, MachineEvent, MillisSinceOrigin, Outcome, RedeemResult,
-    StoredDelivery, TruncatedResponseFiles, Visit, VisitPollingPlan, VisitStepFailureKind,
+    StoredResponseWithFiles, TruncatedResponseFiles, Visit, VisitPollingPlan, VisitStepFailureKind,
 };
 use proptest::prelude::*;
 use std::time::Duration;
@@ -26,7 +26,10 @@ fn past_visit(redeems: Vec<EarlierRedeemResult>) -> JournaledVisit {
 }
 
 fn recover_host(past: JournaledVisit, token_is_too_old: bool) -> Host {
-    let has_partial = matches!(past.response, Some(StoredDelivery::Partial { .. } | StoredDelivery::UsedPartial(_)));
+    let has_partial = matches!(
+        past.response,
+        Some(StoredResponseWithFiles::Partial { .. } | StoredResponseWithFiles::UsedPartial(_))
+    );
     let plan = VisitPollingPlan::plan_single_redeem_for_recovery(token_is_too_old, PATIENCE);
     Host::from_restored(Visit::restore_visit(plan, past, MillisSinceOrigin::default()), has_partial)
 }
@@ -150,15 +153,7 @@ fn one_response_that_does_not_decide_leaves_the_token_for_later() {
         host.now = host.wait.expect("a further redeem shows whether these files are all there is");
         host.feed(MachineEvent::TimerFired);
         host.feed(MachineEvent::Redeemed(RedeemResult::Failed(failure(kind))));
-        match kind {
-            VisitStepFailureKind::NeverSent
-            | VisitStepFailureKind::Unanswered
-            | VisitStepFailureKind::Storage
-            | VisitStepFailureKind::DiskFull => {
-                assert_eq!(host.end.map(|end| end.exit_code()), Some(exit), "{kind:?}");
-            }
-            _ => assert_eq!(host.in_flight, InFlight::SavePartial, "{kind:?}"),
-        }
+        assert_eq!(host.end.map(|end| end.exit_code()), Some(exit), "{kind:?}: its files are kept as well");
     }
     let processing = progress(CompletionStatus::Processing, Some(4), None);
     let mut host = recover_host(past_visit(vec![]), true);
@@ -210,7 +205,7 @@ fn a_token_that_is_too_old_ends_as_failed_if_its_avatar_failed() {
 #[test]
 fn a_response_on_disk_is_saved_without_a_redeem() {
     let stored = |response| JournaledVisit { response: Some(response), ..past_visit(vec![]) };
-    let mut host = recover_host(stored(StoredDelivery::Delivery(delivery())), false);
+    let mut host = recover_host(stored(StoredResponseWithFiles::Delivery(delivery())), false);
     assert_eq!((host.in_flight, host.redeems), (InFlight::Save, 0));
     host.feed(MachineEvent::Saved);
     assert_eq!(host.end, Some(Outcome::Saved));
@@ -219,7 +214,7 @@ fn a_response_on_disk_is_saved_without_a_redeem() {
         redeems: spread_redeems(vec![EarlierRedeemResult::NotReceived("cut".into())]),
         ..JournaledVisit::default()
     };
-    let used = JournaledVisit { response: Some(StoredDelivery::UsedPartial(delivery())), ..lost };
+    let used = JournaledVisit { response: Some(StoredResponseWithFiles::UsedPartial(delivery())), ..lost };
     let mut host = recover_host(used, false);
     assert_eq!((host.in_flight, host.redeems), (InFlight::SavePartial, 0));
     host.feed(MachineEvent::NothingSaved("410".into()));
@@ -229,7 +224,7 @@ fn a_response_on_disk_is_saved_without_a_redeem() {
 #[test]
 fn a_partial_delivery_on_disk_waits_for_the_next_response() {
     let partial = || JournaledVisit {
-        response: Some(StoredDelivery::Partial {
+        response: Some(StoredResponseWithFiles::Partial {
             partial: TruncatedResponseFiles { redeem: 3, delivery: delivery() },
             ended_ago: Duration::ZERO,
         }),
@@ -264,7 +259,7 @@ fn journal_entry_of(result: &RedeemResult) -> EarlierRedeemResult {
         RedeemResult::NotReady(_) => EarlierRedeemResult::Active,
         RedeemResult::Failed(failure) => match failure.kind {
             VisitStepFailureKind::ProtocolViolation => EarlierRedeemResult::Unreadable(Some(failure.detail.clone())),
-            kind if kind.may_hide_delivery() => EarlierRedeemResult::NotReceived(failure.detail.clone()),
+            kind if kind.may_have_spent_token() => EarlierRedeemResult::NotReceived(failure.detail.clone()),
             _ => EarlierRedeemResult::Inconclusive,
         },
         RedeemResult::Refused => EarlierRedeemResult::Refused,

@@ -16,7 +16,7 @@ pub(super) struct CuttableProxy {
 impl CuttableProxy {
     /// Starts a proxy in front of `target`, on a free port.
     pub(super) fn start(target: SocketAddr) -> io::Result<Self> {
-        let listener = listen_on(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+        let listener = open_listener_reusing_port(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
         let address = listener.local_addr()?;
         Ok(Self { address, target, running: Some(start_serving_connections(listener, target)) })
     }
@@ -35,7 +35,7 @@ impl CuttableProxy {
     pub(super) async fn accept_connections_again(&mut self) -> io::Result<()> {
         // The task that owned the earlier listener may still be ending.
         for _ in 0..100 {
-            match listen_on(self.address) {
+            match open_listener_reusing_port(self.address) {
                 Ok(listener) => {
                     self.running = Some(start_serving_connections(listener, self.target));
                     return Ok(());
@@ -44,13 +44,13 @@ impl CuttableProxy {
                 Err(error) => return Err(error),
             }
         }
-        self.running = Some(start_serving_connections(listen_on(self.address)?, self.target));
+        self.running = Some(start_serving_connections(open_listener_reusing_port(self.address)?, self.target));
         Ok(())
     }
 }
 
 /// Opens a listener on `address`, also if closed connections still hold the port.
-fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
+fn open_listener_reusing_port(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = TcpSocket::new_v4()?;
     // Closed connections keep the port for a while.
     if cfg!(unix) {

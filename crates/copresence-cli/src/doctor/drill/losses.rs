@@ -2,7 +2,7 @@
 
 use super::rehearsal::{ActionAfterEvent, FinishedChildProcess, Rehearsal, RehearsalSetup};
 use copresence_engine::logging::LOG_FILTER_VARIABLE;
-use copresence_sandbox::TokenScenario;
+use copresence_sandbox::BuiltInScenarioName;
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
@@ -21,7 +21,7 @@ const MAX_KEYCHAIN_DELAY: Duration = Duration::from_mins(1);
 
 /// What a rehearsal found.
 #[derive(Debug)]
-pub(super) enum Finding {
+pub(super) enum RehearsalFinding {
     Held(String),
     Broken(String),
     /// It cannot be tested on this machine, for this reason.
@@ -68,15 +68,15 @@ impl RehearsedLoss {
     /// # Errors
     /// The message lists the names.
     pub(crate) fn parse_loss_name(text: &str) -> Result<Self, String> {
-        let names = || Self::ALL.map(Self::stable_name).join(", ");
+        let names = || Self::ALL.map(Self::stable_loss_name).join(", ");
         Self::ALL
             .into_iter()
-            .find(|loss| loss.stable_name() == text)
+            .find(|loss| loss.stable_loss_name() == text)
             .ok_or_else(|| format!("the losses are {}", names()))
     }
 
     /// The stable name of the loss, as in `power_cut`: the command line and the JSON use it.
-    pub(super) fn stable_name(self) -> &'static str {
+    pub(super) fn stable_loss_name(self) -> &'static str {
         match self {
             Self::Nothing => "nothing",
             Self::PowerCut => "power_cut",
@@ -94,7 +94,7 @@ impl RehearsedLoss {
     }
 
     /// The promise that this loss tests, in one sentence.
-    pub(super) fn promise_text(self) -> &'static str {
+    pub(super) fn promise_tested_by_loss(self) -> &'static str {
         match self {
             Self::Nothing => "A visit without a loss saves its avatar",
             Self::PowerCut => "What a redeem needs is on the disk before it is sent",
@@ -131,17 +131,17 @@ impl RehearsedLoss {
 }
 
 /// Rehearses one loss. `outage` is how long the network is gone.
-pub(super) async fn rehearse_loss(loss: RehearsedLoss, place: &RehearsalSetup, outage: Duration) -> Finding {
+pub(super) async fn rehearse_loss(loss: RehearsedLoss, place: &RehearsalSetup, outage: Duration) -> RehearsalFinding {
     let scenario = match loss {
         RehearsedLoss::FullDisk | RehearsedLoss::KillDuringDownload | RehearsedLoss::NetworkDuringDownload => {
-            TokenScenario::LargeFile
+            BuiltInScenarioName::LargeFile
         }
-        _ => TokenScenario::Happy,
+        _ => BuiltInScenarioName::Happy,
     };
     let speed = if loss == RehearsedLoss::NetworkWhileMaking { SLOW_SANDBOX_SPEED } else { SANDBOX_SPEED };
     let mut rehearsal = match Rehearsal::start(place, scenario, speed).await {
         Ok(rehearsal) => rehearsal,
-        Err(error) => return Finding::Broken(error),
+        Err(error) => return RehearsalFinding::Broken(error),
     };
     match loss {
         RehearsedLoss::Nothing => check_undisturbed_visit(&mut rehearsal).await,
@@ -152,7 +152,7 @@ pub(super) async fn rehearse_loss(loss: RehearsedLoss, place: &RehearsalSetup, o
         }
         RehearsedLoss::KillDuringRedeem => match rehearsal.run_visit_and_kill_during_redeem().await {
             Ok(_) => recover_and_check_avatar(&mut rehearsal).await,
-            Err(error) => Finding::Broken(error),
+            Err(error) => RehearsalFinding::Broken(error),
         },
         RehearsedLoss::KillAtDelivery => {
             check_recovery_after_kill_at_event(&mut rehearsal, |event| event["event"] == "redeemed").await
@@ -181,22 +181,27 @@ fn is_download_half_done(event: &Value) -> bool {
 }
 
 /// Runs a visit without a loss, and checks that its avatar is saved.
-async fn check_undisturbed_visit(rehearsal: &mut Rehearsal<'_>) -> Finding {
+async fn check_undisturbed_visit(rehearsal: &mut Rehearsal<'_>) -> RehearsalFinding {
     let began = Instant::now();
     let run = rehearsal.run_visit(|_| ActionAfterEvent::Continue).await;
     if run.has_reported_saved_avatar() && rehearsal.count_complete_avatars() == 1 {
-        Finding::Held(format!("saved after {:.1} s", began.elapsed().as_secs_f64()))
+        RehearsalFinding::Held(format!("saved after {:.1} s", began.elapsed().as_secs_f64()))
     } else {
-        Finding::Broken(describe_failed_run("the visit", &run))
+        RehearsalFinding::Broken(describe_failed_run("the visit", &run))
     }
 }
 
 /// Compares the flushes of the journal, which the program logs, with the redeems that the sandbox received.
-async fn check_journal_flushed_before_redeem(rehearsal: &mut Rehearsal<'_>, place: &RehearsalSetup) -> Finding {
-    if let Some(name) = memory_file_system_name(place.real_data_folder()) {
-        return Finding::Broken(format!("the data folder is on {name}, which is in memory: a power cut empties it"));
+async fn check_journal_flushed_before_redeem(
+    rehearsal: &mut Rehearsal<'_>,
+    place: &RehearsalSetup,
+) -> RehearsalFinding {
+    if let Some(name) = memory_file_system_name(place.user_data_folder()) {
+        return RehearsalFinding::Broken(format!(
+            "the data folder is on {name}, which is in memory: a power cut empties it"
+        ));
     }
-    rehearsal.set_environment_variable(LOG_FILTER_VARIABLE, "copresence_store=trace");
+    rehearsal.set_child_environment_variable(LOG_FILTER_VARIABLE, "copresence_store=trace");
     let run = rehearsal.run_visit(|_| ActionAfterEvent::Continue).await;
     let flushes = rehearsal
         .read_log_files()
@@ -206,27 +211,27 @@ async fn check_journal_flushed_before_redeem(rehearsal: &mut Rehearsal<'_>, plac
     let redeems = rehearsal.count_redeem_requests();
     let seen = format!("redeems sent: {redeems}; flushes of the journal: {flushes}");
     if !run.has_reported_saved_avatar() {
-        Finding::Broken(describe_failed_run("the visit", &run))
+        RehearsalFinding::Broken(describe_failed_run("the visit", &run))
     } else if flushes >= redeems && redeems > 0 {
-        Finding::Held(seen)
+        RehearsalFinding::Held(seen)
     } else {
-        Finding::Broken(seen)
+        RehearsalFinding::Broken(seen)
     }
 }
 
 /// Checks that a visit with less free space than it requires is refused before a token is issued.
-async fn check_refusal_without_free_space(rehearsal: &mut Rehearsal<'_>, place: &RehearsalSetup) -> Finding {
+async fn check_refusal_without_free_space(rehearsal: &mut Rehearsal<'_>, place: &RehearsalSetup) -> RehearsalFinding {
     if place.required_free_bytes() == 0 {
-        return Finding::Broken("the profile requires no free space".to_owned());
+        return RehearsalFinding::Broken("the profile requires no free space".to_owned());
     }
     let run = match rehearsal.run_visit_requiring_impossible_space().await {
         Ok(run) => run,
-        Err(error) => return Finding::Untested(error),
+        Err(error) => return RehearsalFinding::Untested(error),
     };
     match (run.code.as_deref(), rehearsal.count_issued_tokens()) {
-        (Some("disk_full"), 0) => Finding::Held(run.message),
+        (Some("disk_full"), 0) => RehearsalFinding::Held(run.message),
         (_, tokens) => {
-            Finding::Broken(format!("{}; {tokens} tokens were issued", describe_failed_run("the visit", &run)))
+            RehearsalFinding::Broken(format!("{}; {tokens} tokens were issued", describe_failed_run("the visit", &run)))
         }
     }
 }
@@ -235,7 +240,7 @@ async fn check_refusal_without_free_space(rehearsal: &mut Rehearsal<'_>, place: 
 async fn check_recovery_after_kill_at_event(
     rehearsal: &mut Rehearsal<'_>,
     is_moment: impl Fn(&Value) -> bool,
-) -> Finding {
+) -> RehearsalFinding {
     let mut is_killed = false;
     let run = rehearsal
         .run_visit(|event| {
@@ -247,19 +252,19 @@ async fn check_recovery_after_kill_at_event(
         })
         .await;
     if !is_killed {
-        return Finding::Broken(describe_failed_run("the visit did not come so far", &run));
+        return RehearsalFinding::Broken(describe_failed_run("the visit did not come so far", &run));
     }
     recover_and_check_avatar(rehearsal).await
 }
 
 /// Recovers, and checks that the avatar is saved with the token that was issued.
-async fn recover_and_check_avatar(rehearsal: &mut Rehearsal<'_>) -> Finding {
+async fn recover_and_check_avatar(rehearsal: &mut Rehearsal<'_>) -> RehearsalFinding {
     let run = rehearsal.run_recovery_until_done().await;
     match (run.has_reported_saved_avatar() && rehearsal.count_complete_avatars() == 1, rehearsal.count_issued_tokens())
     {
-        (true, 1) => Finding::Held("saved by recovery, with the same token".to_owned()),
-        (true, tokens) => Finding::Broken(format!("{tokens} tokens were issued")),
-        (false, _) => Finding::Broken(describe_failed_run("recovery", &run)),
+        (true, 1) => RehearsalFinding::Held("saved by recovery, with the same token".to_owned()),
+        (true, tokens) => RehearsalFinding::Broken(format!("{tokens} tokens were issued")),
+        (false, _) => RehearsalFinding::Broken(describe_failed_run("recovery", &run)),
     }
 }
 
@@ -268,7 +273,7 @@ async fn check_network_outage_at_event(
     rehearsal: &mut Rehearsal<'_>,
     outage: Duration,
     is_moment: impl Fn(&Value) -> bool,
-) -> Finding {
+) -> RehearsalFinding {
     let mut is_cut = false;
     let run = rehearsal
         .run_visit(|event| {
@@ -281,27 +286,30 @@ async fn check_network_outage_at_event(
         .await;
     let seconds = outage.as_secs_f64();
     if !is_cut {
-        Finding::Broken(describe_failed_run("the visit did not come so far", &run))
+        RehearsalFinding::Broken(describe_failed_run("the visit did not come so far", &run))
     } else if run.has_reported_saved_avatar() && rehearsal.count_complete_avatars() == 1 {
-        Finding::Held(format!("saved after {seconds} s without a network"))
+        RehearsalFinding::Held(format!("saved after {seconds} s without a network"))
     } else {
-        Finding::Broken(format!("{}, with {seconds} s without a network", describe_failed_run("the visit", &run)))
+        RehearsalFinding::Broken(format!(
+            "{}, with {seconds} s without a network",
+            describe_failed_run("the visit", &run)
+        ))
     }
 }
 
 /// Runs a visit whose files cannot grow beyond a limit, and checks that the full disk is reported and that recovery
 /// then saves the avatar.
-async fn check_full_disk(rehearsal: &mut Rehearsal<'_>) -> Finding {
+async fn check_full_disk(rehearsal: &mut Rehearsal<'_>) -> RehearsalFinding {
     let Some(run) = rehearsal.run_visit_with_file_size_limit(FULL_DISK_FILE_LIMIT_KIBIBYTES).await else {
-        return Finding::Untested("this system cannot limit the size of a program's files".to_owned());
+        return RehearsalFinding::Untested("this system cannot limit the size of a program's files".to_owned());
     };
     let is_reported = matches!(run.code.as_deref(), Some("disk_full" | "storage_failed"));
     if !is_reported || rehearsal.count_complete_avatars() != 0 {
-        return Finding::Broken(describe_failed_run("the visit", &run));
+        return RehearsalFinding::Broken(describe_failed_run("the visit", &run));
     }
     let reported = format!("reported as {}", run.code.unwrap_or_default());
     match recover_and_check_avatar(rehearsal).await {
-        Finding::Held(seen) => Finding::Held(format!("{reported}; {seen}")),
+        RehearsalFinding::Held(seen) => RehearsalFinding::Held(format!("{reported}; {seen}")),
         other => other,
     }
 }
@@ -309,46 +317,53 @@ async fn check_full_disk(rehearsal: &mut Rehearsal<'_>) -> Finding {
 /// Checks that a keychain that never answers ends a visit soon and without a token, and that a visit with credentials
 /// in its environment still works.
 #[cfg(target_os = "linux")]
-async fn check_silent_keychain(rehearsal: &mut Rehearsal<'_>) -> Finding {
+async fn check_silent_keychain(rehearsal: &mut Rehearsal<'_>) -> RehearsalFinding {
     let Ok(folder) = tempfile::tempdir() else {
-        return Finding::Untested("no folder for a socket can be made".to_owned());
+        return RehearsalFinding::Untested("no folder for a socket can be made".to_owned());
     };
     // A session bus that accepts connections and never says a word.
     let socket = folder.path().join("bus");
     let Ok(_bus) = tokio::net::UnixListener::bind(&socket) else {
-        return Finding::Untested("no socket can be made".to_owned());
+        return RehearsalFinding::Untested("no socket can be made".to_owned());
     };
-    rehearsal.set_environment_variable("DBUS_SESSION_BUS_ADDRESS", format!("unix:path={}", socket.display()));
-    rehearsal.set_credentials_available(false);
+    rehearsal.set_child_environment_variable("DBUS_SESSION_BUS_ADDRESS", format!("unix:path={}", socket.display()));
+    rehearsal.set_credentials_in_child_environment(false);
     let began = Instant::now();
     let run = rehearsal.run_visit(|_| ActionAfterEvent::Continue).await;
     let time = began.elapsed();
     if run.exit != Some(3) || time > MAX_KEYCHAIN_DELAY || rehearsal.count_issued_tokens() > 0 {
-        return Finding::Broken(format!("{} after {} s", describe_failed_run("the visit", &run), time.as_secs()));
+        return RehearsalFinding::Broken(format!(
+            "{} after {} s",
+            describe_failed_run("the visit", &run),
+            time.as_secs()
+        ));
     }
-    rehearsal.set_credentials_available(true);
+    rehearsal.set_credentials_in_child_environment(true);
     let with_environment = rehearsal.run_visit(|_| ActionAfterEvent::Continue).await;
     if with_environment.has_reported_saved_avatar() {
-        Finding::Held(format!("named after {:.1} s; credentials of the environment still work", time.as_secs_f64()))
+        RehearsalFinding::Held(format!(
+            "named after {:.1} s; credentials of the environment still work",
+            time.as_secs_f64()
+        ))
     } else {
-        Finding::Broken(describe_failed_run("a visit with credentials in its environment", &with_environment))
+        RehearsalFinding::Broken(describe_failed_run("a visit with credentials in its environment", &with_environment))
     }
 }
 
 #[cfg(not(target_os = "linux"))]
 #[expect(clippy::unused_async, reason = "as on Linux")]
-async fn check_silent_keychain(_: &mut Rehearsal<'_>) -> Finding {
-    Finding::Untested("only the keychain of Linux can be replaced for one program".to_owned())
+async fn check_silent_keychain(_: &mut Rehearsal<'_>) -> RehearsalFinding {
+    RehearsalFinding::Untested("only the keychain of Linux can be replaced for one program".to_owned())
 }
 
 /// Checks that a visit saves its avatar while its program's clock is a day ahead.
-async fn check_wrong_clock(rehearsal: &mut Rehearsal<'_>) -> Finding {
+async fn check_wrong_clock(rehearsal: &mut Rehearsal<'_>) -> RehearsalFinding {
     let Some(library) = find_faketime_library() else {
-        return Finding::Untested("install libfaketime to give one program a wrong clock".to_owned());
+        return RehearsalFinding::Untested("install libfaketime to give one program a wrong clock".to_owned());
     };
-    rehearsal.set_environment_variable("LD_PRELOAD", library);
-    rehearsal.set_environment_variable("FAKETIME_DONT_FAKE_MONOTONIC", "1");
-    rehearsal.set_environment_variable("FAKETIME", "+1d");
+    rehearsal.set_child_environment_variable("LD_PRELOAD", library);
+    rehearsal.set_child_environment_variable("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+    rehearsal.set_child_environment_variable("FAKETIME", "+1d");
     check_undisturbed_visit(rehearsal).await
 }
 

@@ -13,7 +13,7 @@ use crate::failure::CommandFailure;
 use crate::{context, output, signals};
 use copresence_engine::Outcome;
 pub(crate) use losses::RehearsedLoss;
-use losses::{Finding, rehearse_loss};
+use losses::{RehearsalFinding, rehearse_loss};
 use rehearsal::RehearsalSetup;
 use serde::Serialize;
 use std::time::Duration;
@@ -58,8 +58,8 @@ pub(super) async fn run_drill(
         output::eprint_sanitized_line(format_args!(
             "Rehearsing losses with the profile `{}` beside {} and {}; this takes some minutes.",
             profile.name,
-            copresence_engine::display_path(data_store.data.path()),
-            copresence_engine::display_path(&out),
+            copresence_engine::display_path_abbreviating_home(data_store.data.path()),
+            copresence_engine::display_path_abbreviating_home(&out),
         ));
     }
     let stopping = signals::token_cancelled_by_first_signal("stopping; the rehearsal's folders are removed …");
@@ -68,14 +68,20 @@ pub(super) async fn run_drill(
         let rehearsed = stopping.run_until_cancelled(rehearse_loss(loss, &place, outage)).await;
         let Some(finding) = rehearsed else { return Ok(Outcome::Interrupted.exit_code()) };
         let (held, seen) = match finding {
-            Finding::Held(seen) => (Some(true), seen),
-            Finding::Broken(seen) => (Some(false), seen),
-            Finding::Untested(seen) => (None, seen),
+            RehearsalFinding::Held(seen) => (Some(true), seen),
+            RehearsalFinding::Broken(seen) => (Some(false), seen),
+            RehearsalFinding::Untested(seen) => (None, seen),
         };
         is_any_broken |= held == Some(false);
         let remedy = (held == Some(false)).then(|| loss.remedy_for_broken_promise());
-        print_promise_result(
-            &RehearsedLossResult { loss: loss.stable_name(), promise: loss.promise_text(), held, seen, remedy },
+        print_rehearsed_loss_result(
+            &RehearsedLossResult {
+                loss: loss.stable_loss_name(),
+                promise: loss.promise_tested_by_loss(),
+                held,
+                seen,
+                remedy,
+            },
             common.json,
         );
         if held == Some(false) && loss == RehearsedLoss::Nothing {
@@ -87,7 +93,7 @@ pub(super) async fn run_drill(
 }
 
 /// Prints one result, as JSON with `--json`.
-fn print_promise_result(result: &RehearsedLossResult, json: bool) {
+fn print_rehearsed_loss_result(result: &RehearsedLossResult, json: bool) {
     if json {
         return output::print_json_line(result);
     }

@@ -4,7 +4,7 @@ use super::cuttable_proxy::CuttableProxy;
 use crate::common_options::CommonOptions;
 use crate::failure::CommandFailure;
 use copresence_engine::profile::{Profile, default_profiles_path};
-use copresence_sandbox::{AvatarChoice, SandboxSettings, Server, TokenScenario, faults};
+use copresence_sandbox::{AvatarChoice, BuiltInScenarioName, SandboxSettings, Server, faults};
 use serde_json::Value;
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -55,7 +55,7 @@ impl RehearsalSetup {
     }
 
     /// The user's data folder, in which the rehearsals make temporary ones.
-    pub(super) fn real_data_folder(&self) -> &Path {
+    pub(super) fn user_data_folder(&self) -> &Path {
         &self.data_parent
     }
 
@@ -130,7 +130,11 @@ pub(super) struct Rehearsal<'a> {
 
 impl<'a> Rehearsal<'a> {
     /// Starts the sandbox, at `speed` simulated seconds per real second, and makes the folders.
-    pub(super) async fn start(place: &'a RehearsalSetup, scenario: TokenScenario, speed: f64) -> Result<Self, String> {
+    pub(super) async fn start(
+        place: &'a RehearsalSetup,
+        scenario: BuiltInScenarioName,
+        speed: f64,
+    ) -> Result<Self, String> {
         let settings = SandboxSettings { scenario: scenario.into(), speed, ..SandboxSettings::default() };
         let server = Server::start(settings, SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
             .await
@@ -168,13 +172,13 @@ impl<'a> Rehearsal<'a> {
     }
 
     /// Sets a variable for the child processes.
-    pub(super) fn set_environment_variable(&mut self, name: impl Into<OsString>, value: impl Into<OsString>) {
+    pub(super) fn set_child_environment_variable(&mut self, name: impl Into<OsString>, value: impl Into<OsString>) {
         self.environment.push((name.into(), value.into()));
     }
 
     /// Whether the child processes find the sandbox's credentials in their environment.
     #[cfg(target_os = "linux")]
-    pub(super) fn set_credentials_available(&mut self, has_credentials: bool) {
+    pub(super) fn set_credentials_in_child_environment(&mut self, has_credentials: bool) {
         self.has_credentials = has_credentials;
     }
 
@@ -249,7 +253,7 @@ impl<'a> Rehearsal<'a> {
     pub(super) async fn run_visit_and_kill_during_redeem(&mut self) -> Result<FinishedChildProcess, String> {
         self.set_faults(r#"[{"on":"redeem","nth":1,"do":{"delay":{"ms":120000}}}]"#)?;
         let command = self.build_child_command("visit");
-        let mut child = start_child(command)?;
+        let mut child = start_child_killed_on_drop(command)?;
         tokio::select! {
             () = self.wait_for_applied_fault() => {}
             _ = child.wait() => {}
@@ -329,7 +333,7 @@ impl<'a> Rehearsal<'a> {
         mut at_event: impl FnMut(&Value) -> ActionAfterEvent,
     ) -> FinishedChildProcess {
         let failed = |message: String| FinishedChildProcess { exit: None, code: None, message };
-        let mut child = match start_child(command) {
+        let mut child = match start_child_killed_on_drop(command) {
             Ok(child) => child,
             Err(error) => return failed(error),
         };
@@ -388,7 +392,7 @@ impl<'a> Rehearsal<'a> {
 }
 
 /// Starts a child process with pipes, which ends with its handle.
-fn start_child(mut command: Command) -> Result<Child, String> {
+fn start_child_killed_on_drop(mut command: Command) -> Result<Child, String> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     command.spawn().map_err(|error| format!("this program cannot be started again: {error}"))
 }

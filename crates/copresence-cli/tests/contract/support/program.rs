@@ -45,9 +45,13 @@ impl TestHome {
                 command.env(inherited, value);
             }
         }
-        // The home on every system, and no keychain on systems with a session bus.
+        // The home on every system, and no keychain.
         command.env("APPDATA", self.root()).env("LOCALAPPDATA", self.root());
-        command.env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent/bus");
+        if cfg!(target_os = "linux") {
+            command.env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent/bus");
+        } else {
+            command.env("COPRESENCE_KEYCHAIN", "off");
+        }
         command.current_dir(self.root()).args(args);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command

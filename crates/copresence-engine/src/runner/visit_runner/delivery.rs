@@ -22,7 +22,7 @@ const MIN_ATTEMPTS_BEYOND_PLAUSIBLE_AGE: u32 = 300;
 
 impl VisitRunner {
     /// Starts to save the files of a delivery, which includes their download, as the task in flight.
-    pub(super) fn start_saving(&mut self, delivery: DeliveredExports) {
+    pub(super) fn start_saving_delivery(&mut self, delivery: DeliveredExports) {
         let missing = UnjournalledDeliveryParts {
             response: self.pending_write.take(),
             used_truncated: self.unjournalled_truncated.take(),
@@ -33,11 +33,12 @@ impl VisitRunner {
         let job = self.build_save_job(missing, self.times.clone(), is_used);
         self.downloads = Some(job.coordinator.clone());
         self.delivery_journal = Some(job.journal.clone());
-        let context = self.context.clone();
-        self.in_flight =
-            Some(Box::pin(
-                async move { TaskOutput::Saved(download_and_publish_delivery(&context, job, delivery).await) },
-            ));
+        let (context, earlier) = (self.context.clone(), self.partial_fetch.take());
+        self.in_flight = Some(Box::pin(async move {
+            // What it receives stays on the disk, where the download from the same URL finds it.
+            end_earlier_download(earlier).await;
+            TaskOutput::Saved(download_and_publish_delivery(&context, job, delivery).await)
+        }));
     }
 
     /// Describes how to save a delivery, of which the journal lacks `missing`.
@@ -84,8 +85,11 @@ impl VisitRunner {
         let is_used = CancellationToken::new();
         let job = self.build_save_job(missing, times, is_used.clone());
         let (coordinator, journal) = (job.coordinator.clone(), job.journal.clone());
-        let (context, exports) = (self.context.clone(), delivery.clone());
-        let task = Box::pin(async move { download_and_publish_delivery(&context, job, exports).await });
+        let (context, exports, earlier) = (self.context.clone(), delivery.clone(), self.partial_fetch.take());
+        let task = Box::pin(async move {
+            end_earlier_download(earlier).await;
+            download_and_publish_delivery(&context, job, exports).await
+        });
         self.partial_fetch = Some(TruncatedResponseDownload { delivery, coordinator, journal, is_used, task });
     }
 
@@ -117,6 +121,13 @@ impl VisitRunner {
             self.unjournalled_truncated = Some(no);
         }
         self.record_when_delivery_spent_token().await;
+    }
+}
+
+/// Ends the download of an earlier truncated response, if there is one, before another download writes to the same folder.
+async fn end_earlier_download(earlier: Option<TruncatedResponseDownload>) {
+    if let Some(earlier) = earlier {
+        earlier.end_after_unrepeatable_transfers().await;
     }
 }
 

@@ -47,7 +47,7 @@ impl VisitRunner {
 
 /// Journals when a phase was first seen. A failure is only logged, because the visit can go on without it.
 async fn record_phase_start(journal: &Journal, id: VisitId, phase: VisitPhase, at: Timestamp) {
-    if let Err(error) = journal.record_visit_phase(&id, phase, at).await {
+    if let Err(error) = journal.record_first_time_of_phase(&id, phase, at).await {
         tracing::warn!(%error, visit = %id, "cannot journal a phase");
     }
 }

@@ -13,6 +13,8 @@ use copresence_visit::{MachineEvent, MillisSinceOrigin, RedeemResult};
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 pub(super) type InFlight = Pin<Box<dyn Future<Output = TaskOutput> + Send>>;
@@ -36,6 +38,55 @@ pub(super) async fn drive_truncated_download_forever(fetch: &mut Option<Truncate
         *fetch = None;
     }
     std::future::pending().await
+}
+
+impl TruncatedResponseDownload {
+    /// Waits until no file is requested or received any more: its one-time URL may not send it again.
+    pub(super) async fn wait_until_no_file_is_active(&mut self) {
+        tokio::select! {
+            _ = &mut self.task => {}
+            () = self.coordinator.wait_until_no_file_is_active() => {}
+        }
+    }
+
+    /// Sends no further request, and waits for the files in flight that may not come again, for at most
+    /// [`MAX_WAIT_FOR_UNREPEATABLE_TRANSFERS`].
+    pub(super) async fn end_after_unrepeatable_transfers(mut self) {
+        let mut transfers = Some(UnrepeatableTransfersAwaitedAtStop::stop_new_requests(self.coordinator.clone()));
+        tokio::select! {
+            _ = &mut self.task => {}
+            () = await_ending_transfers_or_forever(&mut transfers) => {}
+        }
+    }
+}
+
+/// Maximum time that a program that stops waits for downloads whose files may not come again. Services are killed after 90 s
+/// by default.
+const MAX_WAIT_FOR_UNREPEATABLE_TRANSFERS: Duration = Duration::from_secs(30);
+
+/// Downloads that stop, and of which those whose files may not come again are awaited.
+pub(super) struct UnrepeatableTransfersAwaitedAtStop {
+    coordinator: Arc<DownloadCoordinator>,
+    until: Instant,
+}
+
+impl UnrepeatableTransfersAwaitedAtStop {
+    /// Stops all other requests.
+    pub(super) fn stop_new_requests(coordinator: Arc<DownloadCoordinator>) -> Self {
+        coordinator.stop_new_requests();
+        Self { coordinator, until: Instant::now() + MAX_WAIT_FOR_UNREPEATABLE_TRANSFERS }
+    }
+}
+
+/// Waits until the transfers have ended or their time is over, once; never resolves if there are none.
+pub(super) async fn await_ending_transfers_or_forever(transfers: &mut Option<UnrepeatableTransfersAwaitedAtStop>) {
+    match transfers {
+        Some(UnrepeatableTransfersAwaitedAtStop { coordinator, until }) => {
+            _ = timeout_at(*until, coordinator.wait_while_transfers_are_unrepeatable()).await;
+            *transfers = None;
+        }
+        None => std::future::pending().await,
+    }
 }
 
 /// Output of the task in flight.

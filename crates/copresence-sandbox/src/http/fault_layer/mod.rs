@@ -3,6 +3,8 @@
 pub(super) mod body;
 mod response;
 
+pub(super) use response::has_room_for_header;
+
 use super::request_logging::{PendingLogLine, UnsentResponseMarker};
 use crate::connection::ConnectionControl;
 use crate::faults::{Effect, Endpoint, RequestAttributes, SelectedFault, draw_delay_ms};
@@ -60,7 +62,7 @@ fn count_request_and_select_faults(sandbox: &Sandbox, request: &Request) -> Vec<
     let token = request.headers().get(EXPORT_TOKEN_NAME).and_then(|value| value.to_str().ok());
     let ready = on == Endpoint::Redeem && token.is_some_and(|token| sandbox.is_token_ready(token));
     let attributes = RequestAttributes { endpoint: on, ready, file, export_type: export_type.as_deref(), ranged };
-    sandbox.count_and_select_faults(&attributes, token, id)
+    sandbox.count_request_returning_its_faults(&attributes, token, id)
 }
 
 /// Applies a fault before the backend: a response in its place, a delay, or a changed request.
@@ -77,7 +79,7 @@ async fn apply_fault_before_backend(
         Effect::ErrorPage { code } => Some(response::error_page_response(*code)),
         Effect::Redirect { to, code, spends: false } => Some(response::redirect_response(to, *code)),
         Effect::Delay { ms, median_ms, sigma, spends: false } => {
-            sleep_delay(*ms, *median_ms, *sigma, rng).await;
+            wait_fixed_or_drawn_delay(*ms, *median_ms, *sigma, rng).await;
             None
         }
         Effect::Hang { spends: false } => pending().await,
@@ -128,7 +130,7 @@ async fn apply_fault_after_backend(
             response::redirect_response(to, *code)
         }
         Effect::Delay { ms, median_ms, sigma, spends: true } => {
-            sleep_delay(*ms, *median_ms, *sigma, &mut rng).await;
+            wait_fixed_or_drawn_delay(*ms, *median_ms, *sigma, &mut rng).await;
             response
         }
         Effect::Hang { spends: true } => {
@@ -155,7 +157,7 @@ async fn apply_fault_after_backend(
 }
 
 /// Waits for the delay that the fault gives or that is drawn for it.
-async fn sleep_delay(ms: Option<u64>, median_ms: Option<u64>, sigma: Option<f64>, rng: &mut ChaCha8Rng) {
+async fn wait_fixed_or_drawn_delay(ms: Option<u64>, median_ms: Option<u64>, sigma: Option<f64>, rng: &mut ChaCha8Rng) {
     tokio::time::sleep(Duration::from_millis(draw_delay_ms(ms, median_ms, sigma, rng))).await;
 }
 

@@ -1,7 +1,7 @@
 //! Responses in place of the backend's, and changes to the head and JSON of a response.
 
 use super::super::error::NO_STORE;
-use crate::faults::{FieldChange, RetryAfter, change_json_field};
+use crate::faults::{FieldReplacement, RetryAfter, change_json_field};
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -13,6 +13,9 @@ use std::collections::BTreeMap;
 
 /// Maximum size of a JSON response that can be changed, in bytes.
 const MAX_JSON_BYTES: usize = 16 * 1024 * 1024;
+
+/// Maximum number of headers that faults and recordings set in a response.
+const MAX_RESPONSE_HEADERS: usize = 20_000;
 
 /// Builds the response of the effect `status`; without a given body, an error in the backend's form.
 pub(super) fn status_response(
@@ -61,7 +64,7 @@ pub(super) fn redirect_response(to: &str, code: u16) -> Response {
 pub(super) async fn with_changed_field(
     response: Response,
     field: Option<&str>,
-    becomes: Option<&FieldChange>,
+    becomes: Option<&FieldReplacement>,
     rng: &mut ChaCha8Rng,
 ) -> Response {
     let (mut head, body) = response.into_parts();
@@ -105,9 +108,13 @@ pub(super) fn with_changed_etag(mut response: Response, rng: &mut ChaCha8Rng) ->
     response
 }
 
-/// Inserts headers, and replaces those that exist.
+/// Inserts headers, and replaces those that exist. Leaves out those for which there is no room.
 fn insert_headers(into: &mut HeaderMap, headers: &BTreeMap<String, String>) {
     for (name, value) in headers {
+        if !has_room_for_header(into) {
+            tracing::warn!(headers = headers.len(), "a fault sets too many headers; the last are left out");
+            break;
+        }
         // Both were checked when the list was set.
         if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_str(value)) {
             into.insert(name, value);
@@ -115,8 +122,27 @@ fn insert_headers(into: &mut HeaderMap, headers: &BTreeMap<String, String>) {
     }
 }
 
+/// Whether a response may get another header of a fault or a recording. [`HeaderMap`] panics beyond 24,576 names.
+pub(in crate::http) fn has_room_for_header(headers: &HeaderMap) -> bool {
+    headers.len() < MAX_RESPONSE_HEADERS
+}
+
 /// Converts a status code. Codes were validated when the list of faults was set, so that the fallback 500 does not
 /// occur.
 fn status_code_or_500(code: u16) -> http::StatusCode {
     StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fault_with_too_many_headers_sets_the_first_ones() {
+        let headers: BTreeMap<_, _> = (0..40_000).map(|number| (format!("x-{number:05}"), "1".to_owned())).collect();
+        let response = status_response(503, None, &headers, None);
+        assert!(response.headers().contains_key("x-09999") && !response.headers().contains_key("x-39999"));
+        let twice = with_changed_headers(response, &headers, &[]);
+        assert_eq!(twice.status().as_u16(), 503);
+    }
 }

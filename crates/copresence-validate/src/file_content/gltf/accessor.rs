@@ -194,7 +194,7 @@ impl Accessor {
             reader.require_property::<()>("componentType", None)?;
         }
         let component = reader
-            .read_known_integer("componentType", &COMPONENT_CODES)?
+            .read_integer_of_known_values("componentType", &COMPONENT_CODES)?
             .and_then(ComponentType::component_type_from_code);
         let count = reader.require_property("count", reader.read_unsigned_at_least("count", 1)?)?;
         let shape =
@@ -289,7 +289,7 @@ impl SparseSubstitution {
             if !part.has_property("componentType") {
                 part.require_property::<()>("componentType", None)?;
             }
-            let component = part.read_known_integer("componentType", &INDEX_COMPONENT_CODES)?;
+            let component = part.read_integer_of_known_values("componentType", &INDEX_COMPONENT_CODES)?;
             extensions.read_object_extensions(part, ExtensionOwner::Other)?;
             let offset = part.read_unsigned_at_least("byteOffset", 0)?.unwrap_or(0);
             Ok((

@@ -5,7 +5,7 @@ use super::buffer::ViewUse;
 use super::extensions::{ExtensionOwner, ExtensionReader};
 use super::object_reader::ObjectReader;
 use super::place::DocumentLocation;
-use super::{AccessorAndViewUses, GltfDocument, InspectionError, unresolved_index_error};
+use super::{AccessorAndViewUses, GltfDocumentWithValidProperties, InspectionError, unresolved_index_error};
 use std::collections::HashSet;
 
 /// A glTF animation: its channels and samplers.
@@ -65,7 +65,7 @@ impl Animation {
     /// Validates that the parts exist and fit together.
     pub(super) fn validate_animation_references(
         &self,
-        document: &GltfDocument,
+        document: &GltfDocumentWithValidProperties,
         links: &mut AccessorAndViewUses,
         place: &DocumentLocation<'_>,
     ) -> Result<(), InspectionError> {
@@ -89,8 +89,8 @@ impl Animation {
 }
 
 /// Records what the accessor of a sampler is used for.
-fn record_sampler_accessor<'d>(
-    document: &'d GltfDocument,
+fn record_sampler_accessor_use<'d>(
+    document: &'d GltfDocumentWithValidProperties,
     links: &mut AccessorAndViewUses,
     index: usize,
     new: AccessorUse,
@@ -111,12 +111,13 @@ impl AnimationSampler {
     /// Validates the accessors of times and values, and records their use.
     fn validate_animation_sampler_references(
         &self,
-        document: &GltfDocument,
+        document: &GltfDocumentWithValidProperties,
         links: &mut AccessorAndViewUses,
         place: &DocumentLocation<'_>,
     ) -> Result<(), InspectionError> {
         let input_place = place.child_property_location("input");
-        let input = record_sampler_accessor(document, links, self.input, AccessorUse::AnimationInput, &input_place)?;
+        let input =
+            record_sampler_accessor_use(document, links, self.input, AccessorUse::AnimationInput, &input_place)?;
         if !input.format.is_some_and(|format: ElementFormat| {
             format.has_shape_component_and_normalization(ElementShape::Scalar, ComponentType::F32, false)
         }) {
@@ -129,7 +130,7 @@ impl AnimationSampler {
             return Err(input_place.invalid_value_error("a cubic interpolation needs two times"));
         }
         links.data_checks.add_time_check(self.input, &input_place);
-        record_sampler_accessor(
+        record_sampler_accessor_use(
             document,
             links,
             self.output,
@@ -145,7 +146,7 @@ impl AnimationChannel {
     fn validate_animation_channel_references(
         &self,
         animation: &Animation,
-        document: &GltfDocument,
+        document: &GltfDocumentWithValidProperties,
         links: &mut AccessorAndViewUses,
         place: &DocumentLocation<'_>,
     ) -> Result<(), InspectionError> {

@@ -103,7 +103,7 @@ impl BufferView {
     ) -> Result<Self, InspectionError> {
         let length = reader.require_property("byteLength", reader.read_unsigned_at_least("byteLength", 1)?)?;
         let stride = reader.read_unsigned_between("byteStride", 4, 252)?;
-        let target = reader.read_known_integer("target", &[ARRAY_BUFFER, ELEMENT_ARRAY_BUFFER])?;
+        let target = reader.read_integer_of_known_values("target", &[ARRAY_BUFFER, ELEMENT_ARRAY_BUFFER])?;
         if let Some(stride) = stride {
             let place = reader.location_of_property("byteStride");
             if stride > length {

@@ -49,7 +49,7 @@ pub(super) fn split_container(bytes: &[u8]) -> Result<Container<'_>, InspectionE
     let mut chunks = ChunkReader { bytes, total, offset: HEADER_LEN, count: 0 };
     let mut notes = Vec::new();
     let (mut json, mut binary) = (None, None);
-    while let Some(chunk) = chunks.take_chunk(&mut notes)? {
+    while let Some(chunk) = chunks.read_next_chunk(&mut notes)? {
         match chunk.kind {
             JSON_CHUNK_TYPE if chunk.body.is_empty() => {
                 return Err(invalid_byte_error(chunk.offset, "the JSON chunk is empty"));
@@ -100,7 +100,7 @@ struct GlbChunk<'a> {
 
 impl<'a> ChunkReader<'a> {
     /// Reads the next chunk; `None` at the end of the container.
-    fn take_chunk(&mut self, notes: &mut Vec<String>) -> Result<Option<GlbChunk<'a>>, InspectionError> {
+    fn read_next_chunk(&mut self, notes: &mut Vec<String>) -> Result<Option<GlbChunk<'a>>, InspectionError> {
         let Self { bytes, total, offset, count: number } = *self;
         if offset == bytes.len() || offset == total {
             if offset != total {

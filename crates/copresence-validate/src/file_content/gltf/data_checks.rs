@@ -5,7 +5,7 @@ use super::accessor::{ComponentType, ElementFormat, round_to_single_precision};
 use super::elements::AccessorElements;
 use super::node_transform::QUATERNION_TOLERANCE;
 use super::place::DocumentLocation;
-use super::{BufferData, GltfDocument, InspectionError};
+use super::{BufferData, GltfDocumentWithValidProperties, InspectionError};
 use std::collections::{BTreeMap, HashMap};
 
 /// How far the length of a normal may be from 1.
@@ -85,7 +85,7 @@ impl AccessorDataRequirements {
     /// Validates the elements of all accessors, within a limit of work.
     pub(super) fn validate_elements_of_all_accessors(
         &self,
-        document: &GltfDocument,
+        document: &GltfDocumentWithValidProperties,
         data: &BufferData<'_>,
     ) -> Result<(), InspectionError> {
         let open = |index: usize| {
@@ -261,7 +261,7 @@ struct JointInfluences<'a> {
 
 /// The influences of all primitives of meshes with skins.
 fn collect_skin_influences<'a>(
-    document: &GltfDocument,
+    document: &GltfDocumentWithValidProperties,
     open: &impl Fn(usize) -> Option<AccessorElements<'a>>,
 ) -> Vec<JointInfluences<'a>> {
     let mut joints_of_mesh: BTreeMap<usize, usize> = BTreeMap::new();

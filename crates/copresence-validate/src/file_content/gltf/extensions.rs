@@ -167,13 +167,13 @@ pub(super) struct LinkedExtensionContent {
     /// Light of a node.
     pub(super) light: Option<usize>,
     /// Materials of a primitive by variant.
-    pub(super) mappings: Option<Vec<VariantMapping>>,
+    pub(super) mappings: Option<Vec<VariantMaterialMapping>>,
     pub(super) webp_source: Option<usize>,
     pub(super) has_animation_pointer: bool,
 }
 
 /// The material of a primitive for some variants.
-pub(super) struct VariantMapping {
+pub(super) struct VariantMaterialMapping {
     pub(super) variants: Vec<usize>,
     pub(super) material: usize,
 }
@@ -253,7 +253,7 @@ impl ExtensionReader {
         }
         match material {
             Some((_, properties)) => self.read_material_extension(reader, name, properties, content)?,
-            None => self.read_other_extension(reader, name, owner, content)?,
+            None => self.read_non_material_extension(reader, name, owner, content)?,
         }
         self.read_object_extensions(reader, ExtensionOwner::Other).map(drop)
     }
@@ -268,7 +268,7 @@ impl ExtensionReader {
     ) -> Result<(), InspectionError> {
         for property in properties {
             match property {
-                Number(name, range) => drop(reader.read_number_property(name, *range)?),
+                Number(name, range) => drop(reader.read_number_in_range(name, *range)?),
                 Numbers(name, length, range) => drop(reader.read_number_list(name, Some(*length), *range)?),
                 Texture(name) => {
                     MaterialTextureUse::append_texture_use_if_present(reader, name, self, &mut content.textures)?;
@@ -277,12 +277,12 @@ impl ExtensionReader {
                     content.needs_tangents |=
                         MaterialTextureUse::append_texture_use_if_present(reader, name, self, &mut content.textures)?;
                     // The normal texture of the clearcoat has this property of core normal textures.
-                    reader.read_object_property(name, |texture| texture.read_number_property("scale", ANY))?;
+                    reader.read_object_property(name, |texture| texture.read_number_in_range("scale", ANY))?;
                 }
             }
         }
         if name == "KHR_materials_ior" {
-            let ior = reader.read_number_property("ior", ANY)?.unwrap_or(1.5);
+            let ior = reader.read_number_in_range("ior", ANY)?.unwrap_or(1.5);
             if ior != 0.0 && ior < 1.0 {
                 return Err(reader
                     .location_of_property("ior")
@@ -293,7 +293,7 @@ impl ExtensionReader {
     }
 
     /// Reads an extension that is not one of a material. One that is not known is not examined.
-    fn read_other_extension(
+    fn read_non_material_extension(
         &self,
         reader: &ObjectReader<'_>,
         name: &str,
@@ -331,13 +331,13 @@ impl ExtensionReader {
                     self.read_object_extensions(mapping, ExtensionOwner::Other)?;
                     mapping.read_text_property("name")?;
                     let variants = mapping.require_property("variants", mapping.read_distinct_indices("variants")?)?;
-                    Ok(VariantMapping { variants, material: mapping.read_required_index("material")? })
+                    Ok(VariantMaterialMapping { variants, material: mapping.read_required_index("material")? })
                 })?;
                 content.mappings = Some(reader.require_property("mappings", mappings)?);
             }
             ("KHR_texture_transform", _) => {
                 reader.read_number_list("offset", Some(2), ANY)?;
-                reader.read_number_property("rotation", ANY)?;
+                reader.read_number_in_range("rotation", ANY)?;
                 reader.read_number_list("scale", Some(2), ANY)?;
                 if let Some(coordinates) = reader.read_unsigned_at_least("texCoord", 0)? {
                     let place = reader.location_of_property("texCoord").to_string();
@@ -352,8 +352,8 @@ impl ExtensionReader {
     /// Validates a light of `KHR_lights_punctual`. Nothing of it is kept.
     fn validate_light_object(&self, reader: &ObjectReader<'_>) -> Result<(), InspectionError> {
         reader.read_number_list("color", Some(3), UNIT)?;
-        reader.read_number_property("intensity", NOT_NEGATIVE)?;
-        reader.read_number_property("range", NumberRange::POSITIVE)?;
+        reader.read_number_in_range("intensity", NOT_NEGATIVE)?;
+        reader.read_number_in_range("range", NumberRange::POSITIVE)?;
         reader.read_text_property("name")?;
         let kind = reader.require_property("type", reader.read_text_property("type")?)?;
         self.read_object_extensions(reader, ExtensionOwner::Other)?;
@@ -361,10 +361,11 @@ impl ExtensionReader {
             return Ok(());
         }
         let spot = reader.read_object_property("spot", |spot| {
-            let inner =
-                spot.read_number_property("innerConeAngle", NOT_NEGATIVE.and_less_than(FRAC_PI_2))?.unwrap_or(0.0);
-            let outer = NumberRange::POSITIVE.and_at_most(FRAC_PI_2);
-            let outer = spot.read_number_property("outerConeAngle", outer)?.unwrap_or(FRAC_PI_4);
+            let inner = spot
+                .read_number_in_range("innerConeAngle", NOT_NEGATIVE.with_exclusive_maximum(FRAC_PI_2))?
+                .unwrap_or(0.0);
+            let outer = NumberRange::POSITIVE.with_inclusive_maximum(FRAC_PI_2);
+            let outer = spot.read_number_in_range("outerConeAngle", outer)?.unwrap_or(FRAC_PI_4);
             if outer <= inner {
                 return Err(
                     spot.error_for_whole_object(format_args!("the outer angle {outer} is not larger than {inner}"))

@@ -30,22 +30,22 @@ impl Material {
         reader.read_object_property("pbrMetallicRoughness", |reader| {
             reader.read_number_list("baseColorFactor", Some(4), NumberRange::UNIT)?;
             read_texture(reader, "baseColorTexture")?;
-            reader.read_number_property("metallicFactor", NumberRange::UNIT)?;
-            reader.read_number_property("roughnessFactor", NumberRange::UNIT)?;
+            reader.read_number_in_range("metallicFactor", NumberRange::UNIT)?;
+            reader.read_number_in_range("roughnessFactor", NumberRange::UNIT)?;
             read_texture(reader, "metallicRoughnessTexture")?;
             extensions.read_object_extensions(reader, ExtensionOwner::Other).map(drop)
         })?;
         let has_normal_texture = read_texture(reader, "normalTexture")?;
         reader
-            .read_object_property("normalTexture", |texture| texture.read_number_property("scale", NumberRange::ANY))?;
+            .read_object_property("normalTexture", |texture| texture.read_number_in_range("scale", NumberRange::ANY))?;
         read_texture(reader, "occlusionTexture")?;
         reader.read_object_property("occlusionTexture", |texture| {
-            texture.read_number_property("strength", NumberRange::UNIT)
+            texture.read_number_in_range("strength", NumberRange::UNIT)
         })?;
         read_texture(reader, "emissiveTexture")?;
         reader.read_number_list("emissiveFactor", Some(3), NumberRange::UNIT)?;
         reader.read_text_property("alphaMode")?;
-        reader.read_number_property("alphaCutoff", NumberRange::NOT_NEGATIVE)?;
+        reader.read_number_in_range("alphaCutoff", NumberRange::NOT_NEGATIVE)?;
         reader.read_boolean_property("doubleSided")?;
         reader.read_text_property("name")?;
         let LinkedExtensionContent { textures: mut more, needs_tangents, .. } =
@@ -122,7 +122,7 @@ impl Texture {
 /// Validates the properties of a texture sampler. Nothing else depends on them.
 pub(super) fn validate_sampler(reader: &ObjectReader<'_>, extensions: &ExtensionReader) -> Result<(), InspectionError> {
     for name in ["magFilter", "minFilter", "wrapS", "wrapT"] {
-        reader.read_known_integer(name, &[])?;
+        reader.read_integer_of_known_values(name, &[])?;
     }
     reader.read_text_property("name")?;
     extensions.read_object_extensions(reader, ExtensionOwner::Other).map(drop)

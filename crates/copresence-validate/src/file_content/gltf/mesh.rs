@@ -3,10 +3,10 @@
 use super::accessor::{Accessor, AccessorUse, ComponentType, ElementFormat, ElementShape};
 use super::buffer::ViewUse;
 use super::data_checks::VertexCheck;
-use super::extensions::{ExtensionOwner, ExtensionReader, VariantMapping};
+use super::extensions::{ExtensionOwner, ExtensionReader, VariantMaterialMapping};
 use super::object_reader::{NumberRange, ObjectReader};
 use super::place::DocumentLocation;
-use super::{AccessorAndViewUses, GltfDocument, InspectionError, unresolved_index_error};
+use super::{AccessorAndViewUses, GltfDocumentWithValidProperties, InspectionError, unresolved_index_error};
 use std::collections::BTreeSet;
 
 /// A glTF mesh: its primitives, the number of its weights, and the names of its blendshapes.
@@ -23,7 +23,7 @@ pub(super) struct Primitive {
     pub(super) indices: Option<usize>,
     material: Option<usize>,
     pub(super) targets: Option<Vec<Vec<(String, usize)>>>,
-    variants: Option<Vec<VariantMapping>>,
+    variants: Option<Vec<VariantMaterialMapping>>,
     /// Number of sets of joints, each with weights.
     pub(super) joint_sets: usize,
     texture_coordinates: u64,
@@ -65,7 +65,7 @@ impl Mesh {
     /// Validates that the parts exist and fit together.
     pub(super) fn validate_mesh_references(
         &self,
-        document: &GltfDocument,
+        document: &GltfDocumentWithValidProperties,
         links: &mut AccessorAndViewUses,
         place: &DocumentLocation<'_>,
     ) -> Result<(), InspectionError> {
@@ -86,7 +86,7 @@ fn read_morph_target_names(reader: &ObjectReader<'_>) -> Vec<Option<String>> {
 }
 
 /// What a name of an attribute means.
-enum Semantic {
+enum AttributeSemantic {
     Custom,
     Position,
     Normal,
@@ -99,12 +99,12 @@ enum Semantic {
 const NUMBERED_SEMANTICS: [&str; 4] = ["COLOR", "JOINTS", "TEXCOORD", "WEIGHTS"];
 
 /// Parses the name of a vertex attribute; `None` if glTF does not define it.
-fn parse_attribute_semantic(name: &str) -> Option<Semantic> {
+fn parse_attribute_semantic(name: &str) -> Option<AttributeSemantic> {
     Some(match name {
-        "POSITION" => Semantic::Position,
-        "NORMAL" => Semantic::Normal,
-        "TANGENT" => Semantic::Tangent,
-        _ if name.starts_with('_') => Semantic::Custom,
+        "POSITION" => AttributeSemantic::Position,
+        "NORMAL" => AttributeSemantic::Normal,
+        "TANGENT" => AttributeSemantic::Tangent,
+        _ if name.starts_with('_') => AttributeSemantic::Custom,
         _ => {
             let (kind, number) = name.split_once('_')?;
             let kind = NUMBERED_SEMANTICS.into_iter().find(|known| *known == kind)?;
@@ -112,7 +112,7 @@ fn parse_attribute_semantic(name: &str) -> Option<Semantic> {
             if !is_number || number.len() > 1 && number.starts_with('0') {
                 return None;
             }
-            Semantic::Numbered(kind, number.parse().ok()?)
+            AttributeSemantic::Numbered(kind, number.parse().ok()?)
         }
     })
 }
@@ -122,14 +122,14 @@ impl Primitive {
     fn parse_primitive(reader: &ObjectReader<'_>, extensions: &ExtensionReader) -> Result<Self, InspectionError> {
         reader.read_unsigned_between("mode", 0, 6)?;
         #[expect(clippy::redundant_closure_for_method_calls, reason = "the method itself is not general enough")]
-        let attributes = reader.read_object_property("attributes", |object| object.indices_by_name())?;
+        let attributes = reader.read_object_property("attributes", |object| object.read_members_as_indices())?;
         let attributes = reader.require_property("attributes", attributes)?;
         let place = reader.location_of_property("attributes");
         let mut numbers = NUMBERED_SEMANTICS.map(|kind| (kind, BTreeSet::new()));
         for (name, _) in &attributes {
             match parse_attribute_semantic(name) {
                 None => return Err(place.child_property_location(name).invalid_value_error("is no attribute of glTF")),
-                Some(Semantic::Numbered(kind, number)) => {
+                Some(AttributeSemantic::Numbered(kind, number)) => {
                     for (_, known) in numbers.iter_mut().filter(|(known, _)| *known == kind) {
                         known.insert(number);
                     }
@@ -150,9 +150,12 @@ impl Primitive {
             );
         }
         let targets = reader.read_object_list("targets", |target| {
-            let moved = target.indices_by_name()?;
+            let moved = target.read_members_as_indices()?;
             let is_known = |name: &str| {
-                !matches!(parse_attribute_semantic(name), None | Some(Semantic::Numbered("JOINTS" | "WEIGHTS", _)))
+                !matches!(
+                    parse_attribute_semantic(name),
+                    None | Some(AttributeSemantic::Numbered("JOINTS" | "WEIGHTS", _))
+                )
             };
             match moved.iter().find(|(name, _)| !is_known(name)) {
                 Some((name, _)) => {
@@ -184,7 +187,7 @@ impl Primitive {
     /// Validates the accessors and the material of the primitive, and records how the accessors are used.
     fn validate_primitive_references(
         &self,
-        document: &GltfDocument,
+        document: &GltfDocumentWithValidProperties,
         links: &mut AccessorAndViewUses,
         place: &DocumentLocation<'_>,
     ) -> Result<(), InspectionError> {
@@ -229,7 +232,7 @@ impl Primitive {
     /// Validates the attributes. Returns the number of vertices.
     fn validate_attributes_and_count_vertices(
         &self,
-        document: &GltfDocument,
+        document: &GltfDocumentWithValidProperties,
         links: &mut AccessorAndViewUses,
         list: &DocumentLocation<'_>,
     ) -> Result<u64, InspectionError> {
@@ -260,7 +263,7 @@ impl Primitive {
     /// Validates that the primitive has what the material needs.
     fn validate_material_requirements(
         &self,
-        document: &GltfDocument,
+        document: &GltfDocumentWithValidProperties,
         index: usize,
         place: &DocumentLocation<'_>,
     ) -> Result<(), InspectionError> {
@@ -278,7 +281,7 @@ impl Primitive {
     /// Validates that the primitive has every set of texture coordinates that its material uses.
     fn validate_texture_coordinate_sets(
         &self,
-        document: &GltfDocument,
+        document: &GltfDocumentWithValidProperties,
         index: usize,
         place: &DocumentLocation<'_>,
     ) -> Result<(), InspectionError> {
@@ -298,7 +301,7 @@ impl Primitive {
     /// texture coordinates of their materials.
     fn validate_variant_mappings(
         &self,
-        document: &GltfDocument,
+        document: &GltfDocumentWithValidProperties,
         place: &DocumentLocation<'_>,
     ) -> Result<(), InspectionError> {
         let Some(mappings) = &self.variants else { return Ok(()) };
@@ -323,7 +326,7 @@ impl Primitive {
 
 /// Records that an accessor has vertices, and validates its layout for that.
 fn validate_and_record_vertex_accessor<'d>(
-    document: &'d GltfDocument,
+    document: &'d GltfDocumentWithValidProperties,
     links: &mut AccessorAndViewUses,
     index: usize,
     place: &DocumentLocation<'_>,
@@ -347,7 +350,7 @@ fn validate_and_record_vertex_accessor<'d>(
 
 /// Validates the format of an attribute of a primitive or of a blendshape, and that positions have bounds.
 fn validate_vertex_format(
-    document: &GltfDocument,
+    document: &GltfDocumentWithValidProperties,
     accessor: &Accessor,
     name: &str,
     is_blendshape: bool,
@@ -408,7 +411,7 @@ fn is_allowed_vertex_format(kind: &str, format: ElementFormat, is_quantized: boo
 
 /// Validates the accessor of indices, and records that it is used as indices, and how many vertices they may point to.
 fn validate_and_record_index_bounds(
-    document: &GltfDocument,
+    document: &GltfDocumentWithValidProperties,
     links: &mut AccessorAndViewUses,
     index: usize,
     vertices: u64,

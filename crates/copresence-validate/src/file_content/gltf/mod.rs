@@ -121,7 +121,7 @@ pub(super) fn inspect_json_gltf(bytes: &[u8], load: &mut ResourceLoader<'_>) -> 
 }
 
 /// A document whose properties are valid by themselves.
-struct GltfDocument {
+struct GltfDocumentWithValidProperties {
     accessors: Vec<Accessor>,
     animations: Vec<Animation>,
     buffers: Vec<Buffer>,
@@ -181,7 +181,7 @@ fn inspect_document(
     load: &mut ResourceLoader<'_>,
     mut notes: Vec<String>,
 ) -> Result<GltfFacts, InspectionError> {
-    let document = GltfDocument::read_all_objects(&ObjectReader::at_root(map))?;
+    let document = GltfDocumentWithValidProperties::read_all_objects(&ObjectReader::reader_at_root(map))?;
     let data_checks = document.validate_links_and_get_data_checks()?;
     let data = load_buffers(&document.buffers, container, load, &mut notes)?;
     let images = document.validate_and_describe_images(&data, load, &mut notes)?;
@@ -189,7 +189,7 @@ fn inspect_document(
     Ok(document.into_gltf_facts(images, notes))
 }
 
-impl GltfDocument {
+impl GltfDocumentWithValidProperties {
     /// Reads and validates every top-level object of the glTF document.
     fn read_all_objects(root: &ObjectReader<'_>) -> Result<Self, InspectionError> {
         let extensions = ExtensionReader::read_declarations(root)?;

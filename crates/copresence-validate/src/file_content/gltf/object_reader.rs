@@ -37,12 +37,12 @@ impl NumberRange {
     }
 
     /// The same range, restricted to numbers less than this one.
-    pub(super) const fn and_less_than(self, below: f64) -> Self {
+    pub(super) const fn with_exclusive_maximum(self, below: f64) -> Self {
         Self { below, ..self }
     }
 
     /// The same range without the numbers beyond this one.
-    pub(super) const fn and_at_most(self, max: f64) -> Self {
+    pub(super) const fn with_inclusive_maximum(self, max: f64) -> Self {
         Self { max, ..self }
     }
 
@@ -62,7 +62,7 @@ pub(super) struct ObjectReader<'a> {
 
 impl<'a> ObjectReader<'a> {
     /// Creates a reader of the document's root object.
-    pub(super) fn at_root(map: &'a Map<String, Value>) -> Self {
+    pub(super) fn reader_at_root(map: &'a Map<String, Value>) -> Self {
         Self { map, place: None }
     }
 
@@ -142,20 +142,24 @@ impl<'a> ObjectReader<'a> {
         max: u64,
     ) -> Result<Option<u64>, InspectionError> {
         let Some(number) = self.read_integer_property(name)? else { return Ok(None) };
-        match number_to_unsigned(number) {
+        match integer_to_unsigned_capped(number) {
             Some(value) if (min..=max).contains(&value) => Ok(Some(value)),
             _ => Err(self.location_of_property(name).invalid_value_error(format_args!("{number} is out of range"))),
         }
     }
 
     /// Reads an integer property with a list of known values; `None` if it is absent or unknown.
-    pub(super) fn read_known_integer(&self, name: &str, known: &[u64]) -> Result<Option<u64>, InspectionError> {
-        let number = self.read_integer_property(name)?.and_then(number_to_unsigned);
+    pub(super) fn read_integer_of_known_values(
+        &self,
+        name: &str,
+        known: &[u64],
+    ) -> Result<Option<u64>, InspectionError> {
+        let number = self.read_integer_property(name)?.and_then(integer_to_unsigned_capped);
         Ok(number.filter(|number| known.contains(number)))
     }
 
     /// Reads a number property that must lie within a range; `None` if it is absent.
-    pub(super) fn read_number_property(
+    pub(super) fn read_number_in_range(
         &self,
         name: &'a str,
         range: NumberRange,
@@ -284,7 +288,7 @@ impl<'a> ObjectReader<'a> {
     }
 
     /// The members of the object as indices. The object must not be empty.
-    pub(super) fn indices_by_name(&self) -> Result<Vec<(String, usize)>, InspectionError> {
+    pub(super) fn read_members_as_indices(&self) -> Result<Vec<(String, usize)>, InspectionError> {
         if self.map.is_empty() {
             return Err(self.error_for_whole_object("must not be empty"));
         }
@@ -309,6 +313,6 @@ fn number_to_index(number: f64) -> Option<usize> {
 
 /// The integer as an unsigned one, at most the largest one.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast saturates; no file is that long")]
-fn number_to_unsigned(number: f64) -> Option<u64> {
+fn integer_to_unsigned_capped(number: f64) -> Option<u64> {
     (number >= 0.0).then_some(number as u64)
 }

@@ -6,7 +6,7 @@ use super::extensions::{ExtensionOwner, ExtensionReader};
 use super::node_transform::{is_decomposable_to_trs, is_unit_quaternion};
 use super::object_reader::{NumberRange, ObjectReader};
 use super::place::DocumentLocation;
-use super::{AccessorAndViewUses, GltfDocument, InspectionError, unresolved_index_error};
+use super::{AccessorAndViewUses, GltfDocumentWithValidProperties, InspectionError, unresolved_index_error};
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// A node of the scene graph: its children, and what it places in the scene.
@@ -75,7 +75,7 @@ impl Node {
     /// together.
     pub(super) fn validate_node_references(
         &self,
-        document: &GltfDocument,
+        document: &GltfDocumentWithValidProperties,
         place: &DocumentLocation<'_>,
     ) -> Result<(), InspectionError> {
         if let Some(camera) = self.camera.filter(|camera| *camera >= document.cameras) {
@@ -125,7 +125,7 @@ impl Skin {
     /// Validates that joints, skeleton and matrices exist and fit together.
     pub(super) fn validate_skin_references(
         &self,
-        document: &GltfDocument,
+        document: &GltfDocumentWithValidProperties,
         links: &mut AccessorAndViewUses,
         tree: &NodeAncestryIndex,
         place: &DocumentLocation<'_>,
@@ -202,15 +202,15 @@ pub(super) fn validate_camera_object(
     match kind {
         "orthographic" => {
             let read = reader.read_object_property("orthographic", |camera| {
-                let [x, y] = ["xmag", "ymag"].map(|name| camera.read_number_property(name, NumberRange::ANY));
+                let [x, y] = ["xmag", "ymag"].map(|name| camera.read_number_in_range(name, NumberRange::ANY));
                 let magnifications = [camera.require_property("xmag", x?)?, camera.require_property("ymag", y?)?];
                 if magnifications.contains(&0.0) {
                     return Err(camera.error_for_whole_object("the magnification must not be 0"));
                 }
                 let far =
-                    camera.require_property("zfar", camera.read_number_property("zfar", NumberRange::POSITIVE)?)?;
+                    camera.require_property("zfar", camera.read_number_in_range("zfar", NumberRange::POSITIVE)?)?;
                 let near = camera
-                    .require_property("znear", camera.read_number_property("znear", NumberRange::NOT_NEGATIVE)?)?;
+                    .require_property("znear", camera.read_number_in_range("znear", NumberRange::NOT_NEGATIVE)?)?;
                 validate_clipping_planes(camera, Some(far), near)?;
                 extensions.read_object_extensions(camera, ExtensionOwner::Other).map(drop)
             })?;
@@ -218,12 +218,12 @@ pub(super) fn validate_camera_object(
         }
         "perspective" => {
             let read = reader.read_object_property("perspective", |camera| {
-                camera.require_property("yfov", camera.read_number_property("yfov", NumberRange::POSITIVE)?)?;
-                let far = camera.read_number_property("zfar", NumberRange::POSITIVE)?;
+                camera.require_property("yfov", camera.read_number_in_range("yfov", NumberRange::POSITIVE)?)?;
+                let far = camera.read_number_in_range("zfar", NumberRange::POSITIVE)?;
                 let near =
-                    camera.require_property("znear", camera.read_number_property("znear", NumberRange::POSITIVE)?)?;
+                    camera.require_property("znear", camera.read_number_in_range("znear", NumberRange::POSITIVE)?)?;
                 validate_clipping_planes(camera, far, near)?;
-                camera.read_number_property("aspectRatio", NumberRange::POSITIVE)?;
+                camera.read_number_in_range("aspectRatio", NumberRange::POSITIVE)?;
                 extensions.read_object_extensions(camera, ExtensionOwner::Other).map(drop)
             })?;
             reader.require_property("perspective", read)
@@ -311,7 +311,7 @@ impl NodeAncestryIndex {
     }
 
     /// Validates that scenes consist of root nodes, and that each scene with a skinned mesh has its joints.
-    pub(super) fn validate_scenes(&self, document: &GltfDocument) -> Result<(), InspectionError> {
+    pub(super) fn validate_scenes(&self, document: &GltfDocumentWithValidProperties) -> Result<(), InspectionError> {
         let list = DocumentLocation::root_property_location("scenes");
         let mut scenes_of_root: HashMap<usize, BTreeSet<usize>> = HashMap::new();
         for (index, scene) in document.scenes.iter().enumerate() {

@@ -225,7 +225,7 @@ async fn a_file_above_the_limits_of_the_inspection_leaves_its_check_inconclusive
     let (_, result) = ended.check_results.iter().find(|(check, _)| check.id == "files.content").expect("a check");
     assert_eq!(result.verdict(), Verdict::Inconclusive);
     let reason = "the glb file could not be examined: it has 257 images, and at most 256 are examined";
-    assert_eq!(result.result_messages(), [reason]);
+    assert_eq!(result.findings_or_reason_sentences(), [reason]);
 }
 
 /// A zip archive of one stored entry.
@@ -267,6 +267,6 @@ async fn the_model_in_a_zip_archive_is_judged_like_one_that_is_delivered_alone()
         [("files.content", Verdict::Pass), ("avatar.vertices", Verdict::Pass), ("avatar.blendshapes", Verdict::Fail)]
     {
         let (_, result) = ended.check_results.iter().find(|(check, _)| check.id == id).expect("a check");
-        assert_eq!(result.verdict(), expected, "{id}: {:?}", result.result_messages());
+        assert_eq!(result.verdict(), expected, "{id}: {:?}", result.findings_or_reason_sentences());
     }
 }

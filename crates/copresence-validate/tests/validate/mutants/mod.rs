@@ -72,7 +72,7 @@ async fn start_mutant(mutant: &Mutant, sandbox: &Sandbox) -> Running {
         Mutation::Faults(list) => {
             sandbox.set_faults(faults::parse_and_check_faults(list.as_bytes()).expect("a list")).expect("faults");
             let anywhere = ([127, 0, 0, 1], 0).into();
-            Running::Faulty(Server::start_with_sandbox(sandbox.clone(), anywhere).expect("a port"))
+            Running::Faulty(Server::start_server_for_existing_sandbox(sandbox.clone(), anywhere).expect("a port"))
         }
     }
 }

@@ -74,7 +74,7 @@ enum CallOutput {
 
 impl ConsoleVisit {
     /// A visit whose visitor arrived at `arrived`; `None` if no more tokens may be requested.
-    pub(crate) fn start_within_token_limit(
+    pub(crate) fn start_visit_within_token_limit(
         context: Arc<SharedConsoleState>,
         seed: u64,
         arrived: Instant,
@@ -103,15 +103,15 @@ impl ConsoleVisit {
     }
 
     /// Runs the visit to its end and counts it. An interruption ends it as soon as the call in flight was answered.
-    pub(crate) async fn run_to_end(mut self, interrupted: &CancellationToken) {
+    pub(crate) async fn run_visit_to_end_and_count(mut self, interrupted: &CancellationToken) {
         let plan = &self.context.plan;
         let mut polling = plan.polling.clone();
         if plan.learns_durations {
-            self.context.learned.apply_to_polling(&mut polling);
+            self.context.learned.set_usual_durations_for_polling(&mut polling);
         }
         let limits = VisitPollingPlan {
             polling,
-            give_up_at: self.context.millis_since_origin() + plan.visit_timeout,
+            give_up_at: self.context.millis_since_load_test_origin() + plan.visit_timeout,
             patience: plan.patience,
             seed: self.seed,
             mode: RedeemOnceOrUntilReady::UntilReady,
@@ -120,7 +120,7 @@ impl ConsoleVisit {
         let mut visit = Visit::new(limits, request);
         let mut event = MachineEvent::Started;
         loop {
-            let (next, effects) = advance_visit_machine(visit, event, self.context.millis_since_origin());
+            let (next, effects) = advance_visit_machine(visit, event, self.context.millis_since_load_test_origin());
             visit = next;
             if let Some(outcome) = self.start_effects_returning_outcome(effects) {
                 return self.count_visit_end(&outcome);
@@ -137,7 +137,7 @@ impl ConsoleVisit {
                     if !std::mem::take(&mut self.may_request_token) && !self.context.try_reserve_token_request() {
                         return Some(Outcome::Interrupted);
                     }
-                    self.start_call(
+                    self.set_call_in_flight(
                         CallKind::Generate,
                         request_token_and_check_link(self.context.clone(), request, self.intended),
                     );
@@ -145,13 +145,13 @@ impl ConsoleVisit {
                 MachineEffect::Redeem { token } => {
                     self.polls += 1;
                     let redeem = redeem_token(self.context.clone(), token, self.polls, self.intended);
-                    self.start_call(CallKind::Redeem, redeem);
+                    self.set_call_in_flight(CallKind::Redeem, redeem);
                 }
                 MachineEffect::Save { delivery } | MachineEffect::SavePartial { delivery } => {
                     self.is_spent = true;
                     let token = self.token.clone();
                     let receive = receive_files_and_maybe_redeem_again(self.context.clone(), delivery, token);
-                    self.start_call(CallKind::Download, async { CallOutput::Event(receive.await) });
+                    self.set_call_in_flight(CallKind::Download, async { CallOutput::Event(receive.await) });
                 }
                 MachineEffect::Wait { until } => self.wake_at = Some(until),
                 MachineEffect::End(outcome) => return Some(outcome),
@@ -163,14 +163,14 @@ impl ConsoleVisit {
     }
 
     /// Sets the call in flight. It runs when it is polled.
-    fn start_call(&mut self, kind: CallKind, output: impl Future<Output = CallOutput> + Send + 'static) {
+    fn set_call_in_flight(&mut self, kind: CallKind, output: impl Future<Output = CallOutput> + Send + 'static) {
         self.call = Some(ConsoleCallInFlight { kind, output: Box::pin(output) });
     }
 
     /// Waits for the call in flight, the timer, or an interruption.
     async fn next_machine_event(&mut self, interrupted: &CancellationToken) -> MachineEvent {
         loop {
-            let wake_at = self.wake_at.and_then(|time| self.context.instant_of_machine_time(time));
+            let wake_at = self.wake_at.and_then(|time| self.context.instant_of_visit_machine_time(time));
             // A request in flight may issue or spend a token, so its response is awaited.
             let can_interrupt = self.call.as_ref().is_none_or(|call| call.kind == CallKind::Download);
             tokio::select! {
@@ -209,7 +209,7 @@ impl ConsoleVisit {
                     }
                     RedeemResult::Delivered(delivery) => {
                         if let Some(since) = self.processing_since {
-                            self.context.learned.record_processing(since.elapsed());
+                            self.context.learned.record_processing_duration(since.elapsed());
                         }
                         if let Some(not_ready) = self.last_not_ready_sent {
                             self.context.statistics.record_ready_to_noticed_time(not_ready.elapsed());
@@ -333,8 +333,8 @@ async fn redeem_token(
     number: u32,
     intended: Instant,
 ) -> CallOutput {
-    let start_call = || async { (Instant::now(), context.api.send_redeem_request(&token).await) };
-    let (sent, call) = context.run_measured_call_with_connection_permit(intended, start_call).await;
+    let set_call_in_flight = || async { (Instant::now(), context.api.send_redeem_request(&token).await) };
+    let (sent, call) = context.run_measured_call_with_connection_permit(intended, set_call_in_flight).await;
     let result = interpret_redeem_call(&call, number, &context.api);
     match &result {
         RedeemResult::Failed(failure) | RedeemResult::Truncated(failure, _) => {
@@ -425,8 +425,8 @@ pub(crate) async fn run_console_until_stopped(
         }
         // The number of the console and of its visit; both are far below 2^32.
         let seed = context.plan.seed ^ (console << 32 | visit).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let Some(visit) = ConsoleVisit::start_within_token_limit(context.clone(), seed, arrival) else { return };
-        Box::pin(visit.run_to_end(&signals.interrupted)).await;
+        let Some(visit) = ConsoleVisit::start_visit_within_token_limit(context.clone(), seed, arrival) else { return };
+        Box::pin(visit.run_visit_to_end_and_count(&signals.interrupted)).await;
         arrival = Instant::now() + pause;
     }
 }
@@ -443,7 +443,7 @@ pub(crate) struct ConsoleStopSignals {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load_plan::ConsolePlan;
+    use crate::load_plan::ConsoleVisitPlan;
     use copresence_client::{ApiClient, BackendWithRoutes, Credentials, NoRecorder, Timeouts};
     use copresence_protocol::{ApiKey, SessionToken};
     use copresence_visit::PollingConfig;
@@ -462,7 +462,7 @@ mod tests {
         let url = "http://127.0.0.1:9/".parse().expect("a URL");
         let backend = BackendWithRoutes::copresence_backend_from_url(url);
         let api = ApiClient::new(backend, credentials, Timeouts::default(), Arc::new(NoRecorder)).expect("a client");
-        let plan = ConsolePlan {
+        let plan = ConsoleVisitPlan {
             link: "https://app.test/?exportToken={token}".parse().expect("a template"),
             token_lifetime: None,
             polling: PollingConfig::default(),
@@ -478,8 +478,8 @@ mod tests {
         };
         let context = Arc::new(SharedConsoleState::new(&api, plan, None, Vec::new()));
         let signals = ConsoleStopSignals::default();
-        let visit = ConsoleVisit::start_within_token_limit(context.clone(), 1, Instant::now()).expect("no limit");
-        let of_visit = std::mem::size_of_val(&visit.run_to_end(&signals.interrupted));
+        let visit = ConsoleVisit::start_visit_within_token_limit(context.clone(), 1, Instant::now()).expect("no limit");
+        let of_visit = std::mem::size_of_val(&visit.run_visit_to_end_and_count(&signals.interrupted));
         let console = run_console_until_stopped(context, 1, Instant::now(), Duration::ZERO, signals);
         let of_console = std::mem::size_of_val(&console);
         assert!(of_visit + of_console < MAX_TASK_BYTES, "{of_visit} + {of_console} bytes");

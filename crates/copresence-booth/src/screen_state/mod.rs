@@ -1,15 +1,18 @@
 //! Screen state of one visit, built from its events. The window and the command line therefore show the same story.
 
-use crate::view::{
-    AvatarStatusChange, FileDownloadView, NextVisitorOffer, Problem, SavedFileView, Screen, TicketState,
-};
+mod downloads;
+mod saved_avatar;
+
+use crate::view::{AvatarStatusChange, NextVisitorOffer, Problem, SavedFileView, Screen, TicketState};
 use copresence_engine::events::{EventKind, SavedFile, VisitEvent, format_rfc3339};
 use copresence_engine::home_path::abbreviate_home;
 use copresence_engine::problem::problem_for_code;
 use copresence_engine::qr::QrCode;
 use copresence_protocol::CompletionStatus;
+use downloads::FileDownloads;
 use jiff::Timestamp;
-use std::path::{Path, PathBuf};
+use saved_avatar::SavedAvatar;
+use std::path::PathBuf;
 
 /// What the host adds to every screen beside the state of its visit: paths, phone access, and the offer to hand over.
 #[derive(Debug, Clone, Default)]
@@ -26,34 +29,16 @@ pub(crate) struct ScreenDataFromHost {
     pub(crate) next_visitor: Option<NextVisitorOffer>,
 }
 
-/// Maximum number of files that the screen lists while they are downloaded. An avatar has about ten.
-const MAX_LISTED_DOWNLOADS: usize = 100;
-
 /// Screen state of one visit, updated by [`apply_event`](Self::apply_event).
 #[derive(Debug, Clone)]
 pub(crate) struct VisitScreenState {
     visit: String,
     shown_code: Option<ShownQrCode>,
-    last_status: Option<StatusWithSamples>,
-    downloads: Option<Vec<FileDownloadView>>,
-    saved: Option<(String, Vec<SavedFile>)>,
+    last_status: Option<LastStatusWithSamples>,
+    downloads: Option<FileDownloads>,
+    saved: Option<SavedAvatar>,
     trouble: Option<Problem>,
     ended: Option<Problem>,
-    /// The file that is shown in 3D.
-    model_state: PageFileState,
-    /// The picture that is shown if there is nothing in 3D.
-    portrait_state: PageFileState,
-}
-
-/// What the page does with a saved file that it can show.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum PageFileState {
-    /// The page has not asked for it since it was loaded.
-    NotRequested,
-    /// The page has asked for it since it was loaded: the visitor has pressed *Show me*.
-    Requested,
-    /// The page ended while it showed the file, which is not shown again.
-    Withheld,
 }
 
 /// The QR code on the screen, its link, and when it expires.
@@ -73,7 +58,7 @@ impl ShownQrCode {
 
 /// The last status of the avatar, and the samples since its status word last changed.
 #[derive(Debug, Clone)]
-struct StatusWithSamples {
+struct LastStatusWithSamples {
     status_word: String,
     progress: Option<u8>,
     queue_position: Option<u32>,
@@ -81,7 +66,7 @@ struct StatusWithSamples {
     samples: Vec<AvatarStatusChange>,
 }
 
-impl StatusWithSamples {
+impl LastStatusWithSamples {
     /// Whether a phone is associated. True for every status except `no_associated_avatar`, also for unknown ones.
     fn has_associated_phone(&self) -> bool {
         self.status_word != CompletionStatus::NoAssociatedAvatar.as_str()
@@ -98,17 +83,7 @@ const MAX_STATUS_SAMPLES: usize = 40;
 
 impl VisitScreenState {
     pub(crate) fn new(visit: String) -> Self {
-        Self {
-            visit,
-            shown_code: None,
-            last_status: None,
-            downloads: None,
-            saved: None,
-            trouble: None,
-            ended: None,
-            model_state: PageFileState::NotRequested,
-            portrait_state: PageFileState::NotRequested,
-        }
+        Self { visit, shown_code: None, last_status: None, downloads: None, saved: None, trouble: None, ended: None }
     }
 
     /// The link in the QR code, once there is one.
@@ -118,9 +93,15 @@ impl VisitScreenState {
 
     /// Whether a QR code was shown, or may still be shown, and no phone was seen that scanned it.
     pub(crate) fn may_have_unscanned_code(&self) -> bool {
-        let is_used = self.last_status.as_ref().is_some_and(StatusWithSamples::has_associated_phone);
         let may_have_code = self.shown_code.is_some() || self.ended.is_none();
-        may_have_code && !is_used && self.downloads.is_none() && self.saved.is_none()
+        may_have_code && !self.is_code_scanned()
+    }
+
+    /// Whether a phone was seen that scanned the QR code.
+    pub(crate) fn is_code_scanned(&self) -> bool {
+        self.last_status.as_ref().is_some_and(LastStatusWithSamples::has_associated_phone)
+            || self.downloads.is_some()
+            || self.saved.is_some()
     }
 
     /// Whether the visit has ended.
@@ -143,7 +124,7 @@ impl VisitScreenState {
 
     /// Whether the visit ended, and no visitor can have used its QR code: there is nothing to show to anybody.
     pub(crate) fn has_ended_without_scan(&self) -> bool {
-        let is_used = self.last_status.as_ref().is_some_and(StatusWithSamples::has_associated_phone);
+        let is_used = self.last_status.as_ref().is_some_and(LastStatusWithSamples::has_associated_phone);
         self.saved.is_none() && self.ended.is_some() && !is_used && !self.is_code_possibly_scanned()
     }
 
@@ -153,12 +134,13 @@ impl VisitScreenState {
             return (TicketState::Ready, None);
         }
         if self.ended.is_some()
-            || self.downloads.is_none() && self.last_status.as_ref().is_some_and(StatusWithSamples::has_avatar_failed)
+            || self.downloads.is_none()
+                && self.last_status.as_ref().is_some_and(LastStatusWithSamples::has_avatar_failed)
         {
             return (TicketState::Failed, None);
         }
-        let is_used =
-            self.downloads.is_some() || self.last_status.as_ref().is_some_and(StatusWithSamples::has_associated_phone);
+        let is_used = self.downloads.is_some()
+            || self.last_status.as_ref().is_some_and(LastStatusWithSamples::has_associated_phone);
         if !is_used {
             return (TicketState::Recording, None);
         }
@@ -190,13 +172,15 @@ impl VisitScreenState {
                 self.trouble = None;
                 // Of a visit that recovery continues: its first end is past.
                 self.ended = None;
-                self.downloads = Some(Vec::new());
+                self.downloads = Some(FileDownloads::default());
             }
             EventKind::Progress { file, bytes, total } => {
                 self.trouble = None;
-                self.update_file_download_progress(file, *bytes, *total);
+                self.downloads.get_or_insert_default().update_file_progress(file, *bytes, *total);
             }
-            EventKind::Saved { directory, files } => self.saved = Some((directory.clone(), files.clone())),
+            EventKind::Saved { directory, files } => {
+                self.saved = Some(SavedAvatar::new(directory.clone(), files.clone()));
+            }
             EventKind::Ended { code, message, .. } => {
                 let words = problem_for_code(code, None);
                 self.ended = Some(Problem { operator: message.clone(), ..words });
@@ -214,30 +198,24 @@ impl VisitScreenState {
         }
         seen.push(AvatarStatusChange { at_ms: at.as_millisecond(), progress, queue_position });
         self.last_status =
-            Some(StatusWithSamples { status_word: word.to_owned(), progress, queue_position, samples: seen });
-    }
-
-    /// Updates how much of a file has been downloaded.
-    fn update_file_download_progress(&mut self, file: &str, bytes: u64, total: Option<u64>) {
-        let files = self.downloads.get_or_insert_with(Vec::new);
-        let view = FileDownloadView { file: file.to_owned(), bytes, total, whole: total == Some(bytes) };
-        match files.iter_mut().find(|known| known.file == file) {
-            Some(known) => *known = view,
-            None => files.push(view),
-        }
+            Some(LastStatusWithSamples { status_word: word.to_owned(), progress, queue_position, samples: seen });
     }
 
     /// The screen of this visit as its state is now.
     pub(crate) fn to_screen(&self, host: &ScreenDataFromHost, now: Timestamp) -> Screen {
         let visit = self.visit.clone();
-        if let Some((directory, files)) = &self.saved {
-            return self.build_reveal_screen(directory, files, host);
+        if let Some(avatar) = &self.saved {
+            return self.build_reveal_screen(avatar, host);
         }
         if let Some(problem) = &self.ended {
             return Screen::Ended { visit, problem: problem.clone(), of_somebody: self.is_code_possibly_scanned() };
         }
         if let Some(files) = &self.downloads {
-            return Screen::Saving { visit, files: list_downloads_for_screen(files), trouble: self.trouble.clone() };
+            return Screen::Saving {
+                visit,
+                files: files.list_first_and_sum_other_downloads(),
+                trouble: self.trouble.clone(),
+            };
         }
         let trouble = self.trouble.clone();
         let Some(invite) = &self.shown_code else {
@@ -276,50 +254,32 @@ impl VisitScreenState {
     /// Whether a visitor may have scanned the QR code. False only if no QR code was shown, or if the last status was
     /// `no_associated_avatar` and the backend has not failed since.
     fn is_code_possibly_scanned(&self) -> bool {
-        let has_no_visitor = |status: &StatusWithSamples| !status.has_associated_phone() && self.trouble.is_none();
+        let has_no_visitor = |status: &LastStatusWithSamples| !status.has_associated_phone() && self.trouble.is_none();
         self.downloads.is_some()
             || (self.shown_code.is_some() && !self.last_status.as_ref().is_some_and(has_no_visitor))
     }
 
     /// Path of a saved file, if the visit saved one of this name.
     pub(crate) fn saved_file_path(&self, name: &str) -> Option<PathBuf> {
-        let (directory, files) = self.saved.as_ref()?;
-        files.iter().any(|file| file.path == name).then(|| Path::new(directory).join(name))
+        self.saved.as_ref()?.saved_file_path(name)
     }
 
     /// Records that the page asks for this saved file.
     pub(crate) fn record_file_request(&mut self, name: &str) {
-        let Some((_, files)) = &self.saved else { return };
-        let is_model = find_file_shown_in_3d(files).is_some_and(|file| file.path == name);
-        let is_portrait = find_portrait(files).is_some_and(|file| file.path == name);
-        for (state, is_requested) in [(&mut self.model_state, is_model), (&mut self.portrait_state, is_portrait)] {
-            if is_requested && *state == PageFileState::NotRequested {
-                *state = PageFileState::Requested;
-            }
+        if let Some(avatar) = &mut self.saved {
+            avatar.record_file_request(name);
         }
     }
 
-    /// Withholds the model, or else the portrait, if the page asked for it before its process crashed or froze: a file
-    /// that ends the page once would do so again. Of both, only the model: the portrait is shown in its place. Returns
-    /// what is withheld from now on.
-    pub(crate) fn withhold_requested_file(&mut self) -> Option<&'static str> {
-        let mut withheld = None;
-        for (state, what) in [(&mut self.model_state, "3D model"), (&mut self.portrait_state, "portrait")] {
-            if *state == PageFileState::Requested {
-                *state = if withheld.is_none() { PageFileState::Withheld } else { PageFileState::NotRequested };
-                withheld = withheld.or(Some(what));
-            }
-        }
-        withheld
+    /// Withholds the file with which the page crashed or froze. Returns what is withheld from now on.
+    pub(crate) fn withhold_file_requested_before_crash(&mut self) -> Option<&'static str> {
+        self.saved.as_mut()?.withhold_file_requested_before_crash()
     }
 
     /// The screen with the finished avatar and its saved files.
-    fn build_reveal_screen(&self, directory: &str, files: &[SavedFile], host: &ScreenDataFromHost) -> Screen {
-        let url = |file: Option<&SavedFile>, state: PageFileState| {
-            let file = file.filter(|_| state != PageFileState::Withheld)?;
-            Some(format!("{}/{}/{}", host.asset_base, self.visit, file.path))
-        };
-        let views = files.iter().map(|file| SavedFileView {
+    fn build_reveal_screen(&self, avatar: &SavedAvatar, host: &ScreenDataFromHost) -> Screen {
+        let url = |file: &SavedFile| format!("{}/{}/{}", host.asset_base, self.visit, file.path);
+        let views = avatar.files.iter().map(|file| SavedFileView {
             path: file.path.clone(),
             export_type: file.export_type.clone(),
             bytes: file.bytes,
@@ -327,44 +287,12 @@ impl VisitScreenState {
         });
         Screen::Reveal {
             visit: self.visit.clone(),
-            directory: abbreviate_home(directory, host.home.as_deref()),
+            directory: abbreviate_home(&avatar.directory, host.home.as_deref()),
             files: views.collect(),
-            glb: url(find_file_shown_in_3d(files), self.model_state),
-            portrait: url(find_portrait(files), self.portrait_state),
+            glb: avatar.model_to_show().map(url),
+            portrait: avatar.portrait_to_show().map(url),
         }
     }
-}
-
-/// The downloads as the screen has them: the first [`MAX_LISTED_DOWNLOADS`], and the others together. Every change of one
-/// is sent to the page with all of them, and a delivery may have thousands.
-fn list_downloads_for_screen(files: &[FileDownloadView]) -> Vec<FileDownloadView> {
-    let (listed, others) = files.split_at(files.len().min(MAX_LISTED_DOWNLOADS));
-    let mut views = listed.to_vec();
-    if !others.is_empty() {
-        views.push(FileDownloadView {
-            file: format!("{} more", others.len()),
-            bytes: others.iter().map(|file| file.bytes).fold(0, u64::saturating_add),
-            total: others.iter().try_fold(0_u64, |sum, file| Some(sum.saturating_add(file.total?))),
-            whole: others.iter().all(|file| file.whole),
-        });
-    }
-    views
-}
-
-/// The picture that the screen shows if there is nothing in 3D.
-fn find_portrait(files: &[SavedFile]) -> Option<&SavedFile> {
-    files.iter().find(|file| Path::new(&file.path).extension().is_some_and(|extension| extension == "png"))
-}
-
-/// The file that the screen shows in 3D: the first of the formats of glTF. A zip archive may contain one, unless its type
-/// says that it contains another format.
-fn find_file_shown_in_3d(files: &[SavedFile]) -> Option<&SavedFile> {
-    [".glb", ".vrm", ".gltf", ".zip"].iter().find_map(|extension| {
-        files.iter().find(|file| {
-            file.path.ends_with(extension)
-                && !["fbx", "obj", "blend", "usd", "texture"].iter().any(|other| file.path.contains(other))
-        })
-    })
 }
 
 #[cfg(test)]
@@ -526,77 +454,5 @@ mod tests {
         };
         assert_eq!(glb.as_deref(), Some("avatar://localhost/v/avatar.glb"));
         assert_eq!(portrait.as_deref(), Some("avatar://localhost/v/avatar.png"));
-    }
-
-    #[test]
-    fn a_file_that_ended_the_page_is_not_shown_again() {
-        let files = ["avatar.glb", "avatar.png"].map(|path| SavedFile {
-            path: path.into(),
-            export_type: "x".into(),
-            bytes: 1,
-            sha256: "00".into(),
-            notes: Vec::new(),
-        });
-        let saved = EventKind::Saved { directory: "/out/a".into(), files: files.into() };
-        let mut state = VisitScreenState::new("v".into());
-        for kind in [invited(), saved] {
-            state.apply_event(&VisitEvent { visit: VisitId::new(), at: Timestamp::UNIX_EPOCH, kind });
-        }
-        let model = |state: &VisitScreenState| match state.to_screen(&facts(), Timestamp::UNIX_EPOCH) {
-            Screen::Reveal { glb, portrait, .. } => (glb.is_some(), portrait.is_some()),
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(state.withhold_requested_file(), None, "the page ended for another reason");
-        assert_eq!(model(&state), (true, true));
-        state.record_file_request("avatar.glb");
-        state.record_file_request("avatar.png");
-        assert_eq!(model(&state), (true, true), "the page may ask for it in pieces");
-        assert_eq!(state.withhold_requested_file(), Some("3D model"));
-        assert_eq!(model(&state), (false, true), "the portrait stays");
-        assert_eq!(state.withhold_requested_file(), None, "once");
-        state.record_file_request("avatar.png");
-        assert_eq!(state.withhold_requested_file(), Some("portrait"));
-        assert_eq!(model(&state), (false, false), "neither is shown again");
-        state.record_file_request("avatar.png");
-        assert_eq!(state.withhold_requested_file(), None, "once");
-    }
-
-    #[test]
-    fn of_thousands_of_downloads_the_screen_lists_a_few_and_the_sum_of_the_others() {
-        let mut state = VisitScreenState::new("v".into());
-        for number in 0..1_000 {
-            state.update_file_download_progress(&format!("avatar_x-{number}.bin"), 7, Some(7));
-        }
-        let shown = |state: &VisitScreenState| match state.to_screen(&facts(), Timestamp::UNIX_EPOCH) {
-            Screen::Saving { files, .. } => files,
-            other => panic!("{other:?}"),
-        };
-        let files = shown(&state);
-        assert_eq!((files.len(), files[0].file.as_str()), (MAX_LISTED_DOWNLOADS + 1, "avatar_x-0.bin"));
-        let others = FileDownloadView { file: "900 more".into(), bytes: 6_300, total: Some(6_300), whole: true };
-        assert_eq!(files.last(), Some(&others));
-        state.update_file_download_progress("avatar_x-999.bin", 3, None);
-        let others = FileDownloadView { bytes: 6_296, total: None, whole: false, ..others };
-        assert_eq!(shown(&state).last(), Some(&others));
-    }
-
-    #[test]
-    fn the_shown_avatar_is_the_file_in_a_format_of_gltf() {
-        let shown = |paths: &[&str]| {
-            let file = |path: &&str| SavedFile {
-                path: (*path).into(),
-                export_type: "x".into(),
-                bytes: 1,
-                sha256: "00".into(),
-                notes: Vec::new(),
-            };
-            let files: Vec<SavedFile> = paths.iter().map(file).collect();
-            find_file_shown_in_3d(&files).map(|file| file.path.clone())
-        };
-        assert_eq!(shown(&["avatar_fbx.zip", "avatar.vrm", "avatar.glb"]).as_deref(), Some("avatar.glb"));
-        assert_eq!(shown(&["avatar.zip", "avatar.vrm"]).as_deref(), Some("avatar.vrm"));
-        assert_eq!(shown(&["avatar_fbx.zip", "avatar_gltf.gltf"]).as_deref(), Some("avatar_gltf.gltf"));
-        assert_eq!(shown(&["avatar_fbx.zip", "avatar_gltf_zip.zip"]).as_deref(), Some("avatar_gltf_zip.zip"));
-        assert_eq!(shown(&["avatar_fbx.zip", "avatar_obj.zip", "avatar.png"]), None);
     }
 }

@@ -1,19 +1,22 @@
 //! A file while it is downloaded: appended and hashed in constant memory.
 
+mod decoding;
+
+use crate::complete_file::{CompleteFile, inspect_complete_file};
 use crate::crash_point::{self, CrashPoint};
 use crate::digest::Sha256Digest;
 use crate::disk;
-use crate::disk_space::ensure_free_space;
 use crate::error::{IoContext, StoreError};
-use crate::file_note::SavedFileNote;
 use crate::format::{FileFormat, HEAD_BYTES};
-use crate::integrity::inspect_file_structure;
+use crate::integrity::is_end_proven_by_structure;
 use cap_std::fs::{Dir, File};
 use sha2::Digest as _;
 use std::fmt;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+pub use decoding::DecodeContentError;
 
 /// Suffix of the name of a partial file.
 pub(crate) const PART_SUFFIX: &str = ".part";
@@ -22,8 +25,8 @@ pub(crate) const PART_SUFFIX: &str = ".part";
 pub(crate) const DECODED_SUFFIX: &str = ".decoded";
 /// Suffix of the name of a file that the disk has changed. A number follows if there are several.
 pub(crate) const DAMAGED_SUFFIX: &str = ".damaged";
-/// Decoded bytes after which the free space is checked.
-const SPACE_CHECK_BYTES: u64 = 8 << 20;
+/// Suffix of the name of a copy of doubted bytes, while another response is received.
+pub(crate) const DOUBTED_SUFFIX: &str = ".doubted";
 
 /// A file that is being written, as `<name>.part`. It stays on disk when this value is dropped, so it can be resumed.
 pub struct PartialFile {
@@ -39,42 +42,6 @@ pub struct PartialFile {
     max: u64,
     /// Whether the content is in `<name>.decoded` instead of `<name>.part`.
     is_decoded: bool,
-}
-
-/// A file that is complete and durable.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CompleteFile {
-    /// The file name in the folder.
-    pub name: String,
-    /// The size in bytes.
-    pub bytes: u64,
-    /// The digest of the content.
-    pub sha256: Sha256Digest,
-    /// The format of the content.
-    pub format: FileFormat,
-    /// Why the structure of the content shows that the file is truncated. Only for GLB, PNG, zip and Blender files.
-    pub integrity_defect: Option<String>,
-    /// Why the content may not be the whole file, without proof.
-    pub doubt: Option<String>,
-    /// What is unusual about the file.
-    pub notes: Vec<SavedFileNote>,
-    /// The first [`HEAD_BYTES`] bytes.
-    pub head: Vec<u8>,
-}
-
-/// Why [`PartialFile::replace_with_decoded_content`] failed. The partial file is unchanged.
-#[derive(Debug)]
-pub enum DecodeContentError {
-    /// The decoded bytes could not be read. Contains the format of those that could be read.
-    Content(std::io::Error, FileFormat),
-    /// The decoded bytes could not be written, or exceed the size limit.
-    Store(StoreError),
-}
-
-impl From<StoreError> for DecodeContentError {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
 }
 
 impl PartialFile {
@@ -170,17 +137,15 @@ impl PartialFile {
         if grown > self.max {
             return Err(self.too_large_error(self.max));
         }
-        let written = self.file.write_all(bytes);
+        // The file may have been read meanwhile, through this handle or a reader that shares its position.
+        let end = SeekFrom::Start(self.resume_offset);
+        let written = self.file.seek(end).and_then(|_| self.file.write_all(bytes));
         if written.is_ok() {
             self.hash_and_count_written_bytes(bytes);
             crash_point::reach_crash_point(CrashPoint::BytesWritten);
         } else {
             // A failed write may have written some of the bytes.
-            let cut = self
-                .file
-                .set_len(self.resume_offset)
-                .and_then(|()| self.file.seek(SeekFrom::Start(self.resume_offset)));
-            cut.io_context("shorten", self.partial_file_path())?;
+            self.file.set_len(self.resume_offset).io_context("shorten", self.partial_file_path())?;
         }
         written.io_context("write", self.partial_file_path())
     }
@@ -214,7 +179,7 @@ impl PartialFile {
         flushed.io_context("flush", self.partial_file_path())
     }
 
-    /// Removes all written bytes, for a server that cannot resume. The [`crate::FileProgress`] in the journal must be
+    /// Removes all written bytes, for a server that cannot resume. The [`crate::DurableFileProgress`] in the journal must be
     /// reset **before** new bytes are written.
     ///
     /// # Errors
@@ -223,7 +188,7 @@ impl PartialFile {
         self.discard_bytes_behind(0)
     }
 
-    /// Removes all written bytes behind the first `keep` ones, and hashes those again. The [`crate::FileProgress`] in the
+    /// Removes all written bytes behind the first `keep` ones, and hashes those again. The [`crate::DurableFileProgress`] in the
     /// journal must be set accordingly **before** new bytes are written.
     ///
     /// # Errors
@@ -241,13 +206,27 @@ impl PartialFile {
     pub fn read_last_bytes(&mut self, count: u64) -> Result<Vec<u8>, StoreError> {
         let count = count.min(self.resume_offset);
         let mut bytes = Vec::new();
-        // It ends at the position at which bytes are appended.
         self.file
             .seek(SeekFrom::Start(self.resume_offset - count))
             .and_then(|_| (&self.file).take(count).read_to_end(&mut bytes))
-            .and_then(|_| self.file.seek(SeekFrom::Start(self.resume_offset)))
             .io_context("read", self.partial_file_path())?;
         Ok(bytes)
+    }
+
+    /// Copies the written bytes to `<name>.doubted`, so that [`Self::remove_bytes_to_restart_download`] does not lose them. The
+    /// copy replaces an earlier one, and is not flushed.
+    ///
+    /// # Errors
+    /// An I/O failure. There is no copy then.
+    pub fn copy_doubted_bytes(&self) -> Result<(), StoreError> {
+        let [part, copy] = [PART_SUFFIX, DOUBTED_SUFFIX].map(|suffix| format!("{}{suffix}", self.final_name));
+        let path = self.folder.join(&copy);
+        disk::remove_file_if_exists(&self.dir, &copy, &path)?;
+        let copied = self.dir.copy(part, &self.dir, &copy);
+        if copied.is_err() {
+            disk::remove_file_if_exists(&self.dir, &copy, &path)?;
+        }
+        copied.map(|_| ()).io_context("write", path)
     }
 
     /// The format of the content that was written so far.
@@ -260,80 +239,9 @@ impl PartialFile {
         &self.head
     }
 
-    /// Returns a reader of all written bytes that shares its position with this file, so nothing may be appended
-    /// until [`Self::replace_with_decoded_content`] has returned.
-    ///
-    /// # Errors
-    /// An I/O failure.
-    pub fn rewound_reader_of_written_bytes(&self) -> Result<impl Read + Send + 'static, StoreError> {
-        let mut file = self.file.try_clone().io_context("open", self.partial_file_path())?;
-        file.seek(SeekFrom::Start(0)).io_context("read", self.partial_file_path())?;
-        Ok(file.take(self.resume_offset))
-    }
-
     /// Size above which the file is refused, in bytes.
     pub fn max_file_size(&self) -> u64 {
         self.max
-    }
-
-    /// Replaces the content by what is read from `decoded`, which decodes [`Self::rewound_reader_of_written_bytes`]. The
-    /// written bytes stay on disk until [`Self::finish_partial_file`], so that a crash loses nothing. `min_free_space` bytes
-    /// of the disk stay free.
-    ///
-    /// # Errors
-    /// [`DecodeContentError::Content`] if `decoded` fails, [`DecodeContentError::Store`] for [`StoreError::TooLarge`]
-    /// and I/O failures.
-    pub fn replace_with_decoded_content(
-        &mut self,
-        decoded: &mut impl Read,
-        min_free_space: u64,
-    ) -> Result<(), DecodeContentError> {
-        let name = format!("{}{DECODED_SUFFIX}", self.final_name);
-        let path = self.folder.join(&name);
-        disk::remove_file_if_exists(&self.dir, &name, &path)?;
-        let file =
-            self.dir.open_with(&name, disk::private_file_options().create_new(true)).io_context("make", &path)?;
-        let mut target = Self {
-            dir: Arc::clone(&self.dir),
-            folder: self.folder.clone(),
-            final_name: self.final_name.clone(),
-            file,
-            hasher: sha2::Sha256::new(),
-            head: Vec::new(),
-            resume_offset: 0,
-            flushed: 0,
-            max: self.max,
-            is_decoded: true,
-        };
-        let copied = target.append_content(decoded, min_free_space);
-        if copied.is_ok() {
-            *self = target;
-        } else {
-            drop(target);
-            disk::remove_file_if_exists(&self.dir, &name, &path)?;
-            // The position of the file is shared with the reader.
-            self.file.seek(SeekFrom::Start(self.resume_offset)).io_context("write", self.partial_file_path())?;
-        }
-        copied
-    }
-
-    /// Appends all bytes of `content`, and checks the free space of the disk meanwhile.
-    fn append_content(&mut self, content: &mut impl Read, min_free_space: u64) -> Result<(), DecodeContentError> {
-        let mut buffer = vec![0; 64 * 1024];
-        let mut checked = 0;
-        loop {
-            let count = match content.read(&mut buffer) {
-                Ok(0) => return Ok(()),
-                Ok(count) => count,
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(DecodeContentError::Content(error, self.detected_format())),
-            };
-            self.append_bytes(&buffer[..count])?;
-            if self.resume_offset - checked >= SPACE_CHECK_BYTES {
-                checked = self.resume_offset;
-                ensure_free_space(&self.folder, min_free_space)?;
-            }
-        }
     }
 
     /// Describes the written content, before the file gets its name. Nothing may be appended afterwards.
@@ -347,19 +255,13 @@ impl PartialFile {
     }
 
     /// Whether the structure of the written content states its end, and the content ends exactly there. Then the file is
-    /// whole, however the response ended.
+    /// whole, however the response ended. An archive within the content does not count.
     ///
     /// # Errors
     /// An I/O failure.
     pub fn is_proven_complete_by_structure(&mut self) -> Result<bool, StoreError> {
-        if !self.detected_format().is_truncation_detectable() {
-            return Ok(false);
-        }
-        let structure = inspect_file_structure(&mut self.file, &self.head, self.resume_offset);
-        // The next bytes are appended at the end.
-        self.file.seek(SeekFrom::Start(self.resume_offset)).io_context("write", self.partial_file_path())?;
-        let structure = structure.io_context("read", self.partial_file_path())?;
-        Ok(structure.defect.is_none() && structure.doubt.is_none() && structure.trailing_bytes == 0)
+        is_end_proven_by_structure(&mut self.file, &self.head, self.resume_offset)
+            .io_context("read", self.partial_file_path())
     }
 
     /// Completes the file: fsync, rename to its final name, fsync of the folder.
@@ -422,8 +324,8 @@ impl PartialFile {
         self.resume_offset += bytes.len() as u64;
     }
 
-    /// Truncates the file to at most `keep` bytes and hashes them again. Returns, to see whether the disk has changed them, the digest of the first `prefix` bytes
-    /// if there are so many, and not none.
+    /// Truncates the file to at most `keep` bytes and hashes them again. Returns, to see whether the disk has changed them, the
+    /// digest of the first `prefix` bytes if there are so many, and not none.
     fn truncate_and_rehash_returning_prefix_digest(
         &mut self,
         keep: u64,
@@ -479,48 +381,6 @@ fn part_or_decoded_suffix(is_decoded: bool) -> &'static str {
 pub(crate) fn remove_encoded_file(dir: &Dir, folder: &Path, name: &str) -> Result<(), StoreError> {
     let part = format!("{name}{PART_SUFFIX}");
     disk::remove_file_if_exists(dir, &part, &folder.join(&part)).map(|_| ())
-}
-
-/// Inspects a complete file: its format, defects and notes.
-fn inspect_complete_file(
-    file: &mut File,
-    name: &str,
-    sha256: Sha256Digest,
-    head: Vec<u8>,
-    bytes: u64,
-) -> std::io::Result<CompleteFile> {
-    let structure = inspect_file_structure(file, &head, bytes)?;
-    Ok(CompleteFile {
-        name: name.to_owned(),
-        bytes,
-        sha256,
-        format: FileFormat::detect_file_format(&head),
-        integrity_defect: structure.defect,
-        doubt: structure.doubt,
-        notes: (structure.trailing_bytes > 0)
-            .then(|| SavedFileNote::note_of_trailing_bytes(structure.trailing_bytes))
-            .into_iter()
-            .collect(),
-        head,
-    })
-}
-
-/// Reads a complete file to determine its size, digest and format.
-pub(crate) fn read_and_inspect_complete_file(dir: &Dir, name: &str, path: &Path) -> Result<CompleteFile, StoreError> {
-    let mut file = disk::open_regular_file(dir, name, path)?;
-    let (mut hasher, mut head, mut bytes) = (sha2::Sha256::new(), Vec::new(), 0);
-    let mut buffer = vec![0; 64 * 1024];
-    loop {
-        let count = file.read(&mut buffer).io_context("read", path)?;
-        if count == 0 {
-            break;
-        }
-        hasher.update(&buffer[..count]);
-        head.extend_from_slice(&buffer[..count.min(HEAD_BYTES - head.len())]);
-        bytes += count as u64;
-    }
-    let sha256 = Sha256Digest::wrap_digest_bytes(hasher.finalize().into());
-    inspect_complete_file(&mut file, name, sha256, head, bytes).io_context("read", path)
 }
 
 impl fmt::Debug for PartialFile {
