@@ -32,13 +32,13 @@ pub(crate) async fn open_download(
         host: url.url_origin(),
         kind: unsendable_request_error(&error),
         hint: None,
-        redirected_to: None,
+        redirect_targets: Box::default(),
         has_unsent_credentials: false,
     })?;
-    let requested = at.clone();
-    let has_unsent_credentials = !requested.username().is_empty() || requested.password().is_some();
-    let result = open_and_follow_redirects(transport, known, &mut at, resume, cookies).await;
-    result.map_err(|kind| {
+    let has_unsent_credentials = !at.username().is_empty() || at.password().is_some();
+    let mut targets = Vec::new();
+    let result = open_and_follow_redirects(transport, known, (&mut at, &mut targets), resume, cookies).await;
+    let result = result.map_err(|kind| {
         let hint = match &kind {
             DownloadErrorKind::ErrorStatus { status: 400..=499, .. } if has_html_escaped_query(&at) => Some(
                 "the file URL contains `&amp;`: the backend escaped it for HTML and must send it as it is".to_owned(),
@@ -53,16 +53,17 @@ pub(crate) async fn open_download(
         };
         let hint = hint
             .map(|hint| format!("{hint}. The Export Token is spent: correct the backend before the next visit").into());
-        let redirected_to = (at != requested).then(|| DownloadUrl::new(at.as_str())).flatten().map(Box::new);
-        DownloadError { host: host_and_port(&at), kind, hint, redirected_to, has_unsent_credentials }
-    })
+        let redirect_targets = std::mem::take(&mut targets).into();
+        DownloadError { host: host_and_port(&at), kind, hint, redirect_targets, has_unsent_credentials }
+    });
+    result.map(|download| OpenedDownload { redirect_targets: targets, ..download })
 }
 
-/// Sends the request and follows redirects. `at` is the URL of the last request.
+/// Sends the request and follows redirects. `at` is the URL of the last request, and `targets` are those of all redirects.
 async fn open_and_follow_redirects(
     transport: &HttpTransport,
     known: &Redactor,
-    at: &mut Url,
+    (at, targets): (&mut Url, &mut Vec<DownloadUrl>),
     resume: Option<&ResumePoint>,
     cookies: &mut RedirectCookies,
 ) -> Result<OpenedDownload, DownloadErrorKind> {
@@ -90,10 +91,8 @@ async fn open_and_follow_redirects(
         let status = response.status().as_u16();
         if !matches!(status, 301 | 302 | 303 | 307 | 308) {
             let mut opened = download_from_response(transport, redactor, response, capture, resume, first_byte).await;
-            match &mut opened {
-                Ok(download) if behind.is_some() => download.redirected_to = DownloadUrl::new(at.as_str()),
-                Err(DownloadErrorKind::ErrorStatus { after_redirect, .. }) => *after_redirect = behind.is_some(),
-                _ => {}
+            if let Err(DownloadErrorKind::ErrorStatus { after_redirect, .. }) = &mut opened {
+                *after_redirect = behind.is_some();
             }
             return opened;
         }
@@ -102,6 +101,7 @@ async fn open_and_follow_redirects(
         redactor = cookies.add_values_to_redactor(redactor);
         capture.finish_with_complete_response();
         *at = allowed_redirect_target(at, status, target, transport.allows_https_to_http_downloads())?;
+        targets.extend(DownloadUrl::new(at.as_str()));
         redactor = redactor.with_download_url_secrets(at);
         behind = Some(status);
     }

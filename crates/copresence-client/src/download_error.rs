@@ -16,10 +16,10 @@ pub struct DownloadError {
     pub kind: DownloadErrorKind,
     /// Why the URL itself is probably wrong, and who can repair it.
     pub hint: Option<Box<str>>,
-    /// The last URL that the request was redirected to. The redirect may have spent the one-time URL, and the file may
-    /// still be available there. `None` for the stream of an opened download
-    /// ([`crate::OpenedDownload::redirected_to`]).
-    pub redirected_to: Option<Box<DownloadUrl>>,
+    /// The URLs that the request was redirected to, in order. The redirects may have spent the one-time URL, and the file may
+    /// still be available at one of them: the last one may be the page of a network login. Empty for the stream of an opened
+    /// download ([`crate::OpenedDownload::redirect_targets`]).
+    pub redirect_targets: Box<[DownloadUrl]>,
     /// Whether the URL has a user name or a password. Downloads send neither, so a 401 or 403 is no refusal of the URL
     /// that the backend sent.
     pub has_unsent_credentials: bool,
@@ -28,7 +28,7 @@ pub struct DownloadError {
 impl DownloadError {
     /// The error of one response, without what only the whole call knows.
     pub(crate) fn from_single_response(host: String, kind: DownloadErrorKind) -> Self {
-        Self { host, kind, hint: None, redirected_to: None, has_unsent_credentials: false }
+        Self { host, kind, hint: None, redirect_targets: Box::default(), has_unsent_credentials: false }
     }
 
     /// Whether the file server refuses the URL: a status that says so, from the host of the URL itself, without

@@ -68,8 +68,8 @@ pub struct OpenedDownload {
     /// Silence after which the rest should be requested by range, beside this response: the server only says in
     /// `Accept-Ranges` that it sends ranges, and many frameworks say so of files that they send once.
     pub silence_before_range_request: Option<Duration>,
-    /// The URL of the file, if the request was redirected to it.
-    pub redirected_to: Option<DownloadUrl>,
+    /// The URLs that the request was redirected to, in order. The last one sent this response.
+    pub redirect_targets: Vec<DownloadUrl>,
     /// The bytes of the file, as sent. Ends after the last byte, or with one error.
     pub stream: BoxStream<'static, Result<Bytes, DownloadError>>,
 }
@@ -140,7 +140,7 @@ pub(crate) async fn download_from_response(
                 has_unverifiable_end: ends_with_connection || is_unrequested_range_of_unknown_file,
                 has_stated_range_support,
                 silence_before_range_request: (has_stated_range_support && !sends_ranges).then_some(usual_silence),
-                redirected_to: None,
+                redirect_targets: Vec::new(),
                 stream: body_stream_failing_when_incomplete(DownloadBodyState {
                     transport: transport.clone(),
                     host,

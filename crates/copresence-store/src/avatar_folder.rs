@@ -21,6 +21,7 @@ use crate::disk_space;
 use crate::error::{IoContext, StoreError};
 use crate::file_names::{self, AssignedFileNames};
 use crate::file_sources::{read_file_sources, remove_file_sources, write_file_sources};
+use crate::format::HEAD_BYTES;
 use crate::manifest::{MANIFEST_NAME, Manifest};
 use crate::partial_file::{DOUBTED_SUFFIX, PART_SUFFIX, PartialFile, remove_encoded_file, set_aside_damaged_file};
 use crate::partial_folder::{
@@ -115,8 +116,9 @@ impl PartialAvatarFolder {
 
     /// Assigns names to the files of a delivery that the journal does not know yet; `exports` are their types and the digests
     /// of their URLs. A file in the folder keeps its name if the delivery has the URL from which it comes. Other files of an
-    /// avatar are removed, because a truncated response before this delivery named them. Files of which the folder does not
-    /// know the URL are kept by their names.
+    /// avatar are removed, because a truncated response before this delivery named them. A complete one is kept as doubted bytes
+    /// if the delivery has a file of its name: the same one, perhaps, with a new signature in its URL. Files of which the folder
+    /// does not know the URL are kept by their names.
     ///
     /// `records_sources` says that the folder is to know the URLs from now on.
     ///
@@ -145,8 +147,14 @@ impl PartialAvatarFolder {
         for found in disk::entry_names(&self.dir, &self.partial_folder_path)? {
             let name = found.strip_suffix(PART_SUFFIX).unwrap_or(&found);
             let is_other = others.contains_key(name) || !names.iter().any(|assigned| assigned == name);
-            if file_names::is_avatar_file_name(name) && is_other {
-                disk::remove_file_if_exists(&self.dir, &found, &self.partial_folder_path.join(&found))?;
+            if !file_names::is_avatar_file_name(name) || !is_other {
+                continue;
+            }
+            let path = self.partial_folder_path.join(&found);
+            if found == name && names.iter().any(|assigned| assigned == name) {
+                self.dir.rename(name, &self.dir, format!("{name}{DOUBTED_SUFFIX}")).io_context("rename", &path)?;
+            } else {
+                disk::remove_file_if_exists(&self.dir, &found, &path)?;
             }
         }
         if records_sources {
@@ -229,7 +237,26 @@ impl PartialAvatarFolder {
         read_and_inspect_complete_file(&self.dir, name, &path).map(Some)
     }
 
-    /// Replaces the partial file by the copy that [`PartialFile::copy_doubted_bytes`] made. The partial file must not be open.
+    /// Size and first bytes of the doubted bytes of a file ([`PartialFile::copy_doubted_bytes`],
+    /// [`Self::assign_file_names_by_source`]). `None` if there are none.
+    ///
+    /// # Errors
+    /// [`StoreError::ForeignEntry`] for a name that [`assign_file_name`](Self::assign_file_name) never assigns, or an
+    /// I/O failure.
+    pub fn doubted_bytes_size_and_head(&self, name: &str) -> Result<Option<(u64, Vec<u8>)>, StoreError> {
+        let path = self.avatar_file_path(name)?;
+        let doubted = format!("{name}{DOUBTED_SUFFIX}");
+        if !disk::entry_exists(&self.dir, &doubted, &path)? {
+            return Ok(None);
+        }
+        let file = disk::open_regular_file(&self.dir, &doubted, &path)?;
+        let size = file.metadata().io_context("look at", &path)?.len();
+        let mut head = Vec::new();
+        file.take(HEAD_BYTES as u64).read_to_end(&mut head).io_context("read", &path)?;
+        Ok(Some((size, head)))
+    }
+
+    /// Replaces the partial file by its doubted bytes. The partial file must not be open.
     ///
     /// # Errors
     /// [`StoreError::ForeignEntry`] for a name that [`assign_file_name`](Self::assign_file_name) never assigns, or an

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SavedFileNote {
     /// A stable code: `content_encoding_removed`, `content_encoding_ignored`, `trailing_bytes`, `unknown_content`,
-    /// `length_unknown`, `joined_unverified`, `doubtful_content`, `received_again`, `digest_mismatch`. Later versions may add codes.
+    /// `length_unknown`, `joined_unverified`, `doubtful_content`, `received_again`, `digest_mismatch`, `earlier_response`. Later versions may add codes.
     pub code: String,
     /// What is unusual, as a sentence for people.
     pub message: String,
@@ -91,6 +91,16 @@ impl SavedFileNote {
                 "the digest that the server states in `{header}` is not that of the file, and a further request brought no \
                  other file"
             ),
+        )
+    }
+
+    /// Notes that the file is the one that an earlier response sent, because the later one brought none.
+    pub fn note_of_earlier_response() -> Self {
+        Self::new(
+            "earlier_response",
+            "an earlier response sent this file; it was requested again, from the same URL or a newer one, and nothing else \
+             could be received"
+                .to_owned(),
         )
     }
 

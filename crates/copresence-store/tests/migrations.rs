@@ -164,11 +164,11 @@ async fn a_journal_with_schema_4_is_migrated_and_used() {
         visit.files.pop().expect("one file")
     };
     let file = load_only_file().await;
-    assert_eq!((file.url.is_some(), file.record.redirected_to), (true, None));
+    assert_eq!((file.url.is_some(), file.record.redirect_targets), (true, Vec::new()));
     let id = "01990f6e-7c1a-7b3e-9d52-0c4a8f1e2b3e".parse().expect("an id");
     let target = DownloadUrl::new("https://storage.test/1?sig=1").expect("a URL");
-    journal.record_redirect_target(&id, 0, Some(&target)).await.expect("recorded");
-    assert_eq!(load_only_file().await.record.redirected_to, Some(target));
+    journal.record_redirect_targets(&id, 0, std::slice::from_ref(&target)).await.expect("recorded");
+    assert_eq!(load_only_file().await.record.redirect_targets, [target]);
 }
 
 #[tokio::test]

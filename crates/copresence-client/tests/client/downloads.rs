@@ -354,12 +354,12 @@ async fn an_unreachable_redirect_target_may_have_spent_the_url() {
     let Kind::ResponseLost(evidence) = &error.kind else { panic!("{error}") };
     assert_eq!(evidence.status, Some(302));
     assert!(error.may_have_spent_url());
-    let target = error.redirected_to.expect("the file may still be there");
+    let [target] = error.redirect_targets.as_ref() else { panic!("the file may still be there") };
     assert_eq!(target.expose_url(), format!("http://{unused_port}/real?sig=bearer-secret"));
 }
 
 #[tokio::test]
-async fn an_error_names_the_last_redirect_target_that_may_be_requested() {
+async fn an_error_names_the_redirect_targets_that_may_be_requested() {
     let files = RawServer::start(vec![ServerAction::Send(response_bytes("503 Slow Down", &[], ""))]).await;
     let error_of = async |location: String| {
         let redirect = ServerAction::Send(response_bytes("302 Found", &[&format!("Location: {location}")], ""));
@@ -367,12 +367,18 @@ async fn an_error_names_the_last_redirect_target_that_may_be_requested() {
     };
     let error = error_of(files.url("/real?sig=bearer-secret").to_string()).await;
     assert!(matches!(error.kind, Kind::ErrorStatus { status: 503, after_redirect: true, .. }), "{error}");
-    let target = error.redirected_to.as_ref().expect("a target");
+    let [target] = error.redirect_targets.as_ref() else { panic!("{error}") };
     assert_eq!(target.expose_url(), files.url("/real?sig=bearer-secret").as_str());
+    let login = RawServer::start(vec![ServerAction::Send(response_bytes("404 Not Found", &[], ""))]).await;
+    let location = format!("Location: {}", login.url("/login"));
+    let gate = RawServer::start(vec![ServerAction::Send(response_bytes("302 Found", &[&location], ""))]).await;
+    let targets: Vec<_> = error_of(gate.url("/real").to_string()).await.redirect_targets.to_vec();
+    let expected = [gate.url("/real"), login.url("/login")].map(|url| DownloadUrl::new(url.as_str()).expect("a URL"));
+    assert_eq!(targets, expected, "a gate may have sent the second redirect");
     let error = error_of("file:///etc/passwd".to_owned()).await;
-    assert_eq!(error.redirected_to, None);
+    assert!(error.redirect_targets.is_empty());
     let not_redirected = open_download(vec![ServerAction::Send(response_bytes("503 Slow Down", &[], ""))], None).await;
-    assert_eq!(not_redirected.result.expect_err("refused").redirected_to, None);
+    assert!(not_redirected.result.expect_err("refused").redirect_targets.is_empty());
 }
 
 #[tokio::test]

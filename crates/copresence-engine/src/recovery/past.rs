@@ -243,7 +243,7 @@ mod tests {
                     export_type,
                     state: FileDownloadState::Planned,
                     is_from_this_boot: true,
-                    redirected_to: None,
+                    redirect_targets: Vec::new(),
                 };
                 FileRecordWithUrl { record, url: None }
             })

@@ -47,16 +47,9 @@ struct UnjournalledFiles {
 #[derive(Default)]
 struct UnjournalledFile {
     is_requested: bool,
-    redirect: Option<RedirectChange>,
+    redirect: Option<Vec<DownloadUrl>>,
     progress: Option<DurableFileProgress>,
     end: Option<FileDownloadEnd>,
-}
-
-/// A changed redirect target of a file.
-#[derive(Clone)]
-struct RedirectChange {
-    /// Where its URL redirected; `None` after the target refused.
-    target: Option<DownloadUrl>,
 }
 
 /// How the download of a file ended.
@@ -70,7 +63,7 @@ enum FileDownloadEnd {
 #[derive(Clone)]
 enum FileDownloadStateChange {
     Requested,
-    Redirected(RedirectChange),
+    Redirected(Vec<DownloadUrl>),
     Progress(DurableFileProgress),
     Ended(FileDownloadEnd),
 }
@@ -80,7 +73,7 @@ impl UnjournalledFile {
     fn add_or_replace_change(&mut self, change: FileDownloadStateChange) {
         match change {
             FileDownloadStateChange::Requested => self.is_requested = true,
-            FileDownloadStateChange::Redirected(change) => self.redirect = Some(change),
+            FileDownloadStateChange::Redirected(targets) => self.redirect = Some(targets),
             FileDownloadStateChange::Progress(progress) => self.progress = Some(progress),
             FileDownloadStateChange::Ended(end) => self.end = Some(end),
         }
@@ -102,7 +95,7 @@ impl UnjournalledFile {
     fn put_back_unwritten_change(&mut self, change: FileDownloadStateChange) {
         match change {
             FileDownloadStateChange::Requested => self.is_requested = true,
-            FileDownloadStateChange::Redirected(change) => _ = self.redirect.get_or_insert(change),
+            FileDownloadStateChange::Redirected(targets) => _ = self.redirect.get_or_insert(targets),
             FileDownloadStateChange::Progress(progress) => _ = self.progress.get_or_insert(progress),
             FileDownloadStateChange::Ended(end) => _ = self.end.get_or_insert(end),
         }
@@ -214,13 +207,9 @@ impl DeliveryJournal {
         self.write_change_or_keep_for_later(index, FileDownloadStateChange::Requested).await;
     }
 
-    /// Journals where the URL of a file redirected; `None` after the target refused.
-    pub(crate) async fn record_redirect_target(&self, index: usize, target: Option<&DownloadUrl>) {
-        self.write_change_or_keep_for_later(
-            index,
-            FileDownloadStateChange::Redirected(RedirectChange { target: target.cloned() }),
-        )
-        .await;
+    /// Journals where the URL of a file redirected, without the targets that refused.
+    pub(crate) async fn record_redirect_targets(&self, index: usize, targets: Vec<DownloadUrl>) {
+        self.write_change_or_keep_for_later(index, FileDownloadStateChange::Redirected(targets)).await;
     }
 
     /// Journals how much of a file is durable.
@@ -281,9 +270,7 @@ impl DeliveryJournal {
         let (journal, id) = (&self.journal, &self.id);
         match change {
             FileDownloadStateChange::Requested => journal.record_file_request(id, index).await,
-            FileDownloadStateChange::Redirected(change) => {
-                journal.record_redirect_target(id, index, change.target.as_ref()).await
-            }
+            FileDownloadStateChange::Redirected(targets) => journal.record_redirect_targets(id, index, &targets).await,
             FileDownloadStateChange::Progress(progress) => journal.record_file_progress(id, index, &progress).await,
             FileDownloadStateChange::Ended(FileDownloadEnd::Complete(file)) => {
                 journal

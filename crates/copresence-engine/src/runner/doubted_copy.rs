@@ -5,7 +5,7 @@ use super::content_doubts::DoubtedCopy;
 use super::error_page_detector::decode_start_of_content;
 use super::file_download::{FileDownload, open_and_truncate_partial_file};
 use copresence_client::StatedDigest;
-use copresence_store::{DurableFileProgress, PartialFile, StoreError, is_text};
+use copresence_store::{DurableFileProgress, PartialFile, SavedFileNote, StoreError, is_text};
 
 impl FileDownload<'_> {
     /// Discards the received bytes for a whole response that begins to arrive. Those of a whole response in doubt are kept as a
@@ -33,6 +33,19 @@ impl FileDownload<'_> {
         self.discard_received_bytes(partial).await
     }
 
+    /// Looks for doubted bytes that an earlier run, or a truncated response before this delivery, left on the disk.
+    pub(super) fn find_doubted_copy_on_disk(&mut self) -> Result<(), StoreError> {
+        let Some((size, head)) = block_in_place(|| self.folder.doubted_bytes_size_and_head(self.file.name))? else {
+            return Ok(());
+        };
+        let content_encoding = self.known.content_encoding.clone();
+        let is_text = is_text(&decode_start_of_content(&head, content_encoding.as_deref()));
+        let notes = vec![SavedFileNote::note_of_earlier_response()];
+        let progress = DurableFileProgress { content_encoding, notes, ..DurableFileProgress::default() };
+        self.doubts.copy = Some(DoubtedCopy { size, progress, stated_digest: None, is_text });
+        Ok(())
+    }
+
     /// Puts the copy of doubted bytes in the place of the partial file, unless the bytes that were received after them are
     /// better: more of them, or no text where the copy is one. `None` if there is no such copy. To be called when no other bytes
     /// will come.
@@ -53,6 +66,8 @@ impl FileDownload<'_> {
         (self.known, self.stated_digest) = (copy.progress, copy.stated_digest);
         let mut partial = open_and_truncate_partial_file(self.folder, self.file, u64::MAX, &self.known)?;
         self.flush_and_journal(&mut partial).await?;
+        // Nothing else came, so that its content is not doubted again.
+        self.doubts.record_doubtful_content(partial.digest_written_bytes(), partial.resume_offset());
         Ok(Some(partial))
     }
 }

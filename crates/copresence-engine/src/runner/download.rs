@@ -90,7 +90,7 @@ pub(crate) async fn download_file(
         skips_range,
         skips_overlap: false,
         flushed_before,
-        urls: FileUrls::new(file.url, file.earlier.and_then(|record| record.redirected_to.clone())),
+        urls: FileUrls::new(file.url, file.earlier.map_or_else(Vec::new, |record| record.redirect_targets.clone())),
         cookies: RedirectCookies::default(),
         is_total_stated: false,
         doubts: ContentDoubts::default(),
@@ -100,6 +100,7 @@ pub(crate) async fn download_file(
         unrepeatable: None,
     };
     download.restore_uncertain_end(&partial);
+    download.find_doubted_copy_on_disk()?;
     let whole = download.download_with_retries(partial).await?;
     download.emit_throttled_progress(whole.bytes, true);
     Ok(whole)
@@ -283,7 +284,13 @@ impl FileDownload<'_> {
             let patience_left = if is_only_range_refused {
                 Duration::ZERO
             } else {
-                self.record_failure_returning_patience_left(&failure, is_unchanged_in_this_run)?
+                match self.record_failure_returning_patience_left(&failure, is_unchanged_in_this_run) {
+                    Ok(patience_left) => patience_left,
+                    Err(lost) if lost.kind == FileFailureKind::Lost => {
+                        return self.complete_file_from_doubted_bytes(&mut partial).await?.ok_or(lost);
+                    }
+                    Err(postponed) => return Err(postponed),
+                }
             };
             let pause = failure.pause_length_before_next_request(
                 pause_length_after_failures(self.file.pause, fruitless, patience_left),
@@ -334,11 +341,13 @@ impl FileDownload<'_> {
         choice: FileUrlChoice,
         refused: &DownloadError,
     ) -> Result<Option<CompleteFile>, FileFailure> {
-        let whole = self.complete_file_from_doubted_bytes(kept, choice).await?;
-        if whole.is_none() {
-            self.record_refusal_failing_if_file_lost(choice, refused).await?;
+        if !self.urls.has_other_usable_url(choice)
+            && let Some(whole) = self.complete_file_from_doubted_bytes(kept).await?
+        {
+            return Ok(Some(whole));
         }
-        Ok(whole)
+        self.record_refusal_failing_if_file_lost(choice, refused).await?;
+        Ok(None)
     }
 
     /// Records that the server refused a URL.
@@ -352,8 +361,8 @@ impl FileDownload<'_> {
     ) -> Result<(), FileFailure> {
         let refusal = self.urls.record_proven_refusal_returning_loss(choice, refused.to_string());
         let Some(mut refusal) = refusal else {
-            if choice == FileUrlChoice::RedirectTarget {
-                self.journal_redirect_target().await;
+            if choice != FileUrlChoice::OneTime {
+                self.journal_redirect_targets().await;
             }
             return Ok(());
         };
@@ -440,16 +449,12 @@ impl FileDownload<'_> {
         partial.is_some_and(|partial| self.doubts.is_whole_response_in_doubt(partial.resume_offset()))
     }
 
-    /// Completes a file whose bytes are in doubt. To be called when no other bytes will come, because the URL is lost. `None` if
-    /// it has no such bytes.
+    /// Completes a file whose bytes are in doubt. To be called when no other bytes will come, because the URL is lost or the time
+    /// is over. `None` if it has no such bytes.
     async fn complete_file_from_doubted_bytes(
         &mut self,
         kept: &mut Option<PartialFile>,
-        choice: FileUrlChoice,
     ) -> Result<Option<CompleteFile>, StoreError> {
-        if self.urls.has_other_usable_url(choice) {
-            return Ok(None);
-        }
         let partial = match kept.take_if(|partial| self.is_in_doubt_as_a_whole(Some(partial))) {
             Some(partial) => partial,
             None => match self.restore_doubted_copy(kept).await? {

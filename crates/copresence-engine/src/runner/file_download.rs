@@ -122,16 +122,16 @@ pub(super) fn is_caused_by_range(failure: &DownloadError) -> bool {
 }
 
 impl FileDownload<'_> {
-    /// Remembers the target of a redirect for later requests, in the journal too.
-    pub(super) async fn remember_redirect_target(&mut self, target: DownloadUrl) {
-        if self.urls.set_redirect_target_if_new(target) {
-            self.journal_redirect_target().await;
+    /// Remembers the targets of redirects for later requests, in the journal too.
+    pub(super) async fn remember_redirect_targets(&mut self, targets: impl IntoIterator<Item = DownloadUrl>) {
+        if self.urls.add_new_redirect_targets(targets) {
+            self.journal_redirect_targets().await;
         }
     }
 
-    /// Journals the target of the last redirect, or that it was refused.
-    pub(super) async fn journal_redirect_target(&self) {
-        self.file.journal.record_redirect_target(self.file.index, self.urls.redirect_target()).await;
+    /// Journals the targets of redirects that were not refused.
+    pub(super) async fn journal_redirect_targets(&self) {
+        self.file.journal.record_redirect_targets(self.file.index, self.urls.usable_redirect_targets()).await;
     }
 
     /// The error for a response that is not the file, or not the rest of it.
@@ -242,7 +242,13 @@ mod tests {
                 why: "private".to_owned(),
             };
             let host = "files.test".to_owned();
-            let failure = DownloadError { host, kind, hint: None, redirected_to: None, has_unsent_credentials: false };
+            let failure = DownloadError {
+                host,
+                kind,
+                hint: None,
+                redirect_targets: Box::default(),
+                has_unsent_credentials: false,
+            };
             AttemptError::Download(failure).would_fail_until_settings_change()
         };
         assert!(fails_until_change(false) && !fails_until_change(true));

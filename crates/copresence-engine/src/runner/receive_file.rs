@@ -67,12 +67,8 @@ impl FileDownload<'_> {
             Ok(download) => download,
             Err(mut failure) => {
                 self.skips_overlap |= overlap.byte_count() > 0 && is_caused_by_range(&failure);
-                // A target that may have sent the bytes on disk is not replaced by one that only failed.
-                if choice == FileUrlChoice::OneTime
-                    && (offset == 0 || self.urls.redirect_target().is_none())
-                    && let Some(target) = failure.redirected_to.take()
-                {
-                    self.remember_redirect_target(*target).await;
+                if choice == FileUrlChoice::OneTime {
+                    self.remember_redirect_targets(std::mem::take(&mut failure.redirect_targets)).await;
                 }
                 return Err(AttemptError::Download(failure));
             }
@@ -137,9 +133,7 @@ impl FileDownload<'_> {
         };
         // Also if the connection breaks before the end: refusals count in a row.
         self.urls.reset_url_refusal_count(choice);
-        if let Some(target) = download.redirected_to.take() {
-            self.remember_redirect_target(target).await;
-        }
+        self.remember_redirect_targets(std::mem::take(&mut download.redirect_targets)).await;
         if self.lacks_journalled_bytes {
             // The journal must not describe earlier bytes when new ones are written.
             self.flush_and_journal(partial).await?;

@@ -125,6 +125,39 @@ async fn a_login_page_that_a_redirect_led_to_does_not_replace_the_url() {
     assert_eq!(saved(&fixture.run_visit().await, "avatar.glb"), glb(1000));
 }
 
+/// The one-time URL is spent by its redirect to the storage, which a network login redirects to its own pages for a while, also
+/// during the first run after a restart.
+#[tokio::test]
+async fn login_pages_to_which_a_storage_is_redirected_do_not_replace_it() {
+    for restarts in [false, true] {
+        let is_login_over = Arc::new(AtomicBool::new(false));
+        let is_over = is_login_over.clone();
+        let fixture = Fixture::new(move |nth, ask| match (ask.path.as_str(), nth) {
+            (REDEEM_PATH, _) => ask.ready_response(&[("glb", "one")]),
+            ("/files/one", 1) => Response::status(302).with_header("location", "/storage?sig=planted-signature"),
+            ("/files/one", _) => Response::status(410),
+            (path, _) if path.starts_with("/storage") && is_over.load(Ordering::SeqCst) => Response::file(&glb(1000)),
+            (path, nth) if path.starts_with("/storage") => {
+                is_over.store(!restarts && nth == 3, Ordering::SeqCst);
+                Response::status(302).with_header("location", format!("/login?request={nth}"))
+            }
+            (path, nth) if path.starts_with("/login") && nth % 2 == 0 => Response::status(404),
+            (path, _) if path.starts_with("/login") => html_page(),
+            _ => Response::default(),
+        })
+        .await;
+        if restarts {
+            let ended = fixture.run_visit_with_limits(|limits| limits.patience = SHORT_PATIENCE).await;
+            interrupted(&fixture, &ended).await;
+            is_login_over.store(true, Ordering::SeqCst);
+            let all = recover_fixture_visits(&fixture).await;
+            assert_eq!(all[0].outcome.exit_code(), 0, "{all:?}");
+        } else {
+            assert_eq!(saved(&fixture.run_visit().await, "avatar.glb"), glb(1000));
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_redirect_is_followed_without_credentials() {
     let fixture = Fixture::new(|_, ask| match ask.path.as_str() {

@@ -5,9 +5,9 @@ use super::earlier_visits::recover_fixture_visits;
 use super::fixture::{Fixture, REDEEM_PATH, file_names, manifest};
 use copresence_engine::Outcome;
 use copresence_engine::recovery::RecoveryOutcome;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// Ready with these exports, of which the last one is cut off.
@@ -30,6 +30,12 @@ fn serve_once(nth: usize, ask: &Request) -> Response {
 
 fn content(directory: &Path, name: &str) -> Vec<u8> {
     std::fs::read(directory.join(name)).expect("there")
+}
+
+/// Whether a visit has received this file, but has not published its avatar.
+fn has_complete_file(out_dir: &Path, name: &str) -> bool {
+    let folders = std::fs::read_dir(out_dir).into_iter().flatten().flatten();
+    folders.into_iter().any(|folder| folder.path().join(name).exists())
 }
 
 /// A backend that sends the `truncated` response, fails until `count` files were requested, and then sends `next`.
@@ -78,6 +84,47 @@ async fn a_file_of_a_truncated_response_is_not_taken_for_that_of_another_url() {
     let directory = ended.directory.expect("saved");
     assert_eq!(file_names(&directory), ["avatar.glb", "manifest.json"]);
     assert_eq!(content(&directory, "avatar.glb"), glb(700));
+}
+
+/// The whole response has another signature in its URL, which is refused. In the second case, the program ends before that.
+#[tokio::test]
+async fn a_file_of_a_truncated_response_is_kept_until_its_successor_has_arrived() {
+    for is_killed in [false, true] {
+        let is_killed_yet = Arc::new(AtomicBool::new(!is_killed));
+        let is_refused = is_killed_yet.clone();
+        let out_dir: Arc<OnceLock<PathBuf>> = Arc::default();
+        let out = out_dir.clone();
+        let fixture = Fixture::new(move |nth, ask| match (ask.path.as_str(), nth) {
+            (REDEEM_PATH, 1) => response_cut_in_its_last_export(ask, &[("glb", "one"), ("png", "two")]),
+            (REDEEM_PATH, _) if !has_complete_file(out.get().expect("set"), "avatar.glb") => Response::status(503),
+            (REDEEM_PATH, _) => ask.ready_response(&[("glb", "signed-anew")]),
+            ("/files/signed-anew", _) if !is_refused.load(Ordering::SeqCst) => Response::status(503),
+            _ => serve_once(nth, ask),
+        })
+        .await;
+        out_dir.set(fixture.out_dir()).expect("once");
+        let directory = if is_killed {
+            let (visit, _) = fixture.spawn_visit().await;
+            fixture.backend.wait_for_requests("/files/signed-anew", 1).await;
+            visit.abort();
+            assert!(visit.await.is_err_and(|error| error.is_cancelled()), "as a crash would");
+            is_killed_yet.store(true, Ordering::SeqCst);
+            let all = recover_fixture_visits(&fixture).await;
+            let RecoveryOutcome::Finished { outcome: Outcome::Saved, directory: Some(directory) } = &all[0].outcome
+            else {
+                panic!("{all:?}")
+            };
+            directory.clone()
+        } else {
+            let ended = fixture.run_visit().await;
+            assert_eq!(ended.outcome, Outcome::Saved, "{ended:?}");
+            ended.directory.expect("saved")
+        };
+        assert_eq!(file_names(&directory), ["avatar.glb", "manifest.json"]);
+        assert_eq!(content(&directory, "avatar.glb"), glb(500));
+        let notes = &manifest(&directory).files[0].notes;
+        assert!(notes.iter().any(|note| note.code == "earlier_response"), "{notes:?}");
+    }
 }
 
 /// The program ends between the truncated response and the whole one.

@@ -49,8 +49,8 @@ pub struct FileRecord {
     /// Whether the system runs since its URL was last requested. Then all bytes of its partial file are right, also
     /// those that were never flushed. False after a power cut or a restart, and if the system has no boot id.
     pub is_from_this_boot: bool,
-    /// Where its URL last redirected, for recovery only: the history does not read it.
-    pub redirected_to: Option<DownloadUrl>,
+    /// The URLs to which its URL redirected and that were not refused, for recovery only: the history does not read them.
+    pub redirect_targets: Vec<DownloadUrl>,
 }
 
 /// How far the download of a file is, as the journal has it.

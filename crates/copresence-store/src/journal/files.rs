@@ -116,19 +116,21 @@ impl Journal {
         .await
     }
 
-    /// Records where the URL of a file redirected, so that a later run can continue there; `None` erases it, once the
-    /// target refused.
+    /// Records where the URL of a file redirected, so that a later run can continue there. To be called without those that
+    /// refused.
     ///
     /// # Errors
     /// [`StoreError::StepRefused`] if the file is not planned or already complete, or if the visit has ended;
     /// [`StoreError::UnknownVisit`]; an I/O or database failure.
-    pub async fn record_redirect_target(
+    pub async fn record_redirect_targets(
         &self,
         id: &VisitId,
         index: usize,
-        target: Option<&DownloadUrl>,
+        targets: &[DownloadUrl],
     ) -> Result<(), StoreError> {
-        let target = target.cloned();
+        // A URL of a redirect was parsed, so it has no line end.
+        let targets: Vec<_> = targets.iter().map(DownloadUrl::expose_url).collect();
+        let targets = (!targets.is_empty()).then(|| targets.join("\n"));
         self.update_unfinished_file_in_transaction(
             CommitCrashPoints(CrashPoint::ProgressWriting, CrashPoint::ProgressWritten),
             *id,
@@ -136,7 +138,7 @@ impl Journal {
             move |tx, visit, index| {
                 tx.execute_statement(
                     "UPDATE files SET redirected_to = ?3 WHERE visit = ?1 AND idx = ?2",
-                    params![visit, index, target.as_ref().map(DownloadUrl::expose_url)],
+                    params![visit, index, targets],
                 )
             },
         )

@@ -24,7 +24,7 @@
 //! | `record_kind_and_erase_obsolete` | when that redeem is open, was never sent, or was read already; of a lost answer, when no body to keep came |
 //! | `record_truncated_delivery_erasing_token` | when no body of that redeem is kept; after an answer with URLs; after the end |
 //! | `record_planned_files` | before an answer with URLs; a second time; after the end |
-//! | `record_file_…`, `record_redirect_target` | for a file that is not planned, or is whole; after the end |
+//! | `record_file_…`, `record_redirect_targets` | for a file that is not planned, or is whole; after the end |
 //! | `record_issued_token` | a second time with another token; after the end |
 //! | `record_end_and_erase_secrets` | a second time |
 //! | `reopen_visit` | when the ending retained nothing |

@@ -345,7 +345,7 @@ fn load_redeem_records(tx: &JournalTransaction<'_>, id: &VisitId) -> Result<Vec<
 /// Loads all files of a visit, without their URLs.
 fn load_file_records(tx: &JournalTransaction<'_>, id: &VisitId) -> Result<Vec<FileRecord>, TransactionError> {
     let files = load_file_records_with_urls(tx, id)?;
-    Ok(files.into_iter().map(|file| FileRecord { redirected_to: None, ..file.record }).collect())
+    Ok(files.into_iter().map(|file| FileRecord { redirect_targets: Vec::new(), ..file.record }).collect())
 }
 
 /// Loads all files of a visit with their URLs, complete ones too.
@@ -397,7 +397,7 @@ fn file_with_url_from_row(row: &Row<'_>) -> rusqlite::Result<FileRecordWithUrl> 
         export_type: ExportType::new(row.get::<_, String>(2)?),
         state,
         is_from_this_boot: boot_id.is_some() && boot_id.as_deref() == current_boot_id(),
-        redirected_to: redirected_to.as_deref().and_then(DownloadUrl::new),
+        redirect_targets: redirected_to.iter().flat_map(|urls| urls.lines()).filter_map(DownloadUrl::new).collect(),
     };
     Ok(FileRecordWithUrl { record, url: url.as_deref().and_then(DownloadUrl::new) })
 }

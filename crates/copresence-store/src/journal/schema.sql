@@ -74,7 +74,8 @@ CREATE UNIQUE INDEX one_delivery ON redeems (visit) WHERE delivered = 1;
 -- boot_id: the boot of the system in which it was last requested. Bytes that were not flushed are right within that boot only.
 -- content_encoding: `Content-Encoding` of the response, if the server stated one.
 -- notes: notes about the file, as JSON.
--- redirected_to: where the URL last redirected. A redirect may spend a one-time URL, and the file may still be there.
+-- redirected_to: the URLs to which the URL redirected, one per line. A redirect may spend a one-time URL, and the file may still
+-- be at one of them.
 CREATE TABLE files (
     visit       TEXT NOT NULL REFERENCES visits (id) ON DELETE CASCADE,
     idx         INTEGER NOT NULL,

@@ -214,7 +214,7 @@ impl PartialFile {
     }
 
     /// Copies the written bytes to `<name>.doubted`, so that [`Self::remove_bytes_to_restart_download`] does not lose them. The
-    /// copy replaces an earlier one, and is not flushed.
+    /// copy replaces an earlier one, and is durable when this returns.
     ///
     /// # Errors
     /// An I/O failure. There is no copy then.
@@ -222,11 +222,12 @@ impl PartialFile {
         let [part, copy] = [PART_SUFFIX, DOUBTED_SUFFIX].map(|suffix| format!("{}{suffix}", self.final_name));
         let path = self.folder.join(&copy);
         disk::remove_file_if_exists(&self.dir, &copy, &path)?;
-        let copied = self.dir.copy(part, &self.dir, &copy);
+        let copied = self.dir.copy(part, &self.dir, &copy).io_context("write", &path);
+        let copied = copied.and_then(|_| disk::sync_regular_file(&self.dir, &copy, &path));
         if copied.is_err() {
             disk::remove_file_if_exists(&self.dir, &copy, &path)?;
         }
-        copied.map(|_| ()).io_context("write", path)
+        copied
     }
 
     /// The format of the content that was written so far.

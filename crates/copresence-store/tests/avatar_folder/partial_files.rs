@@ -332,6 +332,19 @@ fn a_file_keeps_its_name_only_for_the_url_from_which_it_comes() {
     assert_eq!(open().assign_file_names_by_source(&delivery, false).expect("assigned"), expected);
     assert_eq!(entry_names(&path), ["avatar-2.glb.part", "sources.json"], "nobody needs the old file");
     assert_eq!(open().assign_file_names_by_source(&delivery, false).expect("assigned"), expected, "as before");
+    // A complete file is kept until the one of the new URL has arrived.
+    let folder = open();
+    let part = folder.open_partial_file_keeping_all_bytes("avatar-2.glb").expect("opens");
+    part.finish_partial_file().expect("complete");
+    drop(folder);
+    let signed_anew = [source("b"), source("a, signed anew"), source("c")];
+    let mut folder = open();
+    assert_eq!(folder.assign_file_names_by_source(&signed_anew, false).expect("assigned"), expected);
+    assert_eq!(entry_names(&path), ["avatar-2.glb.doubted", "sources.json"]);
+    let kept = folder.doubted_bytes_size_and_head("avatar-2.glb").expect("read");
+    assert_eq!(kept, Some((12, b"avatar-2.glb".to_vec())));
+    assert_eq!(folder.doubted_bytes_size_and_head("avatar.glb").expect("read"), None);
+    drop(folder);
     // Nothing is recorded of a delivery without a truncated response before it.
     let other = PartialAvatarFolder::create_or_reopen_folder(&out, &VisitId::new(), DAY);
     let mut other = other.expect("a folder");

@@ -106,7 +106,7 @@ async fn unflushed_bytes_of_a_file_are_right_only_within_the_boot_of_its_request
 }
 
 #[tokio::test]
-async fn a_redirect_target_is_kept_and_erased_as_the_url_is() {
+async fn redirect_targets_are_kept_and_erased_as_the_url_is() {
     let (root, data) = temp_data_dir();
     let journal = data.open_or_repair_journal().expect("a journal");
     let id = visit_with_token(&journal).await;
@@ -115,21 +115,22 @@ async fn a_redirect_target_is_kept_and_erased_as_the_url_is() {
     journal.record_answer_kind_erasing_obsolete(&id, no, AnswerKind::Delivery).await.expect("read");
     let planned: Vec<_> = (0..4).map(|index| planned_file(index, &format!("avatar-{index}.glb"))).collect();
     journal.record_planned_files(&id, &planned).await.expect("planned");
-    let target = DownloadUrl::new("https://storage.test/SECRET-TARGET").expect("a URL");
+    let targets = ["SECRET-TARGET", "SECRET-PORTAL"]
+        .map(|path| DownloadUrl::new(&format!("https://storage.test/{path}")).expect("a URL"));
     for index in 0..4 {
         journal.record_file_request(&id, index).await.expect("requested");
-        journal.record_redirect_target(&id, index, Some(&target)).await.expect("redirected");
+        journal.record_redirect_targets(&id, index, &targets).await.expect("redirected");
         journal.record_file_progress(&id, index, &DurableFileProgress::default()).await.expect("noted");
     }
-    journal.record_redirect_target(&id, 0, None).await.expect("the target refused");
+    journal.record_redirect_targets(&id, 0, &[]).await.expect("all refused");
     journal.record_file_failure(&id, 1, "410 Gone", true).await.expect("lost");
     journal.record_file_failure(&id, 2, "connection refused", false).await.expect("for now");
     let left = journal.load_recoverable_visits().await.expect("read").pop().expect("one");
-    let targets: Vec<_> = left.files.iter().map(|file| file.record.redirected_to.as_ref()).collect();
-    assert_eq!(targets, [None, None, Some(&target), Some(&target)]);
+    let kept: Vec<_> = left.files.iter().map(|file| file.record.redirect_targets.as_slice()).collect();
+    assert_eq!(kept, [&[], &[], targets.as_slice(), targets.as_slice()]);
     assert!(!format!("{left:?}").contains("SECRET"), "{left:?}");
     let history = journal.load_detailed_visit_record(&id).await.expect("read").expect("one");
-    assert!(history.files.iter().all(|file| file.redirected_to.is_none()));
+    assert!(history.files.iter().all(|file| file.redirect_targets.is_empty()));
     let digest = copresence_store::Sha256Digest::sha256_of_bytes(b"glb");
     journal.record_complete_file_erasing_urls(&id, 2, 3, &digest, FileFormat::Glb, &[]).await.expect("complete");
     journal.record_end_and_erase_secrets(&id, &visit_ending(0)).await.expect("ended");
