@@ -73,7 +73,7 @@ fn set_credentials(
 }
 
 /// Prompts for the profile's credentials and keeps them in memory until the program ends.
-pub(crate) fn prompt_credentials_for_this_run(
+pub(crate) fn prompt_and_remember_credentials_for_run(
     profile: &Profile,
     credential_store: &CredentialStore,
 ) -> Result<(), CommandFailure> {

@@ -27,7 +27,7 @@ pub(crate) async fn load_target_prompting_if_keychain_fails(
             {
                 output::eprint_sanitized_line(format_args!("{error}"));
                 output::eprint_sanitized_line(format_args!("  what to do: {}", error.remedy()));
-                credentials::prompt_credentials_for_this_run(&profile, &credential_store)?;
+                credentials::prompt_and_remember_credentials_for_run(&profile, &credential_store)?;
                 Ok::<_, CommandFailure>(ProfileOrSandboxBackend::find_credentials_and_build_backend(
                     &profile,
                     &credential_store,

@@ -95,7 +95,8 @@ fn decode_utf16_json(body: &[u8]) -> Option<String> {
 /// The stated content encodings in lower case, without `identity`.
 pub(crate) fn encodings_other_than_identity(headers: &HeaderMap) -> Vec<String> {
     let values = headers.get_all(header::CONTENT_ENCODING).iter();
-    values.flat_map(|value| split_content_encodings(&String::from_utf8_lossy(value.as_bytes()))).collect()
+    let values: Vec<_> = values.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+    split_content_encodings(&values.join(","))
 }
 
 /// Whether a body starts like a JSON object.

@@ -29,7 +29,7 @@ pub(crate) async fn open_download(
     cookies: &mut RedirectCookies,
 ) -> Result<OpenedDownload, DownloadError> {
     let mut at = Url::parse(url.expose_url()).map_err(|error| DownloadError {
-        host: url.url_origin(),
+        host: url.url_origin().into(),
         kind: unsendable_request_error(&error),
         hint: None,
         redirect_targets: Box::default(),
@@ -54,7 +54,7 @@ pub(crate) async fn open_download(
         let hint = hint
             .map(|hint| format!("{hint}. The Export Token is spent: correct the backend before the next visit").into());
         let redirect_targets = std::mem::take(&mut targets).into();
-        DownloadError { host: host_and_port(&at), kind, hint, redirect_targets, has_unsent_credentials }
+        DownloadError { host: host_and_port(&at).into(), kind, hint, redirect_targets, has_unsent_credentials }
     });
     result.map(|download| OpenedDownload { redirect_targets: targets, ..download })
 }

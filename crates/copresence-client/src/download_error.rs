@@ -11,7 +11,7 @@ use std::time::Duration;
 #[derive(Debug, Clone)]
 pub struct DownloadError {
     /// Host of the file server that was called last, with the port if it is not the default one of the scheme.
-    pub host: String,
+    pub host: Box<str>,
     /// What happened.
     pub kind: DownloadErrorKind,
     /// Why the URL itself is probably wrong, and who can repair it.
@@ -28,7 +28,7 @@ pub struct DownloadError {
 impl DownloadError {
     /// The error of one response, without what only the whole call knows.
     pub(crate) fn from_single_response(host: String, kind: DownloadErrorKind) -> Self {
-        Self { host, kind, hint: None, redirect_targets: Box::default(), has_unsent_credentials: false }
+        Self { host: host.into(), kind, hint: None, redirect_targets: Box::default(), has_unsent_credentials: false }
     }
 
     /// Whether the file server refuses the URL: a status that says so, from the host of the URL itself, without

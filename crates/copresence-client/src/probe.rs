@@ -120,6 +120,12 @@ impl Prober {
         *known = known.with_secret(secret);
     }
 
+    /// Masks secrets in every exchange from now on.
+    pub fn add_secrets_to_mask<'a>(&self, secrets: impl IntoIterator<Item = &'a str>) {
+        let mut known = self.known_secrets.write().unwrap_or_else(PoisonError::into_inner);
+        *known = known.with_secrets(secrets);
+    }
+
     /// A redactor for all secrets that are known so far.
     pub fn known_secrets_redactor(&self) -> Redactor {
         self.known_secrets.read().unwrap_or_else(PoisonError::into_inner).clone()

@@ -29,6 +29,16 @@ const LONG_URL_PART: usize = 16;
 /// Maximum length of a recorded body, in bytes.
 pub const MAX_RECORDED_BODY: usize = 64 * 1024;
 
+/// Bytes of a text without structure that are masked before it is cut off at [`MAX_RECORDED_BODY`]: a secret at the end of the
+/// recorded part is masked as a whole.
+const MAX_MASKED_TEXT: usize = 2 * MAX_RECORDED_BODY;
+
+/// Maximum length of an XML tag in which the name of a secret is looked for, in bytes.
+const MAX_XML_TAG: usize = 1024;
+
+/// Maximum number of parts of a download URL that are masked also where they occur alone, the longest ones.
+const MAX_URL_PARTS: usize = 64;
+
 /// Replaces the hidden part of a text.
 pub const MASK: &str = copresence_protocol::secret::MASK;
 
@@ -63,8 +73,14 @@ impl Redactor {
     /// A redactor for one more secret.
     #[must_use]
     pub fn with_secret(&self, secret: &str) -> Self {
+        self.with_secrets([secret])
+    }
+
+    /// A redactor for further secrets.
+    #[must_use]
+    pub(crate) fn with_secrets<'a>(&self, secrets: impl IntoIterator<Item = &'a str>) -> Self {
         let known = self.secrets.iter().map(|known| known.expose_secret().to_owned());
-        Self::from_encoded_secrets(known.chain(secret_encodings(secret)).collect())
+        Self::from_encoded_secrets(known.chain(secrets.into_iter().flat_map(secret_encodings)).collect())
     }
 
     /// The redactor that also masks the secrets of a download URL, which grant access to the file: the whole URL,
@@ -85,14 +101,15 @@ impl Redactor {
                 parts.push(value.into_owned());
             }
         }
+        parts.sort_by_key(|part| std::cmp::Reverse(part.len()));
+        parts.truncate(MAX_URL_PARTS);
         for part in parts.clone() {
             let decoded = percent_encoding::percent_decode_str(&part).decode_utf8_lossy().into_owned();
             if decoded != part {
                 parts.push(decoded);
             }
         }
-        let known = self.secrets.iter().map(|known| known.expose_secret().to_owned());
-        Self::from_encoded_secrets(known.chain(parts.iter().flat_map(|part| secret_encodings(part))).collect())
+        self.with_secrets(parts.iter().map(String::as_str))
     }
 
     /// A redactor for these encoded secrets.
@@ -153,9 +170,7 @@ impl Redactor {
         }
         let mut piece = piece.to_vec();
         for secret in self.secrets.iter().map(|secret| secret.expose_secret().as_bytes()) {
-            while let Some(at) = find_bytes(&piece, secret) {
-                piece.splice(at..at + secret.len(), MASK.bytes());
-            }
+            piece = replace_bytes(&piece, secret, MASK.as_bytes());
         }
         piece
     }
@@ -189,7 +204,7 @@ impl Redactor {
     /// Redacts the body of a request.
     fn redact_request_body(&self, call: CallKind, body: &str) -> String {
         match serde_json::from_str(body) {
-            Ok(json) => self.redact_and_truncate(&self.redact_json(json, call == CallKind::Login).to_string()),
+            Ok(json) => self.redact_and_truncate(&self.redact_json(json, call == CallKind::Login).to_string(), 0),
             Err(_) => note_for_omitted_body_part(body.len() as u64, "not JSON"),
         }
     }
@@ -202,12 +217,13 @@ impl Redactor {
         let all = success && matches!(raw.call, CallKind::Login | CallKind::Generate);
         Some(match serde_json::from_slice(body) {
             _ if body.is_empty() => String::new(),
-            Ok(json) => self.redact_and_truncate(&self.redact_json(json, all).to_string()),
+            Ok(json) => self.redact_and_truncate(&self.redact_json(json, all).to_string(), 0),
             // Secrets cannot be located in a text that cannot be parsed.
             Err(_) if success || raw.error.is_some() => note_for_omitted_body_part(raw.body_size, "not whole JSON"),
             Err(_) => {
-                let text = mask_secret_xml_elements(&String::from_utf8_lossy(body));
-                self.redact_and_truncate(&reduce_urls_to_origins(&text))
+                let (start, rest) = body.split_at(body.len().min(MAX_MASKED_TEXT));
+                let text = mask_secret_xml_elements(&String::from_utf8_lossy(start));
+                self.redact_and_truncate(&reduce_urls_to_origins(&text), rest.len())
             }
         })
     }
@@ -238,14 +254,15 @@ impl Redactor {
         }
     }
 
-    /// Masks known secrets in a body and truncates it to [`MAX_RECORDED_BODY`].
-    fn redact_and_truncate(&self, body: &str) -> String {
+    /// Masks known secrets in a body and truncates it to [`MAX_RECORDED_BODY`]. `left_out` bytes of it are missing already.
+    fn redact_and_truncate(&self, body: &str, left_out: usize) -> String {
         let clean = self.redact_text(body);
         let end = clean.floor_char_boundary(MAX_RECORDED_BODY);
-        if end == clean.len() {
+        let left_out = clean.len() - end + left_out;
+        if left_out == 0 {
             return clean;
         }
-        format!("{} {}", &clean[..end], note_for_omitted_body_part((clean.len() - end) as u64, TOO_LONG_REASON))
+        format!("{} {}", &clean[..end], note_for_omitted_body_part(left_out as u64, TOO_LONG_REASON))
     }
 
     /// Whether a text contains a known secret, also percent-encoded or form-encoded.
@@ -285,9 +302,16 @@ fn is_url_string_literal(piece: &[u8]) -> bool {
     starts.iter().any(|start| piece.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start)))
 }
 
-/// Index of the first occurrence of `wanted`.
-fn find_bytes(text: &[u8], wanted: &[u8]) -> Option<usize> {
-    text.windows(wanted.len()).position(|window| window == wanted)
+/// Replaces each occurrence of `wanted`, which is not empty.
+fn replace_bytes(text: &[u8], wanted: &[u8], replacement: &[u8]) -> Vec<u8> {
+    let (mut replaced, mut rest) = (Vec::with_capacity(text.len()), text);
+    while let Some(at) = rest.windows(wanted.len()).position(|window| window == wanted) {
+        replaced.extend_from_slice(&rest[..at]);
+        replaced.extend_from_slice(replacement);
+        rest = &rest[at + wanted.len()..];
+    }
+    replaced.extend_from_slice(rest);
+    replaced
 }
 
 /// The encodings in which a secret may occur. Empty for a secret that is shorter than [`MIN_SECRET_LENGTH`].
@@ -360,13 +384,19 @@ pub(crate) fn mask_secret_xml_elements(text: &str) -> String {
         clean.push_str(before);
         clean.push('<');
         rest = after;
-        let Some((tag, content)) = after.split_once('>') else { break };
+        let end = after.bytes().take(MAX_XML_TAG).position(|byte| matches!(byte, b'<' | b'>'));
+        let Some((tag, content)) = end.and_then(|end| Some((&after[..end], after[end..].strip_prefix('>')?))) else {
+            continue;
+        };
         let name = tag.split_whitespace().next().unwrap_or_default();
         let is_open = !tag.starts_with(['/', '!', '?']) && !tag.ends_with('/');
         let is_secret =
             is_secret_name(name) || ["sign", "canonicalrequest"].iter().any(|w| name.to_ascii_lowercase().contains(w));
+        if !is_open || !is_secret {
+            continue;
+        }
         let value = content.split('<').next().unwrap_or_default();
-        if is_open && is_secret && !value.trim().is_empty() {
+        if !value.trim().is_empty() {
             clean.push_str(tag);
             clean.push('>');
             clean.push_str(MASK);

@@ -216,6 +216,31 @@ fn urls_of_an_error_response_are_masked() {
     }
 }
 
+/// A megabyte of brackets, of secrets, and of parts of a URL: each took minutes when each part was compared with all others.
+#[test]
+fn hostile_bodies_and_urls_are_redacted_in_one_pass() {
+    let brackets = format!("{}>", "<".repeat(1 << 20));
+    let shown = recorded(CallKind::Redeem, 503, &brackets);
+    assert!(is_recorded_body_truncated(&shown) && shown.len() < MAX_RECORDED_BODY + 100, "{}", shown.len());
+    let tags = "<secret-key>".repeat(80_000);
+    assert!(is_recorded_body_truncated(&recorded(CallKind::Redeem, 503, &tags)));
+    let redactor = Redactor::new(["api-key-0123"]);
+    let body = Bytes::from(format!("{}{}", " ".repeat(500_000), "api-key-0123".repeat(40_000)));
+    let kept = redactor.redact_body_for_saving(&body, true);
+    assert!(!String::from_utf8_lossy(&kept).contains("api-key"));
+    let parts: Vec<_> = (0..4000).map(|part| format!("/a-long-part-{part:08}")).collect();
+    let url = Url::parse(&format!("https://files.test{}?sig=1", parts.concat())).expect("a URL");
+    let redactor = redactor.with_download_url_secrets(&url);
+    assert!(redactor.secrets.len() < 1000, "{}", redactor.secrets.len());
+    assert_eq!(redactor.redact_text(url.as_str()), "…=1", "the whole URL is a secret");
+}
+
+#[test]
+fn a_secret_xml_element_is_masked_behind_a_bracket_without_a_tag() {
+    let page = "<Error>a < b <StringToSign>hidden-value</StringToSign>";
+    assert!(!recorded(CallKind::Redeem, 403, page).contains("hidden-value"));
+}
+
 proptest! {
     #[test]
     fn any_body_is_redacted_without_a_panic(body: Vec<u8>) {

@@ -6,6 +6,7 @@
 //! both tested against golden JSON in `tests/golden.rs`, which is written from the text of the specification.
 
 pub mod completion_status;
+mod delivery_limits;
 pub mod error_body;
 pub mod export;
 pub mod export_token;
@@ -24,6 +25,7 @@ mod truncated_json;
 mod unusual_delivery;
 
 pub use completion_status::CompletionStatus;
+pub use delivery_limits::{MAX_DOWNLOADED_EXPORTS, shorten_text_of_backend};
 pub use error_body::ErrorBody;
 pub use export::{DownloadUrl, DownloadableExport, ExportType};
 pub use export_token::ExportToken;

@@ -125,9 +125,14 @@ impl FoundExports<'_> {
         {
             return self.add_export(url, stated_type);
         }
+        // Where the URL itself is `null` or a word, another one is that of a picture or of help.
+        let has_other_than_url = members.iter().any(|(name, value)| {
+            is_same_name(name, "download_URL")
+                && matches!(value, JsonKeepingRepeatedMembers::Text(_) | JsonKeepingRepeatedMembers::Other)
+        });
         let urls: Vec<(&str, DownloadUrl)> = members
             .iter()
-            .filter(|_| !self.requires_both_members)
+            .filter(|_| !self.requires_both_members && !has_other_than_url)
             .filter_map(|(name, value)| match value {
                 JsonKeepingRepeatedMembers::Text(text) => Some((name.as_str(), DownloadUrl::new(text)?)),
                 _ => None,
@@ -304,6 +309,8 @@ mod tests {
             r#"{"help":"https://docs.test/","payload_complete":null}"#,
             r#"{"payload_complete":[{"download_URL":"N/A"},{"download_URL":"ftp://f.test/a"},7,null]}"#,
             r#"{"payload_incomplete":{"more":"https://f.test/a"}}"#,
+            r#"{"avatar_ready":false,"payload_complete":[{"download_URL":null,"thumbnail":"https://f.test/a"}]}"#,
+            r#"{"avatar_ready":false,"payload_complete":{"download_url":"","export_type":"glb","help":"https://f.test/a"}}"#,
             r#"{"success":false,"payload":{"type":"https://tools.test/rfc7231#section-6.6.1","status":503}}"#,
             r#"{"avatar_ready":false,"payload":{"completion_status":"processing","help":["https://f.test/a"]}}"#,
             r#"{"payload":{"app":{"download_url":"https://apps.test/"}}}"#,

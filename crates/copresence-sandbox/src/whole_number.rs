@@ -14,7 +14,7 @@ const MAX_EXACT_F64: f64 = 9_007_199_254_740_992.0;
 /// It is not a number, is negative, or has a fraction.
 pub(crate) fn deserialize_whole_number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
     let number = Number::deserialize(from)?;
-    read_whole_number(&number).map(Some).map_err(D::Error::custom)
+    whole_number_from_json(&number).map(Some).map_err(D::Error::custom)
 }
 
 /// As [`deserialize_whole_number`], where `null` is `None`.
@@ -23,11 +23,11 @@ pub(crate) fn deserialize_whole_number<'de, D: Deserializer<'de>>(from: D) -> Re
 /// It is neither `null` nor a whole number.
 pub(crate) fn deserialize_optional_whole_number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
     let number = Option::<Number>::deserialize(from)?;
-    number.as_ref().map(read_whole_number).transpose().map_err(D::Error::custom)
+    number.as_ref().map(whole_number_from_json).transpose().map_err(D::Error::custom)
 }
 
 /// The value of a JSON number that is whole and not negative. `142.0` is whole too.
-fn read_whole_number(number: &Number) -> Result<u64, String> {
+fn whole_number_from_json(number: &Number) -> Result<u64, String> {
     let exact = number.as_u64().or_else(|| {
         let value = number.as_f64()?;
         let is_whole = value.fract() == 0.0 && (0.0..=MAX_EXACT_F64).contains(&value);

@@ -117,7 +117,7 @@ impl PartialAvatarFolder {
     /// Assigns names to the files of a delivery that the journal does not know yet; `exports` are their types and the digests
     /// of their URLs. A file in the folder keeps its name if the delivery has the URL from which it comes. Other files of an
     /// avatar are removed, because a truncated response before this delivery named them. A complete one is kept as doubted bytes
-    /// if the delivery has a file of its name: the same one, perhaps, with a new signature in its URL. Files of which the folder
+    /// of its successor in the delivery: the same file, perhaps, with a new signature in its URL. Files of which the folder
     /// does not know the URL are kept by their names.
     ///
     /// `records_sources` says that the folder is to know the URLs from now on.
@@ -144,24 +144,54 @@ impl PartialAvatarFolder {
             .enumerate()
             .map(|(index, (export_type, _))| self.assign_file_name(index, export_type))
             .collect();
+        let mut complete_others = Vec::new();
         for found in disk::entry_names(&self.dir, &self.partial_folder_path)? {
             let name = found.strip_suffix(PART_SUFFIX).unwrap_or(&found);
             let is_other = others.contains_key(name) || !names.iter().any(|assigned| assigned == name);
             if !file_names::is_avatar_file_name(name) || !is_other {
                 continue;
             }
-            let path = self.partial_folder_path.join(&found);
-            if found == name && names.iter().any(|assigned| assigned == name) {
-                self.dir.rename(name, &self.dir, format!("{name}{DOUBTED_SUFFIX}")).io_context("rename", &path)?;
+            if found == name {
+                complete_others.push(found);
             } else {
-                disk::remove_file_if_exists(&self.dir, &found, &path)?;
+                disk::remove_file_if_exists(&self.dir, &found, &self.partial_folder_path.join(&found))?;
             }
         }
+        self.keep_complete_files_as_doubted(&complete_others, &names)?;
         if records_sources {
             let sources = names.iter().cloned().zip(exports.iter().map(|(_, source)| *source)).collect();
             write_file_sources(&self.dir, &self.partial_folder_path, &sources)?;
         }
         Ok(names)
+    }
+
+    /// Keeps complete files, of which the delivery has no URL, as doubted bytes of those that the delivery names instead: of the one
+    /// with the same name or type, or the only one. The others are removed.
+    fn keep_complete_files_as_doubted(&self, files: &[String], delivered: &[String]) -> Result<(), StoreError> {
+        let mut successors: Vec<&String> = Vec::new();
+        for name in delivered {
+            let is_there = disk::entry_exists(&self.dir, name, &self.partial_folder_path)? && !files.contains(name);
+            if !is_there {
+                successors.push(name);
+            }
+        }
+        let type_of = |name: &str| Path::new(name).extension().map(std::ffi::OsStr::to_owned);
+        let is_only_one = files.len() == 1 && successors.len() == 1;
+        for file in files {
+            let path = self.partial_folder_path.join(file);
+            let same_name = successors.iter().position(|name| *name == file);
+            let same_type = || {
+                let others = |name: &str| name != file && files.iter().any(|other| other == name);
+                successors.iter().position(|name| type_of(name) == type_of(file) && !others(name))
+            };
+            let Some(position) = same_name.or_else(same_type).or_else(|| is_only_one.then_some(0)) else {
+                disk::remove_file_if_exists(&self.dir, file, &path)?;
+                continue;
+            };
+            let doubted = format!("{}{DOUBTED_SUFFIX}", successors.swap_remove(position));
+            self.dir.rename(file, &self.dir, doubted).io_context("rename", &path)?;
+        }
+        Ok(())
     }
 
     /// Opens a partial file for appending. All bytes of an existing partial file are kept and hashed again.

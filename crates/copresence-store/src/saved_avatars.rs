@@ -57,8 +57,8 @@ impl SavedAvatarOperations {
     }
 
     /// Removes an avatar: the files that its manifest lists, complete or missing, all partial files and those that were set
-    /// aside as damaged, the manifest, and the folder if it is empty then. Symlinks are removed and not followed. Other
-    /// entries are kept.
+    /// aside as damaged, the manifest, and the folder if it is empty then. If the manifest cannot be read, all files are removed
+    /// that have a name of an avatar's file. Symlinks are removed and not followed. Other entries are kept.
     ///
     /// The manifest is removed last, so that an interrupted removal can be repeated. A folder without manifest counts
     /// as interrupted if no entry has the name of a complete file. A folder that does not exist is not an error.
@@ -83,13 +83,21 @@ impl SavedAvatarOperations {
             disk::sync_folder(&parent, &parent_path)?;
             return Ok(AvatarRemovalResult { removed_files, foreign_entries: left });
         }
-        let manifest = read_manifest_in_open_folder(&dir, folder)?;
-        let whole = manifest.files.iter().map(|file| &file.path);
+        let listed: Vec<String> = match read_manifest_in_open_folder(&dir, folder) {
+            Ok(manifest) => {
+                let missing = manifest.missing.into_iter().map(|file| file.path);
+                manifest.files.into_iter().map(|file| file.path).chain(missing).collect()
+            }
+            // A face must not stay because of that.
+            Err(StoreError::UnreadableManifest { .. }) => disk::entry_names(&dir, folder)?,
+            Err(error) => return Err(error),
+        };
         let mut removed_files = Vec::new();
-        for file in whole.chain(manifest.missing.iter().map(|file| &file.path)) {
+        for file in listed {
             // A manifest may have been edited, so other names are ignored.
-            if file_names::is_avatar_file_name(file) && disk::remove_file_if_exists(&dir, file, &folder.join(file))? {
-                removed_files.push(file.clone());
+            if file_names::is_avatar_file_name(&file) && disk::remove_file_if_exists(&dir, &file, &folder.join(&file))?
+            {
+                removed_files.push(file);
             }
         }
         removed_files.extend(remove_temporary_and_damaged_files(&dir, folder)?);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ARKIT_BLENDSHAPES, recognizeArkitName, recognizeBlendshapes } from './blendshape-names';
-import { recognizeJointRole, recognizeJoints } from './joint-names';
+import { recognizeJointRole, jointRolesByNode } from './joint-roles';
 
 describe('the name of a blendshape', () => {
   it.each([
@@ -145,11 +145,11 @@ describe('the name of a joint', () => {
 
   it('counts for joints, not for meshes, and VRM’s own description comes first', () => {
     const nodes = [{ name: 'Head', mesh: 0 }, { name: 'Armature' }, { name: 'Bip Head' }, { name: 'x' }];
-    expect([...recognizeJoints({ nodes, skins: [{ joints: [1, 2] }] })]).toEqual([[2, 'head']]);
+    expect([...jointRolesByNode({ nodes, skins: [{ joints: [1, 2] }] })]).toEqual([[2, 'head']]);
     const humanBones = { head: { node: 3 }, tail: { node: 1 } };
     const extensions = { VRMC_vrm: { humanoid: { humanBones } } };
-    expect([...recognizeJoints({ nodes, extensions })]).toEqual([[3, 'head']]);
+    expect([...jointRolesByNode({ nodes, extensions })]).toEqual([[3, 'head']]);
     const old = { VRM: { humanoid: { humanBones: [{ bone: 'head', node: 3 }] } } };
-    expect([...recognizeJoints({ nodes, extensions: old })]).toEqual([[3, 'head']]);
+    expect([...jointRolesByNode({ nodes, extensions: old })]).toEqual([[3, 'head']]);
   });
 });

@@ -87,7 +87,7 @@ export function checkLoadedModelBlendshapeLimits(model: Object3D): void {
  * file; each is copied. Three.js makes lists of triangles of strips and fans.
  */
 function decodedGeometryBytes(gltf: Gltf): number {
-  const unpacked = (gltf.bufferViews ?? []).reduce((all, view) => all + meshoptDecompressedBytes(view), 0);
+  const unpacked = (gltf.bufferViews ?? []).reduce((all, view) => all + decompressedBytesOfView(view), 0);
   return Math.max(unpacked, bytesOfAccessors(gltf)) + bytesOfStripAndFanIndices(gltf);
 }
 
@@ -177,7 +177,7 @@ function countLoadedObjects(gltf: Gltf): number {
 }
 
 /** The size in bytes that a view has after decompression; 0 if it is not compressed. */
-function meshoptDecompressedBytes({ extensions }: GltfBufferView): number {
+function decompressedBytesOfView({ extensions }: GltfBufferView): number {
   const found = extensions?.EXT_meshopt_compression ?? extensions?.KHR_meshopt_compression;
   const { count, byteStride } = (found ?? {}) as { count?: unknown; byteStride?: unknown };
   return productOfSizesOrZero(count, byteStride);

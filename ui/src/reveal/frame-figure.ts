@@ -2,7 +2,7 @@
 // the pose of the file.
 import { Box3, type Object3D, Quaternion, Vector3 } from 'three';
 import { type Chin, findChin } from './find-chin';
-import type { JointRole } from './joint-names';
+import type { JointRole } from './joint-roles';
 import { type SampledFigure, sampleModelGeometry } from './sample-figure';
 
 /** The size of the shown part of an avatar, and what it shows of the figure. */

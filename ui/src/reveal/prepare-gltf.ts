@@ -4,7 +4,7 @@ import { recognizeBlendshapes } from './blendshape-names';
 import { checkDocumentLimits, checkPreparedGltfBlendshapeLimits } from './document-limits';
 import type { Gltf, GltfMaterial, GltfMesh, GltfNode } from './gltf';
 import { findUnsupportedExtensions, findUsedExtensions } from './gltf-extensions';
-import { type JointRole, recognizeJoints } from './joint-names';
+import { type JointRole, jointRolesByNode } from './joint-roles';
 
 /** The most blendshapes of a mesh that are loaded. Fewer are animated; some files have several of a name. */
 const MAX_BLENDSHAPES = 256;
@@ -32,7 +32,7 @@ export function prepareGltf(gltf: Gltf, kept: ReadonlySet<string>): PreparedGltf
   const fault = findSkeletonFault(gltf);
   if (fault !== null) throw new Error(`the file is no valid glTF: ${fault}`);
   const extensions = findUsedExtensions(gltf);
-  const joints = recognizeJoints(gltf);
+  const joints = jointRolesByNode(gltf);
   const zeros = zeroAccessorsByVertexCount(gltf);
   // Animations, cameras and lights are the stage's own; the first may refer to blendshapes that are removed.
   const { animations: _, cameras: __, ...rest } = gltf;

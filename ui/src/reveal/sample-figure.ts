@@ -1,6 +1,6 @@
 // Samples the vertices of an avatar: where they are, what carries them, and where the blendshapes of its face act.
 import { type BufferAttribute, Mesh, type Object3D, SkinnedMesh, Vector3 } from 'three';
-import type { JointRole } from './joint-names';
+import type { JointRole } from './joint-roles';
 import { FrameYieldTimer } from './next-frame';
 import { arkitNamesOfLoadedBlendshape } from './prepare-gltf';
 

@@ -144,7 +144,7 @@ impl Kiosk {
     }
 
     /// Applies the operator's settings: those of every screen, and the text that each visitor agrees to first, if any.
-    pub fn apply_visitor_screen_settings(&self, booth: VisitorScreenSettingsView, consent: LocalizedTextView) {
+    pub fn apply_screen_settings_and_consent(&self, booth: VisitorScreenSettingsView, consent: LocalizedTextView) {
         let mut state = self.lock_kiosk_state();
         state.booth_settings = booth;
         state.consent = consent;

@@ -347,7 +347,7 @@ impl Panel {
             closed: closed_by_hours.or_else(|| self.lock_requested_profile_mutex().closed_reason.clone()),
             closed_until,
         };
-        self.0.kiosk.apply_visitor_screen_settings(booth, display.consent);
+        self.0.kiosk.apply_screen_settings_and_consent(booth, display.consent);
     }
 
     /// Reads settings, profiles, credentials and sandbox into one view. Blocks on the disk and the keychain.

@@ -55,7 +55,7 @@ async fn what_visitors_agree_to_stands_before_the_code() {
     let fixture = unscanned().await;
     let kiosk = kiosk(&fixture);
     let texts = LocalizedTextView::from_iter([("de", DE), ("en", EN)]);
-    kiosk.apply_visitor_screen_settings(VisitorScreenSettingsView::default(), texts.clone());
+    kiosk.apply_screen_settings_and_consent(VisitorScreenSettingsView::default(), texts.clone());
     kiosk.accept_consent_and_start_visit(EN);
     assert_eq!(kiosk.current_snapshot().screen, Screen::Attract, "nothing was asked yet");
     kiosk.start_visit_or_show_consent();
@@ -73,13 +73,13 @@ async fn what_visitors_agree_to_stands_before_the_code() {
 async fn a_consent_in_any_language_has_everybody_asked() {
     let fixture = unscanned().await;
     let kiosk = kiosk(&fixture);
-    kiosk.apply_visitor_screen_settings(
+    kiosk.apply_screen_settings_and_consent(
         VisitorScreenSettingsView::default(),
         LocalizedTextView::from_iter([("ja", "一日保存します。")]),
     );
     kiosk.start_visit_or_show_consent();
     assert!(matches!(kiosk.current_snapshot().screen, Screen::Consent { .. }));
-    kiosk.apply_visitor_screen_settings(VisitorScreenSettingsView::default(), LocalizedTextView::default());
+    kiosk.apply_screen_settings_and_consent(VisitorScreenSettingsView::default(), LocalizedTextView::default());
     assert!(matches!(kiosk.current_snapshot().screen, Screen::Consent { .. }), "who stands there is asked still");
     kiosk.leave_shown_visit();
     kiosk.start_visit_or_show_consent();
@@ -92,10 +92,13 @@ async fn nobody_agrees_to_words_that_they_were_not_told() {
     let fixture = unscanned().await;
     let kiosk = kiosk(&fixture);
     let told = |text: &str| LocalizedTextView::from_iter([("en", text)]);
-    kiosk.apply_visitor_screen_settings(VisitorScreenSettingsView::default(), told(EN));
+    kiosk.apply_screen_settings_and_consent(VisitorScreenSettingsView::default(), told(EN));
     kiosk.start_visit_or_show_consent();
     // For whoever comes next.
-    kiosk.apply_visitor_screen_settings(VisitorScreenSettingsView::default(), told("We keep your avatar for a year."));
+    kiosk.apply_screen_settings_and_consent(
+        VisitorScreenSettingsView::default(),
+        told("We keep your avatar for a year."),
+    );
     assert_eq!(kiosk.current_snapshot().screen, Screen::Consent { texts: told(EN) });
     kiosk.accept_consent_and_start_visit("We keep your avatar for a year.");
     kiosk.accept_consent_and_start_visit("");
@@ -114,14 +117,14 @@ async fn a_closed_booth_begins_nothing() {
     let fixture = ready().await;
     let kiosk = kiosk(&fixture);
     let closed = Some(problem_for_code("credentials_missing", None));
-    kiosk.apply_visitor_screen_settings(
+    kiosk.apply_screen_settings_and_consent(
         VisitorScreenSettingsView { closed: closed.clone(), ..VisitorScreenSettingsView::default() },
         LocalizedTextView::default(),
     );
     kiosk.start_visit_or_show_consent();
     let snapshot = kiosk.current_snapshot();
     assert_eq!((snapshot.screen, snapshot.booth.closed), (Screen::Attract, closed));
-    kiosk.apply_visitor_screen_settings(VisitorScreenSettingsView::default(), LocalizedTextView::default());
+    kiosk.apply_screen_settings_and_consent(VisitorScreenSettingsView::default(), LocalizedTextView::default());
     revealed(&kiosk).await;
     kiosk.stop_visits_for_shutdown().await;
 }
@@ -247,7 +250,7 @@ async fn what_cannot_be_removed_is_said() {
 async fn files_that_are_kept_until_the_visitor_leaves_go_then() {
     let fixture = ready().await;
     let kiosk = kiosk(&fixture);
-    kiosk.apply_visitor_screen_settings(keeping(Some(0)), LocalizedTextView::default());
+    kiosk.apply_screen_settings_and_consent(keeping(Some(0)), LocalizedTextView::default());
     revealed(&kiosk).await;
     assert_eq!(kept(&fixture).await, (1, 1));
     kiosk.return_to_start();
@@ -259,7 +262,7 @@ async fn files_that_are_kept_until_the_visitor_leaves_go_then() {
 async fn whoever_stands_there_at_the_stop_leaves_with_it() {
     let fixture = ready().await;
     let kiosk = kiosk(&fixture);
-    kiosk.apply_visitor_screen_settings(keeping(Some(0)), LocalizedTextView::default());
+    kiosk.apply_screen_settings_and_consent(keeping(Some(0)), LocalizedTextView::default());
     revealed(&kiosk).await;
     kiosk.stop_visits_for_shutdown().await;
     assert_eq!(kept(&fixture).await, (0, 0));
@@ -274,11 +277,11 @@ async fn a_sweep_takes_what_is_too_old_and_nothing_else() {
 
     let kiosk = kiosk(&fixture);
     for hours in [None, Some(1)] {
-        kiosk.apply_visitor_screen_settings(keeping(hours), LocalizedTextView::default());
+        kiosk.apply_screen_settings_and_consent(keeping(hours), LocalizedTextView::default());
         kiosk.spawn_forgetting_of_due_visits();
     }
     revealed(&kiosk).await;
-    kiosk.apply_visitor_screen_settings(keeping(Some(0)), LocalizedTextView::default());
+    kiosk.apply_screen_settings_and_consent(keeping(Some(0)), LocalizedTextView::default());
     kiosk.spawn_forgetting_of_due_visits();
     let one_left = async {
         while fixture.data_store.journal.load_all_visits().await.expect("reads").len() > 1 {
@@ -287,7 +290,7 @@ async fn a_sweep_takes_what_is_too_old_and_nothing_else() {
     };
     tokio::time::timeout(Duration::from_secs(20), one_left).await.expect("the earlier run's visitor has left");
     assert!(matches!(kiosk.current_snapshot().screen, Screen::Reveal { .. }), "this one stands there");
-    kiosk.apply_visitor_screen_settings(keeping(None), LocalizedTextView::default());
+    kiosk.apply_screen_settings_and_consent(keeping(None), LocalizedTextView::default());
     kiosk.stop_visits_for_shutdown().await;
     assert_eq!(kept(&fixture).await, (1, 1));
 }
@@ -397,7 +400,7 @@ async fn keeping_until_the_visitor_leaves_covers_those_who_left_before() {
     }
     let here = revealed(&kiosk).await;
     kiosk.spawn_forgetting_of_due_visits();
-    kiosk.apply_visitor_screen_settings(keeping(Some(0)), LocalizedTextView::default());
+    kiosk.apply_screen_settings_and_consent(keeping(Some(0)), LocalizedTextView::default());
     kiosk.spawn_forgetting_of_due_visits();
     let gone = async {
         while kept(&fixture).await != (1, 1) {
@@ -414,7 +417,7 @@ async fn keeping_until_the_visitor_leaves_covers_those_who_left_before() {
 async fn a_visit_that_is_locked_is_forgotten_once_it_is_free_and_not_recovered_before() {
     let fixture = unscanned().await;
     let kiosk = kiosk(&fixture);
-    kiosk.apply_visitor_screen_settings(keeping(Some(0)), LocalizedTextView::default());
+    kiosk.apply_screen_settings_and_consent(keeping(Some(0)), LocalizedTextView::default());
     kiosk.start_visit_or_show_consent();
     let visit = until(&kiosk, is_invite).await.screen.visit_id().expect("of somebody").to_owned();
     let id = visit.parse().expect("an id");

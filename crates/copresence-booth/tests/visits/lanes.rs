@@ -82,7 +82,7 @@ fn settings(lanes: LaneSettings, keep_hours: Option<u32>) -> VisitorScreenSettin
 
 /// Applies settings of the booth, without a consent text.
 fn apply(kiosk: &Kiosk, lanes: LaneSettings, keep_hours: Option<u32>) {
-    kiosk.apply_visitor_screen_settings(settings(lanes, keep_hours), LocalizedTextView::default());
+    kiosk.apply_screen_settings_and_consent(settings(lanes, keep_hours), LocalizedTextView::default());
 }
 
 async fn until_snapshot(kiosk: &Kiosk, wanted: impl Fn(&Snapshot) -> bool) -> Snapshot {

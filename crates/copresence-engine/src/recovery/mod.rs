@@ -41,7 +41,7 @@ use copresence_store::{StoreError, UnfinishedVisitSummary, VisitId, VisitLock, V
 use copresence_visit::{
     MachineEvent, Outcome, RedeemResult, Visit, VisitPollingPlan, VisitStepFailure, VisitStepFailureKind,
 };
-use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use futures_util::stream::{self, StreamExt as _};
 use jiff::Timestamp;
 use past::JournaledRedeems;
 use std::collections::{HashMap, HashSet};
@@ -186,7 +186,7 @@ pub async fn recover_all_visits_until_stopped(
 /// redeemed one after the other, because their backend may not answer. The results have the order of the visits.
 ///
 /// # Errors
-/// When the journal cannot be read.
+/// When the journal cannot be read, once all visits were tried.
 async fn recover_redeeming_one_at_a_time<R: Future<Output = Result<Option<VisitRecoveryResult>, StoreError>>>(
     visits: Vec<(VisitId, bool)>,
     recover: impl Fn(VisitId) -> R,
@@ -194,12 +194,12 @@ async fn recover_redeeming_one_at_a_time<R: Future<Output = Result<Option<VisitR
     let order: HashMap<VisitId, usize> = visits.iter().map(|(id, _)| *id).zip(0..).collect();
     let (redeems, others): (Vec<_>, Vec<_>) = visits.into_iter().partition(|(_, needs_redeem)| *needs_redeem);
     let recover_all = |visits: Vec<(VisitId, bool)>, at_once: usize| {
-        let recovered = stream::iter(visits).map(|(id, _)| recover(id)).buffered(at_once);
-        recovered.try_filter_map(|result| std::future::ready(Ok(result))).try_collect::<Vec<_>>()
+        // Not in order: a slow visit would keep those behind it waiting.
+        stream::iter(visits).map(|(id, _)| recover(id)).buffer_unordered(at_once).collect::<Vec<_>>()
     };
     let (others, redeems) = tokio::join!(recover_all(others, CONCURRENT_VISITS), recover_all(redeems, 1));
-    let mut all = others?;
-    all.extend(redeems?);
+    let all: Result<Vec<_>, StoreError> = others.into_iter().chain(redeems).collect();
+    let mut all: Vec<VisitRecoveryResult> = all?.into_iter().flatten().collect();
     all.sort_by_key(|recovered| order.get(&recovered.visit).copied());
     Ok(all)
 }

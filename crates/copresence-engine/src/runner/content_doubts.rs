@@ -32,9 +32,12 @@ pub(super) struct DoubtedCopy {
 }
 
 impl ContentDoubts {
-    /// Records that a whole response has doubtful content: its digest, and the size of the partial file. Returns whether the
-    /// last one had the same.
-    pub(super) fn record_doubtful_content(&mut self, digest: Sha256Digest, size: u64) -> bool {
+    /// Records that a whole response has doubtful content: its digest, the size of the partial file, and whether it is a text.
+    /// Returns whether the last one had the same. A text where the doubted copy is none is a message, however often it comes.
+    pub(super) fn record_doubtful_content(&mut self, digest: Sha256Digest, size: u64, is_text: bool) -> bool {
+        if is_text && self.copy.as_ref().is_some_and(|copy| !copy.is_text) {
+            return false;
+        }
         let is_same = self.content.is_some_and(|(before, _)| before == digest);
         if !is_same {
             self.content = Some((digest, size));
@@ -103,11 +106,17 @@ mod tests {
     fn the_same_doubtful_content_twice_is_what_the_server_has() {
         let mut doubts = ContentDoubts::default();
         let [one, other] = [&b"one"[..], b"other"].map(Sha256Digest::sha256_of_bytes);
-        assert!(!doubts.record_doubtful_content(one, 3) && !doubts.is_whole_response_in_doubt(5));
+        assert!(!doubts.record_doubtful_content(one, 3, false) && !doubts.is_whole_response_in_doubt(5));
         assert!(doubts.is_whole_response_in_doubt(3) && !doubts.is_structure_no_proof(3));
-        assert!(doubts.record_doubtful_content(one, 3));
-        assert!(!doubts.record_doubtful_content(other, 5), "the server sent something else");
+        assert!(doubts.record_doubtful_content(one, 3, false));
+        assert!(!doubts.record_doubtful_content(other, 5, false), "the server sent something else");
         assert!(doubts.is_whole_response_in_doubt(5));
+        let progress = DurableFileProgress::default();
+        doubts.copy = Some(DoubtedCopy { size: 5, progress, stated_digest: None, is_text: false });
+        for _ in 0..3 {
+            assert!(!doubts.record_doubtful_content(one, 3, true), "a message in place of the file");
+            assert!(doubts.copy.is_some() && !doubts.is_whole_response_in_doubt(3));
+        }
     }
 
     #[test]

@@ -55,19 +55,22 @@ impl FileDownload<'_> {
     ) -> Result<Option<PartialFile>, StoreError> {
         let encoding = self.known.content_encoding.as_deref();
         let is_better = |partial: &PartialFile, copy: &DoubtedCopy| {
-            partial.resume_offset() > copy.size
-                || copy.is_text && !is_text(&decode_start_of_content(partial.written_head(), encoding))
+            let is_text = is_text(&decode_start_of_content(partial.written_head(), encoding));
+            if is_text == copy.is_text { partial.resume_offset() > copy.size } else { copy.is_text }
         };
         let is_best = |copy: &mut DoubtedCopy| !received.as_ref().is_some_and(|partial| is_better(partial, copy));
         let Some(copy) = self.doubts.copy.take_if(is_best) else { return Ok(None) };
         // Windows does not replace an open file.
         drop(received.take());
-        block_in_place(|| self.folder.restore_doubted_bytes(self.file.name))?;
         (self.known, self.stated_digest) = (copy.progress, copy.stated_digest);
+        // The journal must not describe the bytes that are replaced: a crash may come before those of the copy are hashed.
+        (self.known.bytes, self.known.sha256) = (0, None);
+        self.file.journal.record_file_progress(self.file.index, &self.known).await;
+        block_in_place(|| self.folder.restore_doubted_bytes(self.file.name))?;
         let mut partial = open_and_truncate_partial_file(self.folder, self.file, u64::MAX, &self.known)?;
         self.flush_and_journal(&mut partial).await?;
         // Nothing else came, so that its content is not doubted again.
-        self.doubts.record_doubtful_content(partial.digest_written_bytes(), partial.resume_offset());
+        self.doubts.record_doubtful_content(partial.digest_written_bytes(), partial.resume_offset(), copy.is_text);
         Ok(Some(partial))
     }
 }

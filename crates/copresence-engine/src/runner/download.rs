@@ -90,7 +90,11 @@ pub(crate) async fn download_file(
         skips_range,
         skips_overlap: false,
         flushed_before,
-        urls: FileUrls::new(file.url, file.earlier.map_or_else(Vec::new, |record| record.redirect_targets.clone())),
+        urls: FileUrls::new(
+            file.url,
+            file.earlier.map_or_else(Vec::new, |record| record.redirect_targets.clone()),
+            file.recovery_attempts,
+        ),
         cookies: RedirectCookies::default(),
         is_total_stated: false,
         doubts: ContentDoubts::default(),
@@ -278,6 +282,7 @@ impl FileDownload<'_> {
             if skipped_range || !self.skips_range {
                 self.urls.prefer_url_after_failure(choice, has_progress);
             }
+            self.request_range_if_next_url_is_another(&failure, choice, partial.as_ref());
             let is_unchanged_in_this_run = failure.would_fail_until_settings_change()
                 && (choice == FileUrlChoice::OneTime || !self.urls.has_other_usable_url(choice));
             let failure = RetryableFailure::from(&failure);
@@ -320,7 +325,7 @@ impl FileDownload<'_> {
             coordinator.decide_if_later_run_retries(index, failure.has_response)
         } else {
             let what = format!("{}: {why}", self.file.name);
-            coordinator.record_failure_and_decide_retry(index, &what, failure.has_response)
+            coordinator.record_failure_and_decide_next_attempt(index, &what, failure.has_response)
         };
         match decision {
             RetryDecision::Retry { patience_left } => Ok(patience_left),
@@ -328,6 +333,20 @@ impl FileDownload<'_> {
             RetryDecision::GiveUp { why: reason } => {
                 Err(FileFailure::permanent_file_failure(format!("{why}. It is not requested again: {reason}")))
             }
+        }
+    }
+
+    /// Requests a range from the next URL if it is another one: what one URL refuses, another one may serve. Not if the bytes
+    /// themselves are in doubt.
+    fn request_range_if_next_url_is_another(
+        &mut self,
+        failure: &AttemptError,
+        requested: FileUrlChoice,
+        partial: Option<&PartialFile>,
+    ) {
+        let is_in_doubt = self.is_in_doubt_as_a_whole(partial) || self.doubts.has_other_digest_in_place();
+        if matches!(failure, AttemptError::Download(_)) && self.urls.choose_next_url() != requested && !is_in_doubt {
+            self.skips_range = false;
         }
     }
 
@@ -503,7 +522,8 @@ impl FileDownload<'_> {
                 }
                 // The server sent the same bytes again, or refuses to: this is what it has.
                 ContentDefect::Doubtful(digest) => {
-                    if self.doubts.record_doubtful_content(digest, partial.resume_offset()) {
+                    let is_text = is_text(partial.written_head());
+                    if self.doubts.record_doubtful_content(digest, partial.resume_offset(), is_text) {
                         keeps_doubtful = true;
                         continue;
                     }

@@ -236,7 +236,12 @@ impl DownloadCoordinator {
     /// Records the failure of a file, and decides whether its download is retried now, by a later run, or never.
     /// `has_response` says whether a server's response is the failure: a request without one uses nothing up, so that
     /// it never makes a file lost.
-    pub(crate) fn record_failure_and_decide_retry(&self, index: usize, why: &str, has_response: bool) -> RetryDecision {
+    pub(crate) fn record_failure_and_decide_next_attempt(
+        &self,
+        index: usize,
+        why: &str,
+        has_response: bool,
+    ) -> RetryDecision {
         let mut state = self.lock_downloads_state();
         let patience_left = state.patience_ends.saturating_duration_since(Instant::now());
         if patience_left.is_zero() {
@@ -248,7 +253,7 @@ impl DownloadCoordinator {
     }
 
     /// Decides whether a file that is not requested again in this run is downloaded by a later run, or never. See
-    /// [`Self::record_failure_and_decide_retry`].
+    /// [`Self::record_failure_and_decide_next_attempt`].
     pub(crate) fn decide_if_later_run_retries(&self, index: usize, has_response: bool) -> RetryDecision {
         self.lock_downloads_state().failures.remove(&index);
         if !self.limits.can_continue_later {
@@ -279,7 +284,7 @@ impl DownloadCoordinator {
 
     /// The failures for which all downloads of the visit wait; `None` while a file is being received, or if no
     /// later run can continue.
-    pub(crate) fn describe_failures_while_all_wait(&self) -> Option<String> {
+    pub(crate) fn describe_failures_if_all_downloads_wait(&self) -> Option<String> {
         let state = self.lock_downloads_state();
         let is_waiting = state.receiving == 0 && !state.failures.is_empty() && self.limits.can_continue_later;
         is_waiting.then(|| state.failures.values().cloned().collect::<Vec<_>>().join("; "))
@@ -313,7 +318,7 @@ mod tests {
         let downloads = coordinator(Duration::from_hours(24), true);
         tokio::time::advance(Duration::from_secs(90)).await;
         let left = |seconds| RetryDecision::Retry { patience_left: Duration::from_secs(seconds) };
-        let fail = || downloads.record_failure_and_decide_retry(0, "refused", true);
+        let fail = || downloads.record_failure_and_decide_next_attempt(0, "refused", true);
         assert_eq!(fail(), left(10));
         downloads.restore_patience_for_new_bytes(20 * MIN_RATE);
         assert_eq!(fail(), left(30));
@@ -365,7 +370,7 @@ mod tests {
     async fn a_file_is_given_up_when_the_time_to_keep_trying_and_the_patience_are_over() {
         let downloads = coordinator(Duration::from_secs(10), true);
         tokio::time::advance(Duration::from_secs(10)).await;
-        let fail = |has_response| downloads.record_failure_and_decide_retry(0, "refused", has_response);
+        let fail = |has_response| downloads.record_failure_and_decide_next_attempt(0, "refused", has_response);
         assert!(matches!(fail(true), RetryDecision::Retry { .. }), "patience is left");
         tokio::time::advance(PATIENCE).await;
         assert_eq!(fail(false), RetryDecision::Postpone, "no server was asked");
@@ -375,23 +380,29 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn files_of_a_server_that_ends_with_the_program_are_not_postponed() {
         let downloads = coordinator(Duration::from_hours(24), false);
-        assert!(matches!(downloads.record_failure_and_decide_retry(0, "refused", true), RetryDecision::Retry { .. }));
-        assert_eq!(downloads.describe_failures_while_all_wait(), None);
+        assert!(matches!(
+            downloads.record_failure_and_decide_next_attempt(0, "refused", true),
+            RetryDecision::Retry { .. }
+        ));
+        assert_eq!(downloads.describe_failures_if_all_downloads_wait(), None);
         tokio::time::advance(PATIENCE).await;
-        assert!(matches!(downloads.record_failure_and_decide_retry(0, "refused", true), RetryDecision::GiveUp { .. }));
+        assert!(matches!(
+            downloads.record_failure_and_decide_next_attempt(0, "refused", true),
+            RetryDecision::GiveUp { .. }
+        ));
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_outage_is_reported_only_while_nothing_is_received() {
         let downloads = coordinator(Duration::from_hours(24), true);
-        assert_eq!(downloads.describe_failures_while_all_wait(), None);
-        _ = downloads.record_failure_and_decide_retry(0, "a: refused", true);
-        _ = downloads.record_failure_and_decide_retry(1, "b: refused", true);
-        assert_eq!(downloads.describe_failures_while_all_wait().as_deref(), Some("a: refused; b: refused"));
+        assert_eq!(downloads.describe_failures_if_all_downloads_wait(), None);
+        _ = downloads.record_failure_and_decide_next_attempt(0, "a: refused", true);
+        _ = downloads.record_failure_and_decide_next_attempt(1, "b: refused", true);
+        assert_eq!(downloads.describe_failures_if_all_downloads_wait().as_deref(), Some("a: refused; b: refused"));
         let receiving = downloads.mark_file_as_receiving(0);
-        assert_eq!(downloads.describe_failures_while_all_wait(), None);
+        assert_eq!(downloads.describe_failures_if_all_downloads_wait(), None);
         drop(receiving);
-        assert_eq!(downloads.describe_failures_while_all_wait().as_deref(), Some("b: refused"));
+        assert_eq!(downloads.describe_failures_if_all_downloads_wait().as_deref(), Some("b: refused"));
     }
 
     #[tokio::test(start_paused = true)]

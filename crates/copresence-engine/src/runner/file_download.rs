@@ -241,7 +241,7 @@ mod tests {
                 may_be_allowed_later,
                 why: "private".to_owned(),
             };
-            let host = "files.test".to_owned();
+            let host = "files.test".into();
             let failure = DownloadError {
                 host,
                 kind,

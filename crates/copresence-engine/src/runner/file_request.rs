@@ -59,4 +59,6 @@ pub(crate) struct FileToDownload<'a> {
     pub(crate) pause: Duration,
     /// The file in the journal, if an earlier run planned it.
     pub(crate) earlier: Option<&'a FileRecord>,
+    /// Attempts of recovery before this one.
+    pub(crate) recovery_attempts: u32,
 }

@@ -69,8 +69,11 @@ pub(super) struct FileUrls<'a> {
 }
 
 impl<'a> FileUrls<'a> {
-    /// The URLs at the start of a run. `targets` are those of an earlier run.
-    pub(super) fn new(one_time: &'a DownloadUrl, targets: Vec<DownloadUrl>) -> Self {
+    /// The URLs at the start of a run, before which there were so many attempts of recovery. `targets` are those of an earlier run.
+    ///
+    /// A run of recovery may have time for one request only, so each begins with another URL. The first target comes first: it is
+    /// the storage where the others are pages of a network login.
+    pub(super) fn new(one_time: &'a DownloadUrl, targets: Vec<DownloadUrl>, attempts: u32) -> Self {
         let mut urls = Self {
             one_time,
             one_time_refusals: RefusalsInARow::default(),
@@ -80,10 +83,10 @@ impl<'a> FileUrls<'a> {
             next: FileUrlChoice::OneTime,
         };
         urls.add_new_redirect_targets(targets);
-        // A later run may have little patience. The first target is the storage where the others are pages of a network login.
-        if let Some(first) = urls.targets.first() {
-            urls.next = FileUrlChoice::RedirectTarget(first.number);
-        }
+        let mut order: Vec<_> =
+            urls.targets.iter().map(|target| FileUrlChoice::RedirectTarget(target.number)).collect();
+        order.insert(order.len().min(1), FileUrlChoice::OneTime);
+        urls.next = order[attempts as usize % order.len()];
         urls
     }
 
@@ -225,7 +228,7 @@ mod tests {
     #[test]
     fn all_urls_are_requested_in_turn_until_one_of_them_is_refused() {
         let one_time = url("https://a.test/once");
-        let mut urls = FileUrls::new(&one_time, Vec::new());
+        let mut urls = FileUrls::new(&one_time, Vec::new(), 0);
         let mut requested = urls.choose_next_url();
         assert_eq!(requested, OneTime);
         assert!(urls.add_new_redirect_targets([url("https://b.test/file"), url("https://c.test/login")]));
@@ -247,9 +250,22 @@ mod tests {
     }
 
     #[test]
+    fn each_run_of_recovery_begins_with_another_url() {
+        let one_time = url("https://a.test/once");
+        let begins = |attempts, targets: &[&str]| {
+            let targets = targets.iter().copied().map(url).collect();
+            FileUrls::new(&one_time, targets, attempts).choose_next_url()
+        };
+        let two = ["https://b.test/storage", "https://login.test/"];
+        let first = [0, 1, 2, 3].map(|attempts| begins(attempts, &two));
+        assert_eq!(first, [RedirectTarget(0), OneTime, RedirectTarget(1), RedirectTarget(0)]);
+        assert_eq!([0, 1].map(|attempts| begins(attempts, &[])), [OneTime, OneTime]);
+    }
+
+    #[test]
     fn the_first_redirect_targets_and_the_newest_one_are_kept() {
         let one_time = url("https://a.test/once");
-        let mut urls = FileUrls::new(&one_time, vec![url("https://b.test/storage")]);
+        let mut urls = FileUrls::new(&one_time, vec![url("https://b.test/storage")], 0);
         for page in 0..9 {
             assert!(urls.add_new_redirect_targets([url(&format!("https://login.test/{page}"))]));
         }
@@ -262,7 +278,7 @@ mod tests {
     #[test]
     fn a_url_is_refused_after_two_final_responses_or_three_in_a_row() {
         let one_time = url("https://a.test/once");
-        let mut urls = FileUrls::new(&one_time, vec![url("https://b.test/file")]);
+        let mut urls = FileUrls::new(&one_time, vec![url("https://b.test/file")], 0);
         let refuse_whole = |urls: &mut FileUrls<'_>, choice, is_final| urls.count_refusal(choice, false, is_final);
         assert_eq!(refuse_whole(&mut urls, OneTime, true), RefusalMeaning::NoProofYet);
         let other = refuse_whole(&mut urls, RedirectTarget(0), true);
@@ -276,7 +292,7 @@ mod tests {
     #[test]
     fn the_refusals_of_a_range_and_of_the_whole_file_are_one_which_either_makes_final() {
         let one_time = url("https://a.test/once");
-        let mut urls = FileUrls::new(&one_time, Vec::new());
+        let mut urls = FileUrls::new(&one_time, Vec::new(), 0);
         let mut refuse = |is_of_range, is_final| urls.count_refusal(OneTime, is_of_range, is_final);
         assert_eq!(refuse(true, true), RefusalMeaning::WholeFileNext);
         assert_eq!(refuse(false, false), RefusalMeaning::NoProofYet);
@@ -287,7 +303,7 @@ mod tests {
     #[test]
     fn a_refused_target_leads_back_to_the_one_time_url() {
         let one_time = url("https://a.test/once");
-        let mut urls = FileUrls::new(&one_time, vec![url("https://b.test/file")]);
+        let mut urls = FileUrls::new(&one_time, vec![url("https://b.test/file")], 0);
         assert_eq!(urls.chosen_url(urls.choose_next_url()), &url("https://b.test/file"), "as an earlier run left it");
         assert_eq!(urls.record_proven_refusal_returning_loss(RedirectTarget(0), "expired".to_owned()), None);
         assert_eq!((urls.choose_next_url(), urls.usable_redirect_targets()), (OneTime, Vec::new()));

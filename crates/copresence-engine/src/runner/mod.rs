@@ -12,13 +12,13 @@ mod file_download;
 mod file_request;
 mod file_urls;
 mod finish_file;
-mod issue;
 mod range_overlap;
 mod receive_file;
 mod redeem;
 mod response_check;
 mod save;
 mod space;
+mod token_issuing;
 mod visit_runner;
 
 pub use config::{DEFAULT_DOWNLOAD_PAUSE, EventSink, VisitConfig, VisitContext, VisitResult};

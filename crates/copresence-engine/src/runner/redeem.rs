@@ -6,7 +6,9 @@
 use super::{RequiredDiskSpace, VisitContext, failure};
 use bytes::Bytes;
 use copresence_client::{ApiClient, ApiResponse, CallError, ErrorClass};
-use copresence_protocol::{CompletionStatus, DeliveredExports, ExportToken, ExportType, RedeemResponse};
+use copresence_protocol::{
+    CompletionStatus, DeliveredExports, ExportToken, ExportType, RedeemResponse, shorten_text_of_backend,
+};
 use copresence_store::crash_point::{self, CrashPoint};
 use copresence_store::{AnswerKind, AnswerWithoutUrls, Journal, RedeemNumber, StoreError, VisitId};
 use copresence_visit::{RedeemResult, TruncatedResponseFiles, VisitStepFailure, VisitStepFailureKind};
@@ -17,6 +19,9 @@ use url::Url;
 /// Maximum time that the downloads of a delivery wait for the journal, at each of two steps: its URLs expire. The writes
 /// stay queued.
 pub(super) const MAX_JOURNAL_WAIT: Duration = Duration::from_secs(2);
+
+/// Maximum length of an export type, in bytes.
+const MAX_EXPORT_TYPE: usize = 200;
 
 /// The result of a redeem, and the write to the journal that is still pending, if there is one.
 pub(crate) struct RedeemResultAndPendingWrite {
@@ -143,7 +148,7 @@ pub(crate) async fn redeem_if_space_and_journal(
     if let (RedeemResult::Truncated(_, TruncatedResponseFiles { delivery, .. }), Some(earlier)) = (&mut result, earlier)
     {
         // The journal keeps the body of the latest truncated response only, so that one names all files.
-        *delivery = delivery.clone().merged_behind_earlier_truncated_delivery(earlier);
+        *delivery = delivery.clone().merged_behind_earlier_truncated_delivery(earlier).limited_to_plausible_size();
     }
     let response = match response {
         Ok(response) => {
@@ -238,10 +243,11 @@ fn parse_delivery_with_complete_list(body: &[u8], redeem_url: Option<&Url>) -> O
     };
     let unusual = redeem_url.and_then(|url| DeliveredExports::find_delivery_in_unusual_shape(body, url));
     let count = |delivery: &DeliveredExports| delivery.exports.len();
-    match unusual {
+    let delivery = match unusual {
         Some(unusual) if specified.as_ref().is_none_or(|specified| count(specified) < count(&unusual)) => Some(unusual),
         _ => specified,
-    }
+    };
+    delivery.map(DeliveredExports::limited_to_plausible_size)
 }
 
 /// Whether a status is a 2xx.
@@ -306,6 +312,7 @@ fn failure_with_partial_delivery(
     let specified = DeliveredExports::delivery_from_truncated_body(received, redeem_url);
     match specified.or_else(|| DeliveredExports::find_delivery_in_unreadable_body(received, redeem_url?)) {
         Some(delivery) => {
+            let delivery = delivery.limited_to_plausible_size();
             RedeemResult::Truncated(failure, TruncatedResponseFiles { redeem: no.redeem_number_as_u32(), delivery })
         }
         None => RedeemResult::Failed(failure),
@@ -345,7 +352,8 @@ fn mask_secrets_in_status_and_export_types(mut result: RedeemResult, api: &ApiCl
 /// Masks known secrets in the export types of a delivery.
 pub(crate) fn mask_secrets_in_export_types(delivery: &mut DeliveredExports, api: &ApiClient) {
     for export in &mut delivery.exports {
-        export.export_type = ExportType::new(api.redact_text(export.export_type.as_str()));
+        let shown = api.redact_text(export.export_type.as_str());
+        export.export_type = ExportType::new(shorten_text_of_backend(&shown, MAX_EXPORT_TYPE));
     }
 }
 

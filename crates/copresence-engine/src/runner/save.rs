@@ -7,7 +7,7 @@ use super::file_request::{FileFailure, FileFailureKind, FileToDownload};
 use super::redeem::MAX_JOURNAL_WAIT;
 use super::{VisitContext, block_in_place, visit_start_date_for_folder};
 use crate::events::SavedFile;
-use copresence_protocol::{DeliveredExports, DownloadUrl, DownloadableExport};
+use copresence_protocol::{DeliveredExports, DownloadUrl, DownloadableExport, shorten_text_of_backend};
 use copresence_store::{
     CompleteFile, FileDownloadState, FileRecord, Manifest, ManifestCompleteFile, MissingFile, PartialAvatarFolder,
     PhaseTimestamps, PlannedFile, SavedAvatarOperations, Sha256Digest, StoreError, VisitDownloadLimits, VisitPhase,
@@ -18,6 +18,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
+
+/// Maximum length of the reason why a file is missing, in bytes: the manifest has one for each file.
+const MAX_MISSING_REASON: usize = 1000;
 
 /// What to save, and where.
 #[derive(Clone)]
@@ -32,6 +35,8 @@ pub(crate) struct SaveJob {
     pub(crate) times: PhaseTimestamps,
     /// The files that an earlier run planned, with their state.
     pub(crate) known_files: Vec<FileRecord>,
+    /// Attempts of recovery before this run.
+    pub(crate) recovery_attempts: u32,
     /// Whether an earlier run may have saved the avatar already.
     pub(crate) is_resumed: bool,
     /// Cancelled when the delivery is used. Until then files are only received: nothing is journalled or published.
@@ -190,7 +195,7 @@ async fn try_download_and_publish_delivery(
     let mut missing: Vec<MissingFile> = delivery
         .unusable_entries
         .iter()
-        .map(|mismatch| MissingFile { export_type: String::new(), path: String::new(), reason: mismatch.to_string() })
+        .map(|mismatch| missing_file(String::new(), String::new(), &mismatch.to_string()))
         .collect();
     for ((export, name), result) in delivery.exports.iter().zip(&names).zip(results) {
         let export_type = export.export_type.as_str().to_owned();
@@ -204,7 +209,7 @@ async fn try_download_and_publish_delivery(
                 notes: whole.notes,
             }),
             Err(failure) => {
-                missing.push(MissingFile { export_type, path: name.clone(), reason: failure.why });
+                missing.push(missing_file(export_type, name.clone(), &failure.why));
             }
         }
     }
@@ -218,6 +223,11 @@ async fn try_download_and_publish_delivery(
         }
     }
     publish_or_set_aside_avatar(context, job, folder, files, missing).await
+}
+
+/// A file that is missing, for the manifest. `reason` may repeat what a server sent.
+fn missing_file(export_type: String, path: String, reason: &str) -> MissingFile {
+    MissingFile { export_type, path, reason: shorten_text_of_backend(reason, MAX_MISSING_REASON) }
 }
 
 /// Assigns the names of a delivery's files: those in the journal, or else names by which each file in the folder stays with
@@ -353,6 +363,7 @@ async fn download_or_verify_journaled_file(
         coordinator: &job.coordinator,
         pause: job.pause,
         earlier,
+        recovery_attempts: job.recovery_attempts,
     };
     let mut result = Box::pin(download_file(context, folder, &request)).await;
     drop(room);

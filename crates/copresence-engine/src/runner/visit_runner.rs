@@ -8,8 +8,8 @@ mod task;
 use super::config::{DEFAULT_DOWNLOAD_PAUSE, VisitConfig, VisitContext};
 use super::delivery_journal::DeliveryJournal;
 use super::download_coordinator::DownloadCoordinator;
-use super::issue::issue_and_journal_token;
 use super::redeem::{PendingJournalWrite, redeem_if_space_and_journal};
+use super::token_issuing::issue_and_journal_token;
 use super::{RequiredDiskSpace, VisitStopSignals, duration_as_millis};
 use crate::events::{EventKind, VisitEvent};
 use copresence_protocol::Progress;
@@ -248,7 +248,7 @@ impl VisitRunner {
     /// The event for a program that stops. If the downloads wait for a network or a server that fails, that is why the
     /// avatar is not saved, and the visit ends with it.
     fn event_when_program_stops(&self) -> MachineEvent {
-        match self.downloads.as_ref().and_then(|downloads| downloads.describe_failures_while_all_wait()) {
+        match self.downloads.as_ref().and_then(|downloads| downloads.describe_failures_if_all_downloads_wait()) {
             Some(why) => MachineEvent::DownloadsInterrupted(format!("{why}; the program was stopped meanwhile")),
             None => MachineEvent::Interrupted,
         }

@@ -452,6 +452,26 @@ async fn every_export_becomes_a_file() {
     fixture.assert_no_leftovers();
 }
 
+/// The reasons of what is missing are in the manifest, which a deletion reads, and in the outcome, which the screen shows.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn entries_without_a_url_fill_neither_the_manifest_nor_the_outcome() {
+    let fixture = Fixture::with_patience("3m").await;
+    let file = serde_json::json!({"download_URL": format!("{}case-0", fixture.peer.url), "export_type": "glb"});
+    let list: Vec<_> = std::iter::once(file).chain(std::iter::repeat_n(serde_json::json!(0), 200_000)).collect();
+    let case = Case {
+        redeems: vec![ready_body(&list.into())],
+        files: vec![ScriptedAct::response(200, glb(1000))],
+        ..Case::default()
+    };
+    let result = fixture.visit(0, case).await;
+    assert_eq!(result.ended.outcome.exit_code(), 7, "{:?}", result.ended.outcome);
+    assert!(format!("{:?}", result.ended.outcome).len() < 10_000);
+    let manifest = result.ended.directory.expect("kept").join(copresence_store::MANIFEST_NAME);
+    let size = std::fs::metadata(&manifest).expect("there").len();
+    assert!(size < 100_000, "{size}");
+    fixture.assert_no_leftovers();
+}
+
 fn number_from_environment(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
 }

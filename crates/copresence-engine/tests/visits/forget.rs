@@ -37,7 +37,7 @@ async fn a_folder_that_cannot_be_removed_does_not_keep_the_others() {
     let newest = fixture.data_store.journal.load_all_visits().await.expect("reads")[0].start.id;
     let name = file_names(&fixture.out_dir()).into_iter().find(|name| name.ends_with(&newest.to_string()));
     let folder = fixture.out_dir().join(name.expect("saved"));
-    std::fs::write(folder.join("manifest.json"), "{}").expect("damaged");
+    std::fs::remove_file(folder.join("manifest.json")).expect("removed");
     let error = forget_visits_started_before(&fixture.data_store, None).await.expect_err("it is said");
     assert!(error.to_string().contains("manifest"), "{error}");
     assert_eq!(file_names(&fixture.out_dir()).len(), 1);

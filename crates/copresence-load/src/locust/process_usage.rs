@@ -5,7 +5,7 @@ use std::time::Instant;
 /// Ticks of the processor times in `/proc`, per second: fixed for programs on Linux.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// Measures the processor time of this process between two calls of [`Self::measure_processor_percent`].
+/// Measures the processor time of this process between two calls of [`Self::measure_own_processor_percent`].
 pub(super) struct ProcessorUsageMeter {
     last: Option<(Instant, f64)>,
 }
@@ -17,7 +17,7 @@ impl ProcessorUsageMeter {
     }
 
     /// Processor time of this process since the last call, in percent of one processor; 0 if it cannot be read.
-    pub(super) fn measure_processor_percent(&mut self) -> f64 {
+    pub(super) fn measure_own_processor_percent(&mut self) -> f64 {
         let Some(seconds) = read_processor_seconds() else { return 0.0 };
         let now = Instant::now();
         let before = self.last.replace((now, seconds));
@@ -61,6 +61,6 @@ mod tests {
     fn memory_and_processor_time_of_this_process_are_found() {
         assert!(read_own_resident_memory_bytes() > 1_000_000);
         assert!(read_processor_seconds().is_some());
-        assert!(ProcessorUsageMeter::new().measure_processor_percent() >= 0.0);
+        assert!(ProcessorUsageMeter::new().measure_own_processor_percent() >= 0.0);
     }
 }

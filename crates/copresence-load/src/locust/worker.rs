@@ -390,7 +390,7 @@ impl Worker {
     async fn send_heartbeat(&mut self, socket: &mut DealerSocket) -> Result<(), String> {
         let heartbeat = Heartbeat {
             state: self.state,
-            current_cpu_usage: self.usage.measure_processor_percent(),
+            current_cpu_usage: self.usage.measure_own_processor_percent(),
             current_memory_usage: read_own_resident_memory_bytes(),
         };
         self.send_message(socket, &MessageToMaster::Heartbeat(heartbeat)).await

@@ -345,6 +345,23 @@ fn a_file_keeps_its_name_only_for_the_url_from_which_it_comes() {
     assert_eq!(kept, Some((12, b"avatar-2.glb".to_vec())));
     assert_eq!(folder.doubted_bytes_size_and_head("avatar.glb").expect("read"), None);
     drop(folder);
+    // An entry that is cut off behind its URL has no type.
+    let (png, bin) = (ExportType::new("png"), ExportType::new(""));
+    for (before, after, kept) in [(&bin, &glb, "avatar.glb.doubted"), (&glb, &glb, "avatar.glb.doubted")] {
+        let visit = VisitId::new();
+        let open = || PartialAvatarFolder::create_or_reopen_folder(&out, &visit, DAY).expect("a folder");
+        let url = |text: &str| Sha256Digest::sha256_of_bytes(text.as_bytes());
+        let mut folder = open();
+        let names = folder.assign_file_names_by_source(&[(before, url("1"))], true).expect("assigned");
+        let part = folder.open_partial_file_keeping_all_bytes(&names[0]).expect("opens");
+        part.finish_partial_file().expect("complete");
+        drop(folder);
+        let delivery = [(&png, url("2")), (after, url("3"))];
+        let delivery = if before == after { &delivery[..] } else { &delivery[1..] };
+        let mut folder = open();
+        folder.assign_file_names_by_source(delivery, false).expect("assigned");
+        assert_eq!(entry_names(folder.partial_folder_path()), [kept, "sources.json"]);
+    }
     // Nothing is recorded of a delivery without a truncated response before it.
     let other = PartialAvatarFolder::create_or_reopen_folder(&out, &VisitId::new(), DAY);
     let mut other = other.expect("a folder");

@@ -62,6 +62,21 @@ fn removing_keeps_other_files() {
     assert_eq!(entry_names(&saved), ["avatar.glb", "notes.txt"]);
 }
 
+/// By the disk, or because its backend's texts filled it. A face must not stay because of that.
+#[test]
+fn an_avatar_whose_manifest_cannot_be_read_is_removed() {
+    let root = temp_folder();
+    for text in [String::new(), "{".to_owned(), format!("[{}0]", "0,".repeat(9 << 20))] {
+        let visit = VisitId::new();
+        let (folder, whole) = folder_with_glb(root.path(), &visit);
+        let saved = folder.publish_complete_avatar(&manifest(visit, &[(&whole, "glb")])).expect("published");
+        std::fs::write(saved.join(copresence_store::MANIFEST_NAME), text).expect("damaged");
+        let removed = SavedAvatarOperations::remove_avatar(&saved).expect("removed");
+        assert_eq!(removed.removed_files, ["avatar.glb", copresence_store::MANIFEST_NAME]);
+        assert!(!saved.exists());
+    }
+}
+
 #[test]
 fn a_removal_that_was_interrupted_after_the_manifest_is_completed() {
     let root = temp_folder();

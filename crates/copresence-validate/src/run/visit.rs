@@ -23,6 +23,8 @@ const POLL_INTERVAL: Duration = Duration::from_secs(2);
 const SANDBOX_POLL_INTERVAL: Duration = Duration::from_millis(900);
 /// Lifetime of the URLs of a sandbox with a fast clock, in real time.
 const SANDBOX_URL_LIFETIME: Duration = Duration::from_mins(2);
+/// Maximum number of files of a delivery that are downloaded and inspected; the others count as not examined.
+const MAX_INSPECTED_FILES: usize = 200;
 /// Number of concurrent redeems in the race act.
 const CONCURRENT_REDEEMS: usize = 4;
 /// Maximum number of redirects of a download.
@@ -93,7 +95,7 @@ impl CheckRun<'_> {
         let urls = self.observations.delivery_step().map(RecordedStep::delivered_urls_and_types).unwrap_or_default();
         for (index, (url, export_type)) in urls.iter().enumerate() {
             let mut file = DeliveredFileInspection { export_type: export_type.clone(), digest: None, content: None };
-            if let Some(url) = parse_download_url(url) {
+            if let Some(url) = parse_download_url(url).filter(|_| index < MAX_INSPECTED_FILES) {
                 let step = self.download_until_answered(Act::Files, StepRole::Download, &url, index).await?;
                 let reply = self.observations.steps[step].reply.as_mut();
                 if let Some(reply) = reply.filter(|reply| (200..300).contains(&reply.status)) {
@@ -352,9 +354,8 @@ impl CheckRun<'_> {
                 curl,
                 result?,
             );
-            for (url, _) in self.observations.steps[index].delivered_urls_and_types() {
-                self.prober.add_secret_to_mask(&url);
-            }
+            let urls = self.observations.steps[index].delivered_urls_and_types();
+            self.prober.add_secrets_to_mask(urls.iter().take(MAX_INSPECTED_FILES).map(|(url, _)| url.as_str()));
             indices.push(index);
         }
         Ok(indices)

@@ -69,6 +69,7 @@ impl VisitRunner {
             pause: self.download_pause,
             times,
             known_files: self.known_files.clone(),
+            recovery_attempts: self.recovery_attempts,
             is_resumed: self.is_resumed,
             is_used,
         }

@@ -5,9 +5,9 @@ use crate::clock::Clock;
 use crate::events::EventKind;
 use crate::runner::delivery_journal::DeliveryJournal;
 use crate::runner::download_coordinator::DownloadCoordinator;
-use crate::runner::issue::{IssuedToken, TokenIssueError};
 use crate::runner::redeem::RedeemResultAndPendingWrite;
 use crate::runner::save::{EarlySavingStopReason, SaveResult};
+use crate::runner::token_issuing::{IssuedToken, TokenIssueError};
 use copresence_protocol::DeliveredExports;
 use copresence_visit::{MachineEvent, MillisSinceOrigin, RedeemResult};
 use std::convert::Infallible;
@@ -112,6 +112,19 @@ pub(super) async fn wait_until_or_forever(clock: Clock, time: Option<MillisSince
     }
 }
 
+/// Maximum number of missing files that an outcome names. The manifest names all of them.
+const MAX_NAMED_REASONS: usize = 20;
+
+/// Why files are missing, in one text for the outcome of the visit.
+fn join_reasons(missing: &[String]) -> String {
+    let named = &missing[..missing.len().min(MAX_NAMED_REASONS)];
+    let joined = named.join("; ");
+    match missing.len() - named.len() {
+        0 => joined,
+        others => format!("{joined}; and {others} more"),
+    }
+}
+
 impl VisitRunner {
     /// Takes over the output of the task that was in flight: stores and journals times, emits events, and returns
     /// the event for the machine.
@@ -143,7 +156,7 @@ impl VisitRunner {
                 self.directory = directory;
                 self.downloads = None;
                 if let Some(stop) = stop {
-                    let why = missing.join("; ");
+                    let why = join_reasons(&missing);
                     match stop {
                         EarlySavingStopReason::DiskFull => MachineEvent::DiskFull(why),
                         EarlySavingStopReason::StorageFailed => MachineEvent::StorageFailed(why),
@@ -154,9 +167,9 @@ impl VisitRunner {
                     self.emit_event(EventKind::Saved { directory: directory.display().to_string(), files });
                     MachineEvent::Saved
                 } else if files.is_empty() {
-                    MachineEvent::NothingSaved(missing.join("; "))
+                    MachineEvent::NothingSaved(join_reasons(&missing))
                 } else {
-                    MachineEvent::SavedInPart(missing.join("; "))
+                    MachineEvent::SavedInPart(join_reasons(&missing))
                 }
             }
         }

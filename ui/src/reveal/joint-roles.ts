@@ -10,7 +10,7 @@ export type JointRole =
   | `${'left' | 'right'}${'Eye' | 'UpperArm' | 'LowerArm' | 'Foot' | 'Toes'}`;
 
 /** The roles of nodes, by their index: as a VRM file states them, the others by name. */
-export function recognizeJoints(gltf: Gltf): Map<number, JointRole> {
+export function jointRolesByNode(gltf: Gltf): Map<number, JointRole> {
   const found = readVrmJointRoles(gltf);
   const joints = new Set((gltf.skins ?? []).flatMap((skin) => skin.joints ?? []));
   const taken = new Set<JointRole>(found.values());
