@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ARKIT_BLENDSHAPES, recognizeArkitName, recognizeBlendshapes } from './blendshape-names';
-import { recognizeJointRole, jointRolesByNode } from './joint-roles';
+import { jointRolesByNode, recognizeJointRole } from './joint-roles';
 
 describe('the name of a blendshape', () => {
   it.each([
