@@ -29,14 +29,11 @@ const LONG_URL_PART: usize = 16;
 /// Maximum length of a recorded body, in bytes.
 pub const MAX_RECORDED_BODY: usize = 64 * 1024;
 
-/// Bytes of a text without structure that are masked before it is cut off at [`MAX_RECORDED_BODY`]: a secret at the end of the
-/// recorded part is masked as a whole.
+/// Bytes of a text without structure that are masked before it is cut off at [`MAX_RECORDED_BODY`].
 const MAX_MASKED_TEXT: usize = 2 * MAX_RECORDED_BODY;
 
-/// Maximum length of an XML tag in which the name of a secret is looked for, in bytes.
-const MAX_XML_TAG: usize = 1024;
-
-/// Maximum number of parts of a download URL that are masked also where they occur alone, the longest ones.
+/// Maximum number of parts of a download URL that are masked also where they occur alone: values with the name of a secret, and
+/// the longest others.
 const MAX_URL_PARTS: usize = 64;
 
 /// Replaces the hidden part of a text.
@@ -93,15 +90,19 @@ impl Redactor {
         parts.extend(path_and_query);
         // A short word would mask parts of ordinary text.
         parts.extend((path.len() >= LONG_URL_PART || path.contains('/')).then(|| path.to_owned()));
+        let named = |name: &str| is_secret_name(name) || name.eq_ignore_ascii_case("sig");
+        let values = url.query_pairs().filter(|(name, _)| named(name)).map(|(_, value)| value.into_owned());
+        parts.extend(values.take(MAX_URL_PARTS / 2));
+        let first_long_part = parts.len();
         parts.extend(path.split('/').filter(|part| part.len() >= LONG_URL_PART).map(str::to_owned));
         for (name, value) in url.query_pairs() {
-            if value.len() >= LONG_URL_PART || is_secret_name(&name) || name.eq_ignore_ascii_case("sig") {
+            if value.len() >= LONG_URL_PART || named(&name) {
                 // `X-Amz-Credential` is the key's id and its scope, separated by slashes.
                 parts.extend(value.split_once('/').map(|(key, _)| key.to_owned()));
                 parts.push(value.into_owned());
             }
         }
-        parts.sort_by_key(|part| std::cmp::Reverse(part.len()));
+        parts[first_long_part..].sort_by_key(|part| std::cmp::Reverse(part.len()));
         parts.truncate(MAX_URL_PARTS);
         for part in parts.clone() {
             let decoded = percent_encoding::percent_decode_str(&part).decode_utf8_lossy().into_owned();
@@ -257,7 +258,9 @@ impl Redactor {
     /// Masks known secrets in a body and truncates it to [`MAX_RECORDED_BODY`]. `left_out` bytes of it are missing already.
     fn redact_and_truncate(&self, body: &str, left_out: usize) -> String {
         let clean = self.redact_text(body);
-        let end = clean.floor_char_boundary(MAX_RECORDED_BODY);
+        // The longest secret comes first. A part of one may be at the end of a body that was cut.
+        let part_of_secret = self.secrets.first().filter(|_| left_out > 0).map_or(0, |s| s.expose_secret().len());
+        let end = clean.floor_char_boundary(clean.len().saturating_sub(part_of_secret).min(MAX_RECORDED_BODY));
         let left_out = clean.len() - end + left_out;
         if left_out == 0 {
             return clean;
@@ -384,7 +387,8 @@ pub(crate) fn mask_secret_xml_elements(text: &str) -> String {
         clean.push_str(before);
         clean.push('<');
         rest = after;
-        let end = after.bytes().take(MAX_XML_TAG).position(|byte| matches!(byte, b'<' | b'>'));
+        // Not behind the next bracket, so that each byte is looked at once.
+        let end = after.find(['<', '>']);
         let Some((tag, content)) = end.and_then(|end| Some((&after[..end], after[end..].strip_prefix('>')?))) else {
             continue;
         };

@@ -229,10 +229,10 @@ fn hostile_bodies_and_urls_are_redacted_in_one_pass() {
     let kept = redactor.redact_body_for_saving(&body, true);
     assert!(!String::from_utf8_lossy(&kept).contains("api-key"));
     let parts: Vec<_> = (0..4000).map(|part| format!("/a-long-part-{part:08}")).collect();
-    let url = Url::parse(&format!("https://files.test{}?sig=1", parts.concat())).expect("a URL");
+    let url = Url::parse(&format!("https://files.test{}?sig=short-secret", parts.concat())).expect("a URL");
     let redactor = redactor.with_download_url_secrets(&url);
     assert!(redactor.secrets.len() < 1000, "{}", redactor.secrets.len());
-    assert_eq!(redactor.redact_text(url.as_str()), "…=1", "the whole URL is a secret");
+    assert!(!redactor.redact_text(&format!("signed with short-secret, {url}")).contains("secret"));
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! The field `payload_incomplete.completion_status`.
 
-use crate::delivery_limits::shorten_text_of_backend;
 use std::fmt;
 
 /// The status of an avatar that is not ready yet.
@@ -37,15 +36,9 @@ impl CompletionStatus {
     }
 }
 
-/// Maximum length of an unknown status word, in bytes.
-const MAX_STATUS_WORD: usize = 200;
-
 impl From<&str> for CompletionStatus {
     fn from(word: &str) -> Self {
-        Self::KNOWN
-            .into_iter()
-            .find(|known| known.as_str() == word)
-            .unwrap_or_else(|| Self::Other(shorten_text_of_backend(word, MAX_STATUS_WORD)))
+        Self::KNOWN.into_iter().find(|known| known.as_str() == word).unwrap_or_else(|| Self::Other(word.to_owned()))
     }
 }
 

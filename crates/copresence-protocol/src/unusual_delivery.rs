@@ -21,8 +21,13 @@ impl DeliveredExports {
     pub fn find_delivery_in_unusual_shape(body: &[u8], base: &Url) -> Option<Self> {
         let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
         let node = serde_json::from_slice(body).ok()?;
-        let mut found =
-            FoundExports { base, requires_both_members: false, exports: Vec::new(), unusable_entries: Vec::new() };
+        let mut found = FoundExports {
+            base,
+            is_ready: says_that_avatar_is_ready(body),
+            requires_both_members: false,
+            exports: Vec::new(),
+            unusable_entries: Vec::new(),
+        };
         found.search_members_by_name(&node, "payload_complete");
         if found.exports.is_empty() {
             found.requires_both_members = true;
@@ -52,6 +57,8 @@ enum JsonKeepingRepeatedMembers {
 /// The exports that were found so far.
 struct FoundExports<'a> {
     base: &'a Url,
+    /// Whether the response says that the avatar is ready, so that its token is spent.
+    is_ready: bool,
     /// Whether only objects with both `download_URL` and `export_type` are exports.
     requires_both_members: bool,
     exports: Vec<DownloadableExport>,
@@ -125,11 +132,12 @@ impl FoundExports<'_> {
         {
             return self.add_export(url, stated_type);
         }
-        // Where the URL itself is `null` or a word, another one is that of a picture or of help.
-        let has_other_than_url = members.iter().any(|(name, value)| {
-            is_same_name(name, "download_URL")
-                && matches!(value, JsonKeepingRepeatedMembers::Text(_) | JsonKeepingRepeatedMembers::Other)
-        });
+        // Where the URL itself is `null` or a word, another one is that of a picture or of help while the avatar is not ready.
+        let has_other_than_url = !self.is_ready
+            && members.iter().any(|(name, value)| {
+                is_same_name(name, "download_URL")
+                    && matches!(value, JsonKeepingRepeatedMembers::Text(_) | JsonKeepingRepeatedMembers::Other)
+            });
         let urls: Vec<(&str, DownloadUrl)> = members
             .iter()
             .filter(|_| !self.requires_both_members && !has_other_than_url)
@@ -167,6 +175,12 @@ impl FoundExports<'_> {
     fn parse_absolute_or_relative_url(&self, text: &str) -> Option<DownloadUrl> {
         DownloadUrl::new(text).or_else(|| resolve_relative_url(text, self.base))
     }
+}
+
+/// Whether `avatar_ready` of a response is true.
+fn says_that_avatar_is_ready(body: &[u8]) -> bool {
+    let body: Option<serde_json::Value> = serde_json::from_slice(body).ok();
+    body.is_some_and(|body| body.get("avatar_ready") == Some(&serde_json::Value::Bool(true)))
 }
 
 /// Whether two names of members are the same but for their case and separators, as `downloadURL` and `download_url`.
@@ -287,6 +301,7 @@ mod tests {
             r#"{"avatar_ready":true,"payload":[{"download_URL":"https://f.test/a","export_type":"glb"}]}"#,
             r#"{"payload":{"seen":"https://f.test/b"},"payload_complete":{"glb":"https://f.test/a"}}"#,
             r#"{"payload_complete":{"glb":{"url":{"href":"https://f.test/a"}},"n":1}}"#,
+            r#"{"avatar_ready":true,"payload_complete":[{"download_URL":null,"url":"https://f.test/a","export_type":"glb"}]}"#,
             r#"{"payload_complete":[{"url":"https://f.test/a","export_type":"glb"}],"payload_complete":[]}"#,
             r#"{"payloadComplete":[{"downloadURL":"https://f.test/a","exportType":"glb"}]}"#,
             r#"{"payload-complete":[{"download-url":"https://f.test/a","export-type":"glb"}]}"#,

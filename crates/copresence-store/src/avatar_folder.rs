@@ -33,6 +33,7 @@ use cap_std::fs::Dir;
 use copresence_protocol::ExportType;
 use jiff::civil::Date;
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -117,7 +118,7 @@ impl PartialAvatarFolder {
     /// Assigns names to the files of a delivery that the journal does not know yet; `exports` are their types and the digests
     /// of their URLs. A file in the folder keeps its name if the delivery has the URL from which it comes. Other files of an
     /// avatar are removed, because a truncated response before this delivery named them. A complete one is kept as doubted bytes
-    /// of its successor in the delivery: the same file, perhaps, with a new signature in its URL. Files of which the folder
+    /// of the file with its name, if both are the only ones of their type: the same file with a new signature in its URL, most likely. Files of which the folder
     /// does not know the URL are kept by their names.
     ///
     /// `records_sources` says that the folder is to know the URLs from now on.
@@ -132,6 +133,7 @@ impl PartialAvatarFolder {
         let known = read_file_sources(&self.dir, &self.partial_folder_path)?;
         let records_sources = records_sources || known.is_some();
         let mut others = known.unwrap_or_default();
+        let known_names: Vec<String> = others.keys().cloned().collect();
         for (index, (_, source)) in exports.iter().enumerate() {
             let found = others.iter().find(|(_, known)| *known == source).map(|(name, _)| name.clone());
             if let Some(name) = found {
@@ -144,54 +146,33 @@ impl PartialAvatarFolder {
             .enumerate()
             .map(|(index, (export_type, _))| self.assign_file_name(index, export_type))
             .collect();
-        let mut complete_others = Vec::new();
+        // The same file with a new signature in its URL, most likely: the only one of its type, before and now.
+        let types_before = count_file_types(known_names.iter().map(String::as_str));
+        let types_now = count_file_types(names.iter().map(String::as_str));
+        let has_successor = |name: &str| {
+            let kind = Path::new(name).extension();
+            [&types_before, &types_now].iter().all(|types| types.get(&kind) == Some(&1))
+                && names.iter().any(|assigned| assigned == name)
+        };
         for found in disk::entry_names(&self.dir, &self.partial_folder_path)? {
-            let name = found.strip_suffix(PART_SUFFIX).unwrap_or(&found);
+            let name =
+                [PART_SUFFIX, DOUBTED_SUFFIX].iter().find_map(|suffix| found.strip_suffix(suffix)).unwrap_or(&found);
             let is_other = others.contains_key(name) || !names.iter().any(|assigned| assigned == name);
             if !file_names::is_avatar_file_name(name) || !is_other {
                 continue;
             }
-            if found == name {
-                complete_others.push(found);
-            } else {
-                disk::remove_file_if_exists(&self.dir, &found, &self.partial_folder_path.join(&found))?;
+            let path = self.partial_folder_path.join(&found);
+            if found == name && has_successor(name) {
+                self.dir.rename(name, &self.dir, format!("{name}{DOUBTED_SUFFIX}")).io_context("rename", &path)?;
+            } else if !(found.ends_with(DOUBTED_SUFFIX) && has_successor(name)) {
+                disk::remove_file_if_exists(&self.dir, &found, &path)?;
             }
         }
-        self.keep_complete_files_as_doubted(&complete_others, &names)?;
         if records_sources {
             let sources = names.iter().cloned().zip(exports.iter().map(|(_, source)| *source)).collect();
             write_file_sources(&self.dir, &self.partial_folder_path, &sources)?;
         }
         Ok(names)
-    }
-
-    /// Keeps complete files, of which the delivery has no URL, as doubted bytes of those that the delivery names instead: of the one
-    /// with the same name or type, or the only one. The others are removed.
-    fn keep_complete_files_as_doubted(&self, files: &[String], delivered: &[String]) -> Result<(), StoreError> {
-        let mut successors: Vec<&String> = Vec::new();
-        for name in delivered {
-            let is_there = disk::entry_exists(&self.dir, name, &self.partial_folder_path)? && !files.contains(name);
-            if !is_there {
-                successors.push(name);
-            }
-        }
-        let type_of = |name: &str| Path::new(name).extension().map(std::ffi::OsStr::to_owned);
-        let is_only_one = files.len() == 1 && successors.len() == 1;
-        for file in files {
-            let path = self.partial_folder_path.join(file);
-            let same_name = successors.iter().position(|name| *name == file);
-            let same_type = || {
-                let others = |name: &str| name != file && files.iter().any(|other| other == name);
-                successors.iter().position(|name| type_of(name) == type_of(file) && !others(name))
-            };
-            let Some(position) = same_name.or_else(same_type).or_else(|| is_only_one.then_some(0)) else {
-                disk::remove_file_if_exists(&self.dir, file, &path)?;
-                continue;
-            };
-            let doubted = format!("{}{DOUBTED_SUFFIX}", successors.swap_remove(position));
-            self.dir.rename(file, &self.dir, doubted).io_context("rename", &path)?;
-        }
-        Ok(())
     }
 
     /// Opens a partial file for appending. All bytes of an existing partial file are kept and hashed again.
@@ -512,6 +493,15 @@ impl PartialAvatarFolder {
         crash_point::reach_crash_point(CrashPoint::CopyMade);
         disk::sync_folder(&copy, &path)
     }
+}
+
+/// How many of these files have each extension.
+fn count_file_types<'a>(names: impl Iterator<Item = &'a str>) -> BTreeMap<Option<&'a OsStr>, usize> {
+    let mut counts = BTreeMap::new();
+    for name in names {
+        *counts.entry(Path::new(name).extension()).or_default() += 1;
+    }
+    counts
 }
 
 /// The final name of a folder: `<date>-<visit id>`.

@@ -29,6 +29,8 @@ pub(super) struct DoubtedCopy {
     pub(super) stated_digest: Option<StatedDigest>,
     /// Whether the content is a text.
     pub(super) is_text: bool,
+    /// Whether an earlier run, or the download of a truncated response, left it on the disk.
+    pub(super) is_of_earlier_run: bool,
 }
 
 impl ContentDoubts {
@@ -112,7 +114,8 @@ mod tests {
         assert!(!doubts.record_doubtful_content(other, 5, false), "the server sent something else");
         assert!(doubts.is_whole_response_in_doubt(5));
         let progress = DurableFileProgress::default();
-        doubts.copy = Some(DoubtedCopy { size: 5, progress, stated_digest: None, is_text: false });
+        doubts.copy =
+            Some(DoubtedCopy { size: 5, progress, stated_digest: None, is_text: false, is_of_earlier_run: false });
         for _ in 0..3 {
             assert!(!doubts.record_doubtful_content(one, 3, true), "a message in place of the file");
             assert!(doubts.copy.is_some() && !doubts.is_whole_response_in_doubt(3));
@@ -125,7 +128,8 @@ mod tests {
         let [whole, part] = [&b"whole"[..], b"par"].map(Sha256Digest::sha256_of_bytes);
         assert!(!doubts.record_uncertain_end(whole, 5) && doubts.is_whole_response_in_doubt(5));
         let progress = DurableFileProgress::default();
-        doubts.copy = Some(DoubtedCopy { size: 5, progress, stated_digest: None, is_text: false });
+        doubts.copy =
+            Some(DoubtedCopy { size: 5, progress, stated_digest: None, is_text: false, is_of_earlier_run: false });
         assert!(!doubts.record_uncertain_end(part, 3));
         assert!(!doubts.is_whole_response_in_doubt(3) && doubts.copy.is_some());
         assert!(doubts.record_uncertain_end(whole, 5));

@@ -22,7 +22,8 @@ impl FileDownload<'_> {
                 Ok(()) => {
                     let head = decode_start_of_content(partial.written_head(), before.content_encoding.as_deref());
                     let (progress, is_text) = (before.clone(), is_text(&head));
-                    self.doubts.copy = Some(DoubtedCopy { size, progress, stated_digest, is_text });
+                    self.doubts.copy =
+                        Some(DoubtedCopy { size, progress, stated_digest, is_text, is_of_earlier_run: false });
                 }
                 Err(error) => {
                     tracing::warn!(%error, file = self.file.name, "doubted bytes are discarded for another response");
@@ -34,20 +35,24 @@ impl FileDownload<'_> {
     }
 
     /// Looks for doubted bytes that an earlier run, or a truncated response before this delivery, left on the disk.
-    pub(super) fn find_doubted_copy_on_disk(&mut self) -> Result<(), StoreError> {
-        let Some((size, head)) = block_in_place(|| self.folder.doubted_bytes_size_and_head(self.file.name))? else {
-            return Ok(());
+    pub(super) fn find_doubted_copy_on_disk(&mut self) {
+        let (size, head) = match block_in_place(|| self.folder.doubted_bytes_size_and_head(self.file.name)) {
+            Ok(Some(found)) => found,
+            Ok(None) => return,
+            Err(error) => {
+                tracing::warn!(%error, file = self.file.name, "doubted bytes of an earlier run cannot be read");
+                return;
+            }
         };
         let content_encoding = self.known.content_encoding.clone();
         let is_text = is_text(&decode_start_of_content(&head, content_encoding.as_deref()));
         let notes = vec![SavedFileNote::note_of_earlier_response()];
         let progress = DurableFileProgress { content_encoding, notes, ..DurableFileProgress::default() };
-        self.doubts.copy = Some(DoubtedCopy { size, progress, stated_digest: None, is_text });
-        Ok(())
+        self.doubts.copy = Some(DoubtedCopy { size, progress, stated_digest: None, is_text, is_of_earlier_run: true });
     }
 
     /// Puts the copy of doubted bytes in the place of the partial file, unless the bytes that were received after them are
-    /// better: more of them, or no text where the copy is one. `None` if there is no such copy. To be called when no other bytes
+    /// better: more of them (which does not count against a whole file of an earlier run), or no text where the copy is one. `None` if there is no such copy. To be called when no other bytes
     /// will come.
     pub(super) async fn restore_doubted_copy(
         &mut self,
@@ -56,7 +61,8 @@ impl FileDownload<'_> {
         let encoding = self.known.content_encoding.as_deref();
         let is_better = |partial: &PartialFile, copy: &DoubtedCopy| {
             let is_text = is_text(&decode_start_of_content(partial.written_head(), encoding));
-            if is_text == copy.is_text { partial.resume_offset() > copy.size } else { copy.is_text }
+            let is_longer = partial.resume_offset() > copy.size && !copy.is_of_earlier_run;
+            if is_text == copy.is_text { is_longer } else { copy.is_text }
         };
         let is_best = |copy: &mut DoubtedCopy| !received.as_ref().is_some_and(|partial| is_better(partial, copy));
         let Some(copy) = self.doubts.copy.take_if(is_best) else { return Ok(None) };
@@ -64,13 +70,11 @@ impl FileDownload<'_> {
         drop(received.take());
         (self.known, self.stated_digest) = (copy.progress, copy.stated_digest);
         // The journal must not describe the bytes that are replaced: a crash may come before those of the copy are hashed.
-        (self.known.bytes, self.known.sha256) = (0, None);
+        (self.known.bytes, self.known.sha256) = (copy.size, None);
         self.file.journal.record_file_progress(self.file.index, &self.known).await;
         block_in_place(|| self.folder.restore_doubted_bytes(self.file.name))?;
         let mut partial = open_and_truncate_partial_file(self.folder, self.file, u64::MAX, &self.known)?;
         self.flush_and_journal(&mut partial).await?;
-        // Nothing else came, so that its content is not doubted again.
-        self.doubts.record_doubtful_content(partial.digest_written_bytes(), partial.resume_offset(), copy.is_text);
         Ok(Some(partial))
     }
 }

@@ -10,6 +10,7 @@
 
 use super::content_doubts::ContentDoubts;
 use super::download_coordinator::RetryDecision;
+use super::error_page_detector::decode_start_of_content;
 use super::file_download::{
     AttemptError, FileDownload, is_caused_by_range, is_caused_by_response, open_and_truncate_partial_file,
 };
@@ -104,7 +105,7 @@ pub(crate) async fn download_file(
         unrepeatable: None,
     };
     download.restore_uncertain_end(&partial);
-    download.find_doubted_copy_on_disk()?;
+    download.find_doubted_copy_on_disk();
     let whole = download.download_with_retries(partial).await?;
     download.emit_throttled_progress(whole.bytes, true);
     Ok(whole)
@@ -460,7 +461,7 @@ impl FileDownload<'_> {
                 }
             }
         }
-        self.complete_received_file(kept, partial).await
+        self.complete_received_file(kept, partial, false).await
     }
 
     /// Whether a partial file has all bytes of a response that is doubted as a whole.
@@ -481,26 +482,26 @@ impl FileDownload<'_> {
                 None => return Ok(None),
             },
         };
-        match self.complete_received_file(kept, partial).await {
+        match self.complete_received_file(kept, partial, true).await {
             Ok(whole) => Ok(Some(whole)),
             Err(AttemptError::Disk(error)) => Err(error),
             Err(AttemptError::Download(_) | AttemptError::Unusable { .. }) => Ok(None),
         }
     }
 
-    /// Completes a file whose bytes were all received, as far as the server says. After a failure, the partial file stays in
-    /// `kept` if it is open and has bytes.
+    /// Completes a file whose bytes were all received, as far as the server says. `keeps_doubtful`: also if its content is
+    /// doubtful, because no other will come. After a failure, the partial file stays in `kept` if it is open and has bytes.
     async fn complete_received_file(
         &mut self,
         kept: &mut Option<PartialFile>,
         mut partial: PartialFile,
+        mut keeps_doubtful: bool,
     ) -> Result<CompleteFile, AttemptError> {
         if let Err(mismatch) = self.check_or_note_stated_digest(&partial) {
             self.known.total = None;
             *kept = Some(partial);
             return Err(mismatch);
         }
-        let mut keeps_doubtful = false;
         loop {
             let finished = finish_received_file(self.file, &mut self.known, partial, keeps_doubtful).await;
             let (why, defect) = match finished {
@@ -522,7 +523,8 @@ impl FileDownload<'_> {
                 }
                 // The server sent the same bytes again, or refuses to: this is what it has.
                 ContentDefect::Doubtful(digest) => {
-                    let is_text = is_text(partial.written_head());
+                    let encoding = self.known.content_encoding.as_deref();
+                    let is_text = is_text(&decode_start_of_content(partial.written_head(), encoding));
                     if self.doubts.record_doubtful_content(digest, partial.resume_offset(), is_text) {
                         keeps_doubtful = true;
                         continue;

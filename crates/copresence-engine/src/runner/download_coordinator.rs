@@ -10,6 +10,7 @@
 //! aborted only if it is too slow itself, whatever was consumed before its first byte. If its server does not say that it can
 //! be continued by range, the budget is [`PATIENCE_FACTOR_WITHOUT_RANGES`] times as large: the rest may never come again.
 
+use super::failure::join_reasons;
 use copresence_client::PATIENCE_FACTOR_WITHOUT_RANGES;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -287,7 +288,7 @@ impl DownloadCoordinator {
     pub(crate) fn describe_failures_if_all_downloads_wait(&self) -> Option<String> {
         let state = self.lock_downloads_state();
         let is_waiting = state.receiving == 0 && !state.failures.is_empty() && self.limits.can_continue_later;
-        is_waiting.then(|| state.failures.values().cloned().collect::<Vec<_>>().join("; "))
+        is_waiting.then(|| join_reasons(&state.failures.values().cloned().collect::<Vec<_>>()))
     }
 
     /// Locks the mutex of what is known of the downloads.

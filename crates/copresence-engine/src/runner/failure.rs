@@ -48,3 +48,16 @@ pub(crate) fn failure_of_error_response(refusal: &ErrorResponse) -> VisitStepFai
     };
     VisitStepFailure { retry_after: refusal.retry_after, ..VisitStepFailure::new(kind, refusal.to_string()) }
 }
+
+/// Maximum number of missing files that an outcome names. The manifest names all of them.
+const MAX_NAMED_REASONS: usize = 20;
+
+/// Why files are missing, in one text for the outcome of the visit.
+pub(super) fn join_reasons(missing: &[String]) -> String {
+    let named = &missing[..missing.len().min(MAX_NAMED_REASONS)];
+    let joined = named.join("; ");
+    match missing.len() - named.len() {
+        0 => joined,
+        others => format!("{joined}; and {others} more"),
+    }
+}

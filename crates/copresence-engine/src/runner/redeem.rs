@@ -20,8 +20,8 @@ use url::Url;
 /// stay queued.
 pub(super) const MAX_JOURNAL_WAIT: Duration = Duration::from_secs(2);
 
-/// Maximum length of an export type, in bytes.
-const MAX_EXPORT_TYPE: usize = 200;
+/// Maximum length of an export type and of an unknown status word, in bytes.
+const MAX_BACKEND_WORD: usize = 200;
 
 /// The result of a redeem, and the write to the journal that is still pending, if there is one.
 pub(crate) struct RedeemResultAndPendingWrite {
@@ -339,7 +339,7 @@ fn mask_secrets_in_status_and_export_types(mut result: RedeemResult, api: &ApiCl
     match &mut result {
         RedeemResult::NotReady(progress) => {
             if let CompletionStatus::Other(word) = &mut progress.status {
-                *word = api.redact_text(word);
+                *word = shorten_text_of_backend(&api.redact_text(word), MAX_BACKEND_WORD);
             }
         }
         RedeemResult::Delivered(delivery) => mask_secrets_in_export_types(delivery, api),
@@ -353,7 +353,7 @@ fn mask_secrets_in_status_and_export_types(mut result: RedeemResult, api: &ApiCl
 pub(crate) fn mask_secrets_in_export_types(delivery: &mut DeliveredExports, api: &ApiClient) {
     for export in &mut delivery.exports {
         let shown = api.redact_text(export.export_type.as_str());
-        export.export_type = ExportType::new(shorten_text_of_backend(&shown, MAX_EXPORT_TYPE));
+        export.export_type = ExportType::new(shorten_text_of_backend(&shown, MAX_BACKEND_WORD));
     }
 }
 

@@ -1,11 +1,16 @@
 //! Responses whose content is not the whole file: error pages, truncated bodies, and content that cannot be checked.
 
 use super::backend::{Response, glb, html_page, png};
+use super::earlier_visits::recover_fixture_visits;
 use super::fixture::{
-    ETAG, Fixture, asked, file_names, impatient_visit, incomplete, interrupted, manifest, range_starts, saved, visit,
+    ETAG, Fixture, REDEEM_PATH, asked, file_names, impatient_visit, incomplete, interrupted, manifest, range_starts,
+    saved, visit,
 };
 use copresence_engine::Outcome;
+use copresence_engine::recovery::RecoveryOutcome;
 use copresence_engine::runner::VisitResult;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Cases L6 and L9: content that is not the whole file proves nothing about the next response.
@@ -266,10 +271,14 @@ fn endless_jpeg(pixel: u8) -> Vec<u8> {
 /// The second response is the confirmation, and breaks off; the URL is spent then.
 #[tokio::test]
 async fn doubted_bytes_are_kept_until_another_response_has_arrived_completely() {
-    for (second, breaks_at) in [(7, 30_000), (8, 30_000), (8, 0)] {
+    for (second, breaks_at, is_gzipped) in [(7, 30_000, false), (8, 30_000, false), (8, 0, false), (8, 60, true)] {
+        let file = move |pixel| match Response::file(&endless_jpeg(pixel)) {
+            file if is_gzipped => file.gzipped(),
+            file => file,
+        };
         let (fixture, ended) = visit("jpg", move |nth, ask| match nth {
-            1 => Response::file(&endless_jpeg(7)),
-            2 => Response::file(&endless_jpeg(second)).breaking_at(breaks_at),
+            1 => file(7),
+            2 => file(second).breaking_at(breaks_at),
             _ => Response::status(if ask.range_start() == 0 { 410 } else { 403 }),
         })
         .await;
@@ -277,7 +286,8 @@ async fn doubted_bytes_are_kept_until_another_response_has_arrived_completely() 
         let folder = ended.directory.expect("saved");
         assert_eq!(file_names(&folder), ["avatar.jpg", "manifest.json"]);
         let codes: Vec<String> = manifest(&folder).files[0].notes.iter().map(|note| note.code.clone()).collect();
-        assert_eq!(codes, ["doubtful_content"]);
+        let expected = ["content_encoding_removed", "doubtful_content"];
+        assert_eq!(codes, expected[usize::from(!is_gzipped)..]);
         assert!(asked(&fixture).len() > 3);
     }
     // It is continued where it broke off, and is the file.
@@ -289,6 +299,33 @@ async fn doubted_bytes_are_kept_until_another_response_has_arrived_completely() 
     .await;
     assert_eq!(saved(&ended, "avatar.jpg"), [endless_jpeg(8).as_slice(), b"\xff\xd9"].concat());
     assert_eq!(file_names(&ended.directory.expect("saved")), ["avatar.jpg", "manifest.json"]);
+}
+
+/// The program is killed while a file in doubt is requested again, and the URL is spent then.
+#[tokio::test]
+async fn a_later_run_finds_doubted_bytes_on_the_disk() {
+    let is_killed = Arc::new(AtomicBool::new(false));
+    let killed = is_killed.clone();
+    let fixture = Fixture::new(move |nth, ask| match (ask.path.as_str(), nth) {
+        (REDEEM_PATH, _) => ask.ready_response(&[("jpg", "one")]),
+        ("/files/one", 1) => Response::file(&endless_jpeg(7)),
+        ("/files/one", 2) => Response::file(&endless_jpeg(8)).breaking_at(30_000),
+        ("/files/one", _) => Response::status(if killed.load(Ordering::SeqCst) { 410 } else { 503 }),
+        _ => Response::default(),
+    })
+    .await;
+    let (visit, _) = fixture.spawn_visit().await;
+    fixture.backend.wait_for_requests("/files/one", 3).await;
+    visit.abort();
+    assert!(visit.await.is_err_and(|error| error.is_cancelled()), "as a crash would");
+    is_killed.store(true, Ordering::SeqCst);
+    let all = recover_fixture_visits(&fixture).await;
+    let RecoveryOutcome::Finished { outcome: Outcome::Saved, directory: Some(directory) } = &all[0].outcome else {
+        panic!("{all:?}")
+    };
+    assert_eq!(std::fs::read(directory.join("avatar.jpg")).expect("saved"), endless_jpeg(7));
+    let codes: Vec<String> = manifest(directory).files[0].notes.iter().map(|note| note.code.clone()).collect();
+    assert_eq!(codes, ["earlier_response", "doubtful_content"]);
 }
 
 /// A message in place of a model, and then the beginning of the model itself: the message is not the file.

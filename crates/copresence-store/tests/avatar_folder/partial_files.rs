@@ -332,39 +332,50 @@ fn a_file_keeps_its_name_only_for_the_url_from_which_it_comes() {
     assert_eq!(open().assign_file_names_by_source(&delivery, false).expect("assigned"), expected);
     assert_eq!(entry_names(&path), ["avatar-2.glb.part", "sources.json"], "nobody needs the old file");
     assert_eq!(open().assign_file_names_by_source(&delivery, false).expect("assigned"), expected, "as before");
-    // A complete file is kept until the one of the new URL has arrived.
-    let folder = open();
-    let part = folder.open_partial_file_keeping_all_bytes("avatar-2.glb").expect("opens");
-    part.finish_partial_file().expect("complete");
-    drop(folder);
-    let signed_anew = [source("b"), source("a, signed anew"), source("c")];
-    let mut folder = open();
-    assert_eq!(folder.assign_file_names_by_source(&signed_anew, false).expect("assigned"), expected);
-    assert_eq!(entry_names(&path), ["avatar-2.glb.doubted", "sources.json"]);
-    let kept = folder.doubted_bytes_size_and_head("avatar-2.glb").expect("read");
-    assert_eq!(kept, Some((12, b"avatar-2.glb".to_vec())));
-    assert_eq!(folder.doubted_bytes_size_and_head("avatar.glb").expect("read"), None);
-    drop(folder);
-    // An entry that is cut off behind its URL has no type.
-    let (png, bin) = (ExportType::new("png"), ExportType::new(""));
-    for (before, after, kept) in [(&bin, &glb, "avatar.glb.doubted"), (&glb, &glb, "avatar.glb.doubted")] {
-        let visit = VisitId::new();
-        let open = || PartialAvatarFolder::create_or_reopen_folder(&out, &visit, DAY).expect("a folder");
-        let url = |text: &str| Sha256Digest::sha256_of_bytes(text.as_bytes());
-        let mut folder = open();
-        let names = folder.assign_file_names_by_source(&[(before, url("1"))], true).expect("assigned");
-        let part = folder.open_partial_file_keeping_all_bytes(&names[0]).expect("opens");
-        part.finish_partial_file().expect("complete");
-        drop(folder);
-        let delivery = [(&png, url("2")), (after, url("3"))];
-        let delivery = if before == after { &delivery[..] } else { &delivery[1..] };
-        let mut folder = open();
-        folder.assign_file_names_by_source(delivery, false).expect("assigned");
-        assert_eq!(entry_names(folder.partial_folder_path()), [kept, "sources.json"]);
-    }
     // Nothing is recorded of a delivery without a truncated response before it.
     let other = PartialAvatarFolder::create_or_reopen_folder(&out, &VisitId::new(), DAY);
     let mut other = other.expect("a folder");
     other.assign_file_names_by_source(&delivery, false).expect("assigned");
     assert!(entry_names(other.partial_folder_path()).is_empty());
+}
+
+/// The delivery after a truncated response signed the URLs anew, and some may be refused.
+#[test]
+fn a_complete_file_is_kept_for_the_only_one_of_its_type_in_the_delivery() {
+    let root = temp_folder();
+    let (glb, png) = (ExportType::new("glb"), ExportType::new("png"));
+    let source = |url: &str| Sha256Digest::sha256_of_bytes(url.as_bytes());
+    let cases: [(&[_], &[_], &[&str]); 4] = [
+        (&[(&glb, source("1"))], &[(&png, source("2")), (&glb, source("1, anew"))], &["avatar.glb.doubted"]),
+        (&[(&glb, source("1"))], &[(&png, source("2"))], &[]),
+        (&[(&glb, source("1"))], &[(&glb, source("2")), (&glb, source("1, anew"))], &[]),
+        (&[(&glb, source("1")), (&glb, source("2"))], &[(&glb, source("2, anew"))], &[]),
+    ];
+    for (case, (before, delivery, kept)) in cases.into_iter().enumerate() {
+        let visit = VisitId::new();
+        let open =
+            || PartialAvatarFolder::create_or_reopen_folder(&root.path().join("out"), &visit, DAY).expect("a folder");
+        let mut folder = open();
+        for name in folder.assign_file_names_by_source(before, true).expect("assigned") {
+            let part = folder.open_partial_file_keeping_all_bytes(&name).expect("opens");
+            part.finish_partial_file().expect("complete");
+        }
+        drop(folder);
+        // The second time as after a crash.
+        for _ in 0..2 {
+            open().assign_file_names_by_source(delivery, false).expect("assigned");
+            let mut names = entry_names(open().partial_folder_path());
+            names.retain(|name| name != "sources.json");
+            assert_eq!(names, kept, "{case}");
+        }
+        for name in kept {
+            let name = name.trim_end_matches(".doubted");
+            assert_eq!(open().doubted_bytes_size_and_head(name).expect("read"), Some((0, Vec::new())));
+            assert_eq!(open().doubted_bytes_size_and_head("avatar.bin").expect("read"), None);
+        }
+        // Another delivery has several files of this type.
+        let other = [(&glb, source("3")), (&glb, source("4"))];
+        open().assign_file_names_by_source(&other, false).expect("assigned");
+        assert_eq!(entry_names(open().partial_folder_path()), ["sources.json"], "{case}");
+    }
 }

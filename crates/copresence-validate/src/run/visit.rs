@@ -23,7 +23,7 @@ const POLL_INTERVAL: Duration = Duration::from_secs(2);
 const SANDBOX_POLL_INTERVAL: Duration = Duration::from_millis(900);
 /// Lifetime of the URLs of a sandbox with a fast clock, in real time.
 const SANDBOX_URL_LIFETIME: Duration = Duration::from_mins(2);
-/// Maximum number of files of a delivery that are downloaded and inspected; the others count as not examined.
+/// Maximum number of files of a delivery that are downloaded and inspected; the others are not requested.
 const MAX_INSPECTED_FILES: usize = 200;
 /// Number of concurrent redeems in the race act.
 const CONCURRENT_REDEEMS: usize = 4;
@@ -146,7 +146,8 @@ impl CheckRun<'_> {
             .steps_with_role(StepRole::ConcurrentRedeem)
             .find(|step| step.is_token_spending_response());
         let urls = delivered.map(RecordedStep::delivered_urls_and_types).unwrap_or_default();
-        self.unused_urls = urls.iter().filter_map(|(url, _)| parse_download_url(url)).collect();
+        self.unused_urls =
+            urls.iter().take(MAX_INSPECTED_FILES).filter_map(|(url, _)| parse_download_url(url)).collect();
         match watched? {
             PollingOutcome::Delivered => Ok(()),
             _ => Err(build_incomplete_act_abort("no URLs were delivered")),

@@ -5,6 +5,7 @@ use crate::clock::Clock;
 use crate::events::EventKind;
 use crate::runner::delivery_journal::DeliveryJournal;
 use crate::runner::download_coordinator::DownloadCoordinator;
+use crate::runner::failure::join_reasons;
 use crate::runner::redeem::RedeemResultAndPendingWrite;
 use crate::runner::save::{EarlySavingStopReason, SaveResult};
 use crate::runner::token_issuing::{IssuedToken, TokenIssueError};
@@ -109,19 +110,6 @@ pub(super) async fn wait_until_or_forever(clock: Clock, time: Option<MillisSince
     match time {
         Some(time) => clock.sleep_until(time).await,
         None => std::future::pending().await,
-    }
-}
-
-/// Maximum number of missing files that an outcome names. The manifest names all of them.
-const MAX_NAMED_REASONS: usize = 20;
-
-/// Why files are missing, in one text for the outcome of the visit.
-fn join_reasons(missing: &[String]) -> String {
-    let named = &missing[..missing.len().min(MAX_NAMED_REASONS)];
-    let joined = named.join("; ");
-    match missing.len() - named.len() {
-        0 => joined,
-        others => format!("{joined}; and {others} more"),
     }
 }
 
