@@ -492,3 +492,31 @@ fn nothing_to_recover_reason(unfinished: &UnfinishedVisit) -> String {
             .to_owned()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::sync::Notify;
+
+    /// Its file server sends a few bytes a second, while the URLs of the others expire.
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_visit_does_not_keep_the_others_waiting() {
+        let visits: Vec<(VisitId, bool)> = (0..10).map(|_| (VisitId::new(), false)).collect();
+        let [slow, last] = [visits[0].0, visits[9].0];
+        let is_last_recovered = Notify::new();
+        let recover = async |id: VisitId| {
+            if id == slow {
+                is_last_recovered.notified().await;
+            } else if id == last {
+                is_last_recovered.notify_one();
+            }
+            let outcome = RecoveryOutcome::InUse;
+            Ok(Some(VisitRecoveryResult { visit: id, started_at: Timestamp::UNIX_EPOCH, outcome }))
+        };
+        let recovered = recover_redeeming_one_at_a_time(visits.clone(), recover);
+        let hour = std::time::Duration::from_hours(1);
+        let all = tokio::time::timeout(hour, recovered).await.expect("the others first").expect("read");
+        let order: Vec<_> = all.iter().map(|recovered| recovered.visit).collect();
+        assert_eq!(order, visits.iter().map(|(id, _)| *id).collect::<Vec<_>>());
+    }
+}
